@@ -1,0 +1,3 @@
+"""Find the liver and its tumours in CT, without a screen."""
+
+__version__ = "0.1.0"
