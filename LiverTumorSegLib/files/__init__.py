@@ -1,0 +1,119 @@
+"""Read CT volumes and write labels; the format follows from the name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..hounsfield import doubt
+from ..volume import Volume
+from ..whole_files import whole_file
+from . import dicom, itk, nifti, segmentation
+
+_READERS = {".nii": nifti.read, ".nii.gz": nifti.read} | dict.fromkeys(itk.ENDINGS, itk.read)
+_WRITERS = {
+    ".nii": nifti.write_labels,
+    ".nii.gz": nifti.write_labels,
+    ".seg.nrrd": segmentation.write_labels,
+    ".nrrd": itk.write_labels,
+}
+
+
+def read_volume(path: Path, *, series: str | None = None, force: bool = False) -> Volume:
+    """Read a CT from a NIfTI, NRRD or MetaImage file, or from a folder of DICOM files.
+
+    Args:
+        path: the file or folder.
+        series: UID of the DICOM series, or the end of it, where a folder holds several.
+        force: read it also where it does not look like a CT in HU; a warning says so.
+
+    Raises:
+        UserError: it is missing, damaged, not three-dimensional, not a CT in HU, or in an unknown format.
+    """
+    if not path.exists():
+        msg = f"{path} does not exist: check the name."
+        raise UserError(msg)
+    volume = dicom.read(path, series) if path.is_dir() else _reader(path)(path)
+    _check_geometry(volume, path)
+    return _checked_units(volume, path, force=force)
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse an output name before any work is done for it.
+
+    Raises:
+        UserError: unknown ending, an existing file, or a folder that cannot be written to.
+    """
+    from ..whole_files import refuse_existing, refuse_unwritable
+
+    _writer(path)
+    refuse_existing(path, overwrite=overwrite)
+    refuse_unwritable(path)
+
+
+def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, *, overwrite: bool = False) -> None:
+    """Write labels ``[k, j, i]`` on the volume's grid as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.seg.nrrd``.
+
+    Raises:
+        UserError: unknown ending, an existing file, a grid the format cannot hold, or no permission.
+    """
+    if labels.shape != volume.voxels.shape:
+        msg = f"labels {labels.shape} are not on the volume's grid {volume.voxels.shape}"
+        raise ValueError(msg)
+    with whole_file(path, overwrite=overwrite) as unfinished:
+        _writer(path)(unfinished, labels, volume)
+
+
+def stem(path: Path) -> str:
+    """File name without any of the endings read or written here."""
+    ending = _ending(path, [*_WRITERS, *_READERS])
+    return path.name[: -len(ending)] if ending else path.name
+
+
+def _reader(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    ending = _ending(path, list(_READERS))
+    if ending is None:
+        msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
+        raise UserError(msg)
+    if path.stat().st_size == 0:
+        msg = f"{path} is empty: get the file again."
+        raise UserError(msg)
+    return _READERS[ending]
+
+
+def _writer(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    ending = _ending(path, list(_WRITERS))
+    if ending is None:
+        msg = f"{path} is in no format that is written here: end the name in {', '.join(_WRITERS)}."
+        raise UserError(msg)
+    return _WRITERS[ending]
+
+
+def _ending(path: Path, endings: list[str]) -> str | None:
+    fitting = [ending for ending in endings if path.name.lower().endswith(ending)]
+    return max(fitting, key=len, default=None)
+
+
+def _check_geometry(volume: Volume, path: Path) -> None:
+    axes = volume.affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not np.isfinite(volume.affine).all() or not (lengths > 1e-6).all() or not (lengths < 1000).all():
+        msg = f"{path} states a spacing that is zero, not finite or beyond a metre: mend its header."
+        raise UserError(msg)
+    if abs(np.linalg.det(axes / lengths)) < 1e-2:
+        msg = f"{path} states axes that lie in one plane: mend its header."
+        raise UserError(msg)
+
+
+def _checked_units(volume: Volume, path: Path, *, force: bool) -> Volume:
+    reason = doubt(volume.voxels)
+    if reason is None:
+        return volume
+    if not force:
+        msg = f"{path} does not look like a CT in Hounsfield units ({reason}): use --force to segment it all the same."
+        raise UserError(msg)
+    warning = f"This does not look like a CT in Hounsfield units: {reason}."
+    return Volume(volume.voxels, volume.affine, (*volume.warnings, warning))

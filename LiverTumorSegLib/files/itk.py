@@ -1,0 +1,96 @@
+"""NRRD and MetaImage through SimpleITK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..hounsfield import to_int16
+from ..volume import Volume
+
+ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
+def read(path: Path) -> Volume:
+    """Read a three-dimensional file with one number a voxel.
+
+    Raises:
+        UserError: it is damaged, not three-dimensional, or holds several numbers a voxel.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _check_kind(reader, path)
+        image = reader.Execute()
+    except RuntimeError as error:
+        msg = f"{path} ends too early, is damaged or states an impossible geometry: get or export it again."
+        raise UserError(msg) from error
+    voxels = to_int16(_grid(image), path)
+    return Volume(voxels, affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin()))
+
+
+def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
+    """Write labels as a compressed image."""
+    write(path, image_of(labels, volume))
+
+
+def write(path: Path, image: sitk.Image) -> None:
+    """Write an image, compressed.
+
+    Raises:
+        UserError: the format cannot hold the image.
+    """
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+    except RuntimeError as error:
+        msg = f"{path.name} could not be written: {str(error).strip().splitlines()[-1]}."
+        raise UserError(msg) from error
+
+
+def image_of(labels: NDArray[np.uint8], volume: Volume) -> sitk.Image:
+    """Labels as a SimpleITK image in the place of the volume."""
+    image = sitk.GetImageFromArray(labels)
+    axes = LPS_TO_RAS @ volume.affine[:3, :3]
+    spacing = np.linalg.norm(axes, axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((axes / spacing).ravel().tolist())
+    image.SetOrigin((LPS_TO_RAS @ volume.affine[:3, 3]).tolist())
+    return image
+
+
+def affine_of(
+    direction: tuple[float, ...], spacing: tuple[float, ...], origin: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Affine to RAS from ITK's direction, spacing and origin in LPS."""
+    affine = np.eye(4)
+    affine[:3, :3] = LPS_TO_RAS @ np.reshape(direction, (3, 3)) @ np.diag(spacing)
+    affine[:3, 3] = LPS_TO_RAS @ np.array(origin)
+    return affine
+
+
+def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
+    size = reader.GetSize()
+    if reader.GetNumberOfComponents() != 1:
+        count = reader.GetNumberOfComponents()
+        msg = f"{path} holds {count} numbers a voxel, such as colours: export the CT itself."
+        raise UserError(msg)
+    if len(size) < 3 or any(extra != 1 for extra in size[3:]):
+        msg = f"{path} has {len(size)} dimensions ({' x '.join(map(str, size))}): give one three-dimensional CT."
+        raise UserError(msg)
+    if not all(0 < mm < np.inf for mm in reader.GetSpacing()):
+        stated = " x ".join(f"{mm:g}" for mm in reader.GetSpacing())
+        msg = f"{path} states a spacing of {stated} mm: mend its header."
+        raise UserError(msg)
+
+
+def _grid(image: sitk.Image) -> NDArray:
+    array = sitk.GetArrayFromImage(image)
+    return array.reshape(array.shape[-3:])

@@ -1,0 +1,53 @@
+"""Are these numbers Hounsfield units? And their way to int16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UserError
+
+_LIMITS = np.iinfo(np.int16)
+
+
+def to_int16(stored: NDArray, path: Path, *, slope: float = 1.0, intercept: float = 0.0) -> NDArray[np.int16]:
+    """Turn stored voxels into HU, rounded and clipped to int16, one slice at a time to spare memory.
+
+    Args:
+        stored: ``[k, j, i]`` of any real type; returned as it is when nothing has to be done.
+        path: file that an error names.
+        slope: what stored numbers are multiplied by.
+        intercept: what is then added.
+
+    Raises:
+        UserError: a voxel is NaN or infinite.
+    """
+    if stored.dtype.newbyteorder("=") == np.int16 and slope == 1 and intercept == 0:
+        return stored.astype(np.int16, copy=False)
+    hounsfield = np.empty(stored.shape, np.int16)
+    for values, out in zip(stored, hounsfield, strict=True):
+        scaled = values.astype(np.float64) * slope + intercept
+        if not np.isfinite(scaled).all():
+            msg = f"{path} holds voxels that are NaN or infinite: replace them, for example by -1000 HU (air)."
+            raise UserError(msg)
+        out[:] = np.clip(np.rint(scaled), _LIMITS.min, _LIMITS.max)
+    return hounsfield
+
+
+def doubt(voxels: NDArray[np.int16]) -> str | None:
+    """Say why voxels do not look like Hounsfield units, or None where they may be.
+
+    CT has fat and air, so some voxels lie clearly below water, also where a window was clipped; MR, probability maps
+    and CT stored without its offset have none. Constant volumes pass: nothing speaks against them.
+    """
+    sample = voxels[:: max(1, voxels.shape[0] // 64), ::2, ::2]
+    low, middle, high = (float(x) for x in np.percentile(sample, (0.5, 50, 99.5)))
+    if low == high:
+        return None
+    if low > -20:
+        return f"almost no voxel lies below {low:.0f}, while fat and air in CT are negative"
+    if high - low < 60 and abs(middle) < 60:
+        return f"the voxels span only {low:.0f} to {high:.0f}, as if they had been normalised"
+    return None

@@ -1,0 +1,111 @@
+"""Parts that several tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from LiverTumorSegLib import model, networks, phantom
+from LiverTumorSegLib.model import Description, Licence, Model, NetworkSpec, Stack, Training, WeightsFile
+from LiverTumorSegLib.postprocessing import Postprocessing
+from LiverTumorSegLib.preprocessing import Chain
+from LiverTumorSegLib.volume import Volume
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+KEEP_ALL = Postprocessing(largest_liver=False, lesions_in_liver=False, fill_holes=False, smallest_lesion_ml=0)
+
+
+def describe(**changes):
+    """A description that says little, with what a test wants to say."""
+    fields = {
+        "name": "tiny",
+        "title": "A tiny model",
+        "segments": "the liver and its lesions",
+        "network": NetworkSpec(name="unet", in_channels=1, options={"features": [4, 4, 4, 4, 4, 4]}),
+        "preprocessing": Chain.model_validate([{"step": "window", "level": 60, "width": 200}]),
+        "postprocessing": KEEP_ALL,
+        "weights": WeightsFile(sha256="0" * 64, bytes=1),
+        "training": Training(data="none", patients=(), validation_patients=(), seed=0, command="none"),
+        "licence": Licence(name="CC0-1.0", terms="none."),
+    }
+    return Description(**fields | changes)
+
+
+class Thresholds(nn.Module):
+    """Liver from half of the window on, lesion from nine tenths: labels that follow from the voxels alone."""
+
+    def forward(self, slices):
+        middle = slices[:, slices.shape[1] // 2]
+        liver = (middle - 0.5) * 20
+        return torch.stack([torch.zeros_like(middle), liver, liver + (middle - 0.9) * 40], dim=1)
+
+
+@pytest.fixture
+def thresholds():
+    return Model(describe(), Thresholds())
+
+
+@pytest.fixture
+def random_model():
+    """A U-Net with random weights on three slices, resampling: anything that can go wrong in space, does."""
+    torch.manual_seed(3)
+    spec = NetworkSpec(name="unet", in_channels=3, options={"features": [8, 8, 8, 8, 8, 8]})
+    chain = Chain.model_validate(
+        [{"step": "window", "level": 0, "width": 400}, {"step": "resample", "spacing_mm": 1.7}]
+    )
+    network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options).eval()
+    with torch.no_grad():  # so that every label occurs
+        network.body.final_conv.bias -= network(torch.rand(4, 3, 32, 32)).mean(dim=(0, 2, 3))
+    description = describe(network=spec, preprocessing=chain, stack=Stack(slices=3, spacing_mm=2.0))
+    return Model(description, network)
+
+
+@pytest.fixture
+def model_folder(tmp_path):
+    """A saved model with random weights."""
+    torch.manual_seed(0)
+    description = describe()
+    network = networks.create("unet", 1, 3, **description.network.options)
+    fields = {
+        name: getattr(description, name) for name in Description.model_fields if name not in ("weights", "format")
+    }
+    model.save(tmp_path / "tiny", network, lambda d: f"# {d.title}\n", **fields)
+    return tmp_path / "tiny"
+
+
+@pytest.fixture(scope="session")
+def small_phantom():
+    """A coarse phantom of the whole liver."""
+    return phantom.create((40, 96, 112), (6.0, 4.0, 4.0), seed=5, lesions=2)
+
+
+@pytest.fixture
+def ct():
+    """A small CT-like volume without symmetry, spacings all different."""
+    random = np.random.default_rng(1)
+    voxels = random.normal(0, 150, (12, 20, 24)).astype(np.int16)
+    return Volume(voxels, np.array([[-0.8, 0, 0, 40], [0, -0.9, 0, 60], [0, 0, 2.5, -30], [0, 0, 0, 1.0]]))
+
+
+@pytest.fixture(scope="session")
+def samples():
+    folder = SHARED / "samples"
+    if not folder.is_dir():
+        pytest.skip(f"needs the sample CTs in {folder}")
+    return folder
+
+
+def reordered(volume, axes, flips):
+    """The same volume in the patient, its array transposed and flipped, its affine with it."""
+    array = volume.voxels.transpose(axes)
+    affine = volume.affine.copy()
+    affine[:3, :3] = affine[:3, :3][:, [2 - axis for axis in reversed(axes)]]
+    for axis, flip in enumerate(flips):
+        if flip:
+            column = 2 - axis
+            affine[:3, 3] += affine[:3, column] * (array.shape[axis] - 1)
+            affine[:3, column] *= -1
+            array = np.flip(array, axis)
+    return Volume(np.ascontiguousarray(array), affine)

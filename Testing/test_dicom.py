@@ -1,0 +1,126 @@
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+
+SHAPE, ROWS_MM, COLUMNS_MM, SLICES_MM = (6, 10, 12), 0.7, 0.8, 2.5
+
+
+def write_series(folder, uid="1.2.3", modality="CT", tilt=0.0, gap=SLICES_MM, colour=False):
+    """Write slices of HU = 10 * slice - 100, in shuffled order, as another program would."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for number in (3, 0, 5, 1, 4, 2):
+        pixels = np.full((*SHAPE[1:], 3), 5, np.uint8) if colour else np.full(SHAPE[1:], 10 * number - 100, np.int16)
+        image = sitk.GetImageFromArray(pixels, isVector=colour)
+        image.SetSpacing((COLUMNS_MM, ROWS_MM))
+        for tag, value in {
+            "0008|0060": modality,
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.2",
+            "0008|0018": f"{uid}.{number}",
+            "0008|103e": f"series {uid}",
+            "0020|000d": "1.2.9",
+            "0020|000e": uid,
+            "0020|0013": str(number),
+            "0020|0032": f"-5\\{-7 + tilt * number}\\{30 + gap * number}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+        }.items():
+            image.SetMetaData(tag, value)
+        writer.SetFileName(str(folder / f"{uid}-{(number * 7) % 6}{number}.dcm"))
+        writer.Execute(image)
+    return folder
+
+
+def test_slices_are_ordered_by_place_and_placed_by_what_they_state(tmp_path):
+    volume = files.read_volume(write_series(tmp_path / "ct"), force=True)
+    assert volume.voxels[:, 0, 0].tolist() == [-100, -90, -80, -70, -60, -50]
+    assert volume.affine == pytest.approx(
+        np.array([[-COLUMNS_MM, 0, 0, 5], [0, -ROWS_MM, 0, 7], [0, 0, SLICES_MM, 30], [0, 0, 0, 1]])
+    )
+
+
+def test_gantry_tilt_is_kept(tmp_path):
+    volume = files.read_volume(write_series(tmp_path / "ct", tilt=0.5), force=True)
+    assert volume.affine[:3, 2] == pytest.approx([0, -0.5, SLICES_MM])
+    assert volume.is_sheared
+
+
+def test_folders_in_the_folder_are_searched(tmp_path):
+    write_series(tmp_path / "ct" / "deeper")
+    assert files.read_volume(tmp_path / "ct", force=True).voxels.shape == SHAPE
+
+
+def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
+    write_series(tmp_path / "ct", "1.2.3")
+    write_series(tmp_path / "ct", "1.2.44", gap=3.0)
+    with pytest.raises(
+        UserError, match=r"several series.*--series.*1\.2\.3 \(CT, series 1\.2\.3, 6 images\).*1\.2\.44"
+    ):
+        files.read_volume(tmp_path / "ct")
+    assert files.read_volume(tmp_path / "ct", series="44", force=True).spacing[0] == pytest.approx(3.0)
+    with pytest.raises(UserError, match="no single one that ends so"):
+        files.read_volume(tmp_path / "ct", series="5")
+
+
+def test_other_modalities_are_refused(tmp_path):
+    with pytest.raises(UserError, match="holds MR, not CT"):
+        files.read_volume(write_series(tmp_path / "mr", modality="MR"))
+
+
+def test_a_missing_slice_is_named(tmp_path):
+    folder = write_series(tmp_path / "ct")
+    next(folder.glob("*3.dcm")).unlink()
+    with pytest.raises(UserError, match=r"5\.00 mm apart after z = 35\.0 mm and 2\.50 mm elsewhere"):
+        files.read_volume(folder)
+
+
+def test_two_slices_at_one_place_are_refused(tmp_path):
+    with pytest.raises(UserError, match="two slices at one place"):
+        files.read_volume(write_series(tmp_path / "ct", gap=0.0))
+
+
+def test_colour_is_refused(tmp_path):
+    with pytest.raises(UserError, match="in colour|damaged"):
+        files.read_volume(write_series(tmp_path / "ct", colour=True))
+
+
+@pytest.mark.parametrize("content", [None, b"no dicom"])
+def test_a_folder_without_dicom_is_refused(tmp_path, content):
+    if content:
+        (tmp_path / "readme.txt").write_bytes(content)
+    with pytest.raises(UserError, match="holds no DICOM images"):
+        files.read_volume(tmp_path)
+
+
+def test_a_truncated_image_is_refused(tmp_path):
+    folder = write_series(tmp_path / "ct")
+    file = next(folder.glob("*3.dcm"))
+    file.write_bytes(file.read_bytes()[:-60])
+    with pytest.raises(UserError, match="damaged|missing"):
+        files.read_volume(folder)
+
+
+def test_a_real_series_agrees_with_its_labels_grid(samples):
+    volume = files.read_volume(samples / "totalsegmentator" / "dicom")
+    labels = files.read_volume(samples / "totalsegmentator" / "dicom_labels.nii.gz", force=True)
+    assert volume.voxels.shape == (20, 512, 512)
+    assert volume.axial.spacing == pytest.approx(labels.axial.spacing, rel=1e-3)
+    assert volume.axial.affine(volume.affine, volume.voxels.shape) == pytest.approx(
+        labels.axial.affine(labels.affine, labels.voxels.shape), abs=0.01
+    )
+    liver = volume.axial.of(volume.voxels)[labels.axial.of(labels.voxels) == 5]
+    assert 0 < liver.mean() < 200
+
+
+def test_a_folder_that_holds_segmentations_too_gives_the_ct(samples, tmp_path):
+    for file in (samples / "dcmqi").glob("*.dcm"):
+        shutil.copy(file, tmp_path)
+    with pytest.raises(UserError, match="several series"):
+        files.read_volume(tmp_path)
+    (tmp_path / "liver_seg.dcm").unlink()
+    assert len(files.read_volume(tmp_path).voxels) == 3

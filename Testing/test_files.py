@@ -1,0 +1,120 @@
+import gzip
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.volume import Volume
+
+
+def save(path, volume):
+    """Write a CT as NIfTI, NRRD or MetaImage."""
+    if ".nii" in path.name.lower():
+        image = nibabel.Nifti1Image(volume.voxels.transpose(2, 1, 0), volume.affine)
+        path.write_bytes(gzip.compress(image.to_bytes()) if path.suffix == ".gz" else image.to_bytes())
+    else:
+        from LiverTumorSegLib.files import itk
+
+        image = itk.image_of(volume.voxels, volume)
+        sitk.WriteImage(image, str(path))
+    return path
+
+
+@pytest.fixture
+def oblique(ct):
+    from scipy.spatial.transform import Rotation
+
+    affine = ct.affine.copy()
+    affine[:3, :3] = Rotation.from_euler("xyz", (10, -20, 5), degrees=True).as_matrix() @ affine[:3, :3]
+    return Volume(ct.voxels, affine)
+
+
+@pytest.fixture
+def sheared(ct):
+    affine = ct.affine.copy()
+    affine[1, 2] = 0.7
+    return Volume(ct.voxels, affine)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".NII"])
+def test_every_format_gives_the_same_volume(tmp_path, oblique, ending):
+    read = files.read_volume(save(tmp_path / f"ct{ending}", oblique))
+    assert np.array_equal(read.voxels, oblique.voxels)
+    assert read.voxels.dtype == np.int16
+    assert read.affine == pytest.approx(oblique.affine, abs=1e-4)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_gantry_tilt_survives_reading(tmp_path, sheared, ending):
+    assert files.read_volume(save(tmp_path / f"ct{ending}", sheared)).affine == pytest.approx(sheared.affine, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["oblique", "sheared"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".seg.nrrd"])
+def test_labels_come_back_on_the_volumes_own_grid(tmp_path, request, kind, ending):
+    volume = request.getfixturevalue(kind)
+    labels = np.random.default_rng(2).integers(0, 3, volume.voxels.shape).astype(np.uint8)
+    files.write_labels(tmp_path / f"labels{ending}", labels, volume)
+    read = files.read_volume(tmp_path / f"labels{ending}", force=True)
+    assert np.array_equal(read.voxels, labels)
+    assert read.affine == pytest.approx(volume.affine, abs=1e-4)
+
+
+def test_labels_of_another_grid_are_a_mistake(tmp_path, ct):
+    with pytest.raises(ValueError, match="grid"):
+        files.write_labels(tmp_path / "labels.nrrd", np.zeros((1, 2, 3), np.uint8), ct)
+
+
+def test_an_existing_file_is_kept(tmp_path, ct):
+    labels = np.zeros(ct.voxels.shape, np.uint8)
+    (tmp_path / "labels.nrrd").write_text("mine")
+    with pytest.raises(UserError, match="exists already"):
+        files.write_labels(tmp_path / "labels.nrrd", labels, ct)
+    assert (tmp_path / "labels.nrrd").read_text() == "mine"
+    files.write_labels(tmp_path / "labels.nrrd", labels, ct, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["labels.nrrd"]
+
+
+@pytest.mark.parametrize("name", ["labels.png", "labels", "labels.mha"])
+def test_an_output_format_that_is_not_written_is_refused_before_any_work(tmp_path, name):
+    with pytest.raises(UserError, match="in no format that is written here"):
+        files.check_output(tmp_path / name)
+
+
+def test_the_stem_has_no_ending(tmp_path):
+    assert [files.stem(tmp_path / name) for name in ("a.nii.gz", "b.seg.nrrd", "c.d.mha", "e")] == [
+        "a",
+        "b",
+        "c.d",
+        "e",
+    ]
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nrrd"])
+def test_what_is_not_in_hounsfield_units_needs_force(tmp_path, ct, ending):
+    path = save(tmp_path / f"mr{ending}", Volume(np.abs(ct.voxels), ct.affine))
+    with pytest.raises(UserError, match=r"does not look like a CT in Hounsfield units .* --force"):
+        files.read_volume(path)
+    assert "does not look like a CT" in files.read_volume(path, force=True).warnings[-1]
+
+
+@pytest.mark.parametrize("affine", [np.zeros((4, 4)), np.diag([1, 1, 0, 1.0]), np.diag([np.nan, 1, 1, 1])])
+def test_an_affine_without_extent_is_refused(tmp_path, ct, affine):
+    image = nibabel.Nifti1Image(ct.voxels.transpose(2, 1, 0), None)
+    image.header.set_sform(affine, code=1)
+    image.header["pixdim"][1:4] = 1
+    path = tmp_path / "ct.nii"
+    path.write_bytes(image.to_bytes())
+    with pytest.raises(UserError, match=r"ct\.nii"):
+        files.read_volume(path)
+
+
+def test_missing_and_unknown_files_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.nii does not exist"):
+        files.read_volume(tmp_path / "gone.nii")
+    (tmp_path / "ct.txt").write_text("x")
+    with pytest.raises(UserError, match=r"ct\.txt is in no format"):
+        files.read_volume(tmp_path / "ct.txt")

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+
+
+def write(path, array, **options):
+    sitk.WriteImage(sitk.GetImageFromArray(array, **options), str(path))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_a_truncated_file_is_refused(tmp_path, ending):
+    path = write(tmp_path / f"ct{ending}", np.random.default_rng(0).integers(-900, 900, (9, 20, 20)).astype(np.int16))
+    whole = path.read_bytes()
+    for share in (0.01, 0.5, 0.95):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(UserError, match=rf"ct\{ending}"):
+            files.read_volume(path)
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_text_is_refused(tmp_path, ending):
+    (tmp_path / f"ct{ending}").write_text("no image at all")
+    with pytest.raises(UserError, match="ends too early, is damaged"):
+        files.read_volume(tmp_path / f"ct{ending}")
+
+
+def test_two_and_four_dimensions_and_colours_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"has 2 dimensions \(5 x 4\)"):
+        files.read_volume(write(tmp_path / "a.mha", np.zeros((4, 5), np.int16)))
+    with pytest.raises(UserError, match=r"has 4 dimensions \(5 x 4 x 3 x 2\)"):
+        files.read_volume(write(tmp_path / "b.nrrd", np.zeros((2, 3, 4, 5), np.int16), isVector=False))
+    with pytest.raises(UserError, match="holds 3 numbers a voxel"):
+        files.read_volume(write(tmp_path / "c.mha", np.zeros((3, 4, 5, 3), np.uint8), isVector=True))
+
+
+@pytest.mark.parametrize("spacing", ["0 1 1", "-1 1 1", "nan 1 1"])
+def test_a_spacing_that_is_not_positive_is_refused(tmp_path, spacing):
+    header = f"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementSpacing = {spacing}\nElementType = MET_SHORT\n"
+    path = tmp_path / "ct.mha"
+    path.write_bytes(f"{header}ElementDataFile = LOCAL\n".encode() + np.full(8, -100, np.int16).tobytes())
+    with pytest.raises(UserError, match=r"ct\.mha"):
+        files.read_volume(path)

@@ -1,0 +1,93 @@
+import gzip
+
+import nibabel
+import numpy as np
+import pytest
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+
+
+def save(path, array, affine=None, **header):
+    image = nibabel.Nifti1Image(array, np.diag([-1, -1, 2, 1.0]) if affine is None else affine)
+    for name, value in header.items():
+        image.header[name] = value
+    path.write_bytes(gzip.compress(image.to_bytes()) if path.suffix == ".gz" else image.to_bytes())
+    return path
+
+
+@pytest.fixture
+def voxels():
+    return np.random.default_rng(0).integers(-1000, 1000, (9, 8, 7)).astype(np.int16)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.3, 0.9, 0.99])
+def test_a_truncated_file_is_refused(tmp_path, voxels, share):
+    path = save(tmp_path / "ct.nii.gz", voxels)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(1, int(len(whole) * share))])
+    with pytest.raises(UserError, match=r"ct\.nii\.gz (ends too early|is not a NIfTI file)"):
+        files.read_volume(path)
+
+
+@pytest.mark.parametrize("content", [b"plain text, no image\n" * 40, b"\0" * 400, b"\x1f\x8b"])
+def test_other_content_is_refused(tmp_path, content):
+    (tmp_path / "ct.nii").write_bytes(content)
+    with pytest.raises(UserError, match=r"ct\.nii is not a NIfTI file"):
+        files.read_volume(tmp_path / "ct.nii")
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "ct.nii.gz").touch()
+    with pytest.raises(UserError, match="is empty"):
+        files.read_volume(tmp_path / "ct.nii.gz")
+
+
+def test_two_and_four_dimensions_are_refused(tmp_path, voxels):
+    with pytest.raises(UserError, match=r"has 2 dimensions \(9 x 8\)"):
+        files.read_volume(save(tmp_path / "a.nii", voxels[..., 0]))
+    with pytest.raises(UserError, match=r"has 4 dimensions \(9 x 8 x 7 x 2\)"):
+        files.read_volume(save(tmp_path / "b.nii", np.stack([voxels, voxels], axis=-1)))
+
+
+def test_a_fourth_dimension_of_one_is_left_out(tmp_path, voxels):
+    assert files.read_volume(save(tmp_path / "ct.nii", voxels[..., None])).voxels.shape == (7, 8, 9)
+
+
+def test_colours_are_refused(tmp_path):
+    colours = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    with pytest.raises(UserError, match="holds colours"):
+        files.read_volume(save(tmp_path / "ct.nii", colours))
+
+
+@pytest.mark.parametrize("spacing", [[0, 1, 1], [1, -1, 1], [1, 1, np.nan]])
+def test_a_spacing_that_is_not_positive_is_refused(tmp_path, voxels, spacing):
+    header = {"pixdim": [1, *spacing, 1, 1, 1, 1]}
+    with pytest.raises(UserError, match=r"states a spacing of .* mm"):
+        files.read_volume(save(tmp_path / "ct.nii", voxels, **header))
+
+
+def test_nan_voxels_are_refused(tmp_path, voxels):
+    broken = voxels.astype(np.float32)
+    broken[3, 3, 3] = np.nan
+    with pytest.raises(UserError, match="NaN or infinite"):
+        files.read_volume(save(tmp_path / "ct.nii", broken))
+
+
+def test_slope_and_intercept_are_applied(tmp_path, voxels):
+    stored = (voxels + 1024).astype(np.uint16)
+    path = save(tmp_path / "ct.nii", stored, scl_slope=1, scl_inter=-1024)
+    assert np.array_equal(files.read_volume(path).voxels, voxels.transpose(2, 1, 0))
+
+
+def test_a_file_that_states_no_orientation_is_warned_about(tmp_path, voxels):
+    path = save(tmp_path / "ct.nii", voxels)
+    content = bytearray(path.read_bytes())
+    content[252:256] = bytes(4)  # qform_code and sform_code
+    path.write_bytes(content)
+    assert "does not say how the patient lies" in files.read_volume(path).warnings[0]
+
+
+def test_an_identity_affine_is_warned_about(tmp_path, voxels):
+    path = save(tmp_path / "ct.nii", voxels, affine=np.eye(4))
+    assert "1 mm in every direction" in files.read_volume(path).warnings[0]
