@@ -1,0 +1,62 @@
+"""Models by name: those that ship and those the user imported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from . import model
+from .errors import UserError
+from .whole_files import whole_folder
+
+DEFAULT = "unet-lits"
+_SHIPPED = Path(__file__).parent / "pretrained"
+
+
+def imported_models() -> Path:
+    """Folder of the user's models; the environment variable ``LIVERTUMORSEG_MODELS`` moves it."""
+    return Path(os.environ.get("LIVERTUMORSEG_MODELS") or user_data_path("livertumorseg", appauthor=False) / "models")
+
+
+def available() -> dict[str, Path]:
+    """Model folders by name, the default first; an imported model hides a shipped one of its name."""
+    found = {
+        folder.parent.name: folder.parent
+        for place in (_SHIPPED, imported_models())
+        for folder in sorted(place.glob(f"*/{model.DESCRIPTION}"))
+    }
+    return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
+
+
+def find(name: str = DEFAULT) -> Path:
+    """Folder of a model, by its name or by a path to it.
+
+    Raises:
+        UserError: there is none.
+    """
+    known = available()
+    if name in known:
+        return known[name]
+    if Path(name).is_dir():
+        return Path(name)
+    msg = f"There is no model “{name}”: give the folder of one, or one of these names: {', '.join(known) or 'none'}."
+    raise UserError(msg)
+
+
+def import_model(folder: Path, *, overwrite: bool = False) -> str:
+    """Check a model folder and copy it to the user's models; returns its name.
+
+    Only the description, the weights and the card are copied.
+
+    Raises:
+        UserError: it is no valid model folder, or a model of that name is there already.
+    """
+    name = model.load(folder).description.name
+    with whole_folder(imported_models() / name, overwrite=overwrite) as new:
+        for file in (model.DESCRIPTION, model.WEIGHTS, model.CARD):
+            if (folder / file).is_file():
+                shutil.copyfile(folder / file, new / file)
+    return name

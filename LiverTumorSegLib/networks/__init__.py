@@ -1,0 +1,46 @@
+"""Networks by name: channels in, logits out, same height and width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from ..errors import UserError
+from .unet import UNet
+
+_REGISTRY: dict[str, Callable[..., nn.Module]] = {"unet": UNet}
+
+
+def names() -> list[str]:
+    """Names that :func:`create` knows, in alphabetical order."""
+    return sorted(_REGISTRY)
+
+
+def create(name: str, in_channels: int, classes: int, **options: Any) -> nn.Module:
+    """Build a network with fresh weights.
+
+    Args:
+        name: one of :func:`names`.
+        in_channels: channels of a slice after preprocessing, times the slices of a stack.
+        classes: channels of the logits.
+        options: what the architecture's own constructor takes.
+
+    Returns:
+        A module that maps ``[batch, in_channels, row, column]`` to logits ``[batch, classes, row, column]``.
+
+    Raises:
+        UserError: unknown name, a channel or class count below one, or options the architecture does not take.
+    """
+    if name not in _REGISTRY:
+        msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
+        raise UserError(msg)
+    if in_channels < 1 or classes < 1:
+        msg = f"A network needs at least one input channel and one class, not {in_channels} and {classes}."
+        raise UserError(msg)
+    try:
+        return _REGISTRY[name](in_channels, classes, **options)
+    except (TypeError, ValueError) as error:
+        msg = f"The network “{name}” cannot be built with the options {options}: {error}."
+        raise UserError(msg) from error

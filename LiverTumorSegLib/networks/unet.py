@@ -1,0 +1,42 @@
+"""U-Net with same-padded convolutions and batch normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.nets import BasicUNet
+from torch import nn
+
+
+class UNet(nn.Module):
+    """U-Net (Ronneberger, Fischer and Brox 2015, section 2) with same padding, so that logits keep the input's size.
+
+    Four halvings, skip connections by concatenation; any height and width from 16 pixels on.
+
+    Args:
+        in_channels: channels of the input.
+        classes: channels of the logits.
+        features: channels of the five encoder levels, then of the last decoder level.
+        norm: a MONAI normalisation name.
+        dropout: share of channels dropped in training.
+    """
+
+    stride = 16
+
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        features: Sequence[int] = (32, 32, 64, 128, 256, 32),
+        norm: str = "batch",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        activation = ("relu", {"inplace": True})
+        self.body = BasicUNet(2, in_channels, classes, tuple(features), act=activation, norm=norm, dropout=dropout)
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        """Map ``[batch, in_channels, row, column]`` to logits ``[batch, classes, row, column]``."""
+        return self.body(slices)

@@ -1,0 +1,128 @@
+import json
+import pickle
+
+import pytest
+import torch
+from conftest import describe
+from safetensors.torch import load_file, save_file
+
+from LiverTumorSegLib import model
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.model import NetworkSpec, Stack
+
+
+def change(folder, **entries):
+    path = folder / model.DESCRIPTION
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def replace_weights(folder, weights):
+    save_file(weights, folder / model.WEIGHTS)
+    path = folder / model.WEIGHTS
+    change(folder, weights={"sha256": model.sha256(path), "bytes": path.stat().st_size})
+
+
+def test_a_saved_model_comes_back_with_the_same_weights(model_folder):
+    first, second = model.load(model_folder), model.load(model_folder)
+    assert first.description.name == "tiny"
+    assert not first.network.training
+    for name, weights in load_file(model_folder / model.WEIGHTS).items():
+        assert torch.equal(second.network.state_dict()[name], weights)
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"not a model folder: it has no readable model\.json"):
+        model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"surprise": 1},
+        {"format": 2},
+        {"labels": ["liver"]},
+        {"name": "../../etc"},
+        {"network": {"name": "unet", "in_channels": "many"}},
+        {"stack": {"slices": 2}},
+        {"stack": {"slices": 3}},
+        {"preprocessing": [{"step": "unknown"}]},
+        {"weights": {"sha256": "x", "bytes": 1}},
+    ],
+)
+def test_an_entry_that_is_not_as_the_schema_says_is_refused(model_folder, entries):
+    change(model_folder, **entries)
+    with pytest.raises(UserError, match=r"model\.json is not a valid model description at"):
+        model.load(model_folder)
+
+
+def test_text_that_is_not_json_is_refused(model_folder):
+    (model_folder / model.DESCRIPTION).write_text("{")
+    with pytest.raises(UserError, match="is not a valid model description at its text"):
+        model.load(model_folder)
+
+
+def test_other_weights_than_those_named_are_refused(model_folder):
+    with (model_folder / model.WEIGHTS).open("ab") as weights:
+        weights.write(b"\0")
+    with pytest.raises(UserError, match="SHA-256 differs"):
+        model.load(model_folder)
+
+
+class Attack:
+    """Unpickling this would create a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickle_in_the_weights_place_is_refused_and_not_run(model_folder, tmp_path):
+    path = model_folder / model.WEIGHTS
+    path.write_bytes(pickle.dumps(Attack(tmp_path / "ran")))
+    change(model_folder, weights={"sha256": model.sha256(path), "bytes": path.stat().st_size})
+    with pytest.raises(UserError, match="is not a safetensors file"):
+        model.load(model_folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_with_a_pickle_alone_is_refused_in_words(model_folder):
+    (model_folder / model.WEIGHTS).rename(model_folder / "weights.pth")
+    with pytest.raises(UserError, match=r"has no weights\.safetensors \(weights\.pth may run code"):
+        model.load(model_folder)
+
+
+def test_weights_of_another_network_are_refused_with_the_difference(model_folder):
+    weights = load_file(model_folder / model.WEIGHTS)
+    name = next(name for name, values in weights.items() if values.ndim == 4)
+    replace_weights(model_folder, weights | {name: torch.zeros(1, 1, 3, 3)})
+    with pytest.raises(UserError, match=rf"“{name}” is \(1, 1, 3, 3\), not"):
+        model.load(model_folder)
+    replace_weights(model_folder, weights | {"extra": torch.zeros(1)})
+    with pytest.raises(UserError, match="has an unknown “extra”"):
+        model.load(model_folder)
+    replace_weights(model_folder, {key: values for key, values in weights.items() if key != name})
+    with pytest.raises(UserError, match=f"lacks “{name}”"):
+        model.load(model_folder)
+
+
+def test_weights_that_are_not_finite_are_refused(model_folder):
+    weights = load_file(model_folder / model.WEIGHTS)
+    name = next(name for name in weights if name.endswith("weight"))
+    replace_weights(model_folder, weights | {name: torch.full_like(weights[name], float("nan"))})
+    with pytest.raises(UserError, match="not finite"):
+        model.load(model_folder)
+
+
+def test_an_existing_model_is_not_replaced(model_folder):
+    before = (model_folder / model.DESCRIPTION).read_text()
+    with pytest.raises(UserError, match="exists already"):
+        model.save(model_folder, torch.nn.Linear(1, 1), lambda _: "", name="other")
+    assert (model_folder / model.DESCRIPTION).read_text() == before
+
+
+def test_a_stack_knows_its_stride_and_fits_the_channels():
+    assert [Stack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 1]
+    with pytest.raises(ValueError, match="do not divide"):
+        describe(network=NetworkSpec(name="unet", in_channels=4), stack=Stack(slices=3))

@@ -1,0 +1,39 @@
+import pytest
+
+from LiverTumorSegLib import model, model_store
+from LiverTumorSegLib.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+
+
+def test_the_default_ships_and_stands_first():
+    assert next(iter(model_store.available())) == model_store.DEFAULT
+    assert model.load(model_store.find()).description.name == model_store.DEFAULT
+    assert model.describe(model_store.find()).weights.bytes <= 20e6
+
+
+def test_an_imported_model_is_found_by_its_name(model_folder):
+    (model_folder / "notes.txt").write_text("not copied")
+    assert model_store.import_model(model_folder) == "tiny"
+    found = model_store.find("tiny")
+    assert found != model_folder
+    assert sorted(p.name for p in found.iterdir()) == sorted([model.CARD, model.DESCRIPTION, model.WEIGHTS])
+    with pytest.raises(UserError, match="exists already"):
+        model_store.import_model(model_folder)
+    model_store.import_model(model_folder, overwrite=True)
+
+
+def test_a_model_that_is_not_valid_is_not_imported(model_folder):
+    (model_folder / model.WEIGHTS).write_bytes(b"")
+    with pytest.raises(UserError):
+        model_store.import_model(model_folder)
+    assert "tiny" not in model_store.available()
+
+
+def test_a_folder_can_be_named_and_an_unknown_name_lists_the_known(model_folder):
+    assert model_store.find(str(model_folder)) == model_folder
+    with pytest.raises(UserError, match=f"no model “none”.*{model_store.DEFAULT}"):
+        model_store.find("none")
