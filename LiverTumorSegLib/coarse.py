@@ -1,0 +1,95 @@
+"""A first pass over few, coarse slices that finds the box the liver lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch.nn import functional as F
+
+from .engine import Engine
+from .progress import Job
+from .slice_store import SliceStore
+
+_SLICE_MM, _PIXEL_MM = 8.0, 2.0
+_MARGIN_MM = 15.0
+_SMALLEST_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Box:
+    """Slices, and rows and columns of the preprocessed slices, from the first to before the last."""
+
+    slices: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+def whole(count: int, store: SliceStore) -> Box:
+    """The box that leaves nothing out."""
+    return Box((0, count), (0, store.size[0]), (0, store.size[1]))
+
+
+def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, job: Job) -> Box | None:
+    """Box of the liver with a margin, or None where the coarse pass finds no liver.
+
+    Args:
+        engine: the network.
+        store: the volume's slices.
+        count: how many there are.
+        slice_mm: their spacing.
+        job: told about every batch.
+    """
+    step = max(1, round(_SLICE_MM / slice_mm))
+    numbers = list(range(min(step // 2, count - 1), count, step))
+    found = np.concatenate(list(_batches(engine, store, numbers, job)))
+    kept = _large_parts(found)
+    if not kept.any():
+        return None
+    (slices, rows, columns), scale = _extent(kept), _scale(store)
+    first, last = numbers[slices[0]] - step, numbers[slices[1] - 1] + step + 1
+    return Box(
+        (max(0, first), min(count, last)),
+        _widened(rows, scale, store.size[0], store.spacing[0]),
+        _widened(columns, scale, store.size[1], store.spacing[1]),
+    )
+
+
+def _batches(engine: Engine, store: SliceStore, numbers: list[int], job: Job):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    start = 0
+    while start < len(numbers):
+        job.at(start / len(numbers), "Looking for the liver")
+        batch = numbers[start : start + engine.batch]
+        try:
+            channels = store.channels(batch, engine.placement)
+            small = F.interpolate(channels, scale_factor=_scale(store), mode="bilinear")
+            logits = engine(small)
+            organ = (logits[:, 1:] > logits[:, :1]).any(dim=1)
+        except torch.OutOfMemoryError as error:
+            engine.make_room(error)
+            continue
+        start += len(batch)
+        yield organ.cpu().numpy()
+
+
+def _scale(store: SliceStore) -> float:
+    return min(1.0, max(store.spacing) / _PIXEL_MM)
+
+
+def _large_parts(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    parts, _ = ndimage.label(found, np.ones((3, 3, 3)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return (sizes >= max(1, _SMALLEST_SHARE * sizes.max()))[parts]
+
+
+def _extent(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    return [(s.start, s.stop) for s in ndimage.find_objects(mask.astype(np.uint8))[0]]
+
+
+def _widened(span: tuple[int, int], scale: float, size: int, spacing: float) -> tuple[int, int]:
+    margin = _MARGIN_MM / spacing
+    return max(0, int(span[0] / scale - margin)), min(size, int(np.ceil(span[1] / scale + margin)))

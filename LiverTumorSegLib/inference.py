@@ -1,0 +1,157 @@
+"""From a volume and a model to labels on the volume's own grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import coarse
+from .coarse import Box
+from .device import place
+from .engine import Engine
+from .model import Description, Model
+from .postprocessing import Postprocessing, clean
+from .progress import CancelToken, Job, Progress, job
+from .slice_store import SliceStore
+from .volume import Volume
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to segment.
+
+    Args:
+        coarse_pass: first find the liver on coarse slices, then segment its box alone.
+        batch: slices a batch, None for the device's usual number.
+        postprocessing: clean-up, None for the model's own.
+    """
+
+    coarse_pass: bool = True
+    batch: int | None = None
+    postprocessing: Postprocessing | None = None
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What came out, and how.
+
+    Args:
+        labels: uint8 ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: what was segmented.
+        model: by which model.
+        device: where, and in which precision.
+        notes: fallbacks and what was not found, a sentence each.
+        seconds: time taken.
+    """
+
+    labels: NDArray[np.uint8]
+    volume: Volume
+    model: Description
+    device: str
+    notes: tuple[str, ...]
+    seconds: float = field(compare=False)
+
+
+@torch.inference_mode()
+def segment(
+    volume: Volume,
+    model: Model,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    *,
+    options: Options = Options(),
+) -> Segmentation:
+    """Segment the liver and its lesions.
+
+    Args:
+        volume: CT in HU, in any orientation.
+        model: from :func:`LiverTumorSegLib.model.load`.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        progress: told the fraction done and what is being done.
+        cancel: checked before every batch.
+        options: coarse pass, batch and postprocessing.
+
+    Raises:
+        UserError: the device is not there, or has too little memory for a single slice.
+        Cancelled: ``cancel`` was used; answered within one batch.
+    """
+    began, task = perf_counter(), job(progress, cancel)
+    engine = Engine(model.network, place(device), options.batch)
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    seen = volume.axial.of(labels)
+    _label(seen, volume, model.description, engine, options, task.part(0, 0.95))
+    task.at(0.95, "Cleaning up")
+    clean(seen, volume.voxel_ml, options.postprocessing or model.description.postprocessing)
+    notes = tuple(engine.notes) if labels.any() else (*engine.notes, "No liver was found.")
+    task.at(1, "Done")
+    return Segmentation(labels, volume, model.description, str(engine.placement), notes, perf_counter() - began)
+
+
+def _label(
+    out: NDArray[np.uint8], volume: Volume, description: Description, engine: Engine, options: Options, task: Job
+) -> None:
+    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
+    store = SliceStore(view, spacing, description, engine.placement)
+    box, rest = coarse.whole(len(view), store), task
+    if options.coarse_pass:
+        box = coarse.find_liver(engine, store, len(view), spacing[0], task.part(0, 0.2)) or box
+        rest = task.part(0.2, 1)
+    _label_box(out, box, store, engine, rest)
+
+
+def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
+    first, last = box.slices
+    rows = _Span(box.rows, store.size[0], out.shape[1])
+    columns = _Span(box.columns, store.size[1], out.shape[2])
+    start = first
+    while start < last:
+        task.at((start - first) / (last - first), f"Segmenting slice {start - first + 1} of {last - first}")
+        numbers = range(start, min(start + engine.batch, last))
+        try:
+            channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
+            labels = _labels(engine(channels), rows, columns).cpu().numpy()
+        except torch.OutOfMemoryError as error:
+            engine.make_room(error)
+            continue
+        out[numbers.start : numbers.stop, rows.begin : rows.end, columns.begin : columns.end] = labels
+        start = numbers.stop
+
+
+class _Span:
+    """Rows (or columns) of the volume that a span of preprocessed rows covers, and where they fall in it."""
+
+    def __init__(self, span: tuple[int, int], prepared: int, own: int) -> None:
+        ratio = prepared / own
+        self.begin, self.end = int(np.ceil(span[0] / ratio - 1e-6)), int(span[1] / ratio + 1e-6)
+        at = (np.arange(self.begin, self.end) + 0.5) * ratio - 0.5 - span[0]
+        at = at.clip(0, span[1] - span[0] - 1)
+        self.lower = torch.from_numpy(np.floor(at).astype(np.int64))
+        self.upper = (self.lower + 1).clamp_max(span[1] - span[0] - 1)
+        self.weight = torch.from_numpy((at - np.floor(at)).astype(np.float32))
+
+    def interpolate(self, values: torch.Tensor, dimension: int) -> torch.Tensor:
+        lower, upper, weight = (x.to(values.device) for x in (self.lower, self.upper, self.weight))
+        weight = weight.to(values.dtype).reshape([-1] + [1] * (values.ndim - dimension - 1))
+        below, above = values.index_select(dimension, lower), values.index_select(dimension, upper)
+        return torch.lerp(below, above, weight)
+
+
+def _labels(logits: torch.Tensor, rows: _Span, columns: _Span) -> torch.Tensor:
+    """Largest logit on the volume's rows and columns, uint8.
+
+    Interpolating differences to the background needs one channel less, and comparing them is some fifty times
+    faster on a CPU than ``argmax`` over a dimension.
+    """
+    logits = logits.float()
+    over = columns.interpolate(rows.interpolate(logits[:, 1:] - logits[:, :1], 2), 3)
+    labels = torch.zeros(over[:, 0].shape, dtype=torch.uint8, device=over.device)
+    best = torch.zeros_like(over[:, 0])
+    for number in range(over.shape[1]):
+        labels.masked_fill_(over[:, number] > best, number + 1)
+        best = torch.maximum(best, over[:, number])
+    return labels

@@ -1,0 +1,85 @@
+"""Largest liver, lesions in or on it, holes filled, small lesions dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+
+LIVER, LESION = 1, 2
+_TOUCHING = np.ones((3, 3, 3), bool)
+
+
+class Postprocessing(BaseModel):
+    """Which clean-up steps run on the labels; each can be switched off.
+
+    Args:
+        largest_liver: keep the largest connected part of liver and lesions together.
+        lesions_in_liver: drop lesions that neither lie in the liver nor touch it.
+        fill_holes: turn background enclosed by the liver into liver.
+        smallest_lesion_ml: turn lesions below this volume into liver; 0 keeps all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    largest_liver: bool = True
+    lesions_in_liver: bool = True
+    fill_holes: bool = True
+    smallest_lesion_ml: float = Field(0.05, ge=0)
+
+
+def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing) -> None:
+    """Clean labels ``[slice, row, column]`` in place.
+
+    Args:
+        labels: 0 background, 1 liver, 2 lesion.
+        voxel_ml: millilitres a voxel.
+        settings: which steps run, in the order of its fields.
+    """
+    if not labels.any():
+        return
+    near = labels[bounds(labels)]
+    _drop_outside(near, settings)
+    if settings.fill_holes:
+        _fill_holes(near)
+    _drop_small_lesions(near, voxel_ml, settings.smallest_lesion_ml)
+
+
+def bounds(labels: NDArray[np.uint8]) -> tuple[slice, ...]:
+    """Smallest box, along each axis of ``[slice, row, column]``, that holds every voxel that is not 0."""
+    box = []
+    for axis in range(3):
+        shown = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(shown[0]), int(shown[-1]) + 1))
+    return tuple(box)
+
+
+def _drop_outside(labels: NDArray[np.uint8], settings: Postprocessing) -> None:
+    parts, count = ndimage.label(labels > 0, _TOUCHING)
+    if count == 1:
+        return
+    kept = np.bincount(parts.ravel())[1:].argmax() + 1
+    if settings.largest_liver:
+        labels[(parts != kept) & (labels == LIVER)] = 0
+    if settings.lesions_in_liver:
+        with_liver = np.zeros(count + 1, bool)
+        with_liver[parts[labels == LIVER]] = True
+        with_liver[kept] = True
+        labels[(labels == LESION) & ~with_liver[parts]] = 0
+
+
+def _fill_holes(labels: NDArray[np.uint8]) -> None:
+    parts, count = ndimage.label(np.pad(labels, 1) == 0)
+    if count > 1:
+        outside = parts[0, 0, 0]
+        inner = parts[1:-1, 1:-1, 1:-1]
+        labels[(inner > 0) & (inner != outside)] = LIVER
+
+
+def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml: float) -> None:
+    parts, count = ndimage.label(labels == LESION)
+    if count:
+        small = np.bincount(parts.ravel()) * voxel_ml < smallest_ml
+        small[0] = False
+        labels[small[parts]] = LIVER

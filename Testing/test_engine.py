@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch import nn
+
+from LiverTumorSegLib import device, networks
+from LiverTumorSegLib.device import Placement
+from LiverTumorSegLib.engine import Engine, fuse_normalisation
+from LiverTumorSegLib.errors import UserError
+
+CPU = device.cpu()
+
+
+class NeedsMultiple(nn.Module):
+    stride = 16
+
+    def forward(self, slices):
+        assert slices.shape[-1] % 16 == 0
+        assert slices.shape[-2] % 16 == 0
+        return slices
+
+
+@pytest.mark.parametrize("size", [(16, 32), (17, 31), (1, 1), (500, 511)])
+def test_slices_are_padded_for_the_network_and_cut_back(size):
+    slices = torch.rand(2, 1, *size).to(CPU.dtype)
+    assert torch.equal(Engine(NeedsMultiple(), CPU)(slices), slices)
+
+
+def test_folding_batch_normalisation_changes_nothing_but_the_time():
+    torch.manual_seed(0)
+    network = networks.create("unet", 1, 3, features=[4, 4, 8, 8, 8, 4])
+    for _ in range(3):
+        network(torch.rand(4, 1, 64, 64) * 3)  # so that the running statistics are not those of a new network
+    network.eval()
+    slices = torch.rand(1, 1, 64, 64)
+    before = network(slices)
+    after = Engine(network, Placement(torch.device("cpu"), torch.float32, 8))(slices)
+    assert torch.allclose(before, after, atol=1e-4)
+    assert any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in fuse_normalisation(network).modules())
+
+
+def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu():
+    gpu = Placement(torch.device("meta"), torch.float32, 3)
+    engine = Engine(NeedsMultiple(), gpu)
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    engine.make_room(error)
+    assert engine.batch == 1
+    engine.make_room(error)
+    assert engine.placement == device.cpu()
+    assert [note.split(":")[0] for note in engine.notes] == [
+        "meta ran out of memory",
+        "meta ran out of memory even for one slice",
+    ]
+
+
+def test_a_cpu_without_memory_for_one_slice_is_an_error_in_words():
+    engine = Engine(NeedsMultiple(), CPU, batch=1)
+    with pytest.raises(UserError, match="not enough memory for a single slice"):
+        engine.make_room(RuntimeError())

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from conftest import describe
+
+from LiverTumorSegLib.device import Placement
+from LiverTumorSegLib.model import NetworkSpec, Stack
+from LiverTumorSegLib.preprocessing import Chain
+from LiverTumorSegLib.slice_store import SliceStore
+
+CPU = Placement(torch.device("cpu"), torch.float32, 4)
+
+
+def store(view, stack, spacing=(1.5, 1.0, 1.0), chain=()):
+    spec = NetworkSpec(name="unet", in_channels=stack.slices)
+    description = describe(network=spec, stack=stack, preprocessing=Chain.model_validate(list(chain)))
+    return SliceStore(view, spacing, description, CPU)
+
+
+@pytest.fixture
+def numbered():
+    """Slices that hold their own number."""
+    return np.arange(9, dtype=np.int16)[:, None, None] * np.ones((1, 4, 6), np.int16)
+
+
+def test_neighbours_are_as_far_apart_as_the_model_says_and_the_last_slice_repeats(numbered):
+    channels = store(numbered, Stack(slices=3, spacing_mm=3.0)).channels([0, 4, 8], CPU)
+    assert channels[..., 0, 0].tolist() == [[0, 0, 2], [2, 4, 6], [6, 8, 8]]
+
+
+def test_a_single_slice_is_its_own_channel(numbered):
+    assert store(numbered, Stack()).channels(range(9), CPU)[:, 0, 0, 0].tolist() == list(range(9))
+
+
+def test_slices_are_preprocessed_once(numbered, monkeypatch):
+    seen = []
+    kept = store(numbered, Stack(slices=3, spacing_mm=1.5))
+    monkeypatch.setattr(kept, "_preprocess", lambda n, run=kept._preprocess: (seen.extend(n.tolist()), run(n))[1])
+    for centre in (0, 1, 2, 1, 8):
+        kept.channels([centre], CPU)
+    assert sorted(seen) == [0, 1, 2, 3, 7, 8]
+
+
+def test_size_and_spacing_are_those_after_preprocessing(numbered):
+    resampled = store(numbered, Stack(), (1.5, 1.0, 1.0), [{"step": "resample", "spacing_mm": 2.0}])
+    assert resampled.size == (2, 3)
+    assert resampled.spacing == (2.0, 2.0)
+
+
+def test_slices_move_when_the_placement_does(numbered):
+    kept = store(numbered, Stack())
+    kept.channels([1], CPU)
+    moved = kept.channels([1, 2], Placement(torch.device("cpu"), torch.bfloat16, 1))
+    assert moved.dtype == torch.bfloat16
+    assert moved[:, 0, 0, 0].tolist() == [1, 2]
