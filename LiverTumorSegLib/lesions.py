@@ -1,0 +1,213 @@
+"""Lesions of a segmentation and their measures: volume, diameters, place, density, burden.
+
+A lesion is one three-dimensional connected component of label 2; voxels are connected through their faces
+(6-connectivity), as the LiTS challenge counts them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import pdist
+
+from .postprocessing import LESION, bounds
+from .volume import Volume
+
+_FEW_POINTS = 1500
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion.
+
+    Args:
+        number: 1 for the largest.
+        volume_ml: voxels times the voxel's volume.
+        axial_diameter_mm: longest diameter in any one axial slice, as RECIST 1.1 (Eisenhauer et al. 2009, section
+            3.2) measures it, from edge to edge.
+        diameter_mm: longest diameter in three dimensions, from edge to edge.
+        centroid_mm: centre of mass in patient coordinates, RAS.
+        mean_hu, sd_hu: of the voxels (population standard deviation).
+        surface_distance_mm: from the lesion to the nearest voxel on the surface of liver and lesions, between
+            centres; 0 where the lesion reaches the surface.
+        slice: axial slice of the axial diameter, counted from 1 at the feet.
+        burden_percent: share of liver and lesions.
+    """
+
+    number: int
+    volume_ml: float
+    axial_diameter_mm: float
+    diameter_mm: float
+    centroid_mm: tuple[float, float, float]
+    mean_hu: float
+    sd_hu: float
+    surface_distance_mm: float
+    slice: int
+    burden_percent: float
+
+
+@dataclass(frozen=True)
+class LesionTable:
+    """Measures of one patient.
+
+    Args:
+        liver_ml: volume of the liver, lesions included.
+        lesion_ml: volume of all lesions.
+        burden_percent: lesions' share of the liver, lesions included; 0 without a liver.
+        lesions: the largest first.
+    """
+
+    liver_ml: float
+    lesion_ml: float
+    burden_percent: float
+    lesions: tuple[Lesion, ...]
+
+    def to_json(self) -> str:
+        """All measures, rounded to 3 digits after the point."""
+        content = {"lesion_count": len(self.lesions)} | asdict(self)
+        return json.dumps(_rounded(content), indent=2)
+
+    def to_csv(self) -> str:
+        """A row a lesion, with a header; the centroid is in RAS."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        names = [field.name for field in fields(Lesion)]
+        at = names.index("centroid_mm")
+        writer.writerow([*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]])
+        for lesion in self.lesions:
+            values = _rounded(list(asdict(lesion).values()))
+            writer.writerow([*values[:at], *values[at], *values[at + 1 :]])
+        return text.getvalue()
+
+
+def measure(labels: NDArray[np.uint8], volume: Volume) -> LesionTable:
+    """Measure liver and lesions.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: the CT.
+    """
+    if not labels.any():
+        return LesionTable(0.0, 0.0, 0.0, ())
+    organ = _Organ(labels, volume)
+    parts, sizes, order = _numbered(organ.labels)
+    boxes = ndimage.find_objects(parts)
+    depths = organ.depths() if len(sizes) else np.empty(0)
+    lesions = []
+    for number, index in enumerate(order, start=1):
+        box = boxes[index]
+        mask = parts[box] == index + 1
+        lesions.append(_lesion(number, mask, box, float(depths[box][mask].min()), organ))
+    affected = int(sizes.sum())
+    return LesionTable(
+        organ.size * volume.voxel_ml, affected * volume.voxel_ml, 100 * affected / organ.size, tuple(lesions)
+    )
+
+
+def components(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.int32]:
+    """Number of the lesion each voxel belongs to, ``[k, j, i]``, in the order of :func:`measure`."""
+    parts, sizes, order = _numbered(volume.axial.of(labels))
+    numbers = np.zeros(len(sizes) + 1, np.int32)
+    numbers[order + 1] = np.arange(1, len(sizes) + 1)
+    return volume.axial.restore(numbers[parts])
+
+
+class _Organ:
+    """Liver and lesions cropped to their bounds, as axial slices, with a border where there is one."""
+
+    def __init__(self, labels: NDArray[np.uint8], volume: Volume) -> None:
+        seen = volume.axial.of(labels)
+        near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounds(seen))
+        self.start = np.array([s.start for s in near])
+        self.labels = seen[near]
+        self.hounsfield = volume.axial.of(volume.voxels)[near]
+        self.spacing, self.voxel_ml = volume.axial.spacing, volume.voxel_ml
+        self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
+        self.size = int(np.count_nonzero(self.labels))
+
+    def depths(self) -> NDArray[np.float64]:
+        """Millimetres from every voxel to the nearest on the surface; the border of the volume is no surface."""
+        inside = self.labels > 0
+        surface = inside & ~ndimage.binary_erosion(inside, border_value=1)
+        if not surface.any():
+            return np.zeros(inside.shape)
+        return ndimage.distance_transform_edt(~surface, self.spacing)
+
+
+def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
+    """Parts from 1, their sizes, and the order of their indices from the largest to the smallest."""
+    parts, count = ndimage.label(seen == LESION)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    return parts, sizes, np.argsort(-sizes, kind="stable")
+
+
+def _lesion(number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], depth_mm: float, organ: _Organ) -> Lesion:
+    size = int(np.count_nonzero(mask))
+    start = organ.start + [axis.start for axis in box]
+    axial, at = _axial_diameter(mask, organ.to_patient)
+    hounsfield = organ.hounsfield[box][mask].astype(np.float64)
+    centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
+    r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
+    return Lesion(
+        number=number,
+        volume_ml=size * organ.voxel_ml,
+        axial_diameter_mm=axial,
+        diameter_mm=max(axial, _diameter(_edges(mask, (0, 1, 2)), organ.to_patient)),
+        centroid_mm=(float(r), float(a), float(s)),
+        mean_hu=float(hounsfield.mean()),
+        sd_hu=float(hounsfield.std()),
+        surface_distance_mm=depth_mm,
+        slice=int(start[0]) + at + 1,
+        burden_percent=100 * size / organ.size,
+    )
+
+
+def _axial_diameter(mask: NDArray[np.bool_], to_patient: NDArray[np.float64]) -> tuple[float, int]:
+    diameters = [_diameter(_edges(plane[None], (1, 2)), to_patient) for plane in mask]
+    longest = int(np.argmax(diameters))
+    return diameters[longest], longest
+
+
+def _edges(mask: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Where the mask begins and ends along every line of voxels of these axes, ``[point, (slice, row, column)]``.
+
+    These are the half-way points between a voxel inside and the next outside; no other point of the mask's edge
+    can end a longest diameter.
+    """
+    points = []
+    for axis in axes:
+        lines = mask.any(axis=axis)
+        first = np.argmax(mask, axis=axis)[lines] - 0.5
+        last = mask.shape[axis] - np.argmax(np.flip(mask, axis), axis=axis)[lines] - 0.5
+        across = np.argwhere(lines).astype(np.float64)
+        points += [np.insert(across, axis, end, axis=1) for end in (first, last)]
+    return np.concatenate(points)
+
+
+def _diameter(points: NDArray[np.float64], to_patient: NDArray[np.float64]) -> float:
+    if not len(points):
+        return 0.0
+    placed = points[:, ::-1] @ to_patient[:3, :3].T
+    if len(placed) > _FEW_POINTS:
+        try:
+            placed = placed[ConvexHull(placed).vertices]
+        except QhullError:  # all in one plane
+            placed = placed[ConvexHull(placed, qhull_options="QJ").vertices]
+    return float(pdist(placed).max())
+
+
+def _rounded(content):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, any JSON
+    if isinstance(content, float):
+        return round(content, 3)
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value) for value in content]
+    return content

@@ -1,0 +1,137 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from conftest import reordered
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from LiverTumorSegLib.lesions import components, measure
+from LiverTumorSegLib.volume import Volume
+
+
+def case(labels, spacing=(2.0, 1.0, 1.0), hounsfield=50):
+    k, j, i = spacing
+    return labels, Volume(np.full(labels.shape, hounsfield, np.int16), np.diag([-i, -j, k, 1.0]))
+
+
+def liver(shape=(20, 60, 60)):
+    labels = np.zeros(shape, np.uint8)
+    labels[2:-2, 5:-5, 5:-5] = 1
+    return labels
+
+
+def ball(radius_mm, spacing):
+    shape = tuple(int(2 * (radius_mm + 14) / mm) | 1 for mm in spacing)
+    grid = np.indices(shape) - np.reshape([n // 2 for n in shape], (3, 1, 1, 1))
+    labels = np.ones(shape, np.uint8)
+    labels[(((grid * np.reshape(spacing, (3, 1, 1, 1))) ** 2).sum(axis=0)) < radius_mm**2] = 2
+    return labels
+
+
+def test_a_box_has_the_measures_of_a_box():
+    labels = liver()
+    labels[5:8, 10:14, 20:26] = 2
+    labels_, volume = case(labels)
+    volume.voxels[5:8, 10:14, 20:26] = np.where(np.arange(6) % 2, 30, 10)
+    table = measure(labels_, volume)
+    (lesion,) = table.lesions
+    assert lesion.volume_ml == pytest.approx(3 * 4 * 6 * 2 / 1000)
+    assert table.liver_ml == pytest.approx(16 * 50 * 50 * 2 / 1000)
+    assert lesion.burden_percent == table.burden_percent == pytest.approx(100 * 72 / 40000)
+    assert lesion.axial_diameter_mm == pytest.approx(np.hypot(6, 3))  # edge to edge along a row, across four rows
+    assert lesion.diameter_mm == pytest.approx(np.sqrt(5**2 + 3**2 + 6**2))  # slice edge to slice edge
+    assert (lesion.mean_hu, lesion.sd_hu) == (20, 10)
+    assert lesion.centroid_mm == pytest.approx((-22.5, -11.5, 12))
+    assert lesion.surface_distance_mm == pytest.approx(5)  # rows 5 (surface) to 10 (lesion)
+    assert lesion.slice == 6
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 0.7, 0.7), (3.0, 0.8, 0.8), (2.5, 1.0, 0.6)])
+def test_a_ball_has_its_diameter_in_every_direction(spacing):
+    table = measure(*case(ball(12, spacing), spacing))
+    (lesion,) = table.lesions
+    assert lesion.axial_diameter_mm == pytest.approx(24, abs=1.0)
+    assert lesion.diameter_mm == pytest.approx(24, abs=max(1.2, spacing[0]))
+    assert lesion.volume_ml == pytest.approx(4 / 3 * np.pi * 12**3 / 1000, rel=0.03)
+
+
+def test_one_voxel_is_as_long_as_its_longer_side():
+    labels = liver()
+    labels[9, 30, 30] = 2
+    (lesion,) = measure(*case(labels, (2.0, 0.7, 0.9))).lesions
+    assert lesion.axial_diameter_mm == pytest.approx(0.9)
+    assert lesion.diameter_mm == pytest.approx(2.0)
+
+
+def test_lesions_that_touch_by_an_edge_alone_are_two_the_larger_first():
+    labels = liver()
+    labels[5, 10, 10] = 2
+    labels[5, 11:13, 11] = 2
+    labels_, volume = case(labels)
+    table = measure(labels_, volume)
+    assert [lesion.volume_ml for lesion in table.lesions] == pytest.approx([0.004, 0.002])
+    numbers = components(labels_, volume)
+    assert numbers[5, 10, 10] == 2
+    assert numbers[5, 12, 11] == 1
+    assert np.array_equal(numbers > 0, labels == 2)
+
+
+def test_a_lesion_at_the_surface_is_at_no_distance():
+    labels = liver()
+    labels[8:10, 5:9, 20:24] = 2
+    assert measure(*case(labels)).lesions[0].surface_distance_mm == 0
+
+
+def test_a_liver_cut_by_the_volumes_border_has_no_surface_there():
+    labels = np.ones((5, 40, 40), np.uint8)
+    labels[:, 30:] = 0
+    labels[0, 10, 0] = 2
+    assert measure(*case(labels)).lesions[0].surface_distance_mm == pytest.approx(19)
+
+
+def test_without_lesions_and_without_a_liver_all_is_zero():
+    table = measure(*case(liver()))
+    assert (table.lesions, table.burden_percent, table.lesion_ml) == ((), 0, 0)
+    assert table.liver_ml > 0
+    assert measure(*case(np.zeros((3, 4, 5), np.uint8))).liver_ml == 0
+
+
+def test_a_big_ragged_lesion_is_measured_in_reasonable_time_and_exactly():
+    random = np.random.default_rng(0)
+    labels = np.ones((30, 90, 90), np.uint8)
+    labels[5:25, 10:80, 10:80] = np.where(random.random((20, 70, 70)) < 0.9, 2, 1)
+    labels[5, 10, 10] = labels[24, 79, 79] = 2
+    largest = measure(*case(labels)).lesions[0]
+    assert largest.diameter_mm == pytest.approx(np.sqrt(69**2 + 69**2 + 40**2), rel=0.01)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(3)), st.tuples(*[st.booleans()] * 3), st.tuples(*[st.floats(-40, 40)] * 3))
+def test_no_axis_order_flip_or_turn_changes_a_measure(axes, flips, angles):
+    labels = liver((12, 30, 30))
+    labels[4:7, 10:15, 8:12] = labels[8, 20, 20] = 2
+    random = np.random.default_rng(0)
+    affine = np.diag([-0.8, -0.9, 2.0, 1.0])
+    affine[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ affine[:3, :3]
+    volume = Volume(random.normal(50, 20, labels.shape).astype(np.int16), affine)
+    other = reordered(volume, tuple(axes), flips)
+    moved = reordered(Volume(labels, affine), tuple(axes), flips).voxels
+    first, second = measure(labels, volume), measure(moved, other)
+    assert json.loads(first.to_json()) == json.loads(second.to_json())
+
+
+def test_json_and_csv_say_the_same():
+    labels = liver()
+    labels[5:8, 10:14, 20:26] = labels[12, 40, 40] = 2
+    table = measure(*case(labels))
+    content = json.loads(table.to_json())
+    rows = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert content["lesion_count"] == len(rows) == 2
+    for row, lesion in zip(rows, content["lesions"], strict=True):
+        centroid = [float(row.pop(f"centroid_{axis}_mm")) for axis in "ras"]
+        assert centroid == lesion.pop("centroid_mm")
+        assert {name: float(value) for name, value in row.items()} == lesion
