@@ -1,0 +1,122 @@
+"""Fit a recipe with Lightning and save the model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import nn
+from torch.utils.data import DataLoader
+
+from .. import networks
+from ..datasets.slices import Patient, read_patients
+from ..errors import UserError
+from ..model import Training, save
+from .card import card_text
+from .losses import partial_label_loss
+from .recipe import Recipe
+from .sampling import Batch, SliceSampler
+
+
+class SliceSegmenter(lightning.LightningModule):
+    """A network with the recipe's loss, optimiser and schedule."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        spec = recipe.network
+        network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._schedule = recipe.schedule
+
+    def training_step(self, batch: Batch) -> torch.Tensor:
+        logits = self.network(batch["pixels"].contiguous(memory_format=torch.channels_last))
+        loss = partial_label_loss(logits, batch["labels"], batch["lesions_apart"])
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self):  # type: ignore[no-untyped-def]  # noqa: ANN201, Lightning's type is private
+        plan = self._schedule
+        optimizer = torch.optim.AdamW(self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, plan.learning_rate, total_steps=plan.steps, pct_start=0.05
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bool = False) -> None:
+    """Train on the patients that are not for validation, and save a model folder.
+
+    Args:
+        recipe: how to train.
+        data: folder that holds the recipe's data folders.
+        folder: model folder to write.
+        command: what to write into the card as the command that made the model.
+        overwrite: whether a folder of that name may be replaced.
+
+    Raises:
+        UserError: data are missing, a validation patient does not exist, or the folder exists.
+    """
+    lightning.seed_everything(recipe.seed, verbose=False)
+    patients = [p for source in recipe.data for p in read_patients(source, data, recipe.preprocessing)]
+    train = _training_patients(patients, recipe)
+    sampler = SliceSampler(
+        train,
+        sampling=recipe.sampling,
+        augmentation=recipe.augmentation,
+        stack=recipe.stack,
+        crop=recipe.crop,
+        batch=recipe.schedule.batch,
+        seed=recipe.seed,
+    )
+    segmenter = SliceSegmenter(recipe)
+    trainer = _trainer(recipe, folder)
+    trainer.fit(segmenter, DataLoader(sampler, batch_size=None))
+    training = Training(
+        data=", ".join(source.folder for source in recipe.data),
+        patients=tuple(p.name for p in train),
+        validation_patients=recipe.validation,
+        seed=recipe.seed,
+        command=command,
+        recipe=recipe.model_dump(mode="json"),
+    )
+    save_trained(recipe, segmenter.network, training, folder, overwrite=overwrite)
+
+
+def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder: Path, *, overwrite: bool) -> None:
+    """Write the model folder of a trained network, its figures still to be measured."""
+    shared = recipe.model_dump(
+        include={"name", "title", "segments", "network", "preprocessing", "stack", "postprocessing", "licence"}
+    )
+    save(
+        folder,
+        network,
+        card_text,
+        overwrite=overwrite,
+        training=training,
+        **shared,
+    )
+
+
+def _training_patients(patients: list[Patient], recipe: Recipe) -> list[Patient]:
+    unknown = set(recipe.validation) - {p.name for p in patients}
+    if unknown:
+        msg = f"The recipe's validation patients {', '.join(sorted(unknown))} are not in the data."
+        raise UserError(msg)
+    return [p for p in patients if p.name not in recipe.validation]
+
+
+def _trainer(recipe: Recipe, folder: Path) -> lightning.Trainer:
+    log = CSVLogger(folder.parent, name=f"{folder.name}-log")
+    checkpoint = ModelCheckpoint(log.log_dir, filename="{step}", every_n_train_steps=400)
+    return lightning.Trainer(
+        max_steps=recipe.schedule.steps,
+        precision=recipe.schedule.precision,  # type: ignore[arg-type]
+        gradient_clip_val=1.0,
+        callbacks=[EMAWeightAveraging(decay=recipe.schedule.average), checkpoint],
+        logger=log,
+        log_every_n_steps=50,
+        enable_model_summary=False,
+    )

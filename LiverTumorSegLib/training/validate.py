@@ -1,0 +1,81 @@
+"""Measure a trained model on the patients it never saw, and write the figures into its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import model
+from ..datasets.slices import SliceSource, read_volume
+from ..errors import UserError
+from ..evaluation.overlap import dice
+from ..inference import Options, segment
+from ..model import Case, Description, Figures, Model
+from ..postprocessing import LESION
+from ..progress import Progress
+from ..whole_files import whole_file
+from .card import card_text
+
+DEFINITION = (
+    "Dice in three dimensions, by patient, over the evenly spaced slices around the liver, after postprocessing, on "
+    "patients never trained on; liver: labels 1 and 2 together, lesion: label 2."
+)
+
+
+def validate(
+    folder: Path, data: Path, *, device: str = "auto", command: str, progress: Progress | None = None
+) -> Figures:
+    """Segment every validation patient of a model and store the figures in ``model.json`` and the card.
+
+    Args:
+        folder: model folder.
+        data: folder that holds the data folders of the model's recipe.
+        device: where to run.
+        command: what to write beside the figures.
+        progress: told after every patient.
+
+    Raises:
+        UserError: the model is not valid, or a patient's slices are missing.
+    """
+    trained = model.load(folder)
+    names = trained.description.training.validation_patients
+    cases = {}
+    for number, name in enumerate(names):
+        if progress:
+            progress(number / len(names), name)
+        cases[name] = measure_case(trained, source_of(trained.description, data, name), data, name, device)
+    figures = Figures(definition=DEFINITION, command=command, cases=cases)
+    store(folder, trained.description, figures)
+    return figures
+
+
+def measure_case(
+    trained: Model, source: SliceSource, data: Path, name: str, device: str, options: Options | None = None
+) -> Case:
+    """Segment one patient and compare."""
+    volume, reference = read_volume(source, data, name)
+    labels = segment(volume, trained, device, options=options or Options()).labels
+    false_lesion = (labels == LESION).sum() * volume.voxel_ml if not (reference == LESION).any() else 0.0
+    return Case(
+        liver_dice=dice(labels > 0, reference > 0),
+        lesion_dice=dice(labels == LESION, reference == LESION) if (reference == LESION).any() else None,
+        false_lesion_ml=float(false_lesion),
+    )
+
+
+def store(folder: Path, description: Description, figures: Figures) -> None:
+    """Write figures into a model folder's description and card."""
+    updated = description.model_copy(update={"figures": figures})
+    with whole_file(folder / model.DESCRIPTION, overwrite=True) as unfinished:
+        unfinished.write_text(updated.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with whole_file(folder / model.CARD, overwrite=True) as unfinished:
+        unfinished.write_text(card_text(updated), encoding="utf-8")
+
+
+def source_of(description: Description, data: Path, name: str) -> SliceSource:
+    """Which of the recipe's data folders holds a patient."""
+    sources = [SliceSource.model_validate(entry) for entry in description.training.recipe.get("data", [])]
+    for source in sources:
+        if any((data / source.folder / "images").glob(f"{name}_slice_*")):
+            return source
+    msg = f"There are no slices of {name} in {data}: give the folder that holds the training data."
+    raise UserError(msg)

@@ -1,0 +1,25 @@
+from conftest import describe
+
+from LiverTumorSegLib.model import Case, Figures
+from LiverTumorSegLib.training.card import card_text
+
+
+def test_a_card_says_licence_training_and_that_nothing_was_measured():
+    card = card_text(describe())
+    assert "CC0-1.0: none." in card
+    assert "Not measured yet." in card
+    assert "not a medical device" in card
+
+
+def test_figures_stand_with_definition_command_and_patients():
+    cases = {
+        "a": Case(liver_dice=0.9, lesion_dice=0.5),
+        "b": Case(liver_dice=0.8, lesion_dice=None, false_lesion_ml=1.25),
+    }
+    figures = Figures(definition="As defined.", command="measure", cases=cases, remark="Read with care.")
+    card = card_text(describe(figures=figures))
+    assert "As defined. Command: `measure`." in card
+    assert "| a | 0.900 | 0.500 |  |" in card
+    assert "| b | 0.800 | no lesion | 1.25 |" in card
+    assert "liver 0.850 over 2 patients, lesion 0.500 over 1 patients" in card
+    assert "Read with care." in card
