@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jinja2 import Environment, PackageLoader
 
 from . import __version__, pictures, render
 from .inference import Segmentation
 from .lesions import LesionTable
-from .whole_files import whole_file
 
 DISCLAIMER = "For research only. This is not a medical device: do not base diagnosis or treatment on it."
-REPORT, CSV, JSON = "report.html", "lesions.csv", "lesions.json"
-
-
-def write_report(
-    folder: Path, segmentation: Segmentation, table: LesionTable, *, overwrite: bool = False
-) -> list[Path]:
-    """Write ``report.html``, ``lesions.csv`` and ``lesions.json`` into a folder.
-
-    The report needs no other file and names neither the patient nor the file the CT came from.
-
-    Raises:
-        UserError: one of the files exists, or the folder cannot be written to.
-    """
-    contents = {
-        REPORT: html(segmentation, table),
-        CSV: table.to_csv(),
-        JSON: table.to_json() + "\n",
-    }
-    for name, text in contents.items():
-        with whole_file(folder / name, overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-    return [folder / name for name in contents]
 
 
 def html(segmentation: Segmentation, table: LesionTable) -> str:
-    """The report's text."""
+    """The report's text; it needs no other file and names neither the patient nor the file the CT came from."""
     labels, volume = segmentation.labels, segmentation.volume
     centre = table.lesions[0].centroid_mm if table.lesions else None
     planes = pictures.three_planes(labels, volume, centre)
     surface = render.surfaces(labels, volume)
     environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
-    return environment.get_template(REPORT).render(
+    return environment.get_template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,
         segmentation=segmentation,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from LiverTumorSegLib import model, networks, phantom
+from LiverTumorSegLib.inference import Segmentation
 from LiverTumorSegLib.model import Description, Licence, Model, NetworkSpec, Stack, Training, WeightsFile
 from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
@@ -79,6 +80,12 @@ def model_folder(tmp_path):
 def small_phantom():
     """A coarse phantom of the whole liver."""
     return phantom.create((40, 96, 112), (6.0, 4.0, 4.0), seed=5, lesions=2)
+
+
+@pytest.fixture
+def segmentation(small_phantom):
+    """The phantom's truth as if a model had found it."""
+    return Segmentation(small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", ("A note.",), 1.0)
 
 
 @pytest.fixture

@@ -1,28 +1,11 @@
-import json
 import re
 
 import numpy as np
-import pytest
 from conftest import describe
 
 from LiverTumorSegLib import report
-from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.inference import Segmentation
 from LiverTumorSegLib.lesions import measure
-
-
-@pytest.fixture
-def segmentation(small_phantom):
-    return Segmentation(small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", ("A note.",), 1.0)
-
-
-def test_three_files_are_written_and_an_existing_one_is_kept(segmentation, tmp_path):
-    table = measure(segmentation.labels, segmentation.volume)
-    paths = report.write_report(tmp_path / "report", segmentation, table)
-    assert sorted(p.name for p in paths) == ["lesions.csv", "lesions.json", "report.html"]
-    assert json.loads((tmp_path / "report" / "lesions.json").read_text())["lesion_count"] == len(table.lesions)
-    with pytest.raises(UserError, match="exists already"):
-        report.write_report(tmp_path / "report", segmentation, table)
 
 
 def test_the_page_stands_alone_and_says_what_matters(segmentation):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..hounsfield import to_int16
 from ..volume import Volume
+from ..whole_files import whole_file
 
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError)
 
@@ -46,7 +47,21 @@ def read(path: Path) -> Volume:
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
     """Write labels; the affine goes into the sform, and into the qform where that can hold it."""
-    image = nibabel.Nifti1Image(labels.transpose(2, 1, 0), volume.affine)
+    _save(path, labels, volume)
+
+
+def write_volume(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
+    """Write a CT.
+
+    Raises:
+        UserError: the file exists, or cannot be written.
+    """
+    with whole_file(path, overwrite=overwrite) as unfinished:
+        _save(unfinished, volume.voxels, volume)
+
+
+def _save(path: Path, voxels: NDArray, volume: Volume) -> None:
+    image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), volume.affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.affine, code="scanner")
     image.set_qform(volume.affine, code="unknown" if volume.is_sheared else "scanner")

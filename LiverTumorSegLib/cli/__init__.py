@@ -1,0 +1,50 @@
+"""The command ``livertumorseg``: a file a group of commands; what is heavy is imported when a command runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from .. import __version__
+from ..errors import UserError
+from ..progress import Cancelled
+from . import models, phantoms, segmenting, trainers
+from .console import err
+
+USER_ERROR, CANCELLED = 3, 130
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("segment")(segmenting.segment)
+app.command("demo")(phantoms.demo)
+app.command("phantom")(phantoms.phantom)
+app.command("train")(trainers.train)
+app.command("validate")(trainers.validate)
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends with exit code 3 and one sentence."""
+    try:
+        app()
+    except UserError as error:
+        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(USER_ERROR)
+    except (Cancelled, KeyboardInterrupt):
+        err.print("Cancelled; nothing was written.")
+        sys.exit(CANCELLED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Find the liver and its tumours in CT. For research only: not a medical device."""

@@ -1,0 +1,53 @@
+"""What the commands share: options, printing, a progress bar with the time left, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from ..progress import CancelToken, Progress
+
+DEFAULT_MODEL = "unet-lits"
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
+
+out, err = Console(), Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence as it is, on one line."""
+    out.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+
+def command_line() -> str:
+    """What the user typed."""
+    return " ".join(["livertumorseg", *sys.argv[1:]])
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A progress bar on standard error where that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        task = shown.add_task("Starting", total=1.0)
+        yield lambda fraction, sentence: shown.update(task, completed=fraction, description=sentence)
+
+
+@contextmanager
+def interruptible() -> Iterator[CancelToken]:
+    """A token that Ctrl-C cancels."""
+    token = CancelToken()
+    before = signal.signal(signal.SIGINT, lambda *_: token.cancel())
+    try:
+        yield token
+    finally:
+        signal.signal(signal.SIGINT, before)

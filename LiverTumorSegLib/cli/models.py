@@ -1,0 +1,50 @@
+"""``livertumorseg models``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from .console import DEFAULT_MODEL, Overwrite, out, say
+
+app = typer.Typer(no_args_is_help=True, help="List, describe and import models.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models that ship and those that were imported."""
+    from .. import model_store
+    from ..model import describe
+
+    table = Table("name", "title", "segments", "licence")
+    for name, folder in model_store.available().items():
+        description = describe(folder)
+        table.add_row(name, description.title, description.segments, description.licence.name)
+    out.print(table)
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")] = DEFAULT_MODEL) -> None:
+    """Check a model and print its card."""
+    from rich.markdown import Markdown
+
+    from .. import model_store
+    from ..model import CARD, load
+
+    folder = model_store.find(name)
+    description = load(folder).description
+    card = folder / CARD
+    out.print(Markdown(card.read_text(encoding="utf-8")) if card.exists() else description.title)
+    say(f"\n{folder}\n{description.weights.bytes / 1e6:.1f} MB, SHA-256 {description.weights.sha256}")
+
+
+@app.command("import")
+def import_model(folder: Annotated[Path, typer.Argument(help="A model folder.")], overwrite: Overwrite = False) -> None:
+    """Check a model folder and copy it to your models."""
+    from .. import model_store
+
+    name = model_store.import_model(folder, overwrite=overwrite)
+    say(f"Imported “{name}”: use it with --model {name}.")

@@ -1,0 +1,60 @@
+"""``livertumorseg train`` and ``livertumorseg validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ..errors import UserError
+from .console import DeviceName, Overwrite, bar, command_line, out, say
+
+Data = Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")]
+_RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe that ships, or a YAML file.")],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
+    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a model."""
+    from ..whole_files import refuse_existing
+
+    refuse_existing(output, overwrite=overwrite)
+    fit, recipes = _training()
+    shipped = _RECIPES / f"{recipe}.yaml"
+    plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
+    fit.fit(plan, data, output, command=command_line(), overwrite=overwrite)
+
+
+def validate(
+    folder: Annotated[Path, typer.Argument(help="Model folder; its figures are replaced.")],
+    data: Data,
+    device: DeviceName = "auto",
+) -> None:
+    """Measure a model on its validation patients and write the figures into its card."""
+    from ..training.validate import validate as run
+
+    with bar() as progress:
+        figures = run(folder, data, device=device, command=command_line(), progress=progress)
+    table = Table("patient", "liver Dice", "lesion Dice", "false lesions, ml")
+    for name, case in figures.cases.items():
+        values = (case.liver_dice, case.lesion_dice, case.false_lesion_ml)
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    out.print(table)
+    say(figures.in_words)
+
+
+def _training() -> tuple[ModuleType, ModuleType]:
+    try:
+        from ..training import fit, recipe
+    except ModuleNotFoundError as error:
+        msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
+        raise UserError(msg) from error
+    return fit, recipe

@@ -1,0 +1,80 @@
+"""Accuracy of a model beside the reference network's, on the same patients through the same steps.
+
+    python Testing/benchmarks/accuracy.py [--model NAME] [--data DIR] [--reference FILE]
+
+Prints Dice by patient of the model with and without the coarse pass, and of the reference network (MONAI BasicUNet,
+256 px, one slice). Both get the model's postprocessing. Needs the training data; nothing here is timed.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from monai.networks.nets import BasicUNet
+from safetensors.torch import load_file
+from torch import nn
+
+from LiverTumorSegLib import model, model_store
+from LiverTumorSegLib.inference import Options
+from LiverTumorSegLib.model import Model, NetworkSpec, Stack
+from LiverTumorSegLib.preprocessing import Chain
+from LiverTumorSegLib.training.validate import measure_case, source_of
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+REFERENCE_STEPS = [{"step": "window", "level": 60, "width": 200}, {"step": "resize", "height": 256, "width": 256}]
+
+
+class Reference(nn.Module):
+    """The reference network, padded to what its four halvings need."""
+
+    stride = 16
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        self.body = BasicUNet(2, 1, 3, features=(16, 32, 64, 128, 256, 16))
+        self.body.load_state_dict({name: values.float() for name, values in load_file(weights).items()})
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return self.body(slices)
+
+
+def reference_model(ours: Model, weights: Path) -> Model:
+    """The reference network with our description but for its input."""
+    changes = {
+        "network": NetworkSpec(name="unet", in_channels=1),
+        "stack": Stack(),
+        "preprocessing": Chain.model_validate(REFERENCE_STEPS),
+    }
+    return Model(ours.description.model_copy(update=changes), Reference(weights).eval())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=model_store.DEFAULT)
+    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    parser.add_argument("--reference", type=Path, default=SHARED / "weights" / "basicunet16-256.safetensors")
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    ours = model.load(model_store.find(args.model))
+    ways = {
+        "coarse pass, then box": (ours, Options()),
+        "every slice": (ours, Options(coarse_pass=False)),
+        "reference network": (reference_model(ours, args.reference), Options(coarse_pass=False)),
+    }
+    for way, (network, options) in ways.items():
+        print(f"\n{way}\npatient      liver  lesion  false lesions ml")
+        livers, lesions = [], []
+        for name in ours.description.training.validation_patients:
+            case = measure_case(
+                network, source_of(ours.description, args.data, name), args.data, name, args.device, options
+            )
+            livers.append(case.liver_dice)
+            lesions.append(case.lesion_dice)
+            shown = "    -" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"
+            print(f"{name:11s}  {case.liver_dice:.3f}  {shown}   {case.false_lesion_ml:.2f}")
+        known = [value for value in lesions if value is not None]
+        print(f"{'mean':11s}  {sum(livers) / len(livers):.3f}  {sum(known) / len(known):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Seconds and memory of a segmentation, as ratios to references measured in the same run.
+
+    python Testing/benchmarks/segment.py [--repeats N] [--device auto|cpu|cuda:N]
+
+On a phantom of 512 x 512 x 160 voxels (0.75 x 0.75 x 1.5 mm), from the .nii.gz file to the .seg.nrrd file:
+
+- the floor: the network's bare forward passes over all slices, in the engine's precision and batch;
+- a plain MONAI pipeline with the same weights: SliceInferer with sw_batch_size 1 and 16, float32 and bfloat16
+  (without clean-up, which costs it Dice but no time);
+- peak host memory (Linux) of a process that segments, beyond one that only imports torch, in sizes of the int16 volume.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from monai.inferers import SliceInferer
+from monai.transforms import Resize, ScaleIntensityRange
+
+from LiverTumorSegLib import files, model, model_store, phantom
+from LiverTumorSegLib.device import place
+from LiverTumorSegLib.engine import Engine
+from LiverTumorSegLib.evaluation.overlap import dice
+from LiverTumorSegLib.files.nifti import write_volume
+from LiverTumorSegLib.inference import Options, segment
+from LiverTumorSegLib.slice_store import SliceStore
+
+SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
+_PEAK = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+
+
+def timed(action: Callable[[], object], repeats: int) -> float:
+    """Median seconds of several runs."""
+    seconds = []
+    for _ in range(repeats):
+        began = perf_counter()
+        action()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(perf_counter() - began)
+    return median(seconds)
+
+
+def end_to_end(source: Path, loaded: model.Model, device: str, *, coarse: bool) -> np.ndarray:
+    volume = files.read_volume(source)
+    result = segment(volume, loaded, device, options=Options(coarse_pass=coarse))
+    files.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
+    return result.labels
+
+
+@torch.inference_mode()
+def bare_forward(source: Path, loaded: model.Model, device: str) -> Callable[[], None]:
+    volume = files.read_volume(source)
+    engine = Engine(loaded.network, place(device))
+    store = SliceStore(volume.axial.of(volume.voxels), volume.axial.spacing, loaded.description, engine.placement)
+    batches = [
+        store.channels(range(start, min(start + engine.batch, SHAPE[0])), engine.placement)
+        for start in range(0, SHAPE[0], engine.batch)
+    ]
+
+    @torch.inference_mode()
+    def run() -> None:
+        for batch in batches:
+            engine(batch)
+
+    return run
+
+
+def plain_monai(source: Path, loaded: model.Model, device: str, batch: int, dtype: torch.dtype) -> np.ndarray:
+    """What one would write with MONAI: scale, resize, stack neighbours as channels, infer by slice, argmax, resize."""
+    volume = files.read_volume(source)
+    target = place(device).device
+    network = loaded.network.to(target)
+    scale = ScaleIntensityRange(-40, 160, 0, 1, clip=True)
+    size = [
+        round(n * mm / loaded.description.preprocessing.spacing_mm)
+        for n, mm in zip(SHAPE[1:], SPACING[1:], strict=True)
+    ]
+    small = Resize((SHAPE[0], *size), mode="trilinear", align_corners=False)(
+        scale(volume.voxels[None].astype(np.float32))
+    )
+    stride = loaded.description.stack.stride(SPACING[0])
+    numbers = np.add.outer((-stride, 0, stride), np.arange(SHAPE[0])).clip(0, SHAPE[0] - 1)
+    stack = torch.as_tensor(small)[0][torch.from_numpy(numbers)][None].to(target)
+    inferer = SliceInferer(roi_size=size, sw_batch_size=batch, spatial_dim=0)
+    with torch.inference_mode(), torch.autocast(target.type, dtype, enabled=dtype != torch.float32):
+        labels = inferer(stack, network).argmax(dim=1).cpu()
+    large = Resize(SHAPE, mode="nearest")(labels.float()).numpy()[0].astype(np.uint8)
+    loaded.network.to("cpu")
+    files.write_labels(source.with_name("out.seg.nrrd"), large, volume, overwrite=True)
+    return large
+
+
+def peak_memory(code: str) -> int:
+    """Largest resident size of a new process that runs this code, in bytes."""
+    return int(subprocess.check_output([sys.executable, "-c", f"{code}\n{_PEAK}"], text=True).split()[-1]) * 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    loaded, made = model.load(model_store.find()), phantom.create(SHAPE, SPACING)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "ct.nii.gz"
+        write_volume(source, made.volume)
+        print(f"{' x '.join(map(str, SHAPE[::-1]))} voxels on {place(args.device)}, medians of {args.repeats} runs")
+        times(source, loaded, made.labels, args.device, args.repeats)
+        memory(source, made.volume.voxels.nbytes, args.device)
+
+
+def times(source: Path, loaded: model.Model, truth: np.ndarray, device: str, repeats: int) -> None:
+    floor = timed(bare_forward(source, loaded, device), repeats)
+    print(f"bare forward                    {floor:7.2f} s")
+    for name, coarse in (("every slice", False), ("coarse pass, then box", True)):
+        labels = end_to_end(source, loaded, device, coarse=coarse)
+        seconds = timed(lambda coarse=coarse: end_to_end(source, loaded, device, coarse=coarse), repeats)
+        liver = dice(labels > 0, truth > 0)
+        print(f"{name:30s}  {seconds:7.2f} s  {seconds / floor:5.2f} x bare forward  liver Dice {liver:.4f}")
+    for dtype in (torch.float32, torch.bfloat16):
+        for batch in (1, 16):
+            labels = plain_monai(source, loaded, device, batch, dtype)
+            monai = timed(lambda b=batch, d=dtype: plain_monai(source, loaded, device, b, d), repeats)
+            name = f"MONAI, {str(dtype).removeprefix('torch.')}, {batch}"
+            liver = dice(labels > 0, truth > 0)
+            print(f"{name:30s}  {monai:7.2f} s  {monai / seconds:5.2f} x coarse pass   liver Dice {liver:.4f}")
+
+
+def memory(source: Path, volume_bytes: int, device: str) -> None:
+    base = peak_memory("import torch")
+    work = (
+        "import sys; from pathlib import Path; from LiverTumorSegLib import files, model, model_store\n"
+        "from LiverTumorSegLib.inference import Options, segment\n"
+        f"source = Path({str(source)!r}); volume = files.read_volume(source)\n"
+        f"result = segment(volume, model.load(model_store.find()), {device!r}, options=Options(coarse_pass=COARSE))\n"
+        "files.write_labels(source.with_name('out.nii.gz'), result.labels, volume, overwrite=True)"
+    )
+    for coarse in (False, True):
+        extra = peak_memory(work.replace("COARSE", str(coarse))) - base
+        name = "coarse pass, then box" if coarse else "every slice"
+        print(
+            f"{name:30s}  {extra / 1e6:7.0f} MB beyond importing torch, {extra / volume_bytes:.2f} x the int16 volume"
+        )
+
+
+if __name__ == "__main__":
+    main()

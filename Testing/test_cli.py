@@ -1,0 +1,251 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import nibabel
+import numpy as np
+import pytest
+
+from LiverTumorSegLib import cli, files, model_store
+
+AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
+
+
+def save(path, array, affine=AFFINE):
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["livertumorseg", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def ct_file(tmp_path):
+    voxels = np.random.default_rng(0).normal(0, 200, (40, 36, 10)).astype(np.int16)
+    return save(tmp_path / "ct.nii.gz", voxels)
+
+
+@pytest.fixture
+def air(tmp_path):
+    return save(tmp_path / "air.nii.gz", np.full((30, 30, 8), -1000, np.int16))
+
+
+def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, model_folder):
+    out, report = tmp_path / "out.seg.nrrd", tmp_path / "report"
+    code, said, _ = run("segment", air, "-o", out, "--model", model_folder, "--report", report, "--device", "cpu")
+    assert code == 0
+    assert f"Wrote {out}. Research only, not a medical device." in said
+    assert files.read_volume(out, force=True).voxels.shape == (8, 30, 30)
+    assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "report.html"]
+
+
+def test_the_measures_can_be_printed_as_json(run, air, tmp_path):
+    code, said, _ = run("segment", air, "-o", tmp_path / "out.nii.gz", "--json")
+    facts = json.loads(said)
+    assert code == 0
+    assert facts["lesion_count"] == 0
+    assert facts["warnings"] == ["No liver was found."]
+    assert facts["model"] == model_store.DEFAULT
+    assert {"liver_ml", "burden_percent", "lesions", "device", "seconds", "output"} <= facts.keys()
+
+
+def test_no_liver_is_no_error(run, air, tmp_path):
+    code, _, warned = run("segment", air, "-o", tmp_path / "out.nrrd")
+    assert code == 0
+    assert "warning: No liver was found." in warned
+    assert (tmp_path / "out.nrrd").exists()
+
+
+def noise(shape, low=-900, high=900):
+    return np.random.default_rng(0).integers(low, high, shape).astype(np.int16)
+
+
+def missing(path):
+    return path / "gone.nii.gz"
+
+
+def empty(path):
+    (path / "ct.nii.gz").touch()
+    return path / "ct.nii.gz"
+
+
+def truncated(path):
+    file = save(path / "ct.nii.gz", noise((20, 20, 9)))
+    file.write_bytes(file.read_bytes()[:3000])
+    return file
+
+
+def text(path):
+    (path / "ct.nii").write_text("a letter to the radiologist")
+    return path / "ct.nii"
+
+
+def flat(path):
+    return save(path / "ct.nii.gz", noise((20, 20)))
+
+
+def four(path):
+    return save(path / "ct.nii.gz", noise((9, 9, 9, 3)))
+
+
+def colour(path):
+    return save(path / "ct.nii.gz", np.zeros((5, 5, 5), [("R", "u1"), ("G", "u1"), ("B", "u1")]))
+
+
+def magnetic(path):
+    return save(path / "ct.nii.gz", noise((20, 20, 9), 0, 1200))
+
+
+def not_a_number(path):
+    return save(path / "ct.nii.gz", np.full((5, 5, 5), np.nan, np.float32))
+
+
+def infinite(path):
+    return save(path / "ct.nii.gz", np.full((5, 5, 5), np.inf, np.float32))
+
+
+def no_spacing(path, millimetres=0):
+    content = bytearray(nibabel.Nifti1Image(noise((5, 5, 5)), np.eye(4)).to_bytes())
+    content[80:84] = np.float32(millimetres).tobytes()  # pixdim[1]
+    (path / "ct.nii").write_bytes(content)
+    return path / "ct.nii"
+
+
+def negative_spacing(path):
+    return no_spacing(path, -1)
+
+
+def no_dicom(path):
+    (path / "folder").mkdir()
+    return path / "folder"
+
+
+BAD_INPUTS = [
+    missing, empty, truncated, text, flat, four, colour, magnetic, not_a_number, infinite, no_spacing,
+    negative_spacing, no_dicom,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", BAD_INPUTS, ids=lambda make: make.__name__)
+def test_bad_input_is_one_sentence_and_exit_code_3(run, tmp_path, make):
+    source = make(tmp_path)
+    code, said, complained = run("segment", source, "-o", tmp_path / "out.nii.gz")
+    assert code == 3
+    assert not said
+    assert complained.startswith("error: ")
+    assert complained.count("\n") == 1
+    assert str(source) in complained
+    assert not (tmp_path / "out.nii.gz").exists()
+
+
+def test_what_does_not_look_like_a_ct_can_be_forced_and_is_warned_about(run, tmp_path):
+    code, _, warned = run("segment", magnetic(tmp_path), "-o", tmp_path / "out.nii.gz", "--force")
+    assert code == 0
+    assert "warning: This does not look like a CT in Hounsfield units" in warned
+
+
+def test_an_existing_output_is_kept_unless_told(run, air, tmp_path):
+    out = tmp_path / "out.nii.gz"
+    out.write_text("mine")
+    code, _, complained = run("segment", air, "-o", out)
+    assert (code, out.read_text()) == (3, "mine")
+    assert "--overwrite" in complained
+    assert run("segment", air, "-o", out, "--overwrite")[0] == 0
+    assert out.read_bytes() != b"mine"
+
+
+def test_an_existing_report_is_kept_and_found_before_the_work(run, air, tmp_path):
+    (tmp_path / "lesions.csv").write_text("mine")
+    code, _, complained = run("segment", air, "-o", tmp_path / "out.nii.gz", "--report", tmp_path)
+    assert code == 3
+    assert "lesions.csv exists already" in complained
+    assert not (tmp_path / "out.nii.gz").exists()
+
+
+def test_an_output_that_cannot_be_written_is_an_error(run, air, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, complained = run("segment", air, "-o", tmp_path / "file" / "out.nii.gz")
+    assert code == 3
+    assert "cannot be written" in complained
+
+
+@pytest.mark.parametrize(
+    "words", [("--model", "none"), ("--device", "tpu"), ("--device", "cuda:99"), ("--series", "1.2")]
+)
+def test_a_wrong_choice_is_one_sentence(run, air, tmp_path, words):
+    source = no_dicom(tmp_path) if words[0] == "--series" else air
+    code, _, complained = run("segment", source, "-o", tmp_path / "out.nii.gz", *words)
+    assert code == 3
+    assert complained.count("\n") == 1
+
+
+def test_clean_up_can_be_switched_off(run, ct_file, tmp_path, model_folder):
+    volumes = []
+    for number, words in enumerate([(), ("--no-largest-liver", "--no-lesions-in-liver", "--smallest-lesion", "0")]):
+        out = tmp_path / f"{number}.nii.gz"
+        common = ("--model", model_folder, "--full", "--json")
+        volumes.append(json.loads(run("segment", ct_file, "-o", out, *common, *words)[1])["liver_ml"])
+    assert volumes[0] <= volumes[1]
+
+
+def test_models_can_be_listed_shown_and_imported(run, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+    assert model_store.DEFAULT in run("models", "list")[1]
+    assert "Imported “tiny”" in run("models", "import", model_folder)[1]
+    assert "tiny" in run("models", "list")[1]
+    assert "A tiny model" in run("models", "info", "tiny")[1]
+    assert run("models", "import", model_folder)[0] == 3
+    assert run("models", "info", "none")[0] == 3
+
+
+def test_a_phantom_can_be_written(run, tmp_path):
+    words = ("--shape", 6, 40, 44, "--spacing", 20, 9, 8, "--lesions", 1)
+    assert run("phantom", tmp_path / "p.nii.gz", *words)[0] == 0
+    assert files.read_volume(tmp_path / "p.nii.gz").voxels.shape == (6, 40, 44)
+    assert files.read_volume(tmp_path / "p-labels.nii.gz", force=True).voxels.max() == 2
+
+
+def test_the_version_is_printed(run):
+    assert run("--version")[1].strip() == cli.__version__
+
+
+def test_interrupting_ends_soon_and_writes_nothing(run, tmp_path):
+    source = save(tmp_path / "large.nii.gz", np.full((300, 300, 90), -1000, np.int16))
+    usual = signal.getsignal(signal.SIGINT)
+
+    def interrupt():
+        while signal.getsignal(signal.SIGINT) is usual:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    code, _, complained = run(
+        "segment", source, "-o", tmp_path / "out.nii.gz", "--full", "--report", tmp_path / "report"
+    )
+    assert (code, complained) == (cli.CANCELLED, "Cancelled; nothing was written.\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["large.nii.gz"]
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
+def test_the_command_ends_with_the_code_and_without_a_traceback(tmp_path):
+    command = [sys.executable, "-m", "LiverTumorSegLib.cli", "segment", "gone.nii", "-o", str(tmp_path / "out.nii.gz")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == cli.USER_ERROR
+    assert ended.stderr == "error: gone.nii does not exist: check the name.\n"
