@@ -1,3 +1,4 @@
 """Find the liver and its tumours in CT, without a screen."""
 
 __version__ = "0.1.0"
+DEFAULT_MODEL = "unet-lits"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional as F
@@ -49,12 +48,13 @@ def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, j
     kept = _large_parts(found)
     if not kept.any():
         return None
-    (slices, rows, columns), scale = _extent(kept), _scale(store)
+    slices, rows, columns = _extent(kept)
+    height, width = _small(store)
     first, last = numbers[slices[0]] - step, numbers[slices[1] - 1] + step + 1
     return Box(
         (max(0, first), min(count, last)),
-        _widened(rows, scale, store.size[0], store.spacing[0]),
-        _widened(columns, scale, store.size[1], store.spacing[1]),
+        _widened(rows, height, store.size[0], store.spacing[0]),
+        _widened(columns, width, store.size[1], store.spacing[1]),
     )
 
 
@@ -65,18 +65,22 @@ def _batches(engine: Engine, store: SliceStore, numbers: list[int], job: Job):  
         batch = numbers[start : start + engine.batch]
         try:
             channels = store.channels(batch, engine.placement)
-            small = F.interpolate(channels, scale_factor=_scale(store), mode="bilinear")
+            small = F.interpolate(channels, size=_small(store), mode="bilinear")
             logits = engine(small)
             organ = (logits[:, 1:] > logits[:, :1]).any(dim=1)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
             engine.make_room(error)
             continue
         start += len(batch)
         yield organ.cpu().numpy()
 
 
-def _scale(store: SliceStore) -> float:
-    return min(1.0, max(store.spacing) / _PIXEL_MM)
+def _small(store: SliceStore) -> tuple[int, int]:
+    """Rows and columns of the coarse pass."""
+    rows, columns = (
+        max(1, round(n * min(1.0, mm / _PIXEL_MM))) for n, mm in zip(store.size, store.spacing, strict=True)
+    )
+    return rows, columns
 
 
 def _large_parts(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -90,6 +94,6 @@ def _extent(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(s.start, s.stop) for s in ndimage.find_objects(mask.astype(np.uint8))[0]]
 
 
-def _widened(span: tuple[int, int], scale: float, size: int, spacing: float) -> tuple[int, int]:
-    margin = _MARGIN_MM / spacing
+def _widened(span: tuple[int, int], coarse: int, size: int, spacing: float) -> tuple[int, int]:
+    scale, margin = coarse / size, _MARGIN_MM / spacing
     return max(0, int(span[0] / scale - margin)), min(size, int(np.ceil(span[1] / scale + margin)))

@@ -14,6 +14,9 @@ from .postprocessing import LESION
 from .progress import Progress
 from .whole_files import whole_folder
 
+_CT, _LABELS = "ct.nii.gz", "segmentation.seg.nrrd"
+_FILES = report_files.NAMES | {_CT, _LABELS}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,11 +40,11 @@ def run(folder: Path, *, seed: int = 0, progress: Progress | None = None, overwr
         UserError: the folder exists, or cannot be written to.
     """
     made = phantom.create(seed=seed)
-    with whole_folder(folder, overwrite=overwrite) as new:
-        write_volume(new / "ct.nii.gz", made.volume)
-        volume = files.read_volume(new / "ct.nii.gz")
+    with whole_folder(folder, overwrite=overwrite, holds=_FILES) as new:
+        write_volume(new / _CT, made.volume)
+        volume = files.read_volume(new / _CT)
         result = segment(volume, model.load(model_store.find()), progress=progress)
-        files.write_labels(new / "segmentation.seg.nrrd", result.labels, volume)
+        files.write_labels(new / _LABELS, result.labels, volume)
         report_files.write(new, result, measure(result.labels, volume))
     return Outcome(
         dice(result.labels > 0, made.labels > 0) or 0.0,

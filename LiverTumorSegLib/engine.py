@@ -14,6 +14,14 @@ from . import device
 from .errors import UserError
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """True for what CUDA, Apple's GPUs, PyTorch's CPU allocator and Python raise when memory runs out."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+
+
 class Engine:
     """Runs batches; out of memory halves the batch, then moves to the CPU, and ``notes`` says so.
 
@@ -47,7 +55,10 @@ class Engine:
 
         Raises:
             UserError: a single slice is too much for the CPU as well.
+            Exception: ``error`` itself, where it is about anything but memory.
         """
+        if not is_out_of_memory(error):
+            raise error
         if self.placement.device.type == "cuda":
             torch.cuda.empty_cache()
         if self.batch > 1:
@@ -57,7 +68,6 @@ class Engine:
             note = f"{self.placement.device} ran out of memory even for one slice: going on on the CPU."
             self.notes.append(note)
             self._settle(device.cpu())
-            self.batch = self.placement.batch
         else:
             msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
             raise UserError(msg) from error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import UserError
 
+_AIR, _FAT, _FEW = -500, (-200, -20), 0.005
 _LIMITS = np.iinfo(np.int16)
 
 
@@ -39,15 +40,16 @@ def to_int16(stored: NDArray, path: Path, *, slope: float = 1.0, intercept: floa
 def doubt(voxels: NDArray[np.int16]) -> str | None:
     """Say why voxels do not look like Hounsfield units, or None where they may be.
 
-    CT has fat and air, so some voxels lie clearly below water, also where a window was clipped; MR, probability maps
-    and CT stored without its offset have none. Constant volumes pass: nothing speaks against them.
+    Below water, CT has fat between its organs, also where a window was clipped; MR, probability maps and CT stored
+    without its offset have nothing there, whatever they were padded with. Volumes that are constant or all air pass.
     """
     sample = voxels[:: max(1, voxels.shape[0] // 64), ::2, ::2]
-    low, middle, high = (float(x) for x in np.percentile(sample, (0.5, 50, 99.5)))
-    if low == high:
+    tissue = sample[sample > _AIR]
+    if tissue.size < _FEW * sample.size or tissue.min() == tissue.max():
         return None
-    if low > -20:
-        return f"almost no voxel lies below {low:.0f}, while fat and air in CT are negative"
+    low, middle, high = (float(x) for x in np.percentile(tissue, (0.5, 50, 99.5)))
+    if np.mean((tissue >= _FAT[0]) & (tissue <= _FAT[1])) < _FEW:
+        return f"almost no voxel lies between {_FAT[0]} and {_FAT[1]}, where fat is in CT"
     if high - low < 60 and abs(middle) < 60:
         return f"the voxels span only {low:.0f} to {high:.0f}, as if they had been normalised"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from . import coarse
 from .coarse import Box
-from .device import place
-from .engine import Engine
+from .device import Placement, cpu, place
+from .engine import Engine, is_out_of_memory
+from .errors import UserError
 from .model import Description, Model
 from .postprocessing import Postprocessing, clean
 from .progress import CancelToken, Job, Progress, job
@@ -44,6 +45,7 @@ class Segmentation:
         volume: what was segmented.
         model: by which model.
         device: where, and in which precision.
+        options: how; the postprocessing is the one that ran.
         notes: fallbacks and what was not found, a sentence each.
         seconds: time taken.
     """
@@ -52,6 +54,7 @@ class Segmentation:
     volume: Volume
     model: Description
     device: str
+    options: Options
     notes: tuple[str, ...]
     seconds: float = field(compare=False)
 
@@ -81,25 +84,47 @@ def segment(
         Cancelled: ``cancel`` was used; answered within one batch.
     """
     began, task = perf_counter(), job(progress, cancel)
-    engine = Engine(model.network, place(device), options.batch)
+    engine, store = _prepare(volume, model, place(device), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     seen = volume.axial.of(labels)
-    _label(seen, volume, model.description, engine, options, task.part(0, 0.95))
+    _label(seen, volume.axial.spacing[0], store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
-    clean(seen, volume.voxel_ml, options.postprocessing or model.description.postprocessing)
+    cleaning = options.postprocessing or model.description.postprocessing
+    clean(seen, volume.voxel_ml, cleaning)
     notes = tuple(engine.notes) if labels.any() else (*engine.notes, "No liver was found.")
     task.at(1, "Done")
-    return Segmentation(labels, volume, model.description, str(engine.placement), notes, perf_counter() - began)
+    return Segmentation(
+        labels,
+        volume,
+        model.description,
+        str(engine.placement),
+        replace(options, postprocessing=cleaning),
+        notes,
+        perf_counter() - began,
+    )
+
+
+def _prepare(volume: Volume, model: Model, placement: Placement, options: Options) -> tuple[Engine, SliceStore]:
+    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
+    try:
+        engine = Engine(model.network, placement, options.batch)
+        return engine, SliceStore(view, spacing, model.description, engine.placement)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if placement.device == cpu().device:
+            msg = "There is not enough memory for this volume: close other programs, or cut the volume."
+            raise UserError(msg) from error
+        note = f"{placement.device} has too little memory for this volume: running on the CPU."
+        return _prepare(volume, model, cpu(note), options)
 
 
 def _label(
-    out: NDArray[np.uint8], volume: Volume, description: Description, engine: Engine, options: Options, task: Job
+    out: NDArray[np.uint8], slice_mm: float, store: SliceStore, engine: Engine, options: Options, task: Job
 ) -> None:
-    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
-    store = SliceStore(view, spacing, description, engine.placement)
-    box, rest = coarse.whole(len(view), store), task
+    box, rest = coarse.whole(len(out), store), task
     if options.coarse_pass:
-        box = coarse.find_liver(engine, store, len(view), spacing[0], task.part(0, 0.2)) or box
+        box = coarse.find_liver(engine, store, len(out), slice_mm, task.part(0, 0.2)) or box
         rest = task.part(0.2, 1)
     _label_box(out, box, store, engine, rest)
 
@@ -115,7 +140,7 @@ def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engi
         try:
             channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
             labels = _labels(engine(channels), rows, columns).cpu().numpy()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
             engine.make_room(error)
             continue
         out[numbers.start : numbers.stop, rows.begin : rows.end, columns.begin : columns.end] = labels

@@ -10,11 +10,12 @@ import csv
 import io
 import json
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import pdist
 
 from .postprocessing import LESION, bounds
@@ -69,10 +70,19 @@ class LesionTable:
     burden_percent: float
     lesions: tuple[Lesion, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """All measures, rounded to 3 digits after the point, ready for JSON."""
+        content: dict[str, Any] = _rounded({"lesion_count": len(self.lesions)} | asdict(self))
+        return content
+
     def to_json(self) -> str:
-        """All measures, rounded to 3 digits after the point."""
-        content = {"lesion_count": len(self.lesions)} | asdict(self)
-        return json.dumps(_rounded(content), indent=2)
+        """:meth:`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def patient_csv(self) -> str:
+        """A header and one row: the patient's measures without those of each lesion."""
+        content = {name: value for name, value in self.to_dict().items() if name != "lesions"}
+        return "".join(",".join(map(str, row)) + "\n" for row in (content.keys(), content.values()))
 
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS."""
@@ -99,12 +109,11 @@ def measure(labels: NDArray[np.uint8], volume: Volume) -> LesionTable:
     organ = _Organ(labels, volume)
     parts, sizes, order = _numbered(organ.labels)
     boxes = ndimage.find_objects(parts)
-    depths = organ.depths() if len(sizes) else np.empty(0)
+    surface = organ.surface() if len(sizes) else None
     lesions = []
     for number, index in enumerate(order, start=1):
         box = boxes[index]
-        mask = parts[box] == index + 1
-        lesions.append(_lesion(number, mask, box, float(depths[box][mask].min()), organ))
+        lesions.append(_lesion(number, parts[box] == index + 1, box, surface, organ))
     affected = int(sizes.sum())
     return LesionTable(
         organ.size * volume.voxel_ml, affected * volume.voxel_ml, 100 * affected / organ.size, tuple(lesions)
@@ -128,17 +137,19 @@ class _Organ:
         self.start = np.array([s.start for s in near])
         self.labels = seen[near]
         self.hounsfield = volume.axial.of(volume.voxels)[near]
-        self.spacing, self.voxel_ml = volume.axial.spacing, volume.voxel_ml
+        self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
         self.size = int(np.count_nonzero(self.labels))
 
-    def depths(self) -> NDArray[np.float64]:
-        """Millimetres from every voxel to the nearest on the surface; the border of the volume is no surface."""
+    def surface(self) -> cKDTree | None:
+        """Voxels on the surface, in patient millimetres; the border of the volume is no surface."""
         inside = self.labels > 0
-        surface = inside & ~ndimage.binary_erosion(inside, border_value=1)
-        if not surface.any():
-            return np.zeros(inside.shape)
-        return ndimage.distance_transform_edt(~surface, self.spacing)
+        points = np.argwhere(inside & ~ndimage.binary_erosion(inside, border_value=1))
+        return cKDTree(self.placed(points)) if len(points) else None
+
+    def placed(self, points: NDArray) -> NDArray[np.float64]:
+        """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
+        return points[:, ::-1] @ self.to_patient[:3, :3].T
 
 
 def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
@@ -148,7 +159,9 @@ def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.in
     return parts, sizes, np.argsort(-sizes, kind="stable")
 
 
-def _lesion(number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], depth_mm: float, organ: _Organ) -> Lesion:
+def _lesion(
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: cKDTree | None, organ: _Organ
+) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
     axial, at = _axial_diameter(mask, organ.to_patient)
@@ -163,10 +176,17 @@ def _lesion(number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], depth_
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
         sd_hu=float(hounsfield.std()),
-        surface_distance_mm=depth_mm,
+        surface_distance_mm=_depth(mask, box, surface, organ),
         slice=int(start[0]) + at + 1,
         burden_percent=100 * size / organ.size,
     )
+
+
+def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: cKDTree | None, organ: _Organ) -> float:
+    if surface is None:
+        return 0.0
+    rim = np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box]
+    return float(surface.query(organ.placed(rim))[0].min())
 
 
 def _axial_diameter(mask: NDArray[np.bool_], to_patient: NDArray[np.float64]) -> tuple[float, int]:
@@ -203,7 +223,7 @@ def _diameter(points: NDArray[np.float64], to_patient: NDArray[np.float64]) -> f
     return float(pdist(placed).max())
 
 
-def _rounded(content):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, any JSON
+def _rounded(content: Any) -> Any:
     if isinstance(content, float):
         return round(content, 3)
     if isinstance(content, dict):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,7 +21,11 @@ from .preprocessing import Chain
 from .whole_files import whole_folder
 
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
+FILES = frozenset({DESCRIPTION, WEIGHTS, CARD})
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
+
+
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class _Entry(BaseModel):
@@ -55,6 +59,13 @@ class NetworkSpec(_Entry):
     options: dict[str, Any] = {}
 
 
+def check_channels(network: NetworkSpec, stack: Stack) -> None:
+    """Raise ``ValueError`` where a network's channels cannot be those of a stack."""
+    if network.in_channels % stack.slices:
+        msg = f"{network.in_channels} input channels do not divide into a stack of {stack.slices}"
+        raise ValueError(msg)
+
+
 class Licence(_Entry):
     """Licence of the weights and what it means in words."""
 
@@ -78,11 +89,12 @@ class Case(_Entry):
 
 
 class Figures(_Entry):
-    """Measured accuracy: what was measured, by which command, the figures by patient, and how to read them."""
+    """Measured accuracy by patient: of this model and, by their names, of others on the same patients."""
 
     definition: str
     command: str
     cases: dict[str, Case]
+    compared: dict[str, dict[str, Case]] = {}
     remark: str = ""
 
     @property
@@ -110,7 +122,7 @@ class Description(_Entry):
     """The content of ``model.json``."""
 
     format: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    name: ModelName
     title: str
     segments: str
     network: NetworkSpec
@@ -125,9 +137,7 @@ class Description(_Entry):
 
     @model_validator(mode="after")
     def _stack_fills_channels(self) -> Description:
-        if self.network.in_channels % self.stack.slices:
-            msg = f"{self.network.in_channels} input channels do not divide into a stack of {self.stack.slices}"
-            raise ValueError(msg)
+        check_channels(self.network, self.stack)
         return self
 
 
@@ -148,7 +158,7 @@ def describe(folder: Path) -> Description:
     """
     path = folder / DESCRIPTION
     try:
-        return Description.model_validate_json(path.read_bytes())
+        return Description.model_validate_json(path.read_bytes(), strict=True)
     except OSError as error:
         msg = f"{folder} is not a model folder: it has no readable {DESCRIPTION}."
         raise UserError(msg) from error
@@ -167,12 +177,8 @@ def load(folder: Path) -> Model:
     """
     description = describe(folder)
     _check_weights_file(folder, description)
-    network = networks.create(
-        description.network.name,
-        description.network.in_channels,
-        description.network.classes,
-        **description.network.options,
-    )
+    spec = description.network
+    network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
     try:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
@@ -195,8 +201,9 @@ def save(
     Raises:
         UserError: the folder exists, or cannot be written.
     """
-    with whole_folder(folder, overwrite=overwrite) as new:
+    with whole_folder(folder, overwrite=overwrite, holds=FILES) as new:
         save_file({k: v.detach().cpu().contiguous() for k, v in trained.state_dict().items()}, new / WEIGHTS)
+        (new / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
         checksum = WeightsFile(sha256=sha256(new / WEIGHTS), bytes=(new / WEIGHTS).stat().st_size)
         description = Description(weights=checksum, **fields)
         (new / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -220,7 +227,15 @@ def _check_weights_file(folder: Path, description: Description) -> None:
         found = f" ({', '.join(pickles)} may run code when loaded and is refused)" if pickles else ""
         msg = f"{folder} has no {WEIGHTS}{found}: save the weights as safetensors."
         raise UserError(msg)
-    if path.is_symlink() or sha256(path) != description.weights.sha256:
+    if path.is_symlink():
+        msg = f"{path} is a link: a model folder holds its own weights."
+        raise UserError(msg)
+    try:
+        differs = path.stat().st_size != description.weights.bytes or sha256(path) != description.weights.sha256
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): allow it to be read."
+        raise UserError(msg) from error
+    if differs:
         msg = f"{path} is not the file its model.json names (SHA-256 differs): get the model again."
         raise UserError(msg)
 
@@ -236,7 +251,7 @@ def _fill(network: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> N
             got, expected = tuple(weights[name].shape), tuple(wanted[name].shape)
             msg = f"{path} does not fit the network of its model.json: “{name}” is {got}, not {expected}."
             raise UserError(msg)
-        if not torch.isfinite(weights[name]).all():
+        if not torch.isfinite(weights[name].float()).all():
             msg = f"{path} holds numbers that are not finite in “{name}”: get the model again."
             raise UserError(msg)
     network.load_state_dict(weights)

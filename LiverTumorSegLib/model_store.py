@@ -8,11 +8,11 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from . import model
+from . import DEFAULT_MODEL, model
 from .errors import UserError
 from .whole_files import whole_folder
 
-DEFAULT = "unet-lits"
+DEFAULT = DEFAULT_MODEL
 _SHIPPED = Path(__file__).parent / "pretrained"
 
 
@@ -55,8 +55,8 @@ def import_model(folder: Path, *, overwrite: bool = False) -> str:
         UserError: it is no valid model folder, or a model of that name is there already.
     """
     name = model.load(folder).description.name
-    with whole_folder(imported_models() / name, overwrite=overwrite) as new:
-        for file in (model.DESCRIPTION, model.WEIGHTS, model.CARD):
+    with whole_folder(imported_models() / name, overwrite=overwrite, holds=model.FILES) as new:
+        for file in model.FILES:
             if (folder / file).is_file():
                 shutil.copyfile(folder / file, new / file)
     return name

@@ -67,7 +67,7 @@ def create(
         height = (number - (shape[0] - 1) / 2) * spacing[0]
         voxels[number], labels[number] = _slice(anatomy, height, shape[1:], spacing[1:])
     grain = ndimage.gaussian_filter(random.standard_normal(shape, np.float32), (0, 0.7, 0.7))
-    voxels += grain * (noise_hu / grain.std())
+    voxels += grain * (noise_hu / (grain.std() or 1))
     affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
     affine[:3, 3] = [(n - 1) / 2 * mm for n, mm in zip(shape[:0:-1], spacing[:0:-1], strict=True)] + [
         -(shape[0] - 1) / 2 * spacing[0]

@@ -18,15 +18,18 @@ class Postprocessing(BaseModel):
         largest_liver: keep the largest connected part of liver and lesions together.
         lesions_in_liver: drop lesions that neither lie in the liver nor touch it.
         fill_holes: turn background enclosed by the liver into liver.
-        smallest_lesion_ml: turn lesions below this volume into liver; 0 keeps all.
+        smallest_lesion_ml: turn lesions below this volume into liver, or into background where none touches them;
+            0 keeps all.
+        smallest_liver_ml: below this volume, lesions included, it is no liver and everything is dropped; 0 keeps all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     largest_liver: bool = True
     lesions_in_liver: bool = True
     fill_holes: bool = True
     smallest_lesion_ml: float = Field(0.05, ge=0)
+    smallest_liver_ml: float = Field(50, ge=0)
 
 
 def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing) -> None:
@@ -44,6 +47,8 @@ def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing) 
     if settings.fill_holes:
         _fill_holes(near)
     _drop_small_lesions(near, voxel_ml, settings.smallest_lesion_ml)
+    if np.count_nonzero(near) * voxel_ml < settings.smallest_liver_ml:
+        near[:] = 0
 
 
 def bounds(labels: NDArray[np.uint8]) -> tuple[slice, ...]:
@@ -82,4 +87,7 @@ def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml:
     if count:
         small = np.bincount(parts.ravel()) * voxel_ml < smallest_ml
         small[0] = False
-        labels[small[parts]] = LIVER
+        beside = np.zeros(count + 1, bool)
+        beside[parts[ndimage.binary_dilation(labels == LIVER, _TOUCHING)]] = True
+        labels[(small & beside)[parts]] = LIVER
+        labels[(small & ~beside)[parts]] = 0

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from .errors import UserError
 
+_LARGEST = 4096
+
 
 @dataclass(frozen=True)
 class Slices:
@@ -55,8 +57,8 @@ class Resize(_Step):
     """Resize to a fixed number of rows and columns: bilinear, antialiased when shrinking."""
 
     step: Literal["resize"] = "resize"
-    height: int = Field(gt=0, le=4096)
-    width: int = Field(gt=0, le=4096)
+    height: int = Field(gt=0, le=_LARGEST)
+    width: int = Field(gt=0, le=_LARGEST)
 
     def __call__(self, slices: Slices) -> Slices:
         return _to_size(slices, (self.height, self.width))
@@ -73,6 +75,9 @@ class Resample(_Step):
             max(1, round(count * mm / self.spacing_mm))
             for count, mm in zip(slices.pixels.shape[-2:], slices.spacing, strict=True)
         )
+        if max(rows, columns) > _LARGEST:
+            msg = f"Slices of {rows} x {columns} pixels at {self.spacing_mm} mm are more than can be segmented."
+            raise UserError(msg)
         return _to_size(slices, (rows, columns))
 
 

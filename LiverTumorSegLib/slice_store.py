@@ -33,7 +33,7 @@ class SliceStore:
         self._view, self._spacing = view, spacing
         self._chain, self._stack = description.preprocessing, description.stack
         self._ready = np.zeros(len(view), bool)
-        self._move(placement)
+        self._placement = placement
         first = self._preprocess(np.array([0]))
         self._pixels = first.new_empty((len(view), *first.shape[1:]))
 
@@ -54,7 +54,7 @@ class SliceStore:
     def channels(self, centres: Sequence[int], placement: Placement) -> torch.Tensor:
         """Network channels ``[batch, channel, row, column]`` of these slices; at the ends the last slice repeats."""
         if placement != self._placement:
-            self._move(placement)
+            self._placement = placement
             self._pixels = self._pixels.to(placement.device, placement.dtype)
         reach = np.arange(self._stack.slices) - self._stack.slices // 2
         wanted = np.add.outer(np.asarray(centres), reach * self._stack.stride(self._spacing[0]))
@@ -65,9 +65,6 @@ class SliceStore:
                 self._pixels[torch.from_numpy(chunk)] = self._preprocess(chunk)
                 self._ready[chunk] = True
         return self._pixels[torch.from_numpy(wanted)].flatten(1, 2)
-
-    def _move(self, placement: Placement) -> None:
-        self._placement = placement
 
     def _preprocess(self, numbers: NDArray[np.intp]) -> torch.Tensor:
         chosen = torch.from_numpy(np.ascontiguousarray(self._view[numbers])[:, None])

@@ -25,19 +25,42 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] = frozenset()) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes ``path``'s name when all went well.
 
+    Args:
+        path: where the folder goes.
+        overwrite: replace a folder that is there, if it holds nothing but ``holds``.
+        holds: names that such a folder may hold.
+
     Raises:
-        UserError: as :func:`whole_file`.
+        UserError: as :func:`whole_file`, or the folder there holds anything else.
     """
     refuse_existing(path, overwrite=overwrite)
+    _refuse_foreign(path, holds)
     with _scratch(path) as scratch:
         (scratch / "new").mkdir()
         yield scratch / "new"
         if path.exists():
             path.replace(scratch / "old")
-        (scratch / "new").replace(path)
+        try:
+            (scratch / "new").replace(path)
+        except OSError:
+            if (scratch / "old").exists():
+                (scratch / "old").replace(path)
+            raise
+
+
+def _refuse_foreign(path: Path, holds: frozenset[str]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        msg = f"{path} is a file: choose another name for the folder."
+        raise UserError(msg)
+    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in holds)
+    if foreign:
+        msg = f"{path} holds {foreign[0]}, which would be lost: choose another folder."
+        raise UserError(msg)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -8,14 +8,16 @@ import torch
 from torch import nn
 
 from LiverTumorSegLib import model, networks, phantom
-from LiverTumorSegLib.inference import Segmentation
+from LiverTumorSegLib.inference import Options, Segmentation
 from LiverTumorSegLib.model import Description, Licence, Model, NetworkSpec, Stack, Training, WeightsFile
 from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.volume import Volume
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-KEEP_ALL = Postprocessing(largest_liver=False, lesions_in_liver=False, fill_holes=False, smallest_lesion_ml=0)
+KEEP_ALL = Postprocessing(
+    largest_liver=False, lesions_in_liver=False, fill_holes=False, smallest_lesion_ml=0, smallest_liver_ml=0
+)
 
 
 def describe(**changes):
@@ -85,7 +87,9 @@ def small_phantom():
 @pytest.fixture
 def segmentation(small_phantom):
     """The phantom's truth as if a model had found it."""
-    return Segmentation(small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", ("A note.",), 1.0)
+    return Segmentation(
+        small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", Options(), ("A note.",), 1.0
+    )
 
 
 @pytest.fixture

@@ -16,10 +16,13 @@ def test_figures_stand_with_definition_command_and_patients():
         "a": Case(liver_dice=0.9, lesion_dice=0.5),
         "b": Case(liver_dice=0.8, lesion_dice=None, false_lesion_ml=1.25),
     }
-    figures = Figures(definition="As defined.", command="measure", cases=cases, remark="Read with care.")
+    old = {"a": Case(liver_dice=0.6, lesion_dice=0.1), "b": Case(liver_dice=0.7, lesion_dice=None)}
+    figures = Figures(
+        definition="As defined.", command="measure", cases=cases, compared={"old": old}, remark="Read with care."
+    )
     card = card_text(describe(figures=figures))
-    assert "As defined. Command: `measure`." in card
-    assert "| a | 0.900 | 0.500 |  |" in card
-    assert "| b | 0.800 | no lesion | 1.25 |" in card
+    assert "Command: `measure`." in card
+    assert "| a | 0.900 | 0.500 |  | 0.600, 0.100 |" in card
+    assert "| b | 0.800 | none there | 1.25 | 0.700, none there |" in card
     assert "liver 0.850 over 2 patients, lesion 0.500 over 1 patients" in card
     assert "Read with care." in card

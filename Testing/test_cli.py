@@ -53,7 +53,7 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     assert code == 0
     assert f"Wrote {out}. Research only, not a medical device." in said
     assert files.read_volume(out, force=True).voxels.shape == (8, 30, 30)
-    assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "report.html"]
+    assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
 
 
 def test_the_measures_can_be_printed_as_json(run, air, tmp_path):
@@ -196,13 +196,59 @@ def test_a_wrong_choice_is_one_sentence(run, air, tmp_path, words):
     assert complained.count("\n") == 1
 
 
-def test_clean_up_can_be_switched_off(run, ct_file, tmp_path, model_folder):
-    volumes = []
-    for number, words in enumerate([(), ("--no-largest-liver", "--no-lesions-in-liver", "--smallest-lesion", "0")]):
-        out = tmp_path / f"{number}.nii.gz"
-        common = ("--model", model_folder, "--full", "--json")
-        volumes.append(json.loads(run("segment", ct_file, "-o", out, *common, *words)[1])["liver_ml"])
-    assert volumes[0] <= volumes[1]
+def test_clean_up_can_be_switched(run, ct_file, tmp_path, model_folder):
+    def liver_ml(*words):
+        common = ("--model", model_folder, "--full", "--json", "--overwrite")
+        return json.loads(run("segment", ct_file, "-o", tmp_path / "out.nii.gz", *common, *words)[1])["liver_ml"]
+
+    kept = liver_ml()
+    assert kept > 0
+    assert liver_ml("--smallest-liver", kept / 2) == kept
+    assert liver_ml("--smallest-liver", kept * 2) == 0
+
+
+def test_the_ct_itself_is_never_replaced(run, air, tmp_path):
+    before = air.read_bytes()
+    (tmp_path / "same.nii.gz").symlink_to(air)
+    for name in ("air.nii.gz", "same.nii.gz"):
+        code, _, complained = run("segment", air, "-o", tmp_path / name, "--overwrite")
+        assert code == 3
+        assert "is the CT itself" in complained
+    assert air.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".nii.gz", "no/such/folder.nii.gz", "."])
+def test_impossible_names_are_one_sentence(run, air, tmp_path, name):
+    code, _, complained = run("segment", tmp_path / name, "-o", tmp_path / "out.nii.gz")
+    assert (code, complained.count("\n")) == (3, 1)
+    if name != "no/such/folder.nii.gz":
+        assert run("segment", air, "-o", tmp_path / name)[0] == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("p.nrrd",), ("p.nii", "--shape", 0, 5, 5), ("p.nii", "--spacing", 1, 0, 1), ("p.nii", "--spacing", "nan", 1, 1)],
+)
+def test_a_phantom_that_cannot_be_is_one_sentence(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    code, _, complained = run("phantom", *words)
+    assert (code, complained.count("\n")) == (3, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_model_does_not_hide_the_others(run, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path))
+    (model_folder / "model.json").write_text("{")
+    code, listed, _ = run("models", "list")
+    assert code == 0
+    assert model_store.DEFAULT in listed
+    assert "not valid" in listed
+
+
+@pytest.mark.parametrize("words", [("none",), ("unet-lits", "--set", "seed"), ("unet-lits", "--set", "crop.x=1")])
+def test_a_recipe_that_cannot_be_is_one_sentence(run, tmp_path, words):
+    code, _, complained = run("train", *words, "--data", tmp_path, "-o", tmp_path / "model")
+    assert (code, complained.count("\n")) == (3, 1)
 
 
 def test_models_can_be_listed_shown_and_imported(run, model_folder, tmp_path, monkeypatch):

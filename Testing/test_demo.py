@@ -9,7 +9,7 @@ from LiverTumorSegLib.errors import UserError
 def test_the_demo_writes_its_files_and_comes_near_the_truth(tmp_path):
     outcome = demo.run(tmp_path / "demo")
     assert sorted(os.listdir(tmp_path / "demo")) == [
-        "ct.nii.gz", "lesions.csv", "lesions.json", "report.html", "segmentation.seg.nrrd",
+        "ct.nii.gz", "lesions.csv", "lesions.json", "patient.csv", "report.html", "segmentation.seg.nrrd",
     ]  # fmt: skip
     assert outcome.liver_dice >= 0.9
     with pytest.raises(UserError, match="exists already"):

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from LiverTumorSegLib import files
 from LiverTumorSegLib.errors import UserError
 
-SHAPE, ROWS_MM, COLUMNS_MM, SLICES_MM = (6, 10, 12), 0.7, 0.8, 2.5
+SHAPE, ROWS_MM, COLUMNS_MM, SLICES_MM = (6, 10, 12), 0.75, 0.5, 2.5
 
 
 def write_series(folder, uid="1.2.3", modality="CT", tilt=0.0, gap=SLICES_MM, colour=False):
@@ -82,6 +82,38 @@ def test_a_missing_slice_is_named(tmp_path):
 def test_two_slices_at_one_place_are_refused(tmp_path):
     with pytest.raises(UserError, match="two slices at one place"):
         files.read_volume(write_series(tmp_path / "ct", gap=0.0))
+
+
+def patched(folder, slice_number, before, after):
+    """Change bytes of one file that no careful program would write."""
+    (file,) = folder.glob(f"*{slice_number}.dcm")
+    content = file.read_bytes()
+    assert content.count(before) == 1
+    assert len(before) == len(after)
+    file.write_bytes(content.replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"1\\0\\0\\0\\1\\0", b"2\\0\\0\\0\\2\\0"),
+        (b"1\\0\\0\\0\\1\\0", b"1\\0\\0\\1\\0\\0"),
+        (b".75\\.5", b"-.7\\.5"),
+    ],
+)
+def test_directions_and_spacings_that_cannot_be_are_refused(tmp_path, before, after):
+    folder = write_series(tmp_path / "ct")
+    for number in range(SHAPE[0]):
+        patched(folder, number, before, after)
+    with pytest.raises(UserError, match="not positive or directions that are not at right angles|damaged"):
+        files.read_volume(folder)
+
+
+def test_a_slice_out_of_line_is_refused(tmp_path):
+    folder = write_series(tmp_path / "ct")
+    patched(folder, 3, b"-5\\-7\\37.5", b"-1\\-7\\37.5")
+    with pytest.raises(UserError, match=r"a slice 4\.0 mm out of line at z = 37\.5 mm"):
+        files.read_volume(folder)
 
 
 def test_colour_is_refused(tmp_path):

@@ -56,4 +56,4 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu():
 def test_a_cpu_without_memory_for_one_slice_is_an_error_in_words():
     engine = Engine(NeedsMultiple(), CPU, batch=1)
     with pytest.raises(UserError, match="not enough memory for a single slice"):
-        engine.make_room(RuntimeError())
+        engine.make_room(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"))

@@ -52,8 +52,14 @@ def test_gantry_tilt_survives_reading(tmp_path, sheared, ending):
     assert files.read_volume(save(tmp_path / f"ct{ending}", sheared)).affine == pytest.approx(sheared.affine, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["oblique", "sheared"])
-@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".seg.nrrd"])
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [
+        *(("oblique", e) for e in (".nii", ".nii.gz", ".nrrd", ".seg.nrrd")),
+        ("sheared", ".nrrd"),
+        ("sheared", ".seg.nrrd"),
+    ],
+)
 def test_labels_come_back_on_the_volumes_own_grid(tmp_path, request, kind, ending):
     volume = request.getfixturevalue(kind)
     labels = np.random.default_rng(2).integers(0, 3, volume.voxels.shape).astype(np.uint8)
@@ -61,6 +67,19 @@ def test_labels_come_back_on_the_volumes_own_grid(tmp_path, request, kind, endin
     read = files.read_volume(tmp_path / f"labels{ending}", force=True)
     assert np.array_equal(read.voxels, labels)
     assert read.affine == pytest.approx(volume.affine, abs=1e-4)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_labels_with_gantry_tilt_are_not_written_where_others_cannot_read_them(tmp_path, sheared, ending):
+    with pytest.raises(UserError, match=r"tilted slices .* end the name in \.seg\.nrrd"):
+        files.write_labels(tmp_path / f"labels{ending}", np.zeros(sheared.voxels.shape, np.uint8), sheared)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_extent_beyond_any_patient_is_refused(tmp_path, ct):
+    giant = Volume(ct.voxels, ct.affine @ np.diag([200.0, 200, 1, 1]))
+    with pytest.raises(UserError, match=r"states an extent of 3\.8 m"):
+        files.read_volume(save(tmp_path / "ct.nii", giant))
 
 
 def test_labels_of_another_grid_are_a_mistake(tmp_path, ct):

@@ -43,6 +43,19 @@ def test_what_may_be_hounsfield_units_passes(voxels):
     assert doubt(voxels) is None
 
 
+def _padded(voxels):
+    """A scanner's square around its round field of view."""
+    padded = voxels.copy()
+    padded[:, :8] = -1024
+    return padded
+
+
+@pytest.mark.parametrize("voxels", [_noise(0, 1200), _noise(24, 3000)], ids=["MR", "shifted"])
+def test_padding_does_not_hide_what_is_wrong(voxels):
+    assert doubt(_padded(voxels))
+    assert doubt(_padded(_noise(-1000, 1500))) is None
+
+
 @pytest.mark.parametrize(
     "voxels", [_noise(0, 1200), _noise(24, 3000), _noise(0, 255), _noise(-3, 4)], ids=["MR", "shifted", "8 bit", "z"]
 )

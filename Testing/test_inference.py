@@ -17,6 +17,7 @@ from LiverTumorSegLib.model import Model
 from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.progress import Cancelled, CancelToken
+from LiverTumorSegLib.slice_store import SliceStore
 from LiverTumorSegLib.volume import Volume
 
 FULL = Options(coarse_pass=False)
@@ -45,7 +46,7 @@ def test_no_axis_order_or_flip_changes_a_voxel_in_the_patient(ct, random_model, 
     turned[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ turned[:3, :3]
     volume = Volume(ct.voxels, turned)
     other = reordered(volume, tuple(axes), flips)
-    options = Options(coarse_pass=coarse, postprocessing=Postprocessing(smallest_lesion_ml=0.01))
+    options = Options(coarse_pass=coarse, postprocessing=Postprocessing(smallest_lesion_ml=0.01, smallest_liver_ml=0))
     first, second = (segment(v, random_model, "cpu", options=options).labels for v in (volume, other))
     assert len(np.unique(first)) > 1
     assert np.array_equal(other.axial.of(second), volume.axial.of(first))
@@ -81,6 +82,38 @@ def test_a_volume_without_a_liver_is_a_result_that_says_so(thresholds):
     result = segment(volume, thresholds, "cpu")
     assert not result.labels.any()
     assert result.notes == ("No liver was found.",)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 20, 20), (5, 1, 60), (3, 2, 2), (40, 3, 17)])
+@pytest.mark.parametrize("coarse", [True, False])
+def test_volumes_of_any_size_can_be_segmented(random_model, shape, coarse):
+    volume = Volume(np.zeros(shape, np.int16), np.diag([-0.7, -0.7, 3.0, 1.0]))
+    assert segment(volume, random_model, "cpu", options=Options(coarse_pass=coarse)).labels.shape == shape
+
+
+def test_a_gpu_that_cannot_hold_the_volume_hands_over_to_the_cpu(ct, thresholds, monkeypatch):
+    class FullGpu(SliceStore):
+        def __init__(self, view, spacing, description, placement):
+            if placement.device.type == "meta":
+                msg = "MPS backend out of memory (MPS allocated: 9 GB)"
+                raise RuntimeError(msg)
+            super().__init__(view, spacing, description, placement)
+
+    monkeypatch.setattr(inference, "SliceStore", FullGpu)
+    monkeypatch.setattr(inference, "place", lambda _: Placement(torch.device("meta"), torch.float32, 2))
+    result = segment(ct, thresholds)
+    assert result.notes[0] == "meta has too little memory for this volume: running on the CPU."
+    assert result.labels.any()
+
+
+def test_an_error_about_anything_else_is_not_taken_for_memory(ct):
+    class Broken(Thresholds):
+        def forward(self, _):
+            msg = "mat1 and mat2 shapes cannot be multiplied"
+            raise RuntimeError(msg)
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        segment(ct, Model(describe(), Broken()), "cpu")
 
 
 def test_progress_rises_from_nothing_to_all(ct, thresholds):
@@ -164,7 +197,7 @@ def test_a_gpu_without_memory_for_one_slice_hands_over_to_the_cpu(ct, thresholds
 
 
 def test_own_clean_up_replaces_the_models(ct, thresholds):
-    cleaning = dataclasses.replace(Options(), postprocessing=Postprocessing())
+    cleaning = dataclasses.replace(Options(), postprocessing=Postprocessing(smallest_liver_ml=0))
     kept = segment(ct, thresholds, "cpu", options=Options(postprocessing=KEEP_ALL)).labels
     cleaned = segment(ct, thresholds, "cpu", options=cleaning).labels
     assert 0 < np.count_nonzero(cleaned) < np.count_nonzero(kept)
@@ -178,6 +211,14 @@ def test_twice_the_same_is_the_same(ct, random_model):
 def test_the_model_that_ships_finds_the_liver_of_a_phantom(small_phantom):
     result = segment(small_phantom.volume, model.load(model_store.find()), "cpu")
     assert dice(result.labels > 0, small_phantom.labels > 0) > 0.85
+
+
+def test_the_model_that_ships_finds_no_liver_in_a_real_pelvis(samples):
+    from LiverTumorSegLib import files
+
+    trunk = files.read_volume(samples / "totalsegmentator" / "ct.nii.gz")
+    result = segment(Volume(trunk.voxels[:50], trunk.affine), model.load(model_store.find()), "cpu")
+    assert result.notes == ("No liver was found.",)
 
 
 def test_the_model_that_ships_finds_the_liver_of_a_real_ct(samples):

@@ -135,3 +135,12 @@ def test_json_and_csv_say_the_same():
         centroid = [float(row.pop(f"centroid_{axis}_mm")) for axis in "ras"]
         assert centroid == lesion.pop("centroid_mm")
         assert {name: float(value) for name, value in row.items()} == lesion
+
+
+def test_the_patient_has_a_row_of_its_own():
+    labels = liver()
+    labels[5:8, 10:14, 20:26] = 2
+    table = measure(*case(labels))
+    (row,) = csv.DictReader(io.StringIO(table.patient_csv()))
+    assert row.keys() == {"lesion_count", "liver_ml", "lesion_ml", "burden_percent"}
+    assert float(row["lesion_ml"]) == pytest.approx(0.144)

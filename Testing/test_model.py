@@ -44,6 +44,8 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
         {"name": "../../etc"},
         {"network": {"name": "unet", "in_channels": "many"}},
         {"stack": {"slices": 2}},
+        {"stack": {"slices": "1"}},
+        {"postprocessing": {"smallest_lesion_ml": "inf"}},
         {"stack": {"slices": 3}},
         {"preprocessing": [{"step": "unknown"}]},
         {"weights": {"sha256": "x", "bytes": 1}},
@@ -126,3 +128,20 @@ def test_a_stack_knows_its_stride_and_fits_the_channels():
     assert [Stack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 1]
     with pytest.raises(ValueError, match="do not divide"):
         describe(network=NetworkSpec(name="unet", in_channels=4), stack=Stack(slices=3))
+
+
+@pytest.mark.parametrize("options", [{"in_channels": 2}, {"name": "x"}, {"features": [-4] * 6}, {"features": 3}])
+def test_network_options_that_cannot_be_are_one_sentence(model_folder, options):
+    change(model_folder, network={"name": "unet", "in_channels": 1, "options": options})
+    with pytest.raises(UserError, match="cannot be built with the options") as caught:
+        model.load(model_folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_can_be_read_by_others_and_a_link_is_refused(model_folder, tmp_path):
+    weights = model_folder / model.WEIGHTS
+    assert weights.stat().st_mode & 0o044 == 0o044
+    weights.rename(tmp_path / "elsewhere")
+    weights.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link"):
+        model.load(model_folder)

@@ -75,6 +75,19 @@ def test_lesions_below_the_volume_become_liver(labels):
     assert (result[3:5, 4:6, 4:6] == 2).all()
 
 
+def test_small_lesions_away_from_the_liver_become_background(labels):
+    labels[9, 27, 4] = 2
+    result = cleaned(labels, only(smallest_lesion_ml=50 * ML))
+    assert result[9, 27, 4] == 0
+    assert not result[2:6, 25:28, 2:5].any()
+
+
+def test_what_is_too_small_for_a_liver_is_dropped(labels):
+    volume = np.count_nonzero(labels) * ML
+    assert np.array_equal(cleaned(labels, only(smallest_liver_ml=volume)), labels)
+    assert not cleaned(labels, only(smallest_liver_ml=volume + ML)).any()
+
+
 def test_no_labels_stay_no_labels():
     labels = np.zeros((3, 4, 5), np.uint8)
     clean(labels, ML, Postprocessing())
@@ -84,7 +97,7 @@ def test_no_labels_stay_no_labels():
 def test_lesions_alone_are_kept_as_their_own_liver():
     labels = np.zeros((3, 9, 9), np.uint8)
     labels[:, 2:7, 2:7] = 2
-    assert np.array_equal(cleaned(labels, Postprocessing(smallest_lesion_ml=0)), labels)
+    assert np.array_equal(cleaned(labels, Postprocessing(smallest_lesion_ml=0, smallest_liver_ml=0)), labels)
 
 
 def test_bounds_hold_every_label_and_no_more(labels):

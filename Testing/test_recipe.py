@@ -31,7 +31,7 @@ def test_an_unknown_or_wrong_entry_is_named(change, words):
 def test_a_change_without_a_value_a_missing_file_and_no_yaml_are_named(tmp_path):
     with pytest.raises(UserError, match="write key=value"):
         recipe.parse_changes(["seed"])
-    with pytest.raises(UserError, match="no recipe at"):
+    with pytest.raises(UserError, match="no recipe that can be read at"):
         recipe.load(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(UserError, match="not valid YAML"):

@@ -4,7 +4,7 @@ import numpy as np
 from conftest import describe
 
 from LiverTumorSegLib import report
-from LiverTumorSegLib.inference import Segmentation
+from LiverTumorSegLib.inference import Options, Segmentation
 from LiverTumorSegLib.lesions import measure
 
 
@@ -22,14 +22,14 @@ def test_the_page_stands_alone_and_says_what_matters(segmentation):
 
 def test_text_from_a_model_cannot_become_part_of_the_page(segmentation):
     model = describe(title="<script>alert(1)</script>")
-    hostile = Segmentation(segmentation.labels, segmentation.volume, model, "cpu", (), 1.0)
+    hostile = Segmentation(segmentation.labels, segmentation.volume, model, "cpu", Options(), (), 1.0)
     page = report.html(hostile, measure(hostile.labels, hostile.volume))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_without_a_liver_the_page_says_so(segmentation):
-    empty = Segmentation(np.zeros_like(segmentation.labels), segmentation.volume, describe(), "cpu", (), 1.0)
+    empty = Segmentation(np.zeros_like(segmentation.labels), segmentation.volume, describe(), "cpu", Options(), (), 1.0)
     assert "No liver was found, so no lesion was looked for." in report.html(empty, measure(empty.labels, empty.volume))
 
 

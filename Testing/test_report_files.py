@@ -10,7 +10,7 @@ from LiverTumorSegLib.lesions import measure
 def test_three_files_are_written_and_an_existing_one_is_kept(segmentation, tmp_path):
     table = measure(segmentation.labels, segmentation.volume)
     paths = report_files.write(tmp_path / "report", segmentation, table)
-    assert sorted(p.name for p in paths) == ["lesions.csv", "lesions.json", "report.html"]
+    assert sorted(p.name for p in paths) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
     assert json.loads((tmp_path / "report" / "lesions.json").read_text())["lesion_count"] == len(table.lesions)
     with pytest.raises(UserError, match="exists already"):
         report_files.write(tmp_path / "report", segmentation, table)

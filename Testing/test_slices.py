@@ -65,3 +65,8 @@ def test_a_folder_without_slices_and_a_patient_that_is_not_there_are_named(root,
         read_patients(SliceSource(folder="other", intensities=(0, 1), default_spacing_mm=1), root, CHAIN)
     with pytest.raises(UserError, match="of volume-7"):
         read_volume(SOURCE, root, "volume-7")
+
+
+def test_preprocessing_that_8_bits_cannot_hold_is_refused(root):
+    with pytest.raises(UserError, match=r"values in \[0, 1\]"):
+        read_patients(SOURCE, root, Chain.from_json("[]"))

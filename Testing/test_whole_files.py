@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +26,12 @@ def test_after_a_failure_nothing_is_there(tmp_path):
 def test_a_folder_appears_whole_and_replaces_another_only_when_told(tmp_path):
     target = tmp_path / "folder"
     for text in ("old", "new"):
-        with whole_folder(target, overwrite=text == "new") as unfinished:
+        with whole_folder(target, overwrite=text == "new", holds=frozenset({"old"})) as unfinished:
             (unfinished / text).touch()
     assert os.listdir(target) == ["new"]
     with pytest.raises(UserError, match="exists already"), whole_folder(target):
         pass
-    with pytest.raises(RuntimeError), whole_folder(target, overwrite=True):
+    with pytest.raises(RuntimeError), whole_folder(target, overwrite=True, holds=frozenset({"new"})):
         raise RuntimeError
     assert os.listdir(target) == ["new"]
     assert os.listdir(tmp_path) == ["folder"]
@@ -48,3 +49,30 @@ def test_a_disk_that_fails_while_writing_is_named(tmp_path):
     with pytest.raises(UserError, match=r"could not be written \(No space left on device\): nothing was changed"):
         with whole_file(tmp_path / "a.txt"):
             raise OSError(28, "No space left on device")
+
+
+def test_a_folder_with_anything_else_in_it_is_never_replaced(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost"):
+        with whole_folder(tmp_path, overwrite=True, holds=frozenset({"report.html"})):
+            pass
+    with pytest.raises(UserError, match="is a file"), whole_folder(tmp_path / "thesis.txt", overwrite=True):
+        pass
+    assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
+    target, rename = tmp_path / "folder", Path.replace
+    target.mkdir()
+    (target / "old").touch()
+
+    def failing(self, other):
+        if self.name == "new":
+            raise OSError(5, "Input/output error")
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(UserError, match="nothing was changed"):
+        with whole_folder(target, overwrite=True, holds=frozenset({"old"})):
+            pass
+    assert os.listdir(target) == ["old"]

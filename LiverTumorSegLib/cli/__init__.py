@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -30,11 +30,17 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        sys.exit(USER_ERROR)
+        _complain(str(error))
+    except OSError as error:
+        _complain(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
     except (Cancelled, KeyboardInterrupt):
         err.print("Cancelled; nothing was written.")
         sys.exit(CANCELLED)
+
+
+def _complain(sentence: str) -> NoReturn:
+    err.print(f"[red]error:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+    sys.exit(USER_ERROR)
 
 
 def _print_version(wanted: bool) -> None:

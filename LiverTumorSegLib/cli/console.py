@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,8 +16,6 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ..progress import CancelToken, Progress
-
-DEFAULT_MODEL = "unet-lits"
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
@@ -40,6 +40,20 @@ def bar() -> Iterator[Progress]:
     with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
         task = shown.add_task("Starting", total=1.0)
         yield lambda fraction, sentence: shown.update(task, completed=fraction, description=sentence)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what C++ libraries print about a damaged file from users: our own sentence says it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .console import DEFAULT_MODEL, Overwrite, out, say
+from .. import DEFAULT_MODEL
+from ..errors import UserError
+from .console import Overwrite, out, say
 
 app = typer.Typer(no_args_is_help=True, help="List, describe and import models.")
 
@@ -21,7 +23,11 @@ def list_models() -> None:
 
     table = Table("name", "title", "segments", "licence")
     for name, folder in model_store.available().items():
-        description = describe(folder)
+        try:
+            description = describe(folder)
+        except UserError as error:
+            table.add_row(name, f"not valid: {error}")
+            continue
         table.add_row(name, description.title, description.segments, description.licence.name)
     out.print(table)
 
@@ -37,7 +43,7 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
     folder = model_store.find(name)
     description = load(folder).description
     card = folder / CARD
-    out.print(Markdown(card.read_text(encoding="utf-8")) if card.exists() else description.title)
+    out.print(Markdown(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else description.title)
     say(f"\n{folder}\n{description.weights.bytes / 1e6:.1f} MB, SHA-256 {description.weights.sha256}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UserError
 from .console import Overwrite, bar, say
 
 Seed = Annotated[int, typer.Option(min=0, help="Of anatomy, lesions and noise.")]
@@ -41,6 +42,11 @@ def phantom(
     from ..files.nifti import write_volume
     from ..phantom import create
 
+    if not output.name.endswith((".nii", ".nii.gz")) or min(shape) < 1 or not all(0 < mm <= 100 for mm in spacing):
+        msg = (
+            "A phantom is a .nii or .nii.gz file of at least 1 x 1 x 1 voxels, up to 100 mm apart: change what differs."
+        )
+        raise UserError(msg)
     labels = output.with_name(f"{files.stem(output)}-labels.nii.gz")
     for path in (output, labels):
         files.check_output(path, overwrite=overwrite)

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from .console import DEFAULT_MODEL, DeviceName, Overwrite, bar, err, interruptible, say
+from .. import DEFAULT_MODEL
+from ..errors import UserError
+from .console import DeviceName, Overwrite, bar, err, interruptible, quiet_libraries, say
 
 if TYPE_CHECKING:
     from ..inference import Segmentation
     from ..lesions import LesionTable
-    from ..postprocessing import Postprocessing
 
 
 def segment(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI, NRRD, MetaImage, or a DICOM folder.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", readable=False, help="NIfTI, NRRD, MetaImage, or a DICOM folder.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     device: DeviceName = "auto",
@@ -28,10 +31,20 @@ def segment(
         bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
     ] = True,
     batch: Annotated[int | None, typer.Option(min=1, help="Slices a batch.")] = None,
-    largest_liver: Annotated[bool, typer.Option(help="Keep the largest liver alone.")] = True,
-    lesions_in_liver: Annotated[bool, typer.Option(help="Keep lesions in or on the liver alone.")] = True,
-    fill_holes: Annotated[bool, typer.Option(help="Fill holes in the liver.")] = True,
-    smallest_lesion: Annotated[float | None, typer.Option(min=0, help="Drop lesions below this, in ml.")] = None,
+    largest_liver: Annotated[
+        bool | None, typer.Option("--largest-liver/--no-largest-liver", help="Keep the largest liver alone.")
+    ] = None,
+    lesions_in_liver: Annotated[
+        bool | None,
+        typer.Option("--lesions-in-liver/--no-lesions-in-liver", help="Keep lesions in or on the liver alone."),
+    ] = None,
+    fill_holes: Annotated[
+        bool | None, typer.Option("--fill-holes/--no-fill-holes", help="Fill holes in the liver.")
+    ] = None,
+    smallest_lesion: Annotated[float | None, typer.Option(min=0, max=1e4, help="Drop lesions below this, ml.")] = None,
+    smallest_liver: Annotated[
+        float | None, typer.Option(min=0, max=1e4, help="Below this, ml, it is no liver.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
     overwrite: Overwrite = False,
@@ -42,48 +55,49 @@ def segment(
     from ..inference import Options
     from ..inference import segment as run
 
-    files.check_output(output, overwrite=overwrite)
-    if report:
-        report_files.check(report, overwrite=overwrite)
-    loaded = model_folder.load(model_store.find(model))
-    volume = files.read_volume(source, series=series, force=force)
-    cleaning = _switched(
-        loaded.description.postprocessing, largest_liver, lesions_in_liver, fill_holes, smallest_lesion
-    )
-    options = Options(coarse_pass=coarse, batch=batch, postprocessing=cleaning)
-    with bar() as progress, interruptible() as cancel:
-        result = run(volume, loaded, device, progress, cancel, options=options)
-    table = lesions.measure(result.labels, volume)
-    files.write_labels(output, result.labels, volume, overwrite=overwrite)
-    if report:
-        report_files.write(report, result, table, overwrite=overwrite)
+    changes = {
+        "largest_liver": largest_liver,
+        "lesions_in_liver": lesions_in_liver,
+        "fill_holes": fill_holes,
+        "smallest_lesion_ml": smallest_lesion,
+        "smallest_liver_ml": smallest_liver,
+    }
+    with interruptible() as cancel:
+        files.check_output(output, overwrite=overwrite)
+        _refuse_same(source, output)
+        if report:
+            report_files.check(report, overwrite=overwrite)
+        loaded = model_folder.load(model_store.find(model))
+        with quiet_libraries():
+            volume = files.read_volume(source, series=series, force=force)
+        files.check_grid(output, volume)
+        cleaning = loaded.description.postprocessing.model_copy(
+            update={name: value for name, value in changes.items() if value is not None}
+        )
+        options = Options(coarse_pass=coarse, batch=batch, postprocessing=cleaning)
+        with bar() as progress:
+            result = run(volume, loaded, device, progress, cancel, options=options)
+        table = lesions.measure(result.labels, volume)
+        cancel.check()  # from here on Ctrl-C waits until everything is written
+        files.write_labels(output, result.labels, volume, overwrite=overwrite)
+        if report:
+            report_files.write(report, result, table, overwrite=overwrite)
     _print(result, table, output, as_json=as_json)
 
 
-def _switched(
-    usual: Postprocessing, largest_liver: bool, lesions_in_liver: bool, fill_holes: bool, smallest_ml: float | None
-) -> Postprocessing:
-    """The model's clean-up without the steps that were switched off."""
-    steps = {"largest_liver": largest_liver, "lesions_in_liver": lesions_in_liver, "fill_holes": fill_holes}
-    changes: dict[str, bool | float] = {name: False for name, wanted in steps.items() if not wanted}
-    if smallest_ml is not None:
-        changes["smallest_lesion_ml"] = smallest_ml
-    return usual.model_copy(update=changes)
+def _refuse_same(source: Path, output: Path) -> None:
+    if output.exists() and source.exists() and output.samefile(source):
+        msg = f"{output} is the CT itself: choose another name for the labels."
+        raise UserError(msg)
 
 
 def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: bool) -> None:
-    warnings = [*result.volume.warnings, *result.notes]
+    from ..report_files import facts
+
     if as_json:
-        facts = {
-            "output": str(output),
-            "model": result.model.name,
-            "device": result.device,
-            "seconds": round(result.seconds, 3),
-            "warnings": warnings,
-        }
-        print(json.dumps(json.loads(table.to_json()) | facts, indent=2))  # noqa: T201
+        print(json.dumps(facts(result, table) | {"output": str(output)}, indent=2))  # noqa: T201
         return
-    for warning in warnings:
+    for warning in (*result.volume.warnings, *result.notes):
         err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
     count = len(table.lesions)
     say(

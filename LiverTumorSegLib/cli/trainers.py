@@ -24,9 +24,10 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model."""
-    from ..whole_files import refuse_existing
+    from ..whole_files import refuse_existing, refuse_unwritable
 
     refuse_existing(output, overwrite=overwrite)
+    refuse_unwritable(output / "model.json")
     fit, recipes = _training()
     shipped = _RECIPES / f"{recipe}.yaml"
     plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
@@ -34,15 +35,16 @@ def train(
 
 
 def validate(
-    folder: Annotated[Path, typer.Argument(help="Model folder; its figures are replaced.")],
+    model: Annotated[str, typer.Argument(help="Name or folder of a model; its figures are replaced.")],
     data: Data,
     device: DeviceName = "auto",
 ) -> None:
     """Measure a model on its validation patients and write the figures into its card."""
+    from .. import model_store
     from ..training.validate import validate as run
 
     with bar() as progress:
-        figures = run(folder, data, device=device, command=command_line(), progress=progress)
+        figures = run(model_store.find(model), data, device=device, command=command_line(), progress=progress)
     table = Table("patient", "liver Dice", "lesion Dice", "false lesions, ml")
     for name, case in figures.cases.items():
         values = (case.liver_dice, case.lesion_dice, case.false_lesion_ml)

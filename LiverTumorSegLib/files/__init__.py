@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..hounsfield import doubt
 from ..volume import Volume
-from ..whole_files import whole_file
+from ..whole_files import refuse_existing, refuse_unwritable, whole_file
 from . import dicom, itk, nifti, segmentation
+
+_LARGEST_MM = 3000
 
 _READERS = {".nii": nifti.read, ".nii.gz": nifti.read} | dict.fromkeys(itk.ENDINGS, itk.read)
 _WRITERS = {
@@ -47,11 +49,20 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
     Raises:
         UserError: unknown ending, an existing file, or a folder that cannot be written to.
     """
-    from ..whole_files import refuse_existing, refuse_unwritable
-
     _writer(path)
     refuse_existing(path, overwrite=overwrite)
     refuse_unwritable(path)
+
+
+def check_grid(path: Path, volume: Volume) -> None:
+    """Refuse an output format that cannot hold the volume's grid.
+
+    Raises:
+        UserError: the volume is sheared and the format is NIfTI, which other programs then do not open.
+    """
+    if volume.is_sheared and _writer(path) is nifti.write_labels:
+        msg = f"{path} cannot hold this CT's tilted slices (gantry tilt) in NIfTI: end the name in .seg.nrrd or .nrrd."
+        raise UserError(msg)
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, *, overwrite: bool = False) -> None:
@@ -63,6 +74,7 @@ def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, *, overw
     if labels.shape != volume.voxels.shape:
         msg = f"labels {labels.shape} are not on the volume's grid {volume.voxels.shape}"
         raise ValueError(msg)
+    check_grid(path, volume)
     with whole_file(path, overwrite=overwrite) as unfinished:
         _writer(path)(unfinished, labels, volume)
 
@@ -100,8 +112,12 @@ def _ending(path: Path, endings: list[str]) -> str | None:
 def _check_geometry(volume: Volume, path: Path) -> None:
     axes = volume.affine[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(volume.affine).all() or not (lengths > 1e-6).all() or not (lengths < 1000).all():
-        msg = f"{path} states a spacing that is zero, not finite or beyond a metre: mend its header."
+    if not np.isfinite(volume.affine).all() or not (lengths > 1e-6).all():
+        msg = f"{path} states a spacing that is zero, or not finite: mend its header."
+        raise UserError(msg)
+    extent = lengths * volume.voxels.shape[::-1]
+    if extent.max() > _LARGEST_MM:
+        msg = f"{path} states an extent of {extent.max() / 1000:.1f} m, more than a patient has: mend its header."
         raise UserError(msg)
     if abs(np.linalg.det(axes / lengths)) < 1e-2:
         msg = f"{path} states axes that lie in one plane: mend its header."

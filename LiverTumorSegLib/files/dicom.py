@@ -23,6 +23,9 @@ _TAGS = {
 }
 
 
+_SHIFT_MM = 1.0
+
+
 @dataclass(frozen=True)
 class _Slice:
     file: str
@@ -44,8 +47,9 @@ def read(folder: Path, series: str | None = None) -> Volume:
     """
     files = _choose(_series(folder), series, folder)
     slices = _in_order([_describe(file) for file in files], folder)
-    if slices[0].modality != "CT":
-        msg = f"{folder} holds {slices[0].modality or 'images of no stated kind'}, not CT: give a CT series."
+    other = next((s.modality for s in slices if s.modality != "CT"), None)
+    if other is not None:
+        msg = f"{folder} holds {other or 'images of no stated kind'}, not CT: give a CT series."
         raise UserError(msg)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([s.file for s in slices])
@@ -96,6 +100,9 @@ def _describe(file: str) -> _Slice:
     except ValueError as error:
         msg = f"{file} does not say where its image lies in the patient: give a CT series."
         raise UserError(msg) from error
+    if min(rows, columns) <= 0 or not np.allclose(orientation @ orientation.T, np.eye(2), atol=1e-3):
+        msg = f"{file} states a spacing that is not positive or directions that are not at right angles: mend it."
+        raise UserError(msg)
     return _Slice(file, position, orientation, (rows, columns), tags["modality"].strip())
 
 
@@ -121,17 +128,26 @@ def _numbers(text: str, count: int) -> list[float]:
 def _in_order(slices: list[_Slice], folder: Path) -> list[_Slice]:
     normal = np.cross(*slices[0].orientation)
     slices = sorted(slices, key=lambda s: float(s.position @ normal))
-    first = slices[0]
     if len(slices) < 2:
         msg = f"{folder} holds a single slice of this series: give the whole series."
         raise UserError(msg)
+    _refuse_mixed(slices, folder)
+    _refuse_gaps(slices, np.diff([float(s.position @ normal) for s in slices]), folder)
+    _refuse_shifted(slices, folder)
+    return slices
+
+
+def _refuse_mixed(slices: list[_Slice], folder: Path) -> None:
+    first = slices[0]
     if any(
         not np.allclose(s.orientation, first.orientation, atol=1e-3) or not np.allclose(s.spacing, first.spacing)
         for s in slices
     ):
         msg = f"{folder} mixes slices of different direction or spacing in one series: give the axial slices alone."
         raise UserError(msg)
-    gaps = np.diff([float(s.position @ normal) for s in slices])
+
+
+def _refuse_gaps(slices: list[_Slice], gaps: NDArray[np.float64], folder: Path) -> None:
     usual = float(np.median(gaps))
     if gaps.min() < 0.01:
         at = slices[int(gaps.argmin())].position[2]
@@ -139,13 +155,21 @@ def _in_order(slices: list[_Slice], folder: Path) -> list[_Slice]:
         raise UserError(msg)
     if not np.allclose(gaps, usual, rtol=0.05, atol=0.02):
         worst = int(np.abs(gaps - usual).argmax())
-        at = slices[worst].position[2]
         msg = (
-            f"{folder} has slices {gaps[worst]:.2f} mm apart after z = {at:.1f} mm and {usual:.2f} mm elsewhere: "
-            "slices are missing, or resample it to even spacing."
+            f"{folder} has slices {gaps[worst]:.2f} mm apart after z = {slices[worst].position[2]:.1f} mm and "
+            f"{usual:.2f} mm elsewhere: slices are missing, or resample it to even spacing."
         )
         raise UserError(msg)
-    return slices
+
+
+def _refuse_shifted(slices: list[_Slice], folder: Path) -> None:
+    places = np.array([s.position for s in slices])
+    straight = np.linspace(places[0], places[-1], len(places))
+    off = np.linalg.norm(places - straight, axis=1)
+    if off.max() > _SHIFT_MM:
+        at = places[int(off.argmax()), 2]
+        msg = f"{folder} has a slice {off.max():.1f} mm out of line at z = {at:.1f} mm: export the series again."
+        raise UserError(msg)
 
 
 def _affine(slices: list[_Slice]) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ def read(path: Path) -> Volume:
     Raises:
         UserError: it is damaged, not three-dimensional, or holds several numbers a voxel.
     """
+    _refuse_name(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -48,6 +49,7 @@ def write(path: Path, image: sitk.Image) -> None:
     Raises:
         UserError: the format cannot hold the image.
     """
+    _refuse_name(path)
     try:
         sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
     except RuntimeError as error:
@@ -74,6 +76,14 @@ def affine_of(
     affine[:3, :3] = LPS_TO_RAS @ np.reshape(direction, (3, 3)) @ np.diag(spacing)
     affine[:3, 3] = LPS_TO_RAS @ np.array(origin)
     return affine
+
+
+def _refuse_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:  # ITK would end the process
+        msg = f"{str(path)!a} has a name that is not valid Unicode: rename it."
+        raise UserError(msg) from error
 
 
 def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:

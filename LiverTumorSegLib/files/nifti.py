@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from ..hounsfield import to_int16
 from ..volume import Volume
 from ..whole_files import whole_file
 
-_DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError)
+_DAMAGED = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
+_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said once, by the errors raised here
 
 
 def read(path: Path) -> Volume:
@@ -27,7 +31,7 @@ def read(path: Path) -> Volume:
     """
     try:
         image = nibabel.load(path)
-    except (*_DAMAGED, HeaderDataError) as error:
+    except _DAMAGED as error:
         msg = f"{path} is not a NIfTI file that can be read: get or export it again."
         raise UserError(msg) from error
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
@@ -42,7 +46,8 @@ def read(path: Path) -> Volume:
         raise UserError(msg) from error
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     grid = stored.reshape(stored.shape[:3], order="F").transpose(2, 1, 0)
-    return Volume(to_int16(grid, path, slope=slope, intercept=intercept), image.affine, _warnings(image))
+    affine = np.diag([_MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)] * 3 + [1.0]) @ image.affine
+    return Volume(to_int16(grid, path, slope=slope, intercept=intercept), affine, _warnings(image))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:

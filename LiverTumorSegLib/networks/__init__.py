@@ -18,7 +18,7 @@ def names() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def create(name: str, in_channels: int, classes: int, **options: Any) -> nn.Module:
+def create(name: str, in_channels: int, classes: int, /, **options: Any) -> nn.Module:
     """Build a network with fresh weights.
 
     Args:
@@ -41,6 +41,7 @@ def create(name: str, in_channels: int, classes: int, **options: Any) -> nn.Modu
         raise UserError(msg)
     try:
         return _REGISTRY[name](in_channels, classes, **options)
-    except (TypeError, ValueError) as error:
-        msg = f"The network “{name}” cannot be built with the options {options}: {error}."
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        msg = f"The network “{name}” cannot be built with the options {options}: {reason}."
         raise UserError(msg) from error

@@ -34,20 +34,25 @@ def card_text(description: Description) -> str:
 
 
 def _figure_lines(figures: Figures) -> list[str]:
+    others = list(figures.compared)
+    heads = ["patient", "liver Dice", "lesion Dice", "false lesions, ml", *(f"{o}: liver, lesion" for o in others)]
     return [
-        f"{figures.definition} Command: `{figures.command}`.",
+        f"{figures.definition} False lesions: their volume in patients without any. Command: `{figures.command}`.",
         "",
-        "| patient | liver Dice | lesion Dice | lesion volume found where there is none, ml |",
-        "|---|---|---|---|",
-        *(_row(name, case) for name, case in figures.cases.items()),
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+        *(_row(name, case, [figures.compared[o].get(name) for o in others]) for name, case in figures.cases.items()),
         "",
         figures.in_words,
         *(["", figures.remark] if figures.remark else []),
     ]
 
 
-def _row(name: str, case: Case) -> str:
-    lesion = "no lesion" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"
-    liver = "no liver" if case.liver_dice is None else f"{case.liver_dice:.3f}"
+def _row(name: str, case: Case, others: list[Case | None]) -> str:
     false = f"{case.false_lesion_ml:.2f}" if case.lesion_dice is None else ""
-    return f"| {name} | {liver} | {lesion} | {false} |"
+    compared = (f"{_dice(o.liver_dice)}, {_dice(o.lesion_dice)}" if o else "" for o in others)
+    return f"| {' | '.join([name, _dice(case.liver_dice), _dice(case.lesion_dice), false, *compared])} |"
+
+
+def _dice(value: float | None) -> str:
+    return "none there" if value is None else f"{value:.3f}"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..datasets.slices import SliceSource
 from ..errors import UserError
-from ..model import Licence, NetworkSpec, Stack
+from ..model import Licence, ModelName, NetworkSpec, Stack, check_channels
 from ..postprocessing import Postprocessing
 from ..preprocessing import Chain
 from .augmentation import Augmentation
@@ -45,10 +45,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: ModelName
     title: str
     segments: str
-    seed: int
+    seed: int = Field(ge=0)
     data: tuple[SliceSource, ...]
     validation: tuple[str, ...]
     preprocessing: Chain
@@ -61,6 +61,11 @@ class Recipe(BaseModel):
     postprocessing: Postprocessing = Postprocessing()
     licence: Licence
 
+    @model_validator(mode="after")
+    def _stack_fills_channels(self) -> Recipe:
+        check_channels(self.network, self.stack)
+        return self
+
 
 def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
     """Read a recipe; ``changes`` maps dotted keys to values that replace the file's.
@@ -69,12 +74,12 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         UserError: the file is missing, is not YAML, or has an unknown or wrong entry.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         for key, value in (changes or {}).items():
             _replace(content, key, value)
         return Recipe.model_validate(content)
-    except FileNotFoundError as error:
-        msg = f"There is no recipe at {path}."
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"There is no recipe that can be read at {path}: give the name of one that ships, or a YAML file."
         raise UserError(msg) from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -97,12 +102,19 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
         if not equals:
             msg = f"“{change}” is no change to a recipe: write key=value, such as schedule.steps=100."
             raise UserError(msg)
-        parsed[key] = yaml.safe_load(value)
+        try:
+            parsed[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            msg = f"“{change}” is no change to a recipe: its value is not valid YAML."
+            raise UserError(msg) from error
     return parsed
 
 
 def _replace(content: Any, key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for parent in parents:
-        content = content.setdefault(parent, {})
+        content = content.setdefault(parent, {}) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        msg = f"“{key}” is no entry of a recipe that can be changed."
+        raise UserError(msg)
     content[last] = value

@@ -43,7 +43,9 @@ def validate(
         if progress:
             progress(number / len(names), name)
         cases[name] = measure_case(trained, source_of(trained.description, data, name), data, name, device)
-    figures = Figures(definition=DEFINITION, command=command, cases=cases)
+    before = trained.description.figures
+    kept = {"compared": before.compared, "remark": before.remark} if before else {}
+    figures = Figures(definition=DEFINITION, command=command, cases=cases, **kept)
     store(folder, trained.description, figures)
     return figures
 

@@ -1,6 +1,6 @@
 """Accuracy of a model beside the reference network's, on the same patients through the same steps.
 
-    python Testing/benchmarks/accuracy.py [--model NAME] [--data DIR] [--reference FILE]
+    python Testing/benchmarks/accuracy.py [--model NAME] [--data DIR] [--reference FILE] [--write]
 
 Prints Dice by patient of the model with and without the coarse pass, and of the reference network (MONAI BasicUNet,
 256 px, one slice). Both get the model's postprocessing. Needs the training data; nothing here is timed.
@@ -16,9 +16,9 @@ from torch import nn
 
 from LiverTumorSegLib import model, model_store
 from LiverTumorSegLib.inference import Options
-from LiverTumorSegLib.model import Model, NetworkSpec, Stack
+from LiverTumorSegLib.model import Case, Model, NetworkSpec, Stack
 from LiverTumorSegLib.preprocessing import Chain
-from LiverTumorSegLib.training.validate import measure_case, source_of
+from LiverTumorSegLib.training.validate import measure_case, source_of, store
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REFERENCE_STEPS = [{"step": "window", "level": 60, "width": 200}, {"step": "resize", "height": 256, "width": 256}]
@@ -54,26 +54,36 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--reference", type=Path, default=SHARED / "weights" / "basicunet16-256.safetensors")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--write", action="store_true", help="put the comparison into the model's card")
     args = parser.parse_args()
-    ours = model.load(model_store.find(args.model))
+    folder = model_store.find(args.model)
+    ours = model.load(folder)
     ways = {
         "coarse pass, then box": (ours, Options()),
         "every slice": (ours, Options(coarse_pass=False)),
         "reference network": (reference_model(ours, args.reference), Options(coarse_pass=False)),
     }
+    measured = {}
     for way, (network, options) in ways.items():
-        print(f"\n{way}\npatient      liver  lesion  false lesions ml")
-        livers, lesions = [], []
-        for name in ours.description.training.validation_patients:
-            case = measure_case(
-                network, source_of(ours.description, args.data, name), args.data, name, args.device, options
-            )
-            livers.append(case.liver_dice)
-            lesions.append(case.lesion_dice)
-            shown = "    -" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"
-            print(f"{name:11s}  {case.liver_dice:.3f}  {shown}   {case.false_lesion_ml:.2f}")
-        known = [value for value in lesions if value is not None]
-        print(f"{'mean':11s}  {sum(livers) / len(livers):.3f}  {sum(known) / len(known):.3f}")
+        print(f"\n{way}", end="")
+        measured[way] = measure(network, options, ours, args)
+    if args.write and ours.description.figures:
+        others = {way: cases for way, cases in measured.items() if way != "coarse pass, then box"}
+        store(folder, ours.description, ours.description.figures.model_copy(update={"compared": others}))
+
+
+def measure(network: Model, options: Options, ours: Model, args: argparse.Namespace) -> dict[str, Case]:
+    print("\npatient      liver  lesion  false lesions ml")
+    cases = {}
+    for name in ours.description.training.validation_patients:
+        source = source_of(ours.description, args.data, name)
+        cases[name] = case = measure_case(network, source, args.data, name, args.device, options)
+        lesion = "    -" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"
+        print(f"{name:11s}  {case.liver_dice:.3f}  {lesion}   {case.false_lesion_ml:.2f}")
+    known = [case.lesion_dice for case in cases.values() if case.lesion_dice is not None]
+    livers = [case.liver_dice for case in cases.values()]
+    print(f"{'mean':11s}  {sum(livers) / len(livers):.3f}  {sum(known) / len(known):.3f}")
+    return cases
 
 
 if __name__ == "__main__":
