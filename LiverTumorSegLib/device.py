@@ -57,7 +57,7 @@ def place(wanted: str = "auto") -> Placement:
 
 def cpu(note: str = "") -> Placement:
     """The CPU, in bfloat16 where it multiplies that natively: elsewhere bfloat16 would be slower."""
-    return Placement(torch.device("cpu"), torch.bfloat16 if _cpu_has_bfloat16() else torch.float32, 4, note)
+    return Placement(torch.device("cpu"), torch.bfloat16 if _cpu_has_bfloat16() else torch.float32, 2, note)
 
 
 def _best() -> str:

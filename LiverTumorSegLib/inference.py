@@ -131,20 +131,38 @@ def _label(
 
 def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
     first, last = box.slices
-    rows = _Span(box.rows, store.size[0], out.shape[1])
-    columns = _Span(box.columns, store.size[1], out.shape[2])
     start = first
     while start < last:
         task.at((start - first) / (last - first), f"Segmenting slice {start - first + 1} of {last - first}")
         numbers = range(start, min(start + engine.batch, last))
         try:
             channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-            labels = _labels(engine(channels), rows, columns).cpu().numpy()
+            _write_labels(out[numbers.start : numbers.stop], engine(channels), box, store.size)
         except (RuntimeError, MemoryError) as error:
             engine.make_room(error)
             continue
-        out[numbers.start : numbers.stop, rows.begin : rows.end, columns.begin : columns.end] = labels
         start = numbers.stop
+
+
+def _write_labels(out: NDArray[np.uint8], logits: torch.Tensor, box: Box, prepared: tuple[int, int]) -> None:
+    """Write the largest logit's label on the volume's own rows and columns.
+
+    Logits are interpolated as differences to the background, one channel less, and only around pixels where one is
+    positive: between others none can be.
+    """
+    over = (logits[:, 1:] - logits[:, :1]).float()
+    positive = (over > 0).flatten(0, 1).any(dim=0)
+    if not positive.any():
+        return
+    spans = []
+    for axis, start in enumerate((box.rows[0], box.columns[0])):
+        shown = torch.nonzero(positive.any(dim=1 - axis)).flatten()
+        low, high = max(0, int(shown[0]) - 1), min(positive.shape[axis], int(shown[-1]) + 2)
+        over = over.narrow(axis + 2, low, high - low)
+        spans.append(_Span((start + low, start + high), prepared[axis], out.shape[axis + 1]))
+    rows, columns = spans
+    over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
+    out[:, rows.begin : rows.end, columns.begin : columns.end] = _largest(over).cpu().numpy()
 
 
 class _Span:
@@ -166,14 +184,8 @@ class _Span:
         return torch.lerp(below, above, weight)
 
 
-def _labels(logits: torch.Tensor, rows: _Span, columns: _Span) -> torch.Tensor:
-    """Largest logit on the volume's rows and columns, uint8.
-
-    Interpolating differences to the background needs one channel less, and comparing them is some fifty times
-    faster on a CPU than ``argmax`` over a dimension.
-    """
-    logits = logits.float()
-    over = columns.interpolate(rows.interpolate(logits[:, 1:] - logits[:, :1], 2), 3)
+def _largest(over: torch.Tensor) -> torch.Tensor:
+    """Label of the largest logit, uint8: comparing is some fifty times faster on a CPU than ``argmax``."""
     labels = torch.zeros(over[:, 0].shape, dtype=torch.uint8, device=over.device)
     best = torch.zeros_like(over[:, 0])
     for number in range(over.shape[1]):

@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import pdist
 
-from .postprocessing import LESION, bounds
+from .postprocessing import LESION, bounds, part_sizes
 from .volume import Volume
 
 _FEW_POINTS = 1500
@@ -155,7 +155,7 @@ class _Organ:
 def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
     """Parts from 1, their sizes, and the order of their indices from the largest to the smallest."""
     parts, count = ndimage.label(seen == LESION)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    sizes = part_sizes(parts, count)[1:]
     return parts, sizes, np.argsort(-sizes, kind="stable")
 
 

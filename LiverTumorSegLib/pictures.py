@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from .files.segmentation import LESION, LIVER
 from .lesions import Lesion
 from .postprocessing import bounds
+from .segments import LESION, LIVER
 from .volume import Volume
 
 _LEVEL, _WIDTH = 60, 400

@@ -44,6 +44,7 @@ def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing) 
         return
     near = labels[bounds(labels)]
     _drop_outside(near, settings)
+    near = near[bounds(near)]
     if settings.fill_holes:
         _fill_holes(near)
     _drop_small_lesions(near, voxel_ml, settings.smallest_lesion_ml)
@@ -60,11 +61,19 @@ def bounds(labels: NDArray[np.uint8]) -> tuple[slice, ...]:
     return tuple(box)
 
 
+def part_sizes(parts: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Voxels of each of ``count`` parts, those of 0 first; by slice, since counting at once copies to 64 bits."""
+    sizes = np.zeros(count + 1, np.intp)
+    for plane in parts:
+        sizes += np.bincount(plane.ravel(), minlength=count + 1)
+    return sizes
+
+
 def _drop_outside(labels: NDArray[np.uint8], settings: Postprocessing) -> None:
     parts, count = ndimage.label(labels > 0, _TOUCHING)
     if count == 1:
         return
-    kept = np.bincount(parts.ravel())[1:].argmax() + 1
+    kept = part_sizes(parts, count)[1:].argmax() + 1
     if settings.largest_liver:
         labels[(parts != kept) & (labels == LIVER)] = 0
     if settings.lesions_in_liver:
@@ -85,8 +94,10 @@ def _fill_holes(labels: NDArray[np.uint8]) -> None:
 def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml: float) -> None:
     parts, count = ndimage.label(labels == LESION)
     if count:
-        small = np.bincount(parts.ravel()) * voxel_ml < smallest_ml
+        small = part_sizes(parts, count) * voxel_ml < smallest_ml
         small[0] = False
+        if not small.any():
+            return
         beside = np.zeros(count + 1, bool)
         beside[parts[ndimage.binary_dilation(labels == LIVER, _TOUCHING)]] = True
         labels[(small & beside)[parts]] = LIVER

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .files.segmentation import SEGMENTS, Segment
 from .postprocessing import bounds
+from .segments import SEGMENTS, Segment
 from .volume import Volume
 
 _TIMEOUT_S = 90

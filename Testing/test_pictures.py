@@ -7,8 +7,8 @@ from conftest import reordered
 from PIL import Image
 
 from LiverTumorSegLib import pictures
-from LiverTumorSegLib.files.segmentation import LESION, LIVER
 from LiverTumorSegLib.lesions import measure
+from LiverTumorSegLib.segments import LESION, LIVER
 from LiverTumorSegLib.volume import Volume
 
 

@@ -3,7 +3,7 @@ import pytest
 import vtk
 
 from LiverTumorSegLib import files
-from LiverTumorSegLib.files.segmentation import SEGMENTS
+from LiverTumorSegLib.segments import SEGMENTS
 from LiverTumorSegLib.volume import Volume
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core, Slicer's own MRML: pip install slicer-core")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +13,13 @@ from ..errors import UserError
 from ..hounsfield import doubt
 from ..volume import Volume
 from ..whole_files import refuse_existing, refuse_unwritable, whole_file
-from . import dicom, itk, nifti, segmentation
 
 _LARGEST_MM = 3000
 
-_READERS = {".nii": nifti.read, ".nii.gz": nifti.read} | dict.fromkeys(itk.ENDINGS, itk.read)
-_WRITERS = {
-    ".nii": nifti.write_labels,
-    ".nii.gz": nifti.write_labels,
-    ".seg.nrrd": segmentation.write_labels,
-    ".nrrd": itk.write_labels,
-}
+_ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
+_READERS = {".nii": "nifti", ".nii.gz": "nifti"} | dict.fromkeys(_ITK, "itk")
+_WRITERS = {".nii": "nifti", ".nii.gz": "nifti", ".seg.nrrd": "segmentation", ".nrrd": "itk"}
+"""The module of each format is loaded when it is needed: SimpleITK alone takes as much memory as a CT."""
 
 
 def read_volume(path: Path, *, series: str | None = None, force: bool = False) -> Volume:
@@ -38,7 +36,7 @@ def read_volume(path: Path, *, series: str | None = None, force: bool = False) -
     if not path.exists():
         msg = f"{path} does not exist: check the name."
         raise UserError(msg)
-    volume = dicom.read(path, series) if path.is_dir() else _reader(path)(path)
+    volume = _module("dicom").read(path, series) if path.is_dir() else _module(_reader(path)).read(path)
     _check_geometry(volume, path)
     return _checked_units(volume, path, force=force)
 
@@ -60,7 +58,7 @@ def check_grid(path: Path, volume: Volume) -> None:
     Raises:
         UserError: the volume is sheared and the format is NIfTI, which other programs then do not open.
     """
-    if volume.is_sheared and _writer(path) is nifti.write_labels:
+    if volume.is_sheared and _writer(path) == "nifti":
         msg = f"{path} cannot hold this CT's tilted slices (gantry tilt) in NIfTI: end the name in .seg.nrrd or .nrrd."
         raise UserError(msg)
 
@@ -76,7 +74,7 @@ def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, *, overw
         raise ValueError(msg)
     check_grid(path, volume)
     with whole_file(path, overwrite=overwrite) as unfinished:
-        _writer(path)(unfinished, labels, volume)
+        _module(_writer(path)).write_labels(unfinished, labels, volume)
 
 
 def stem(path: Path) -> str:
@@ -85,7 +83,11 @@ def stem(path: Path) -> str:
     return path.name[: -len(ending)] if ending else path.name
 
 
-def _reader(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _module(name: str) -> ModuleType:
+    return import_module(f".{name}", __package__)
+
+
+def _reader(path: Path) -> str:
     ending = _ending(path, list(_READERS))
     if ending is None:
         msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
@@ -96,7 +98,7 @@ def _reader(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return _READERS[ending]
 
 
-def _writer(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _writer(path: Path) -> str:
     ending = _ending(path, list(_WRITERS))
     if ending is None:
         msg = f"{path} is in no format that is written here: end the name in {', '.join(_WRITERS)}."

@@ -12,7 +12,6 @@ from ..errors import UserError
 from ..hounsfield import to_int16
 from ..volume import Volume
 
-ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)

@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..segments import SEGMENTS, Segment
 from ..volume import Volume
 from . import itk
-
-_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
-_REGIONS = "Anatomic codes - DICOM master list"
-
-
-@dataclass(frozen=True)
-class Segment:
-    """How one label is shown and what it means.
-
-    Args:
-        label: value in the labels.
-        name: shown to users.
-        rgb: 0 to 255 each.
-        category, kind, region: SNOMED CT code and meaning; ``region`` is empty where the kind says it all.
-    """
-
-    label: int
-    name: str
-    rgb: tuple[int, int, int]
-    category: tuple[str, str]
-    kind: tuple[str, str]
-    region: tuple[str, str] | None = None
-
-    @property
-    def terminology(self) -> str:
-        """The entry as Slicer writes it into the tag ``TerminologyEntry``."""
-        region = _code(self.region) if self.region else "^^"
-        return f"{_CONTEXT}~{_code(self.category)}~{_code(self.kind)}~^^~{_REGIONS}~{region}~^^"
-
-
-LIVER = Segment(1, "liver", (221, 130, 101), ("123037004", "Anatomical Structure"), ("10200004", "Liver"))
-LESION = Segment(
-    2,
-    "liver lesion",
-    (144, 238, 144),
-    ("49755003", "Morphologically Altered Structure"),
-    ("4147007", "Mass"),
-    ("10200004", "Liver"),
-)
-SEGMENTS = (LIVER, LESION)
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
@@ -78,7 +38,3 @@ def _fields(segment: Segment, extent: str) -> dict[str, str]:
         "Extent": extent,
         "Tags": f"Segmentation.Status:completed|TerminologyEntry:{segment.terminology}|",
     }
-
-
-def _code(term: tuple[str, str]) -> str:
-    return f"SCT^{term[0]}^{term[1]}"

@@ -2,7 +2,7 @@
 
     python Testing/benchmarks/segment.py [--repeats N] [--device auto|cpu|cuda:N]
 
-On a phantom of 512 x 512 x 160 voxels (0.75 x 0.75 x 1.5 mm), from the .nii.gz file to the .seg.nrrd file:
+On a phantom of 512 x 512 x 160 voxels (0.75 x 0.75 x 1.5 mm), from the .nii.gz to the .seg.nrrd file and lesion table:
 
 - the floor: the network's bare forward passes over all slices, in the engine's precision and batch;
 - a plain MONAI pipeline with the same weights: SliceInferer with sw_batch_size 1 and 16, float32 and bfloat16
@@ -24,7 +24,7 @@ import torch
 from monai.inferers import SliceInferer
 from monai.transforms import Resize, ScaleIntensityRange
 
-from LiverTumorSegLib import files, model, model_store, phantom
+from LiverTumorSegLib import files, lesions, model, model_store, phantom
 from LiverTumorSegLib.device import place
 from LiverTumorSegLib.engine import Engine
 from LiverTumorSegLib.evaluation.overlap import dice
@@ -51,6 +51,7 @@ def timed(action: Callable[[], object], repeats: int) -> float:
 def end_to_end(source: Path, loaded: model.Model, device: str, *, coarse: bool) -> np.ndarray:
     volume = files.read_volume(source)
     result = segment(volume, loaded, device, options=Options(coarse_pass=coarse))
+    lesions.measure(result.labels, volume)
     files.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
     return result.labels
 
@@ -137,10 +138,11 @@ def times(source: Path, loaded: model.Model, truth: np.ndarray, device: str, rep
 def memory(source: Path, volume_bytes: int, device: str) -> None:
     base = peak_memory("import torch")
     work = (
-        "import sys; from pathlib import Path; from LiverTumorSegLib import files, model, model_store\n"
+        "import sys; from pathlib import Path; from LiverTumorSegLib import files, lesions, model, model_store\n"
         "from LiverTumorSegLib.inference import Options, segment\n"
         f"source = Path({str(source)!r}); volume = files.read_volume(source)\n"
         f"result = segment(volume, model.load(model_store.find()), {device!r}, options=Options(coarse_pass=COARSE))\n"
+        "lesions.measure(result.labels, volume)\n"
         "files.write_labels(source.with_name('out.nii.gz'), result.labels, volume, overwrite=True)"
     )
     for coarse in (False, True):
