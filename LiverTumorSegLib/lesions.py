@@ -109,7 +109,7 @@ def measure(labels: NDArray[np.uint8], volume: Volume) -> LesionTable:
     organ = _Organ(labels, volume)
     parts, sizes, order = _numbered(organ.labels)
     boxes = ndimage.find_objects(parts)
-    surface = organ.surface() if len(sizes) else None
+    surface = organ.surface() if len(sizes) else np.empty((0, 3))
     lesions = []
     for number, index in enumerate(order, start=1):
         box = boxes[index]
@@ -141,11 +141,10 @@ class _Organ:
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
         self.size = int(np.count_nonzero(self.labels))
 
-    def surface(self) -> cKDTree | None:
-        """Voxels on the surface, in patient millimetres; the border of the volume is no surface."""
+    def surface(self) -> NDArray[np.float64]:
+        """Voxels on the surface, as :meth:`placed`; the border of the volume is no surface."""
         inside = self.labels > 0
-        points = np.argwhere(inside & ~ndimage.binary_erosion(inside, border_value=1))
-        return cKDTree(self.placed(points)) if len(points) else None
+        return self.placed(np.argwhere(inside & ~ndimage.binary_erosion(inside, border_value=1)))
 
     def placed(self, points: NDArray) -> NDArray[np.float64]:
         """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
@@ -160,7 +159,7 @@ def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 
 def _lesion(
-    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: cKDTree | None, organ: _Organ
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64], organ: _Organ
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
@@ -182,13 +181,16 @@ def _lesion(
     )
 
 
-def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: cKDTree | None, organ: _Organ) -> float:
-    if surface is None:
+def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64], organ: _Organ) -> float:
+    """Shortest way from a lesion to the surface; only points that can be nearest, by the lesion's sphere, are tried."""
+    if not len(surface):
         return 0.0
-    rim = np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box]
-    points = organ.placed(rim)
-    near_enough = surface.query(points[:: max(1, len(points) // 8)])[0].min()  # a bound spares most of the search
-    return float(min(near_enough, surface.query(points, distance_upper_bound=near_enough)[0].min()))
+    rim = organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
+    centre = rim.mean(axis=0)
+    least = np.linalg.norm(surface - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
+    lesion = cKDTree(rim)
+    bound = lesion.query(surface[least.argsort()[:50]])[0].min()
+    return float(lesion.query(surface[least <= bound])[0].min())
 
 
 def _axial_diameter(mask: NDArray[np.bool_], to_patient: NDArray[np.float64]) -> tuple[float, int]:

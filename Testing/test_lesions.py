@@ -7,6 +7,8 @@ import pytest
 from conftest import reordered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from LiverTumorSegLib.lesions import components, measure
@@ -144,3 +146,16 @@ def test_the_patient_has_a_row_of_its_own():
     (row,) = csv.DictReader(io.StringIO(table.patient_csv()))
     assert row.keys() == {"lesion_count", "liver_ml", "lesion_ml", "burden_percent"}
     assert float(row["lesion_ml"]) == pytest.approx(0.144)
+
+
+def test_the_way_to_the_surface_is_the_shortest_of_all():
+    random = np.random.default_rng(3)
+    labels = liver((16, 40, 44))
+    labels[random.random(labels.shape) < 0.002] = 0  # a ragged organ with pits
+    labels[6:9, 15:22, 20:24] = 2
+    spacing = (2.5, 0.8, 0.6)
+    inside = labels > 0
+    surface = np.argwhere(inside & ~ndimage.binary_erosion(inside, border_value=1)) * spacing
+    lesion = np.argwhere(labels == 2) * spacing
+    table = measure(*case(labels, spacing))
+    assert table.lesions[0].surface_distance_mm == pytest.approx(cdist(lesion, surface).min())

@@ -32,20 +32,28 @@ from LiverTumorSegLib.files.nifti import write_volume
 from LiverTumorSegLib.inference import Options, segment
 from LiverTumorSegLib.slice_store import SliceStore
 
+FLOOR, FULL, COARSE = "bare forward", "every slice", "coarse pass, then box"
 SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
 _PEAK = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
 
 
-def timed(action: Callable[[], object], repeats: int) -> float:
-    """Median seconds of several runs."""
-    seconds = []
-    for _ in range(repeats):
-        began = perf_counter()
-        action()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(perf_counter() - began)
-    return median(seconds)
+def in_turns(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each action in each round; taken in turns, since the speed of a shared machine drifts."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for round_ in range(repeats + 1):
+        for name, action in actions.items():
+            began = perf_counter()
+            action()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if round_:  # the first round warms up
+                seconds[name].append(perf_counter() - began)
+    return seconds
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """Median of the ratios round by round."""
+    return median(a / b for a, b in zip(one, other, strict=True))
 
 
 def end_to_end(source: Path, loaded: model.Model, device: str, *, coarse: bool) -> np.ndarray:
@@ -113,26 +121,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "ct.nii.gz"
         write_volume(source, made.volume)
-        print(f"{' x '.join(map(str, SHAPE[::-1]))} voxels on {place(args.device)}, medians of {args.repeats} runs")
+        print(f"{' x '.join(map(str, SHAPE[::-1]))} voxels on {place(args.device)}, medians of {args.repeats} rounds")
         times(source, loaded, made.labels, args.device, args.repeats)
         memory(source, made.volume.voxels.nbytes, args.device)
 
 
 def times(source: Path, loaded: model.Model, truth: np.ndarray, device: str, repeats: int) -> None:
-    floor = timed(bare_forward(source, loaded, device), repeats)
-    print(f"bare forward                    {floor:7.2f} s")
-    for name, coarse in (("every slice", False), ("coarse pass, then box", True)):
-        labels = end_to_end(source, loaded, device, coarse=coarse)
-        seconds = timed(lambda coarse=coarse: end_to_end(source, loaded, device, coarse=coarse), repeats)
-        liver = dice(labels > 0, truth > 0)
-        print(f"{name:30s}  {seconds:7.2f} s  {seconds / floor:5.2f} x bare forward  liver Dice {liver:.4f}")
+    actions: dict[str, Callable[[], object]] = {FLOOR: bare_forward(source, loaded, device)}
+    actions[FULL] = lambda: end_to_end(source, loaded, device, coarse=False)
+    actions[COARSE] = lambda: end_to_end(source, loaded, device, coarse=True)
     for dtype in (torch.float32, torch.bfloat16):
         for batch in (1, 16):
-            labels = plain_monai(source, loaded, device, batch, dtype)
-            monai = timed(lambda b=batch, d=dtype: plain_monai(source, loaded, device, b, d), repeats)
             name = f"MONAI, {str(dtype).removeprefix('torch.')}, {batch}"
-            liver = dice(labels > 0, truth > 0)
-            print(f"{name:30s}  {monai:7.2f} s  {monai / seconds:5.2f} x coarse pass   liver Dice {liver:.4f}")
+            actions[name] = lambda b=batch, d=dtype: plain_monai(source, loaded, device, b, d)
+    livers = {name: dice(run() > 0, truth > 0) for name, run in actions.items() if name != FLOOR}
+    seconds = in_turns(actions, repeats)
+    for name, taken in seconds.items():
+        liver = f"liver Dice {livers[name]:.4f}" if name in livers else ""
+        floor, coarse = ratio(taken, seconds[FLOOR]), ratio(taken, seconds[COARSE])
+        print(f"{name:22s} {median(taken):7.2f} s {floor:6.2f} x bare forward {coarse:6.2f} x coarse pass  {liver}")
 
 
 def memory(source: Path, volume_bytes: int, device: str) -> None:
