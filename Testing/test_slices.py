@@ -70,3 +70,12 @@ def test_a_folder_without_slices_and_a_patient_that_is_not_there_are_named(root,
 def test_preprocessing_that_8_bits_cannot_hold_is_refused(root):
     with pytest.raises(UserError, match=r"values in \[0, 1\]"):
         read_patients(SOURCE, root, Chain.from_json("[]"))
+
+
+def test_rounding_errors_of_resampling_are_no_reason_to_refuse(root):
+    white = np.full((16, 24), 255, np.uint8)
+    for image in (root / "set" / "images").glob("volume-1*.jpg"):
+        Image.fromarray(white).save(image, quality=100)
+    steps = [{"step": "window", "level": 60, "width": 200}, {"step": "resample", "spacing_mm": 1.25}]
+    (patient,) = read_patients(SOURCE, root, Chain.model_validate(steps))
+    assert (patient.pixels == 255).all()

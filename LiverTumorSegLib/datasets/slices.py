@@ -161,10 +161,11 @@ def _read(
     for _, image, mask in files:
         hounsfield = torch.from_numpy(np.array(Image.open(image).convert("L"), np.float32)) / 255 * (high - low) + low
         prepared = chain(Slices(hounsfield[None, None], (spacing.row, spacing.column))).pixels[0, 0]
-        if prepared.min() < 0 or prepared.max() > 1:
+        grey = prepared.mul(255).round()  # resampling leaves [0, 1] by rounding errors
+        if grey.min() < 0 or grey.max() > 255:
             msg = "Training keeps slices in 8 bits: end the recipe's preprocessing with values in [0, 1]."
             raise UserError(msg)
-        pixels.append(prepared.mul(255).round().to(torch.uint8))
+        pixels.append(grey.to(torch.uint8))
         labels.append(_shrink_labels(torch.from_numpy(np.array(Image.open(mask))), prepared.shape))
     numbers = np.array([number for number, _, _ in files])
     return Patient(name, numbers, torch.stack(pixels), torch.stack(labels), spacing.slice, source.lesions_apart)
