@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from .engine import Engine
+from .postprocessing import part_sizes
 from .progress import Job
 from .slice_store import SliceStore
 
@@ -43,9 +45,16 @@ def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, j
         job: told about every batch.
     """
     step = max(1, round(_SLICE_MM / slice_mm))
-    numbers = list(range(min(step // 2, count - 1), count, step))
-    found = np.concatenate(list(_batches(engine, store, numbers, job)))
-    kept = _large_parts(found)
+    numbers = range(min(step // 2, count - 1), count, step)
+
+    def organ(batch: Sequence[int]) -> NDArray[np.bool_]:
+        job.at(numbers.index(batch[0]) / len(numbers), "Looking for the liver")
+        small = F.interpolate(store.channels(batch, engine.placement), size=_small(store), mode="bilinear")
+        logits = engine(small)
+        shown: NDArray[np.bool_] = (logits[:, 1:] > logits[:, :1]).any(dim=1).cpu().numpy()
+        return shown
+
+    kept = _large_parts(np.concatenate(list(engine.in_batches(numbers, organ))))
     if not kept.any():
         return None
     slices, rows, columns = _extent(kept)
@@ -58,23 +67,6 @@ def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, j
     )
 
 
-def _batches(engine: Engine, store: SliceStore, numbers: list[int], job: Job):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    start = 0
-    while start < len(numbers):
-        job.at(start / len(numbers), "Looking for the liver")
-        batch = numbers[start : start + engine.batch]
-        try:
-            channels = store.channels(batch, engine.placement)
-            small = F.interpolate(channels, size=_small(store), mode="bilinear")
-            logits = engine(small)
-            organ = (logits[:, 1:] > logits[:, :1]).any(dim=1)
-        except (RuntimeError, MemoryError) as error:
-            engine.make_room(error)
-            continue
-        start += len(batch)
-        yield organ.cpu().numpy()
-
-
 def _small(store: SliceStore) -> tuple[int, int]:
     """Rows and columns of the coarse pass."""
     rows, columns = (
@@ -84,8 +76,8 @@ def _small(store: SliceStore) -> tuple[int, int]:
 
 
 def _large_parts(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    parts, _ = ndimage.label(found, np.ones((3, 3, 3)))
-    sizes = np.bincount(parts.ravel())
+    parts, count = ndimage.label(found, np.ones((3, 3, 3)))
+    sizes = part_sizes(parts, count)
     sizes[0] = 0
     return (sizes >= max(1, _SMALLEST_SHARE * sizes.max()))[parts]
 

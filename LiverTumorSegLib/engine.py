@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from monai.networks.blocks import Convolution
@@ -12,6 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import device
 from .errors import UserError
+
+Result = TypeVar("Result")
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -41,7 +45,7 @@ class Engine:
         """Logits of ``[batch, channel, row, column]``; any height and width, padded here and nowhere else.
 
         Raises:
-            torch.OutOfMemoryError: call :meth:`make_room`, then try again with fewer slices.
+            RuntimeError: memory ran out, among other reasons; :meth:`in_batches` then goes on with fewer slices.
         """
         height, width = channels.shape[-2:]
         padding = (0, -width % self._stride, 0, -height % self._stride)
@@ -49,6 +53,19 @@ class Engine:
             channels = F.pad(channels, padding, mode="replicate")
         channels = channels.contiguous(memory_format=torch.channels_last)
         return self._network(channels)[..., :height, :width]
+
+    def in_batches(self, numbers: Sequence[int], work: Callable[[Sequence[int]], Result]) -> Iterator[Result]:
+        """What ``work`` returns for batch after batch; where memory runs out, it is asked again for fewer slices."""
+        start = 0
+        while start < len(numbers):
+            batch = numbers[start : start + self.batch]
+            try:
+                result = work(batch)
+            except (RuntimeError, MemoryError) as error:
+                self.make_room(error)
+                continue
+            start += len(batch)
+            yield result
 
     def make_room(self, error: Exception) -> None:
         """Halve the batch, or go to the CPU when a single slice was too much.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -131,17 +132,15 @@ def _label(
 
 def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
     first, last = box.slices
-    start = first
-    while start < last:
-        task.at((start - first) / (last - first), f"Segmenting slice {start - first + 1} of {last - first}")
-        numbers = range(start, min(start + engine.batch, last))
-        try:
-            channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-            _write_labels(out[numbers.start : numbers.stop], engine(channels), box, store.size)
-        except (RuntimeError, MemoryError) as error:
-            engine.make_room(error)
-            continue
-        start = numbers.stop
+
+    def label(numbers: Sequence[int]) -> None:
+        done = numbers[0] - first
+        task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
+        channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
+        _write_labels(out[numbers[0] : numbers[-1] + 1], engine(channels), box, store.size)
+
+    for _ in engine.in_batches(range(first, last), label):
+        pass
 
 
 def _write_labels(out: NDArray[np.uint8], logits: torch.Tensor, box: Box, prepared: tuple[int, int]) -> None:

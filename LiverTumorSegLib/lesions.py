@@ -163,7 +163,7 @@ def _lesion(
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
-    axial, at = _axial_diameter(mask, organ.to_patient)
+    axial, at = _axial_diameter(mask, organ)
     hounsfield = organ.hounsfield[box][mask].astype(np.float64)
     centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
     r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
@@ -171,7 +171,7 @@ def _lesion(
         number=number,
         volume_ml=size * organ.voxel_ml,
         axial_diameter_mm=axial,
-        diameter_mm=max(axial, _diameter(_edges(mask, (0, 1, 2)), organ.to_patient)),
+        diameter_mm=max(axial, _diameter(organ.placed(_edges(mask, (0, 1, 2))))),
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
         sd_hu=float(hounsfield.std()),
@@ -193,8 +193,8 @@ def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.
     return float(lesion.query(surface[least <= bound])[0].min())
 
 
-def _axial_diameter(mask: NDArray[np.bool_], to_patient: NDArray[np.float64]) -> tuple[float, int]:
-    diameters = [_diameter(_edges(plane[None], (1, 2)), to_patient) for plane in mask]
+def _axial_diameter(mask: NDArray[np.bool_], organ: _Organ) -> tuple[float, int]:
+    diameters = [_diameter(organ.placed(_edges(plane[None], (1, 2)))) for plane in mask]
     longest = int(np.argmax(diameters))
     return diameters[longest], longest
 
@@ -215,10 +215,9 @@ def _edges(mask: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.float64
     return np.concatenate(points)
 
 
-def _diameter(points: NDArray[np.float64], to_patient: NDArray[np.float64]) -> float:
-    if not len(points):
+def _diameter(placed: NDArray[np.float64]) -> float:
+    if not len(placed):
         return 0.0
-    placed = points[:, ::-1] @ to_patient[:3, :3].T
     if len(placed) > _FEW_POINTS:
         try:
             placed = placed[ConvexHull(placed).vertices]

@@ -36,8 +36,7 @@ def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] =
     Raises:
         UserError: as :func:`whole_file`, or the folder there holds anything else.
     """
-    refuse_existing(path, overwrite=overwrite)
-    _refuse_foreign(path, holds)
+    refuse_folder(path, overwrite=overwrite, holds=holds)
     with _scratch(path) as scratch:
         (scratch / "new").mkdir()
         yield scratch / "new"
@@ -51,7 +50,9 @@ def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] =
             raise
 
 
-def _refuse_foreign(path: Path, holds: frozenset[str]) -> None:
+def refuse_folder(path: Path, *, overwrite: bool, holds: frozenset[str]) -> None:
+    """Raise :class:`UserError` where :func:`whole_folder` would, so that it is known before the work."""
+    refuse_existing(path, overwrite=overwrite)
     if not path.exists():
         return
     if not path.is_dir():

@@ -251,6 +251,14 @@ def test_a_recipe_that_cannot_be_is_one_sentence(run, tmp_path, words):
     assert (code, complained.count("\n")) == (3, 1)
 
 
+def test_a_folder_that_training_would_not_replace_is_known_before_it_starts(run, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "notes.txt").touch()
+    code, _, complained = run("train", "unet-lits", "--data", tmp_path, "-o", tmp_path / "model", "--overwrite")
+    assert code == 3
+    assert "holds notes.txt, which would be lost" in complained
+
+
 def test_models_can_be_listed_shown_and_imported(run, model_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
     assert model_store.DEFAULT in run("models", "list")[1]

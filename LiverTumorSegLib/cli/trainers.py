@@ -24,10 +24,11 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model."""
-    from ..whole_files import refuse_existing, refuse_unwritable
+    from ..model import DESCRIPTION, FILES
+    from ..whole_files import refuse_folder, refuse_unwritable
 
-    refuse_existing(output, overwrite=overwrite)
-    refuse_unwritable(output / "model.json")
+    refuse_folder(output, overwrite=overwrite, holds=FILES)
+    refuse_unwritable(output / DESCRIPTION)
     fit, recipes = _training()
     shipped = _RECIPES / f"{recipe}.yaml"
     plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
