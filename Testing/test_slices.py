@@ -76,6 +76,6 @@ def test_rounding_errors_of_resampling_are_no_reason_to_refuse(root):
     white = np.full((16, 24), 255, np.uint8)
     for image in (root / "set" / "images").glob("volume-1*.jpg"):
         Image.fromarray(white).save(image, quality=100)
-    steps = [{"step": "window", "level": 60, "width": 200}, {"step": "resample", "spacing_mm": 1.25}]
+    steps = [{"step": "window", "level": 60, "width": 200}, {"step": "resample", "spacing_mm": 1.03}]
     (patient,) = read_patients(SOURCE, root, Chain.model_validate(steps))
     assert (patient.pixels == 255).all()
