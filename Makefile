@@ -3,22 +3,31 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench screenshots cmake-lists clean
 
 demo: $(VENV)/product
 	$(BIN)/livertumorseg demo --output demo --overwrite
 
 test: $(VENV)/test
+	$(BIN)/python Testing/system_libraries.py
 	$(BIN)/python -m pytest $(PYTEST)
 
 check: $(VENV)/test
-	$(BIN)/ruff check LiverTumorSegLib Testing
-	$(BIN)/ruff format --check LiverTumorSegLib Testing
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
+
+screenshots: $(VENV)/test
+	$(BIN)/python Testing/screenshots.py
+
+# The files that the extension's CMake packages: run it after adding, moving or removing one.
+cmake-lists:
+	$(PYTHON) Testing/cmake_lists.py --write
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

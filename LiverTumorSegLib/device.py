@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from .errors import UserError
 
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,57 @@ class Placement:
         return f"{self.device}{f' ({name})' if name else ''}, {str(self.dtype).removeprefix('torch.')}"
 
 
-def place(wanted: str = "auto") -> Placement:
+@dataclass(frozen=True)
+class Device:
+    """A device the user may choose.
+
+    Args:
+        name: what :func:`place` takes.
+        title: for a reader.
+        free_bytes: memory that is free now; None where it is not known.
+    """
+
+    name: str
+    title: str
+    free_bytes: int | None = None
+
+
+def listed() -> list[Device]:
+    """Every device of this machine, the one that ``auto`` takes first."""
+    gpus = [
+        Device(f"cuda:{index}", torch.cuda.get_device_name(index), torch.cuda.mem_get_info(index)[0])
+        for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    ]
+    if torch.backends.mps.is_available():
+        gpus.append(Device("mps", "Apple GPU"))
+    return [*sorted(gpus, key=lambda gpu: -(gpu.free_bytes or 0)), Device("cpu", "CPU")]
+
+
+def why_no_gpu() -> str:
+    """A sentence where ``auto`` has to fall back to the CPU, else empty."""
+    if _best() != "cpu":
+        return ""
+    return f"Runs on the CPU, since {_no_cuda()}: a GPU would be many times faster."
+
+
+def place(wanted: str = "auto", precision: str = "auto") -> Placement:
     """Choose the device: with ``auto`` a CUDA GPU, else Apple's, else the CPU.
 
     Args:
         wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: one of :data:`PRECISIONS`; ``auto`` is the fastest that the device multiplies natively.
 
     Raises:
-        UserError: the name is unknown, or the device is not there.
+        UserError: the name or the precision is unknown, or the device is not there.
     """
+    if precision not in PRECISIONS:
+        msg = f"There is no precision “{precision}”: give {', '.join(PRECISIONS)}."
+        raise UserError(msg)
+    chosen = _place(wanted)
+    return chosen if precision == "auto" else replace(chosen, dtype=getattr(torch, precision))
+
+
+def _place(wanted: str) -> Placement:
     if not _NAMES.fullmatch(wanted):
         msg = f"There is no device “{wanted}”: give auto, cpu, cuda:N or mps."
         raise UserError(msg)
@@ -69,8 +112,7 @@ def _best() -> str:
 
 def _cuda(device: torch.device) -> Placement:
     if not torch.cuda.is_available():
-        reason = "this PyTorch was built without CUDA" if torch.version.cuda is None else "no CUDA GPU was found"
-        msg = f"{device} cannot be used, since {reason}: use --device cpu or auto."
+        msg = f"{device} cannot be used, since {_no_cuda()}: use --device cpu or auto."
         raise UserError(msg)
     count = torch.cuda.device_count()
     if (device.index or 0) >= count:
@@ -78,6 +120,10 @@ def _cuda(device: torch.device) -> Placement:
         raise UserError(msg)
     dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return Placement(device, dtype, 32)
+
+
+def _no_cuda() -> str:
+    return "this PyTorch was built without CUDA" if torch.version.cuda is None else "no CUDA GPU was found"
 
 
 def _require_mps() -> None:

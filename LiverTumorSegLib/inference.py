@@ -30,11 +30,13 @@ class Options:
         coarse_pass: first find the liver on coarse slices, then segment its box alone.
         batch: slices a batch, None for the device's usual number.
         postprocessing: clean-up, None for the model's own.
+        precision: of weights and activations, see :func:`LiverTumorSegLib.device.place`.
     """
 
     coarse_pass: bool = True
     batch: int | None = None
     postprocessing: Postprocessing | None = None
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def segment(
         Cancelled: ``cancel`` was used; answered within one batch.
     """
     began, task = perf_counter(), job(progress, cancel)
-    engine, store = _prepare(volume, model, place(device), options)
+    engine, store = _prepare(volume, model, place(device, options.precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     seen = volume.axial.of(labels)
     _label(seen, volume.axial.spacing[0], store, engine, options, task.part(0, 0.95))

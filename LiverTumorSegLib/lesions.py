@@ -120,12 +120,23 @@ def measure(labels: NDArray[np.uint8], volume: Volume) -> LesionTable:
     )
 
 
-def components(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.int32]:
-    """Number of the lesion each voxel belongs to, ``[k, j, i]``, in the order of :func:`measure`."""
-    parts, sizes, order = _numbered(volume.axial.of(labels))
-    numbers = np.zeros(len(sizes) + 1, np.int32)
-    numbers[order + 1] = np.arange(1, len(sizes) + 1)
-    return volume.axial.restore(numbers[parts])
+def numbered(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
+    """Labels with a value a lesion: 0 background, 1 liver, 1 + n for lesion n of :func:`measure`.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: the CT.
+    """
+    if not (labels == LESION).any():
+        return labels
+    box = bounds(volume.axial.of(labels))
+    parts, sizes, order = _numbered(volume.axial.of(labels)[box])
+    values = np.ones(len(sizes) + 1, np.min_scalar_type(len(sizes) + 1))
+    values[order + 1] = np.arange(2, len(sizes) + 2)
+    own = labels.astype(values.dtype)
+    near = volume.axial.of(own)[box]
+    near[parts > 0] = values[parts[parts > 0]]
+    return own
 
 
 class _Organ:

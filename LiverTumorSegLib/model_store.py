@@ -60,3 +60,26 @@ def import_model(folder: Path, *, overwrite: bool = False) -> str:
             if (folder / file).is_file():
                 shutil.copyfile(folder / file, new / file)
     return name
+
+
+def remove_model(name: str) -> None:
+    """Delete a model the user imported.
+
+    Raises:
+        UserError: it ships with the program, is not there, or cannot be deleted.
+    """
+    folder = imported_models() / name
+    if name not in available() or not (folder / model.DESCRIPTION).is_file():
+        reason = "ships with the program" if name in available() else "is not there"
+        msg = f"The model “{name}” {reason}: only imported models can be removed."
+        raise UserError(msg)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        msg = f"{folder} cannot be removed ({error.strerror}): close what uses it and try again."
+        raise UserError(msg) from error
+
+
+def ships(folder: Path) -> bool:
+    """True for a model that came with the program."""
+    return folder.parent == _SHIPPED

@@ -33,10 +33,6 @@ class AxialView:
         """View ``[k, j, i]`` as ``[slice, row, column]``; no voxel is copied."""
         return array.transpose(self.axes)[self._steps]
 
-    def restore(self, view: NDArray) -> NDArray:
-        """Undo :meth:`of`: a contiguous ``[k, j, i]`` array."""
-        return np.ascontiguousarray(view[self._steps].transpose(np.argsort(self.axes)))
-
     def affine(self, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """The affine of the view, from ``(column, row, slice)`` to RAS, of an array with this affine and shape."""
         columns = affine[:3, :3][:, [2 - axis for axis in self.axes]]

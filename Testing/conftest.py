@@ -1,5 +1,6 @@
 """Parts that several tests share."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,30 @@ def reordered(volume, axes, flips):
             affine[:3, column] *= -1
             array = np.flip(array, axis)
     return Volume(np.ascontiguousarray(array), affine)
+
+
+@pytest.fixture(scope="session")
+def warm_worker():
+    """A worker for many tests, so that PyTorch is loaded once."""
+    from LiverTumorSegLib.worker.client import Worker
+
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_models(tmp_path_factory):
+    """The models that the user of this machine imported are left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield
+
+
+def settle(panel, until=lambda panel: not panel.busy, seconds=60):
+    """Poll a panel until its job has ended, or as told."""
+    end = time.monotonic() + seconds
+    while not until(panel):
+        assert time.monotonic() < end, f"{panel.state} after {seconds} s: {panel.stage} {panel.error}"
+        panel.poll()
+        time.sleep(0.005)

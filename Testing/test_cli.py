@@ -61,7 +61,7 @@ def test_the_measures_can_be_printed_as_json(run, air, tmp_path):
     facts = json.loads(said)
     assert code == 0
     assert facts["lesion_count"] == 0
-    assert facts["warnings"] == ["No liver was found."]
+    assert facts["warnings"][-1] == "No liver was found."
     assert facts["model"] == model_store.DEFAULT
     assert {"liver_ml", "burden_percent", "lesions", "device", "seconds", "output"} <= facts.keys()
 
@@ -267,6 +267,10 @@ def test_models_can_be_listed_shown_and_imported(run, model_folder, tmp_path, mo
     assert "A tiny model" in run("models", "info", "tiny")[1]
     assert run("models", "import", model_folder)[0] == 3
     assert run("models", "info", "none")[0] == 3
+    assert "Removed “tiny”" in run("models", "remove", "tiny")[1]
+    assert "tiny" not in run("models", "list")[1]
+    assert run("models", "remove", "unet-lits")[0] == 3
+    assert run("models", "download", "ftp://nowhere", "--sha256", "0" * 64)[0] == 3
 
 
 def test_a_phantom_can_be_written(run, tmp_path):

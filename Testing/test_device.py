@@ -36,3 +36,33 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=r"the last of the 2 GPUs here is cuda:1"):
         device.place("cuda:2")
+
+
+def test_the_cpu_is_always_listed_and_last():
+    assert device.listed()[-1] == device.Device("cpu", "CPU")
+
+
+def test_gpus_are_listed_with_free_memory_the_freest_first(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: ((index + 1) * 10**9, 4 * 10**9))
+    assert device.listed()[:2] == [
+        device.Device("cuda:1", "GPU 1", 2 * 10**9),
+        device.Device("cuda:0", "GPU 0", 10**9),
+    ]
+    assert device.why_no_gpu() == ""
+
+
+def test_why_auto_takes_the_cpu_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert device.why_no_gpu().startswith("Runs on the CPU, since no CUDA GPU was found")
+
+
+def test_the_precision_can_be_chosen():
+    assert device.place("cpu", "float32").dtype is torch.float32
+    assert device.place("cpu", "bfloat16").dtype is torch.bfloat16
+    with pytest.raises(UserError, match="no precision “int8”: give auto, float32"):
+        device.place("cpu", "int8")

@@ -117,7 +117,7 @@ def test_what_is_not_in_hounsfield_units_needs_force(tmp_path, ct, ending):
     path = save(tmp_path / f"mr{ending}", Volume(np.abs(ct.voxels), ct.affine))
     with pytest.raises(UserError, match=r"does not look like a CT in Hounsfield units .* --force"):
         files.read_volume(path)
-    assert "does not look like a CT" in files.read_volume(path, force=True).warnings[-1]
+    assert "does not look like a CT" in files.read_volume(path, force=True).warnings[0]
 
 
 @pytest.mark.parametrize("affine", [np.zeros((4, 4)), np.diag([1, 1, 0, 1.0]), np.diag([np.nan, 1, 1, 1])])

@@ -100,7 +100,7 @@ def test_a_gpu_that_cannot_hold_the_volume_hands_over_to_the_cpu(ct, thresholds,
             super().__init__(view, spacing, description, placement)
 
     monkeypatch.setattr(inference, "SliceStore", FullGpu)
-    monkeypatch.setattr(inference, "place", lambda _: Placement(torch.device("meta"), torch.float32, 2))
+    monkeypatch.setattr(inference, "place", lambda _, precision: Placement(torch.device("meta"), torch.float32, 2))
     result = segment(ct, thresholds)
     assert result.notes[0] == "meta has too little memory for this volume: running on the CPU."
     assert result.labels.any()
@@ -188,7 +188,7 @@ def test_a_gpu_without_memory_for_one_slice_hands_over_to_the_cpu(ct, thresholds
             return super().forward(slices)
 
     # No GPU here: the CPU in double precision stands in for a device that is not the usual CPU.
-    monkeypatch.setattr(inference, "place", lambda _: Placement(torch.device("cpu"), torch.float64, 2))
+    monkeypatch.setattr(inference, "place", lambda _, precision: Placement(torch.device("cpu"), torch.float64, 2))
     result = segment(ct, Model(describe(), OnlyOnTheCpu()), options=FULL)
     monkeypatch.undo()
     assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=FULL).labels)

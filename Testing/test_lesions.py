@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.lesions import components, measure
+from LiverTumorSegLib.lesions import measure, numbered
 from LiverTumorSegLib.volume import Volume
 
 
@@ -76,10 +76,23 @@ def test_lesions_that_touch_by_an_edge_alone_are_two_the_larger_first():
     labels_, volume = case(labels)
     table = measure(labels_, volume)
     assert [lesion.volume_ml for lesion in table.lesions] == pytest.approx([0.004, 0.002])
-    numbers = components(labels_, volume)
-    assert numbers[5, 10, 10] == 2
-    assert numbers[5, 12, 11] == 1
-    assert np.array_equal(numbers > 0, labels == 2)
+    numbers = numbered(labels_, volume)
+    assert numbers.dtype == np.uint8
+    assert numbers[5, 10, 10] == 1 + 2
+    assert numbers[5, 12, 11] == 1 + 1
+    assert np.array_equal(numbers.clip(0, 2), labels)
+    assert labels_.max() == 2
+
+
+def test_more_lesions_than_a_byte_counts_have_numbers_of_their_own():
+    labels = liver()
+    labels[1:-1:2, 2:-2:3, 2:-2:3] = np.where(labels[1:-1:2, 2:-2:3, 2:-2:3] == 1, 2, 0)
+    labels_, volume = case(labels)
+    count = len(measure(labels_, volume).lesions)
+    assert count > 300
+    numbers = numbered(labels_, volume)
+    assert numbers.max() == 1 + count
+    assert len(np.unique(numbers)) == 2 + count
 
 
 def test_a_lesion_at_the_surface_is_at_no_distance():

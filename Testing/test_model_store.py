@@ -37,3 +37,19 @@ def test_a_folder_can_be_named_and_an_unknown_name_lists_the_known(model_folder)
     assert model_store.find(str(model_folder)) == model_folder
     with pytest.raises(UserError, match=f"no model “none”.*{model_store.DEFAULT}"):
         model_store.find("none")
+
+
+def test_an_imported_model_can_be_removed_and_a_shipped_one_not(model_folder):
+    model_store.import_model(model_folder)
+    assert not model_store.ships(model_store.find("tiny"))
+    model_store.remove_model("tiny")
+    assert "tiny" not in model_store.available()
+    assert model_store.ships(model_store.find())
+    with pytest.raises(UserError, match="ships with the program"):
+        model_store.remove_model(model_store.DEFAULT)
+
+
+@pytest.mark.parametrize("name", ["tiny", "../models", "", "."])
+def test_a_model_that_is_not_there_cannot_be_removed(name):
+    with pytest.raises(UserError, match="is not there"):
+        model_store.remove_model(name)

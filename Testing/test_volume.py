@@ -57,11 +57,6 @@ def test_ties_at_45_degrees_are_broken_the_same_way(turn):
         assert np.array_equal(other.axial.of(other.voxels), volume.axial.of(volume.voxels)), (axes, flips)
 
 
-def test_restoring_undoes_viewing(ct):
-    other = reordered(ct, (1, 2, 0), (True, True, False))
-    assert np.array_equal(other.axial.restore(other.axial.of(other.voxels)), other.voxels)
-
-
 def test_viewing_copies_nothing(ct):
     assert np.shares_memory(ct.axial.of(ct.voxels), ct.voxels)
 

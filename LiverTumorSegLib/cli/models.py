@@ -10,9 +10,9 @@ from rich.table import Table
 
 from .. import DEFAULT_MODEL
 from ..errors import UserError
-from .console import Overwrite, out, say
+from .console import Overwrite, bar, interruptible, out, say
 
-app = typer.Typer(no_args_is_help=True, help="List, describe and import models.")
+app = typer.Typer(no_args_is_help=True, help="List, describe, import, download and remove models.")
 
 
 @app.command("list")
@@ -54,3 +54,26 @@ def import_model(folder: Annotated[Path, typer.Argument(help="A model folder.")]
 
     name = model_store.import_model(folder, overwrite=overwrite)
     say(f"Imported “{name}”: use it with --model {name}.")
+
+
+@app.command()
+def download(
+    url: Annotated[str, typer.Argument(help="Address of a zipped model folder.")],
+    sha256: Annotated[str, typer.Option(help="Checksum of the zip file, as its author published it.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Download a model, check it and add it to your models."""
+    from ..model_download import download_model
+
+    with interruptible() as cancel, bar() as progress:
+        name = download_model(url, sha256, progress, cancel, overwrite=overwrite)
+    say(f"Downloaded “{name}”: use it with --model {name}.")
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="Name of a model that you imported.")]) -> None:
+    """Delete a model that you imported."""
+    from .. import model_store
+
+    model_store.remove_model(name)
+    say(f"Removed “{name}”.")

@@ -31,6 +31,7 @@ def segment(
         bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
     ] = True,
     batch: Annotated[int | None, typer.Option(min=1, help="Slices a batch.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     largest_liver: Annotated[
         bool | None, typer.Option("--largest-liver/--no-largest-liver", help="Keep the largest liver alone.")
     ] = None,
@@ -74,7 +75,7 @@ def segment(
         cleaning = loaded.description.postprocessing.model_copy(
             update={name: value for name, value in changes.items() if value is not None}
         )
-        options = Options(coarse_pass=coarse, batch=batch, postprocessing=cleaning)
+        options = Options(coarse, batch, cleaning, precision)
         with bar() as progress:
             result = run(volume, loaded, device, progress, cancel, options=options)
         table = lesions.measure(result.labels, volume)

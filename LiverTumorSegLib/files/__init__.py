@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..hounsfield import doubt
+from ..inspection import inspect
 from ..volume import Volume
 from ..whole_files import refuse_existing, refuse_unwritable, whole_file
 
@@ -128,10 +130,7 @@ def _check_geometry(volume: Volume, path: Path) -> None:
 
 def _checked_units(volume: Volume, path: Path, *, force: bool) -> Volume:
     reason = doubt(volume.voxels)
-    if reason is None:
-        return volume
-    if not force:
+    if reason is not None and not force:
         msg = f"{path} does not look like a CT in Hounsfield units ({reason}): use --force to segment it all the same."
         raise UserError(msg)
-    warning = f"This does not look like a CT in Hounsfield units: {reason}."
-    return Volume(volume.voxels, volume.affine, (*volume.warnings, warning))
+    return replace(volume, warnings=(*volume.warnings, *inspect(volume)))

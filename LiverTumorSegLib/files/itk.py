@@ -58,12 +58,17 @@ def write(path: Path, image: sitk.Image) -> None:
 
 def image_of(labels: NDArray[np.uint8], volume: Volume) -> sitk.Image:
     """Labels as a SimpleITK image in the place of the volume."""
-    image = sitk.GetImageFromArray(labels)
-    axes = LPS_TO_RAS @ volume.affine[:3, :3]
+    return placed(labels, volume.affine)
+
+
+def placed(array: NDArray, affine: NDArray[np.float64]) -> sitk.Image:
+    """``[k, j, i]`` as a SimpleITK image in the place that its affine to RAS gives it."""
+    image = sitk.GetImageFromArray(array)
+    axes = LPS_TO_RAS @ affine[:3, :3]
     spacing = np.linalg.norm(axes, axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetDirection((axes / spacing).ravel().tolist())
-    image.SetOrigin((LPS_TO_RAS @ volume.affine[:3, 3]).tolist())
+    image.SetOrigin((LPS_TO_RAS @ affine[:3, 3]).tolist())
     return image
 
 

@@ -1,0 +1,143 @@
+"""The logic that the panel and scripts share: nodes in, nodes out, the work in a warm worker."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import slicer
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import stem
+from LiverTumorSegLib.job_runner import State
+from LiverTumorSegLib.mrml import sequences
+from LiverTumorSegLib.mrml.jobs import Nodes, Request, SceneJobs
+from LiverTumorSegLib.mrml.segmentations import Output
+from LiverTumorSegLib.panel import Panel, Settings
+from LiverTumorSegLib.progress import Cancelled
+from LiverTumorSegLib.worker.client import Worker
+
+from .setup import missingPackages
+
+_PAUSE_SECONDS = 0.02
+
+
+class SegmentationLogic:
+    """Segment volume nodes, sequences of them, and folders of files.
+
+    Args:
+        requirements: file that lists the packages the worker needs.
+
+    Example:
+        >>> logic = LiverTumorSegLogic()
+        >>> nodes = logic.segment(slicer.util.getNode("CTLiver"))
+        >>> nodes.segmentation.GetName(), nodes.facts["liver_ml"]
+        >>> logic.close()
+    """
+
+    def __init__(self, requirements: Path | str):
+        self.requirements = Path(requirements)
+        worker = Worker([pythonExecutable()], temporary=Path(slicer.app.temporaryPath))
+        self.panel = Panel(worker, missingPackages(self.requirements))
+        self.jobs = SceneJobs(self.panel)
+
+    def segment(
+        self,
+        volumeNode,
+        segmentationNode=None,
+        roiNode=None,
+        settings: Settings | None = None,
+        output: Output | None = None,
+    ) -> Nodes:
+        """Segment a volume node and wait for it; Slicer stays alive meanwhile.
+
+        Args:
+            volumeNode: a CT.
+            segmentationNode: gets the segments beside its own; None for a new one.
+            roiNode: markups ROI that limits the work; None for all of the CT.
+            settings: model, device and postprocessing; None for the usual.
+            output: how labels become segments; None for the usual.
+
+        Raises:
+            UserError: one sentence on what is wrong and what to do.
+            Cancelled: the panel's cancel was used.
+        """
+        found = []
+        request = Request(volumeNode, segmentationNode, roiNode, settings or Settings(), output or Output())
+        self._ready()
+        self.jobs.segment(request, found.append)
+        self.wait()
+        return found[0]
+
+    def segmentSequence(self, sequenceNode, settings: Settings | None = None, output: Output | None = None):
+        """Segment every volume of a sequence and wait for it; returns a sequence node of segmentations.
+
+        Raises:
+            UserError: one sentence on what is wrong with a volume; what was done before stays.
+        """
+        made = sequences.create_beside(sequenceNode)
+        for index in range(sequenceNode.GetNumberOfDataNodes()):
+            name = f"{sequenceNode.GetName()} {index + 1}"
+            with sequences.in_scene(sequenceNode.GetNthDataNode(index), name) as volume:
+                nodes = self.segment(volume, settings=settings, output=output)
+                made.SetDataNodeAtValue(nodes.segmentation, sequenceNode.GetNthIndexValue(index))
+                slicer.mrmlScene.RemoveNode(nodes.segmentation)
+                slicer.mrmlScene.RemoveNode(nodes.table)
+        sequences.play_along(made, sequenceNode)
+        return made
+
+    def segmentFolder(self, folder: Path | str, outputFolder: Path | str, settings: Settings | None = None) -> dict:
+        """Segment every CT file and DICOM folder in a folder into ``.seg.nrrd`` files and wait for it.
+
+        What is there already is left alone, and what fails does not stop the rest.
+
+        Returns:
+            For each file or folder, by its name: the lesion table, or the sentence on what is wrong.
+        """
+        answers, target = {}, Path(outputFolder)
+        target.mkdir(parents=True, exist_ok=True)
+        for source in sorted(Path(folder).iterdir()):
+            if source.name.startswith(".") or source.resolve() == target.resolve():
+                continue
+            try:
+                answers[source.name] = self._segmentFile(source, target, settings or Settings())
+            except UserError as error:
+                answers[source.name] = str(error)
+        return answers
+
+    def wait(self):
+        """Wait for the running job; Slicer stays alive meanwhile.
+
+        Raises:
+            UserError: it failed.
+            Cancelled: it was cancelled.
+        """
+        while self.panel.busy:
+            self.panel.poll()
+            slicer.app.processEvents()
+            time.sleep(_PAUSE_SECONDS)
+        if self.panel.state is State.FAILED:
+            raise UserError(self.panel.error)
+        if self.panel.state is State.CANCELLED:
+            raise Cancelled
+
+    def close(self):
+        """End the worker; the next job would start another."""
+        self.panel.close()
+
+    def _segmentFile(self, source: Path, target: Path, settings: Settings) -> dict:
+        found = []
+        self._ready()
+        self.panel.segment_file(source, target / f"{stem(source)}.seg.nrrd", settings, found.append)
+        self.wait()
+        return found[0]["table"]
+
+    def _ready(self):
+        if self.panel.state is State.NEEDS_SETUP:
+            msg = f"Packages are missing ({', '.join(self.panel.missing)}): open the module and install them."
+            raise UserError(msg)
+
+
+def pythonExecutable() -> str:
+    """Slicer's own Python as a program; outside Slicer, the running one."""
+    return shutil.which("PythonSlicer") or sys.executable

@@ -1,0 +1,77 @@
+"""The list of models with the card of the chosen one; import, download, removal."""
+
+import qt
+from slicer.i18n import tr as _
+
+from . import texts
+
+
+class ModelSection:
+    """Shows what the panel knows of models; a choice goes into the parameter node."""
+
+    def __init__(self, ui, panel):
+        self.ui, self.panel = ui, panel
+        self.parameters = None
+        self._listed = None
+        ui.modelCombo.connect("activated(int)", self._onChosen)
+        ui.importButton.connect("clicked(bool)", self._onImport)
+        ui.downloadButton.connect("toggled(bool)", self._onDownloadToggled)
+        ui.fetchButton.connect("clicked(bool)", self._onFetch)
+        ui.removeButton.connect("clicked(bool)", self._onRemove)
+        ui.downloadFrame.visible = False
+
+    def show(self):
+        """Bring list and card up to date."""
+        if self._listed != self.panel.models:
+            self._listed = self.panel.models
+            self.ui.modelCombo.clear()
+            for model in self._listed:
+                self.ui.modelCombo.addItem(model["title"], model["name"])
+        names = [model["name"] for model in self._listed]
+        chosen = names.index(self.parameters.model) if self.parameters.model in names else -1
+        if self.ui.modelCombo.currentIndex != chosen:
+            self.ui.modelCombo.currentIndex = chosen
+        self._showCard(self._listed[chosen] if chosen >= 0 else None)
+
+    def _showCard(self, model):
+        unknown = (
+            _("Looking for models…") if not self._listed else _("The model “{name}” is not there: choose another.")
+        )
+        self.ui.modelCard.text = texts.card(model) if model else unknown.format(name=self.parameters.model)
+        self.ui.modelCard.toolTip = texts.cardToolTip(model) if model else ""
+        idle = not self.panel.busy
+        self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
+        self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
+
+    def _onChosen(self, index):
+        model = self._listed[index]
+        self.parameters.model = model["name"]
+        cleaning = model.get("postprocessing")
+        if cleaning:  # every model was measured with clean-up steps of its own
+            self.parameters.largestLiver = cleaning["largest_liver"]
+            self.parameters.lesionsInLiver = cleaning["lesions_in_liver"]
+            self.parameters.fillHoles = cleaning["fill_holes"]
+            self.parameters.smallestLesionMl = cleaning["smallest_lesion_ml"]
+            self.parameters.smallestLiverMl = cleaning["smallest_liver_ml"]
+
+    def _onImport(self):
+        folder = qt.QFileDialog.getExistingDirectory(self.ui.importButton, _("Choose a model folder"))
+        if folder:
+            self.panel.manage("import_model", self._use, folder=folder)
+
+    def _onDownloadToggled(self, checked):
+        self.ui.downloadFrame.visible = checked
+
+    def _onFetch(self):
+        chosen = {"url": self.ui.urlEdit.text.strip(), "sha256": self.ui.checksumEdit.text.strip()}
+        self.panel.manage("download_model", self._use, **chosen)
+
+    def _onRemove(self):
+        self.panel.manage("remove_model", self._onRemoved, name=self.parameters.model)
+
+    def _onRemoved(self, name):
+        self._onChosen(0)
+
+    def _use(self, name):
+        self.parameters.model = name
+        self.ui.downloadButton.checked = False

@@ -1,0 +1,126 @@
+"""The result: measures, a row a lesion, and ways to take them elsewhere."""
+
+import re
+from pathlib import Path
+
+import qt
+from slicer.i18n import tr as _
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.mrml import tables, views
+from LiverTumorSegLib.segments import LESION
+from LiverTumorSegLib.whole_files import whole_file
+
+from . import texts
+
+
+class ResultsSection:
+    """Shows the result that the parameter node names, also after the scene was loaded again.
+
+    Args:
+        ui: the panel's widgets.
+        logic: whose jobs measure again and write the report.
+        resultOf: the nodes of a parameter node's result.
+    """
+
+    def __init__(self, ui, logic, resultOf):
+        self.ui, self.logic, self.panel = ui, logic, logic.panel
+        self.parameters = None
+        self._resultOf = resultOf
+        self._shown = None
+        ui.reportLabel.visible = False
+        ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
+        ui.copyButton.connect("clicked(bool)", self._onCopy)
+        ui.csvButton.connect("clicked(bool)", self._onCsv)
+        ui.reportButton.connect("clicked(bool)", self._onReport)
+        ui.measureButton.connect("clicked(bool)", self._onMeasure)
+
+    def show(self):
+        """Bring table and buttons up to date."""
+        nodes = self._resultOf(self.parameters)
+        self.ui.resultsSection.visible = nodes is not None
+        for button in (self.ui.reportButton, self.ui.measureButton):
+            button.enabled = not self.panel.busy
+        now = nodes and (nodes.table.GetID(), nodes.table.GetMTime())
+        if now != self._shown:
+            self._shown = now
+            if nodes:
+                self._fill(nodes)
+
+    def _fill(self, nodes):
+        facts, table = nodes.facts, self.ui.lesionTable
+        self.ui.summaryLabel.text = texts.summary(facts) if facts else ""
+        self.ui.resultWarnings.text = texts.listed(facts.get("warnings", []))
+        self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
+        rows = [texts.cells(row) for row in tables.rows(nodes.table)]
+        blocked = table.blockSignals(True)
+        table.setColumnCount(len(texts.headings()))
+        table.setHorizontalHeaderLabels(texts.headings())
+        table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            for column, text in enumerate(row):
+                table.setItem(number, column, qt.QTableWidgetItem(text))
+        table.clearSelection()
+        table.blockSignals(blocked)
+
+    def _onLesion(self):
+        nodes, row = self._resultOf(self.parameters), self.ui.lesionTable.currentRow()
+        if nodes is None or row < 0:
+            return
+        lesion = tables.rows(nodes.table)[row]
+        views.jump((lesion["r"], lesion["a"], lesion["s"]))
+        found = [name for name, label in nodes.segments.items() if label == LESION.label]
+        apart = len(found) == self.ui.lesionTable.rowCount
+        views.light(nodes.segmentation, list(nodes.segments), found[row if apart else 0])
+
+    def _onCopy(self):
+        rows = tables.rows(self._resultOf(self.parameters).table)
+        qt.QApplication.clipboard().setText(texts.table(rows, "\t"))
+
+    def _onCsv(self):
+        nodes = self._resultOf(self.parameters)
+        name = f"{_fileName(nodes.segmentation.GetName())}.csv"
+        chosen = qt.QFileDialog.getSaveFileName(self.ui.csvButton, _("Save the lesion table"), name, "CSV (*.csv)")
+        if isinstance(chosen, tuple):  # some bindings of Qt return the filter too
+            chosen = chosen[0]
+        if not chosen:
+            return
+        try:
+            with whole_file(Path(chosen), overwrite=True) as unfinished:  # the dialog has asked
+                unfinished.write_text(texts.table(tables.rows(nodes.table), ","), encoding="utf-8")
+        except UserError as error:
+            self.panel.complain(str(error))
+
+    def _onReport(self):
+        nodes = self._resultOf(self.parameters)
+        chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
+        if chosen:
+            folder = _unused(Path(chosen) / f"{_fileName(nodes.segmentation.GetName())} report")
+            self._start(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
+
+    def _onWritten(self, files):
+        page = next(file for file in files if file.endswith(".html"))
+        self.ui.reportLabel.text = _("<a href='{link}'>Open the report</a>").format(link=Path(page).as_uri())
+        self.ui.reportLabel.visible = True
+
+    def _onMeasure(self):
+        nodes = self._resultOf(self.parameters)
+        self._start(lambda: self.logic.jobs.measure(nodes, lambda found: None))
+
+    def _start(self, job):
+        try:
+            job()
+        except UserError as error:
+            self.panel.complain(str(error))
+
+
+def _fileName(text):
+    return re.sub(r"[^\w .-]+", "_", text).strip(" .") or "result"
+
+
+def _unused(folder):
+    tried, count = folder, 1
+    while tried.exists():
+        count += 1
+        tried = folder.with_name(f"{folder.name} {count}")
+    return tried

@@ -1,0 +1,32 @@
+"""The child process: ``python -m LiverTumorSegLib.worker [--idle SECONDS] [--scratch FOLDER]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .server import Server
+
+
+def main() -> None:
+    """Serve until the pipe to the client closes or the idle time is over."""
+    parser = argparse.ArgumentParser(prog="LiverTumorSegLib.worker", description=__doc__)
+    parser.add_argument("--idle", type=float, default=600, metavar="SECONDS", help="end after this time without work")
+    parser.add_argument("--scratch", type=Path, help="folder of the exchanged files, deleted at the end")
+    chosen = parser.parse_args()
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever prints to standard output must not get between the messages
+    sys.stdout = sys.stderr
+    try:
+        Server(sys.stdin.buffer, answers, idle_seconds=chosen.idle).run()
+    finally:
+        if chosen.scratch:
+            shutil.rmtree(chosen.scratch, ignore_errors=True)
+        os._exit(0)  # the thread that reads the pipe may still wait for it
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A child process with everything it starts, ended together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+WINDOWS = sys.platform == "win32"
+_SECONDS = 5
+
+
+def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a child in a process group of its own, its pipes open and its output readable without waiting.
+
+    Args:
+        command: program and arguments.
+        environment: all of it.
+        errors: open file for what it prints to standard error.
+    """
+    child = subprocess.Popen(  # noqa: S603 the command is the panel's own
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        bufsize=0,
+        env=environment,
+        start_new_session=not WINDOWS,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    if child.stdout is not None:
+        os.set_blocking(child.stdout.fileno(), False)
+    return child
+
+
+def kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it started; it is waited for, so that no zombie stays."""
+    if WINDOWS:
+        taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+        subprocess.run([str(taskkill), "/PID", str(child.pid), "/T", "/F"], capture_output=True, check=False)  # noqa: S603
+    else:
+        with suppress(ProcessLookupError, PermissionError):  # the group is gone already
+            os.killpg(child.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_SECONDS)
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def why_ended(code: int) -> str:
+    """A sentence on a worker that ended by itself."""
+    if not WINDOWS and code == -signal.SIGKILL:
+        return (
+            "The segmentation process was ended by the system, most likely because memory ran out: close other "
+            "programs or limit the work to a region, then try again."
+        )
+    name = signal.Signals(-code).name if not WINDOWS and -code in set(signal.Signals) else f"exit code {code}"
+    return f"The segmentation process ended unexpectedly ({name}): try again, and report it if it happens twice."

@@ -1,0 +1,10 @@
+# Slicer writes the extension's description here: the metadata as CMake understood it, for a test to read.
+get_property(stub_modules GLOBAL PROPERTY STUB_MODULES)
+if(NOT stub_modules)
+  message(FATAL_ERROR "No module was added before include(\${Slicer_EXTENSION_GENERATE_CONFIG})")
+endif()
+set(STUB_DESCRIPTION_FILE "${CMAKE_BINARY_DIR}/description.txt")
+file(WRITE "${STUB_DESCRIPTION_FILE}" "NAME=${EXTENSION_NAME}\nMODULES=${stub_modules}\n")
+foreach(stub_field IN LISTS STUB_FIELDS)
+  file(APPEND "${STUB_DESCRIPTION_FILE}" "${stub_field}=${EXTENSION_${stub_field}}\n")
+endforeach()

@@ -1,0 +1,21 @@
+# Checks the extension's metadata and offers the macros that its modules call.
+if("${PROJECT_NAME}" MATCHES "^(|Project|Slicer)$")
+  message(FATAL_ERROR "project(<name of the extension>) must come before include(\${Slicer_USE_FILE})")
+endif()
+set(EXTENSION_NAME "${PROJECT_NAME}")
+
+set(STUB_FIELDS HOMEPAGE CATEGORY CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+foreach(stub_field IN LISTS STUB_FIELDS)
+  set(stub_value "${EXTENSION_${stub_field}}")
+  if("${stub_value}" STREQUAL "")
+    message(FATAL_ERROR "EXTENSION_${stub_field} is empty, or set only after include(\${Slicer_USE_FILE})")
+  endif()
+  list(LENGTH stub_value stub_length)
+  if(stub_length GREATER 1)
+    message(FATAL_ERROR "EXTENSION_${stub_field} is a list of ${stub_length}: put its value within one pair of quotes")
+  endif()
+endforeach()
+
+include("${CMAKE_CURRENT_LIST_DIR}/ScriptedModule.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/PythonTests.cmake")
+include(CTest)

@@ -1,0 +1,132 @@
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.worker.client import Worker
+from LiverTumorSegLib.worker.protocol import START
+
+
+def hear(worker, number, seconds=60):
+    """Messages up to the last one on a command."""
+    heard, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        for message in worker.poll():
+            heard.append(message)
+            if (
+                message["id"] in (number, START)
+                and ("error" in message or message["id"] == number)
+                and "at" not in message
+            ):
+                return heard
+        time.sleep(0.005)
+    pytest.fail(f"no answer to {number} within {seconds} s: {heard} {worker.log()}")
+
+
+def test_a_command_is_answered_by_a_child_that_stays(warm_worker):
+    first = hear(warm_worker, warm_worker.ask("devices"))[-1]["result"]
+    assert {"name": "cpu", "title": "CPU", "free_bytes": None} in first["devices"]
+    assert warm_worker.ready
+    began = time.monotonic()
+    assert hear(warm_worker, warm_worker.ask("devices"))[-1]["result"] == first
+    assert time.monotonic() - began < 1
+
+
+def test_nothing_is_started_before_the_first_question():
+    worker = Worker()
+    assert not worker.alive
+    assert worker.poll() == []
+    assert worker.log() == ""
+    worker.cancel(1)
+    worker.close()
+
+
+def test_a_child_that_was_killed_becomes_one_sentence_and_the_next_question_starts_another():
+    worker = Worker()
+    worker.ask("devices")
+    child, folder = worker._run.child, worker.scratch
+    os.kill(child.pid, signal.SIGKILL)
+    said = hear(worker, 1)[-1]
+    assert "ended by the system, most likely because memory ran out" in said["error"]
+    assert not worker.alive
+    assert not folder.exists()
+    assert "result" in hear(worker, worker.ask("devices"))[-1]
+    worker.close()
+
+
+def test_closing_leaves_neither_processes_nor_files():
+    worker = Worker()
+    worker.ask("devices")
+    folder, process = worker.scratch, psutil.Process(worker._run.child.pid)
+    worker.close()
+    assert not process.is_running()
+    assert not folder.exists()
+
+
+def test_a_worker_that_nobody_holds_any_more_is_ended():
+    worker = Worker()
+    worker.ask("devices")
+    process = psutil.Process(worker._run.child.pid)
+    del worker
+    gc.collect()
+    assert not process.is_running()
+
+
+def test_the_child_ends_itself_with_its_files_when_the_parent_is_killed(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from LiverTumorSegLib.worker.client import Worker\n"
+        f"worker = Worker(temporary=Path({str(tmp_path)!r})); worker.ask('devices')\n"
+        "print(worker._run.child.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    assert psutil.wait_procs([child], timeout=30)[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_idle_child_ends_without_a_word_and_another_takes_over():
+    worker = Worker(idle_seconds=0.2)
+    hear(worker, worker.ask("devices"))
+    folder, end = worker.scratch, time.monotonic() + 20
+    while worker.alive and time.monotonic() < end:
+        assert worker.poll() == []
+        time.sleep(0.02)
+    assert not worker.alive
+    assert not folder.exists()
+    assert "result" in hear(worker, worker.ask("devices"))[-1]
+    worker.close()
+
+
+def test_a_python_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot be started"):
+        Worker([str(tmp_path / "none")]).ask("devices")
+
+
+def test_a_python_without_the_packages_is_one_sentence(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without site-packages
+    python.chmod(0o755)
+    worker = Worker([str(python)])
+    said = hear(worker, worker.ask("devices"))[-1]
+    assert "could not start (ModuleNotFoundError" in said["error"]
+    worker.close()
+
+
+def test_a_job_that_prints_does_not_disturb_the_messages(warm_worker, tmp_path):
+    answer = hear(warm_worker, warm_worker.ask("import_model", folder=str(tmp_path)))[-1]
+    assert "is not a model folder" in answer["error"]
+
+
+def test_the_exchange_folder_is_the_users_alone(warm_worker):
+    if os.name == "posix":
+        assert warm_worker.scratch.stat().st_mode & 0o077 == 0
+    assert Path(warm_worker.scratch).name.startswith("livertumorseg-")

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from LiverTumorSegLib import exchange, files, model_store, report_files
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.evaluation.overlap import dice
+from LiverTumorSegLib.inference import segment
+from LiverTumorSegLib.lesions import measure
+from LiverTumorSegLib.model import load
+from LiverTumorSegLib.progress import Job
+from LiverTumorSegLib.worker.commands import Commands
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+
+
+@pytest.fixture
+def ct_file(small_phantom, tmp_path):
+    exchange.put(tmp_path / "ct.nrrd", small_phantom.volume.voxels, small_phantom.volume.affine)
+    return tmp_path / "ct.nrrd"
+
+
+def run(command, **arguments):
+    told = []
+    answer = Commands().run(command, arguments, Job(lambda fraction, sentence: told.append(fraction)))
+    assert told == sorted(told)
+    return answer
+
+
+def segmented(ct_file, **arguments):
+    chosen = {"model": "unet-lits", "device": "cpu", "options": {"precision": "float32"}} | arguments
+    return run("segment", volume=str(ct_file), labels=str(ct_file.with_name("labels.nrrd")), **chosen)
+
+
+def test_segmenting_gives_what_the_library_gives(ct_file, small_phantom):
+    answer = segmented(ct_file)
+    labels, affine = exchange.take(ct_file.with_name("labels.nrrd"))
+    direct = segment(files.read_volume(ct_file), load(model_store.find()), "cpu")
+    assert dice(labels > 0, direct.labels > 0) > 0.995  # float32 against the device's own precision
+    assert np.allclose(affine, small_phantom.volume.affine)
+    table = measure(labels.clip(0, 2).astype(np.uint8), small_phantom.volume).to_dict()
+    assert answer["table"] == table
+    assert labels.max() == 1 + table["lesion_count"]
+    assert answer["run"]["device"] == "cpu, float32"
+    assert answer["run"]["model"] == "unet-lits"
+    assert any("4.0 mm wide" in warning for warning in answer["warnings"])
+
+
+def test_nothing_is_found_where_it_is_not_inside(ct_file, small_phantom):
+    inside = np.zeros(small_phantom.labels.shape, np.uint8)
+    inside[:20] = 1
+    exchange.put(ct_file.with_name("inside.nrrd"), inside, small_phantom.volume.affine)
+    answer = segmented(ct_file, inside=str(ct_file.with_name("inside.nrrd")))
+    labels, _ = exchange.take(ct_file.with_name("labels.nrrd"))
+    assert labels[:20].any()
+    assert not labels[20:].any()
+    voxels = np.count_nonzero(labels)
+    assert answer["table"]["liver_ml"] == pytest.approx(voxels * small_phantom.volume.voxel_ml, abs=1e-3)
+
+
+def test_options_change_the_result(ct_file):
+    nothing = {"postprocessing": {"smallest_liver_ml": 9000.0}}
+    answer = segmented(ct_file, options=nothing)
+    assert answer["table"]["liver_ml"] == 0
+    assert "No liver was found." in answer["warnings"]
+    assert answer["run"]["options"]["postprocessing"]["smallest_liver_ml"] == 9000
+    assert answer["run"]["options"]["postprocessing"]["largest_liver"] is True
+
+
+def test_a_file_becomes_a_file(ct_file, tmp_path):
+    chosen = {"model": "unet-lits", "device": "cpu", "options": {}}
+    answer = run("segment_file", source=str(ct_file), output=str(tmp_path / "out.seg.nrrd"), **chosen)
+    assert (tmp_path / "out.seg.nrrd").is_file()
+    assert answer["table"]["liver_ml"] > 500
+    with pytest.raises(UserError, match="exists already"):
+        run("segment_file", source=str(ct_file), output=str(tmp_path / "out.seg.nrrd"), **chosen)
+
+
+def test_corrected_labels_are_measured_and_numbered_anew(ct_file, small_phantom):
+    labels = small_phantom.labels.copy()
+    path = ct_file.with_name("labels.nrrd")
+    labels[labels == 2] = 9  # any larger number is a lesion
+    exchange.put(path, labels, small_phantom.volume.affine)
+    answer = run("measure", volume=str(ct_file), labels=str(path))
+    assert answer["table"] == measure(small_phantom.labels, small_phantom.volume).to_dict()
+    assert exchange.take(path)[0].max() == 1 + answer["table"]["lesion_count"]
+
+
+def test_labels_on_another_grid_are_refused(ct_file):
+    exchange.put(ct_file.with_name("other.nrrd"), np.ones((2, 3, 4), np.uint8), np.eye(4))
+    with pytest.raises(UserError, match="not on the grid"):
+        run("measure", volume=str(ct_file), labels=str(ct_file.with_name("other.nrrd")))
+
+
+def test_the_report_is_written_from_what_segmenting_answered(ct_file, tmp_path):
+    answer = segmented(ct_file)
+    chosen = {"volume": str(ct_file), "labels": str(ct_file.with_name("labels.nrrd")), "run": answer["run"]}
+    written = run("report", **chosen, folder=str(tmp_path / "report"), overwrite=False)
+    assert written["table"] == answer["table"]
+    assert {path.rsplit("/", 1)[1] for path in written["files"]} == report_files.NAMES
+    assert "unet-lits" in (tmp_path / "report" / "report.html").read_text()
+    with pytest.raises(UserError, match="exists already"):
+        run("report", **chosen, folder=str(tmp_path / "report"), overwrite=False)
+
+
+def test_the_preview_is_what_the_network_sees(ct_file):
+    answer = run("preview", volume=str(ct_file), image=str(ct_file.with_name("image.nrrd")), model="unet-lits")
+    image, _ = exchange.take(ct_file.with_name("image.nrrd"))
+    assert answer["steps"] == ["window", "resample"]
+    assert image.dtype == np.float32
+    assert 0 <= image.min() < image.max() <= 1
+
+
+def test_models_are_described_the_default_first_and_broken_ones_with_the_reason(model_folder, tmp_path):
+    assert run("import_model", folder=str(model_folder)) == {"name": "tiny"}
+    broken = tmp_path / "models" / "broken"
+    broken.mkdir()
+    (broken / "model.json").write_text("{}")
+    first, second, third = run("models")["models"]
+    assert (first["name"], first["ships"], first["licence"]) == ("unet-lits", True, "CC-BY-NC-SA-4.0")
+    assert first["accuracy"].startswith("Mean Dice: liver 0.9")
+    assert "is not a valid model description" in second["error"]
+    assert (third["title"], third["ships"], third["accuracy"]) == ("A tiny model", False, "")
+    assert run("remove_model", name="tiny") == {"name": "tiny"}
+    assert len(run("models")["models"]) == 2
+
+
+def test_a_model_is_loaded_once_and_again_when_it_changed(model_folder):
+    commands = Commands()
+    first = commands._model(str(model_folder))
+    assert commands._model(str(model_folder)) is first
+    card = model_folder / "README.md"
+    card.write_text(card.read_text() + "changed")
+    assert commands._model(str(model_folder)) is not first
+
+
+def test_devices_are_listed():
+    assert run("devices")["devices"][-1]["name"] == "cpu"
+
+
+def test_an_unknown_command_names_the_known():
+    with pytest.raises(UserError, match="no command “dance”: give one of segment,"):
+        run("dance")
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(UserError, match="https"):
+        run("download_model", url="m.zip", sha256="0" * 64)

@@ -1,0 +1,118 @@
+import hashlib
+import http.server
+import threading
+import zipfile
+
+import pytest
+
+from LiverTumorSegLib import model, model_store
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.model_download import download_model
+from LiverTumorSegLib.progress import Cancelled, CancelToken
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder that a real web server on this machine serves, and its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def pack(path, entries):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files_of(folder, prefix=""):
+    return {f"{prefix}{file.name}": file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("prefix", ["", "tiny/"])
+def test_a_zipped_model_folder_becomes_one_of_the_users_models(served, model_folder, prefix):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder, prefix))
+    told = []
+    assert download_model(f"{served[1]}/m.zip", checksum.upper(), lambda f, s: told.append((f, s))) == "tiny"
+    assert model.load(model_store.find("tiny")).description.name == "tiny"
+    assert told[-1][0] == 1
+    with pytest.raises(UserError, match="exists already"):
+        download_model(f"{served[1]}/m.zip", checksum)
+    assert download_model(f"{served[1]}/m.zip", checksum, overwrite=True) == "tiny"
+
+
+def test_a_file_with_another_checksum_is_refused(served, model_folder):
+    pack(served[0] / "m.zip", files_of(model_folder))
+    with pytest.raises(UserError, match="SHA-256 differs"):
+        download_model(f"{served[1]}/m.zip", "0" * 64)
+    assert "tiny" not in model_store.available()
+
+
+def test_entries_cannot_choose_where_they_are_written(served, model_folder, tmp_path):
+    entries = files_of(model_folder, "../../../") | {"../../evil.txt": b"x", "/tmp/evil-livertumorseg.txt": b"x"}
+    checksum = pack(served[0] / "m.zip", entries)
+    assert download_model(f"{served[1]}/m.zip", checksum) == "tiny"
+    assert not list(tmp_path.rglob("evil*"))
+    assert sorted(file.name for file in model_store.find("tiny").iterdir()) == sorted(model.FILES)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no zip", "no zip file"), (None, "is not a model folder"), ("twice", "several files named model.json")],
+)
+def test_what_holds_no_single_model_is_refused(served, model_folder, content, words):
+    path = served[0] / "m.zip"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is None:
+        pack(path, {"readme.txt": "nothing"})
+    else:
+        pack(path, files_of(model_folder, "a/") | files_of(model_folder, "b/"))
+    with pytest.raises(UserError, match=words):
+        download_model(f"{served[1]}/m.zip", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/m.zip", "ftp://example.org/m.zip", "file:///etc/passwd", "m.zip", ""]
+)
+def test_only_https_leaves_this_machine(url):
+    with pytest.raises(UserError, match="not an address that starts with https"):
+        download_model(url, "0" * 64)
+
+
+def test_a_checksum_that_is_none_is_refused():
+    with pytest.raises(UserError, match="not 64 hexadecimal digits"):
+        download_model("https://example.org/m.zip", "abc")
+
+
+def test_an_address_that_does_not_answer_is_one_sentence(served):
+    with pytest.raises(UserError, match=r"cannot be downloaded \(File not found\)"):
+        download_model(f"{served[1]}/none.zip", "0" * 64)
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        download_model("http://127.0.0.1:9/m.zip", "0" * 64)
+
+
+def test_it_can_be_cancelled_and_leaves_nothing(served, model_folder):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        download_model(f"{served[1]}/m.zip", checksum, cancel=token)
+    assert "tiny" not in model_store.available()

@@ -1,0 +1,92 @@
+import csv
+
+import pytest
+from module_case import add_ct, click, finish, harness, widget  # noqa: F401
+
+
+@pytest.fixture
+def done(harness, widget, small_phantom):  # noqa: F811
+    """The panel after a CT was segmented, a segment a lesion."""
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.ui.oneEachCheck.click()
+    click(widget.ui.segmentButton)
+    finish(harness, widget)
+    return widget
+
+
+def nodes(widget):  # noqa: F811
+    parameters = widget.logic.getParameterNode()
+    return parameters.resultSegmentation, parameters.resultTable
+
+
+def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again(harness, done, tmp_path, monkeypatch):  # noqa: F811
+    """One segmentation serves for all: it takes longest."""
+    import qt
+    import slicer
+
+    from LiverTumorSegLib.mrml import tables
+
+    ui, (segmentation, table) = done.ui, nodes(done)
+    rows = tables.rows(table)
+    assert ui.lesionTable.rowCount == len(rows) > 1
+    assert ui.lesionTable.item(0, 1).text() == f"{rows[0]['volume_ml']:.2f}"
+    assert f"{len(rows)} lesions" in ui.summaryLabel.text
+    assert "4.0 mm wide" in ui.resultWarnings.text
+
+    ui.lesionTable.selectRow(1)
+    matrix = slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").GetSliceToRAS()
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    display, lit = segmentation.GetDisplayNode(), segmentation.GetSegmentation().GetNthSegmentID(2)
+    assert display.GetSegmentOpacity2DFill(lit) == 1
+    assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) < 1
+
+    click(ui.copyButton)
+    lines = slicer.app.clipboard().text().splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert lines[0].split("\t")[:2] == ["number", "volume_ml"]
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "lesions.csv"))
+    click(ui.csvButton)
+    read = list(csv.DictReader((tmp_path / "lesions.csv").open()))
+    assert float(read[1]["centroid_r_mm"]) == pytest.approx(rows[1]["r"])
+
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    for name in ("CT liver and lesions report", "CT liver and lesions report 2"):
+        click(ui.reportButton)
+        assert not ui.reportButton.enabled
+        finish(harness, done)
+        assert (tmp_path / name / "report.html").is_file()
+    assert "report%202/report.html" in ui.reportLabel.text
+
+    segmentation.GetSegmentation().RemoveSegment(lit)
+    click(ui.measureButton)
+    finish(harness, done)
+    assert ui.lesionTable.rowCount == len(rows) - 1
+    assert f"{len(rows) - 1} lesion" in ui.summaryLabel.text
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(done, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: "/proc/none/lesions.csv")
+    click(done.ui.csvButton)
+    assert "cannot be written" in done.ui.errorLabel.text
+
+
+def test_closed_dialogs_do_nothing(done, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: "")
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: "")
+    click(done.ui.csvButton)
+    click(done.ui.reportButton)
+    assert not done.logic.panel.busy
+
+
+def test_a_result_whose_segments_were_removed_is_no_result(harness, done):  # noqa: F811
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(nodes(done)[0])
+    slicer.app.processEvents()
+    done.show()
+    assert not done.ui.resultsSection.visible

@@ -1,0 +1,54 @@
+import pytest
+from slicer_harness.fixtures import mrml  # noqa: F401
+
+from LiverTumorSegLib.lesions import measure
+
+pytestmark = pytest.mark.usefixtures("mrml")
+
+
+@pytest.fixture
+def lesions(small_phantom):
+    return measure(small_phantom.labels, small_phantom.volume).to_dict()["lesions"]
+
+
+def filled(lesions):
+    import slicer
+
+    from LiverTumorSegLib.mrml import tables
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "measures")
+    tables.fill(node, lesions)
+    return node
+
+
+def test_every_measure_of_every_lesion_is_a_cell(lesions):
+    from LiverTumorSegLib.mrml.tables import COLUMNS
+
+    node = filled(lesions)
+    assert node.GetNumberOfRows() == len(lesions) == 2
+    assert [node.GetColumnName(n) for n in range(node.GetNumberOfColumns())] == [heading for heading, *_ in COLUMNS]
+    assert {key for _, key, _ in COLUMNS} | {"centroid_mm"} == set(lesions[0]) | {"r", "a", "s"}
+
+
+def test_rows_come_back_as_they_went_in(lesions):
+    from LiverTumorSegLib.mrml.tables import rows
+
+    for row, lesion in zip(rows(filled(lesions)), lesions, strict=True):
+        assert (row["r"], row["a"], row["s"]) == pytest.approx(lesion["centroid_mm"])
+        for key in set(row) - set("ras"):
+            assert row[key] == pytest.approx(lesion[key])
+
+
+def test_filling_again_replaces_everything(lesions):
+    from LiverTumorSegLib.mrml import tables
+
+    node = filled(lesions)
+    tables.fill(node, lesions[:1])
+    assert node.GetNumberOfRows() == 1
+    tables.fill(node, [])
+    assert tables.rows(node) == []
+    assert node.GetNumberOfColumns() == len(tables.COLUMNS)
+
+
+def test_the_table_cannot_be_edited_by_accident(lesions):
+    assert filled(lesions).GetLocked()
