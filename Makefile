@@ -21,6 +21,7 @@ check: $(VENV)/test
 
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
+	$(BIN)/python Testing/benchmarks/worker.py
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py

@@ -42,7 +42,7 @@ from LiverTumorSegLib.mrml.jobs import Nodes, Request
 from LiverTumorSegLib.mrml.segmentations import Output
 from LiverTumorSegLib.panel import Settings
 
-_POLL_MILLISECONDS = 100
+_POLL_MILLISECONDS = 50
 
 
 class LiverTumorSeg(ScriptedLoadableModule):
@@ -110,9 +110,14 @@ def settingsOf(parameters) -> Settings:
 
 def requestOf(parameters) -> Request:
     """What to segment and where to put it, as the parameter node says."""
-    output = Output(parameters.oneEach, parameters.replaceSegments, parameters.closedSurface)
-    chosen = (parameters.outputSegmentation, parameters.roi)
-    return Request(parameters.inputVolume, *chosen, settings=settingsOf(parameters), output=output)
+    return Request(
+        volume=parameters.inputVolume,
+        segmentation=parameters.outputSegmentation,
+        roi=parameters.roi,
+        settings=settingsOf(parameters),
+        output=Output(parameters.oneEach, parameters.replaceSegments),
+        surface=parameters.closedSurface,
+    )
 
 
 def resultOf(parameters) -> Nodes | None:

@@ -81,7 +81,7 @@ class Engine:
         if self.batch > 1:
             self.batch //= 2
             self.notes.append(f"{self.placement.device} ran out of memory: going on with {self.batch} slices a batch.")
-        elif self.placement.device.type != "cpu":
+        elif self.placement != device.cpu():
             note = f"{self.placement.device} ran out of memory even for one slice: going on on the CPU."
             self.notes.append(note)
             self._settle(device.cpu())

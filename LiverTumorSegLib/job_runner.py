@@ -73,6 +73,7 @@ class JobRunner:
         self._clock = clock
         self._job: _Job | None = None
         self._asked: dict[int, Callable[[Answer], None]] = {}
+        self._later: list[Callable[[], None]] = []
 
     @property
     def busy(self) -> bool:
@@ -121,6 +122,15 @@ class JobRunner:
         self._job = _Job(number, folder, finish, self._clock())
         self._show(State.RUNNING if self.worker.ready else State.STARTING)
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something with one of the next polls, so that the user interface shows first what is there already."""
+        self._later.append(work)
+
+    @property
+    def settled(self) -> bool:
+        """True when no job runs and nothing is left for later."""
+        return self._job is None and not self._later
+
     def complain(self, sentence: str, details: str = "") -> None:
         """Show an error of the user interface itself; a running job goes on."""
         self.error, self.details = sentence, details
@@ -146,6 +156,8 @@ class JobRunner:
 
     def poll(self) -> None:
         """Take in what the worker said; call it some ten times a second."""
+        if self._later:
+            self._later.pop(0)()
         for message in self.worker.poll():
             self._take(message)
         if self._job and self._job.cancel_by is not None and self._clock() > self._job.cancel_by:

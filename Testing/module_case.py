@@ -41,5 +41,5 @@ def wait(harness, condition, seconds=PATIENCE):
 def finish(harness, widget):
     """Wait for the running job to be done."""
     panel = widget.logic.panel
-    wait(harness, lambda: not panel.busy)
+    wait(harness, lambda: panel.settled)
     assert panel.error == "", panel.error + panel.details

@@ -24,7 +24,7 @@ def test_a_script_segments_a_node_a_region_and_a_sequence_with_one_worker(logic,
     from LiverTumorSegLib.mrml.segmentations import Output
 
     node = add_ct(small_phantom.volume)
-    nodes = logic.segment(node, settings=CPU, output=Output(one_each=True, surface=False))
+    nodes = logic.segment(node, settings=CPU, output=Output(one_each=True), surface=False)
     assert nodes.facts["liver_ml"] > 500
     assert nodes.segmentation.GetSegmentation().GetNumberOfSegments() == 1 + nodes.facts["lesion_count"]
     child = logic.panel.worker._run.child

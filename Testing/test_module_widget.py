@@ -89,7 +89,7 @@ def test_every_choice_of_the_panel_reaches_the_request(harness, widget, small_ph
     ui.precisionCombo.currentText = "float32"
     request = requestOf(widget.logic.getParameterNode())
     assert (request.volume, request.roi, request.segmentation) == (node, roi, target)
-    assert (request.output.replace, request.output.one_each, request.output.surface) == (True, True, False)
+    assert (request.output.replace, request.output.one_each, request.surface) == (True, True, False)
     settings = request.settings
     assert (settings.coarse_pass, settings.batch, settings.precision) == (False, 4, "float32")
     assert settings.postprocessing == {

@@ -61,10 +61,12 @@ def test_segments_are_the_labels_and_lie_where_the_ct_does(geometry, kind):
 def test_the_surface_lies_where_the_ct_does(geometry, kind):
     import vtk
 
+    from LiverTumorSegLib.mrml.segmentations import show_surface
     from LiverTumorSegLib.mrml.volumes import between, to_world
 
     found, volume = labels(), under(make_volume(GEOMETRIES[geometry]), transform(kind))
     node, made = write(volume, found)
+    show_surface(node)
     surface = vtk.vtkPolyData()
     assert node.GetClosedSurfaceRepresentation(list(made)[0], surface)
     middle = between(np.array([surface.GetCenter()]), node.GetParentTransformNode(), None)[0]
@@ -75,7 +77,7 @@ def test_the_surface_lies_where_the_ct_does(geometry, kind):
 
 def test_lesions_are_one_segment_or_one_each():
     volume = make_volume(GEOMETRIES["plain"])
-    node, made = write(volume, labels(), surface=False)
+    node, made = write(volume, labels())
     names = [node.GetSegmentation().GetSegment(name).GetName() for name in made]
     assert names == ["liver", "liver lesion"]
     assert np.array_equal(read(node, list(made)[1], volume), labels() > 1)
@@ -183,7 +185,7 @@ def test_more_lesions_than_a_byte_counts():
     found = np.zeros((20, 40, 50), np.uint16)
     found[::2, ::2, ::4][:5, :10, :6] = np.arange(300).reshape(5, 10, 6) + 1
     volume = make_volume(GEOMETRIES["plain"])
-    node, made = write(volume, found, one_each=True, surface=False)
+    node, made = write(volume, found, one_each=True)
     assert len(made) == 300
     assert read(node, list(made)[299], volume).sum() == 1
 
@@ -224,11 +226,14 @@ def test_slicers_own_measure_of_a_segment_is_ours():
     """The volume that the closed surface encloses, against voxels times their volume."""
     import vtk
 
+    from LiverTumorSegLib.mrml.segmentations import show_surface
+
     found = np.zeros((60, 80, 80), np.uint8)
     k, j, i = np.indices(found.shape)
     found[((k - 30) / 20.0) ** 2 + ((j - 40) / 30.0) ** 2 + ((i - 40) / 25.0) ** 2 < 1] = 1
     volume = make_volume(GEOMETRIES["oblique"], np.zeros(found.shape, np.int16))
     node, made = write(volume, found)
+    show_surface(node)
     surface, measure = vtk.vtkPolyData(), vtk.vtkMassProperties()
     node.GetClosedSurfaceRepresentation(list(made)[0], surface)
     measure.SetInputData(surface)

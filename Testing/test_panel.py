@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import settle
@@ -42,12 +44,18 @@ def test_opening_does_nothing_before_the_setup(warm_worker):
     assert panel._asked == {}
 
 
+def test_doubts_about_the_volume_come_first_among_the_warnings(panel, small_phantom):
+    doubtful = replace(small_phantom.volume, warnings=("It is doubtful.",))
+    nothing = Settings(device="cpu", postprocessing={"smallest_liver_ml": 9000.0})
+    result = run(panel, panel.segment, doubtful, nothing)
+    assert result.warnings == ("It is doubtful.", "No liver was found.")
+
+
 def test_segmenting_gives_labels_table_and_how_it_came_about(result, small_phantom):
     assert result.volume is small_phantom.volume
     table = measure(result.labels.clip(0, 2).astype(np.uint8), small_phantom.volume).to_dict()
     assert result.table == table
     assert result.run["options"]["postprocessing"]["smallest_lesion_ml"] == 0.2
-    assert result.warnings
 
 
 def test_a_part_can_be_excluded(panel, small_phantom):

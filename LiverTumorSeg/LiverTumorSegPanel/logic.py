@@ -48,6 +48,7 @@ class SegmentationLogic:
         roiNode=None,
         settings: Settings | None = None,
         output: Output | None = None,
+        surface: bool = True,
     ) -> Nodes:
         """Segment a volume node and wait for it; Slicer stays alive meanwhile.
 
@@ -57,13 +58,14 @@ class SegmentationLogic:
             roiNode: markups ROI that limits the work; None for all of the CT.
             settings: model, device and postprocessing; None for the usual.
             output: how labels become segments; None for the usual.
+            surface: make the closed surfaces that 3D views show.
 
         Raises:
             UserError: one sentence on what is wrong and what to do.
             Cancelled: the panel's cancel was used.
         """
         found = []
-        request = Request(volumeNode, segmentationNode, roiNode, settings or Settings(), output or Output())
+        request = Request(volumeNode, segmentationNode, roiNode, settings or Settings(), output or Output(), surface)
         self._ready()
         self.jobs.segment(request, found.append)
         self.wait()
@@ -79,7 +81,7 @@ class SegmentationLogic:
         for index in range(sequenceNode.GetNumberOfDataNodes()):
             name = f"{sequenceNode.GetName()} {index + 1}"
             with sequences.in_scene(sequenceNode.GetNthDataNode(index), name) as volume:
-                nodes = self.segment(volume, settings=settings, output=output)
+                nodes = self.segment(volume, settings=settings, output=output, surface=False)
                 made.SetDataNodeAtValue(nodes.segmentation, sequenceNode.GetNthIndexValue(index))
                 slicer.mrmlScene.RemoveNode(nodes.segmentation)
                 slicer.mrmlScene.RemoveNode(nodes.table)
@@ -112,7 +114,7 @@ class SegmentationLogic:
             UserError: it failed.
             Cancelled: it was cancelled.
         """
-        while self.panel.busy:
+        while not self.panel.settled:
             self.panel.poll()
             slicer.app.processEvents()
             time.sleep(_PAUSE_SECONDS)

@@ -19,7 +19,7 @@ from .regions import region_of
 from .segmentations import Output
 from .volumes import exact_place, volume_of, world_affine
 
-_FACTS = "LiverTumorSeg.facts"
+_FACTS, _OF = "LiverTumorSeg.facts", "LiverTumorSeg.segmentation"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Request:
         roi: limits the work; None for the whole volume.
         settings: how to segment.
         output: how labels become segments.
+        surface: make the closed surfaces that 3D views show, once the segments are there.
     """
 
     volume: slicer.vtkMRMLScalarVolumeNode
@@ -39,6 +40,7 @@ class Request:
     roi: slicer.vtkMRMLMarkupsROINode | None = None
     settings: Settings = field(default_factory=Settings)
     output: Output = field(default_factory=Output)
+    surface: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class SceneJobs:
             labels = region.paste(result.labels, volume.voxels.shape) if region else result.labels
             node = request.segmentation or segmentations.create(request.volume)
             made = segmentations.write(labels, request.volume, node, request.output)
-            nodes = Nodes(request.volume, node, _table_node(request.volume, node))
+            if request.surface and labels.any():
+                self.panel.later(lambda: segmentations.show_surface(node))
+            nodes = Nodes(request.volume, node, _table_node(request, node))
             facts = {"run": result.run, "warnings": list(result.warnings), "segments": made}
             _fill(nodes, result.table, facts)
             done(nodes)
@@ -162,9 +166,15 @@ def _require(*nodes: slicer.vtkMRMLNode | None) -> None:
         raise UserError(msg)
 
 
-def _table_node(volume: slicer.vtkMRMLScalarVolumeNode, node: slicer.vtkMRMLSegmentationNode) -> Any:
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{node.GetName()} measures")
-    segmentations.put_beside(table, volume)
+def _table_node(request: Request, segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLTableNode:
+    """A new table; where an earlier result is replaced, that one's."""
+    if request.output.replace:
+        for table in slicer.util.getNodesByClass("vtkMRMLTableNode"):
+            if table.GetNodeReference(_OF) is segmentation:
+                return table
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{segmentation.GetName()} measures")
+    table.SetNodeReferenceID(_OF, segmentation.GetID())
+    segmentations.put_beside(table, request.volume)
     return table
 
 

@@ -27,12 +27,10 @@ class Output:
     Args:
         one_each: a segment a lesion, instead of one for all.
         replace: drop the liver and lesions that an earlier run left in the node, instead of adding beside them.
-        surface: make the closed surface, shown in 3D.
     """
 
     one_each: bool = False
     replace: bool = False
-    surface: bool = True
 
 
 def write(
@@ -72,9 +70,13 @@ def write(
     segmentation.EndModify(wasmodified)
     segmentation.CreateDefaultDisplayNodes()
     show_through(segmentation, next(iter(made)))
-    if output.surface and labels.any():
-        segmentation.CreateClosedSurfaceRepresentation()
     return made
+
+
+def show_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+    """Make the closed surfaces that 3D views show: half a second for a liver, so not part of :func:`write`."""
+    if slicer.mrmlScene.IsNodePresent(segmentation):
+        segmentation.CreateClosedSurfaceRepresentation()
 
 
 def labels_of(

@@ -58,7 +58,7 @@ class Commands:
     ) -> Answer:
         """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0."""
         job.at(0.01, "Reading the volume")
-        ct, loaded = files.read_volume(Path(volume), force=True), self._model(model)
+        ct, loaded = _volume(volume), self._model(model)
         result = _run(ct, loaded, device, options, job.part(0.03, _SHARE))
         job.at(_SHARE, "Measuring lesions")
         if inside:
@@ -108,8 +108,7 @@ class Commands:
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
         """Write the volume as the network would see it."""
-        ct = files.read_volume(Path(volume), force=True)
-        description = self._model(model).description
+        ct, description = _volume(volume), self._model(model).description
         exchange.put(Path(image), *preprocessed(ct, description, job.at, job.cancel))
         return {"steps": [step.step for step in description.preprocessing.root]}
 
@@ -178,9 +177,14 @@ def _plain(options: Options) -> Answer:
     return asdict(options) | {"postprocessing": cleaning.model_dump() if cleaning else None}
 
 
+def _volume(path: str) -> Volume:
+    """A CT as the client handed it over, int16 in HU; the client has inspected it."""
+    return Volume(*exchange.take(Path(path)))
+
+
 def _pair(volume: str, labels: str) -> tuple[Volume, Any]:
     """A CT and labels 0, 1 and 2 on its grid; any larger value is a lesion."""
-    ct = files.read_volume(Path(volume), force=True)
+    ct = _volume(volume)
     numbered, _ = exchange.take(Path(labels))
     if numbered.shape != ct.voxels.shape:
         msg = f"{labels} is not on the grid of {volume}: segment it again."
