@@ -24,11 +24,14 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+for _name in [name for name in sys.modules if name.partition(".")[0] == "LiverTumorSegPanel"]:
+    del sys.modules[_name]  # Slicer's reload reads this file alone
+
 _SOURCES = str(Path(__file__).resolve().parent.parent)
 if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOURCES not in sys.path:
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
-from LiverTumorSegPanel.devices import DeviceSection
+from LiverTumorSegPanel.devices import PRECISIONS, DeviceSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
@@ -84,7 +87,7 @@ class LiverTumorSegParameterNode:
     smallestLesionMl: Annotated[float, WithinRange(0, 1000)] = 0.05
     smallestLiverMl: Annotated[float, WithinRange(0, 1000)] = 50.0
     batch: Annotated[int, WithinRange(0, 512)] = 0
-    precision: Annotated[str, Choice(["auto", "float32", "bfloat16", "float16"])] = "auto"
+    precision: Annotated[str, Choice(PRECISIONS)] = "auto"
     resultVolume: vtkMRMLScalarVolumeNode
     resultSegmentation: vtkMRMLSegmentationNode
     resultTable: vtkMRMLTableNode
@@ -137,6 +140,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._timer = None
         self._parameters = None
         self._tag = None
+        self._watched = None
 
     def setup(self):
         """Build the panel."""
@@ -172,6 +176,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """End the worker and everything that could call this widget again."""
         if self._timer:
             self._timer.stop()
+        self._disconnectGui()
         self.removeObservers()
         if self.logic:
             self.logic.panel.changed.clear()
@@ -179,12 +184,13 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         """Connect to the scene's parameter node and warm the worker up."""
-        self.initializeParameterNode()
+        if not self._parameters or self._parameters.parameterNode is not self.logic.getParameterNode().parameterNode:
+            self.initializeParameterNode()
         self.logic.panel.open()
 
     def exit(self):
-        """Let go of the parameter node; a running job goes on."""
-        self._disconnectGui()
+        """Show all lesions alike again; a running job goes on."""
+        self.sections[-1].leave()
 
     def onSceneStartClose(self, caller, event):
         """A job for a scene that goes away is of no use."""
@@ -204,7 +210,9 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Take the scene's parameter node, and the first CT where none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameters.inputVolume:
-            self._parameters.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are volumes too
+            found = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+            self._parameters.inputVolume = found[0] if found else None
 
     def setParameterNode(self, parameters):
         """Show another parameter node, or none."""
@@ -225,8 +233,21 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def show(self, caller=None, event=None):
         """Bring every section up to date."""
         if self._parameters:
+            self._watch(self._parameters.inputVolume)
             for section in self.sections:
                 section.show()
+
+    def _watch(self, volume):
+        """Notice when the chosen CT, its voxels or its transform change."""
+        if volume is self._watched:
+            return
+        events = (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent)
+        for event in (*events, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent):
+            if self._watched:
+                self.removeObserver(self._watched, event, self.show)
+            if volume:
+                self.addObserver(volume, event, self.show)
+        self._watched = volume
 
     def onSegment(self):
         """Start segmenting what the parameter node says."""
@@ -240,7 +261,10 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onPreview(self):
         """Add what the network would see to the scene."""
-        self.logic.jobs.preview(self._parameters.inputVolume, self._parameters.model, lambda node: None)
+        self.logic.jobs.preview(self._parameters.inputVolume, self._parameters.model, self._showPreview)
+
+    def _showPreview(self, node):
+        slicer.util.setSliceViewerLayers(foreground=node, foregroundOpacity=1)
 
 
 class LiverTumorSegLogic(SegmentationLogic, ScriptedLoadableModuleLogic):
@@ -256,7 +280,7 @@ class LiverTumorSegLogic(SegmentationLogic, ScriptedLoadableModuleLogic):
 
 
 class LiverTumorSegTest(SelfTestMixin, ScriptedLoadableModuleTest):
-    """Load, segment, check, cancel, reload: see :class:`LiverTumorSegPanel.selftest.SelfTestMixin`."""
+    """Load, segment, check, cancel, save and load again: see :class:`LiverTumorSegPanel.selftest.SelfTestMixin`."""
 
     logicClass = LiverTumorSegLogic
 

@@ -91,6 +91,8 @@ class JobRunner:
     def setup_done(self, missing: Sequence[str] = ()) -> None:
         """Say what is still missing after an installation."""
         self.missing = tuple(missing)
+        if not missing:
+            self.error = self.details = ""
         self._show(State.NEEDS_SETUP if missing else State.READY)
 
     def begin(
@@ -112,12 +114,15 @@ class JobRunner:
             raise RuntimeError(msg)
         self.error = self.details = self.stage = ""
         self.fraction = 0.0
+        folder = None
         try:
             folder = Path(tempfile.mkdtemp(prefix="job-", dir=self.worker.scratch))
             paths = {name: str(_put(folder / f"{name}.nrrd", content)) for name, content in files.items()}
             number = self.worker.ask(command, **chosen, **paths)
         except (UserError, OSError) as error:
-            self._fail(str(error))
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+            self._fail(str(error), traceback.format_exc())
             return
         self._job = _Job(number, folder, finish, self._clock())
         self._show(State.RUNNING if self.worker.ready else State.STARTING)
@@ -135,6 +140,18 @@ class JobRunner:
         """Show an error of the user interface itself; a running job goes on."""
         self.error, self.details = sentence, details
         self._show(self.state if self.busy else State.FAILED)
+
+    def attempt(self, start: Callable[[], None]) -> None:
+        """Start a job; what is wrong before it begins is shown as an error."""
+        try:
+            start()
+        except UserError as error:
+            self.complain(str(error), traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 nobody reads a console: the panel has to say it
+            sentence = (
+                f"That failed unexpectedly ({str(error) or type(error).__name__}): please report it with the details."
+            )
+            self.complain(sentence, traceback.format_exc())
 
     def ask(self, command: str, answer: Callable[[Answer], None]) -> None:
         """Ask the worker something beside the job; no answer comes where that fails."""
@@ -217,12 +234,13 @@ class JobRunner:
         except UserError as error:
             self._fail(str(error), traceback.format_exc())
         except Exception as error:  # noqa: BLE001 whatever the user interface does with it, the next job must work
-            self._fail(f"The result could not be shown ({error}): please report it with the details.")
+            sentence = f"The result could not be shown ({error}): please report it with the details."
+            self._fail(sentence, traceback.format_exc())
         else:
             self._end(State.DONE)
 
     def _fail(self, sentence: str, details: str = "") -> None:
-        self.error, self.details = sentence, details or traceback.format_exc()
+        self.error, self.details = sentence, details or self.worker.log()
         self._end(State.FAILED)
 
     def _end(self, state: State) -> None:

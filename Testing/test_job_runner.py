@@ -224,3 +224,33 @@ def test_a_complaint_of_the_user_interface_leaves_a_running_job_alone(runner):
     settle(runner)
     runner.complain("It is read-only.", "details")
     assert (runner.state, runner.details) == (State.FAILED, "details")
+
+
+def test_what_is_wrong_before_a_job_begins_is_shown():
+    def start():
+        msg = "The region lies outside: move it."
+        raise UserError(msg)
+
+    runner = JobRunner()
+    runner.attempt(start)
+    assert (runner.state, runner.error) == (State.FAILED, "The region lies outside: move it.")
+
+
+def test_what_is_left_for_later_is_done_one_a_poll():
+    runner, done = JobRunner(), []
+    assert runner.settled
+    runner.later(lambda: done.append(1))
+    runner.later(lambda: done.append(2))
+    runner.poll()
+    assert done == [1]
+    assert not runner.settled
+    runner.poll()
+    assert done == [1, 2]
+    assert runner.settled
+
+
+def test_what_could_not_be_handed_over_leaves_no_file(runner):
+    broken = {"volume": (np.zeros((2, 3, 4), np.int16), np.eye(4)), "gone/labels": (np.zeros((2, 3, 4)), np.eye(4))}
+    runner.begin("segment", lambda *_: None, broken)
+    assert runner.state is State.FAILED
+    assert list(runner.worker.scratch.glob("job-*")) == []

@@ -40,13 +40,15 @@ def test_a_ct_that_cannot_be_used_is_said(widget):  # noqa: F811
     assert widget.ui.volumeLabel.text == ""
 
 
-def test_a_transform_put_on_the_ct_is_noticed_with_the_next_look(widget, small_phantom):  # noqa: F811
+def test_a_transform_put_on_the_ct_is_noticed(widget, small_phantom):  # noqa: F811
     node = add_ct(small_phantom.volume)
     widget.ui.inputSelector.setCurrentNode(node)
     assert "deforms" not in widget.ui.volumeWarnings.text
     under(node, transform("grid"))
-    widget.show()
     assert "deforms it" in widget.ui.volumeWarnings.text
+    under(node, transform("scaled"))
+    assert "deforms it" not in widget.ui.volumeWarnings.text
+    assert "4.80" in widget.ui.volumeLabel.text
 
 
 def test_without_a_ct_nothing_is_shown(widget, small_phantom):  # noqa: F811

@@ -45,8 +45,12 @@ def test_a_model_is_imported_chosen_and_removed(harness, listed, model_folder, m
     finish(harness, listed)
     wait(harness, lambda: names(listed) == ["unet-lits", "tiny"])
     assert listed.logic.getParameterNode().model == "tiny"
+    assert not listed.logic.getParameterNode().largestLiver  # the model's own clean-up
     assert listed.ui.modelCombo.currentText == "A tiny model"
     assert "not measured" in listed.ui.modelCard.text
+    click(listed.ui.removeButton)  # declined
+    assert not listed.logic.panel.busy
+    monkeypatch.setattr("slicer.util.confirmYesNoDisplay", lambda question: "A tiny model" in question)
     click(listed.ui.removeButton)
     finish(harness, listed)
     wait(harness, lambda: names(listed) == ["unet-lits"])
@@ -85,8 +89,14 @@ def test_a_model_is_downloaded_from_an_address(harness, listed, served, model_fo
     listed.ui.checksumEdit.text = checksum
     click(listed.ui.fetchButton)
     finish(harness, listed)
-    assert listed.logic.getParameterNode().model == "tiny"
+    wait(harness, lambda: listed.logic.getParameterNode().model == "tiny")
     assert not listed.ui.downloadFrame.visible
+
+
+def test_nothing_can_be_managed_before_the_setup(listed):
+    listed.logic.panel.setup_done(["torch>=2.6"])
+    for button in (listed.ui.importButton, listed.ui.fetchButton, listed.ui.removeButton):
+        assert not button.enabled
 
 
 def test_a_model_that_is_gone_is_said(listed):

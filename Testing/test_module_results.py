@@ -23,6 +23,7 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
     """One segmentation serves for all: it takes longest."""
     import qt
     import slicer
+    from PySide6 import QtCore, QtTest
 
     from LiverTumorSegLib.mrml import tables
 
@@ -39,6 +40,14 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
     display, lit = segmentation.GetDisplayNode(), segmentation.GetSegmentation().GetNthSegmentID(2)
     assert display.GetSegmentOpacity2DFill(lit) == 1
     assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) < 1
+
+    slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").JumpSliceByCentering(0, 0, 0)
+    cell = ui.lesionTable.visualItemRect(ui.lesionTable.item(1, 0)).center()
+    QtTest.QTest.mouseClick(ui.lesionTable.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=cell)  # the same row
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    done.exit()
+    assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) == 1
+    done.enter()
 
     click(ui.copyButton)
     lines = slicer.app.clipboard().text().splitlines()
@@ -57,6 +66,7 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
         finish(harness, done)
         assert (tmp_path / name / "report.html").is_file()
     assert "report%202/report.html" in ui.reportLabel.text
+    assert ui.reportLabel.visible
 
     segmentation.GetSegmentation().RemoveSegment(lit)
     click(ui.measureButton)
@@ -71,6 +81,19 @@ def test_a_file_that_cannot_be_written_is_one_sentence(done, monkeypatch):
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: "/proc/none/lesions.csv")
     click(done.ui.csvButton)
     assert "cannot be written" in done.ui.errorLabel.text
+
+
+def test_a_result_names_its_ct_and_says_when_another_is_chosen(harness, done, small_phantom):  # noqa: F811
+    assert done.ui.summaryLabel.text.startswith("CT: ")
+    done.ui.reportLabel.visible = True
+    done.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume, "Other"))
+    assert "result of “CT”, not of the CT that is chosen" in done.ui.resultWarnings.text
+    assert done.ui.reportLabel.visible
+    click(done.ui.segmentButton)
+    finish(harness, done)
+    assert done.ui.summaryLabel.text.startswith("Other: ")
+    assert "result of" not in done.ui.resultWarnings.text
+    assert not done.ui.reportLabel.visible  # it led to the report of the other CT
 
 
 def test_closed_dialogs_do_nothing(done, monkeypatch):

@@ -50,7 +50,7 @@ def test_missing_packages_are_named_and_installed_with_one_button(harness, widge
     installed = []
     monkeypatch.setattr(setup, "install", installed.extend)
     monkeypatch.setattr(setup, "missingPackages", lambda path: [])
-    widget.ui.inputSelector.setCurrentNode(None)
+    widget.logic.panel.complain("It failed before.")
     assert not widget.ui.setupFrame.visible
     widget.logic.panel.setup_done(["torch>=2.6", "monai>=1.5"])
     assert widget.ui.setupFrame.visible
@@ -61,6 +61,18 @@ def test_missing_packages_are_named_and_installed_with_one_button(harness, widge
     assert installed == ["torch>=2.6", "monai>=1.5"]
     assert not widget.ui.setupFrame.visible
     assert widget.logic.panel.state is State.READY
+    assert not widget.ui.errorFrame.visible
+
+
+def test_an_error_that_nobody_foresaw_is_shown(harness, widget, small_phantom, monkeypatch):  # noqa: F811
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(widget.logic.jobs, "segment", fail)
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    click(widget.ui.segmentButton)
+    assert "failed unexpectedly (MemoryError)" in widget.ui.errorLabel.text
+    assert "Traceback" in widget.ui.detailsText.plainText
 
 
 def test_an_installation_that_fails_is_said_and_can_be_tried_again(harness, widget, monkeypatch):  # noqa: F811

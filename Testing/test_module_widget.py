@@ -86,7 +86,8 @@ def test_every_choice_of_the_panel_reaches_the_request(harness, widget, small_ph
     for box in ("largestLiverCheck", "lesionsInLiverCheck", "fillHolesCheck"):
         getattr(ui, box).click()
     ui.smallestLesionSpin.value, ui.smallestLiverSpin.value, ui.batchSpin.value = 0.3, 80.0, 4
-    ui.precisionCombo.currentText = "float32"
+    ui.precisionCombo.activated.emit(1)
+    assert ui.precisionCombo.currentText == "float32"
     request = requestOf(widget.logic.getParameterNode())
     assert (request.volume, request.roi, request.segmentation) == (node, roi, target)
     assert (request.output.replace, request.output.one_each, request.surface) == (True, True, False)
@@ -162,6 +163,33 @@ def test_leaving_the_module_lets_a_job_go_on(harness, widget, small_phantom):  #
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
     widget.enter()
     assert widget.ui.lesionTable.rowCount > 0
+
+
+def test_a_wrapper_that_gives_no_tag_to_disconnect_loses_nothing(harness, widget, small_phantom, monkeypatch):  # noqa: F811
+    """Some versions of Slicer's parameterNodeWrapper return None from connectGui, and old connections stay."""
+    import slicer
+
+    from LiverTumorSeg import LiverTumorSegParameterNode
+
+    connect = LiverTumorSegParameterNode.connectGui
+    monkeypatch.setattr(LiverTumorSegParameterNode, "connectGui", lambda self, ui: connect(self, ui) and None)
+    widget.initializeParameterNode()
+    widget.ui.precisionCombo.activated.emit(1)
+    widget.ui.smallestLesionSpin.value = 0.4
+    widget.ui.oneEachCheck.click()
+    for again in (widget.initializeParameterNode, widget.exit, widget.enter, widget.initializeParameterNode):
+        again()
+    slicer.app.processEvents()
+    parameters = widget.logic.getParameterNode()
+    assert (parameters.precision, parameters.smallestLesionMl, parameters.oneEach) == ("float32", 0.4, True)
+
+
+def test_a_label_map_is_not_taken_for_the_ct(harness, widget):  # noqa: F811
+    import slicer
+
+    slicer.util.addVolumeFromArray(np.zeros((3, 4, 5), np.int16), None, "labels", "vtkMRMLLabelMapVolumeNode")
+    widget.initializeParameterNode()
+    assert widget.logic.getParameterNode().inputVolume is None
 
 
 def test_the_module_can_be_reloaded(harness, widget):  # noqa: F811

@@ -46,7 +46,7 @@ def request(node, **fields):
 def labels_in(nodes):
     from LiverTumorSegLib.mrml.segmentations import labels_of
 
-    return labels_of(nodes.segmentation, nodes.volume, nodes.segments)
+    return labels_of(nodes.segmentation, nodes.volume, nodes.segments)[0]
 
 
 def test_a_ct_becomes_segments_and_a_table(jobs, node, small_phantom):
@@ -96,31 +96,79 @@ def test_any_place_and_order_of_the_ct_gives_the_same_patient(jobs, node, small_
     assert second.facts["lesion_ml"] == pytest.approx(first.facts["lesion_ml"], abs=1e-3)
 
 
-def test_a_region_limits_the_work(jobs, node, small_phantom):
-    from LiverTumorSegLib.mrml.volumes import to_world
-
-    k, j, i = (int(n) for n in np.argwhere(small_phantom.labels > 0).mean(axis=0))
-    centre = to_world(node, np.array([[i, j, k]], float))[0]
+def lesion_roi(small_phantom, parent=None):
+    """A region of the user's around the phantom's largest lesion, no larger than that."""
     from test_mrml_regions import make_roi
 
-    roi = make_roi(centre, (100, 300, 300), transform("none"))
+    lesion = measure(small_phantom.labels, small_phantom.volume).lesions[0]
+    return make_roi(lesion.centroid_mm, [1.5 * lesion.diameter_mm] * 3, parent)
+
+
+@pytest.mark.parametrize("kind", ["none", "rotated"])
+def test_a_region_shows_what_the_whole_shows_there(jobs, node, small_phantom, kind):
+    from LiverTumorSegLib.mrml import tables
+    from LiverTumorSegLib.mrml.regions import region_of
+
+    whole = run(jobs, jobs.segment, request(node))
+    roi = lesion_roi(small_phantom, transform(kind))
     nodes = run(jobs, jobs.segment, request(node, roi=roi))
-    found = labels_in(nodes)
-    assert found.any()
-    columns = np.flatnonzero(found.any(axis=(0, 1)))
-    assert columns.max() - columns.min() <= 100 / 4
+    inside, found = region_of(roi, node), labels_in(nodes)
+    assert not found[~inside].any()
+    assert (found == 2).any()
+    assert dice(found == 2, inside & (labels_in(whole) == 2)) > 0.95
+    assert dice(found > 0, inside & (labels_in(whole) > 0)) > 0.95
     assert any("Only a region" in warning for warning in nodes.facts["warnings"])
     assert nodes.facts["liver_ml"] == pytest.approx((found > 0).sum() * small_phantom.volume.voxel_ml, abs=1e-3)
+    before = tables.rows(nodes.table)
+    assert tables.rows(run(jobs, jobs.measure, nodes).table) == before
+    in_whole = {row["slice"] for row in tables.rows(whole.table)}
+    assert any(abs(before[0]["slice"] - number) <= 1 for number in in_whole)
 
 
-def test_a_turned_region_is_measured_as_it_is_cut(jobs, node, small_phantom):
-    from test_mrml_regions import make_roi
+def test_a_row_leads_to_its_lesion_and_segment_wherever_the_ct_is_moved(jobs, node):
+    from LiverTumorSegLib.mrml import tables
+    from LiverTumorSegLib.mrml.segmentations import Output
+    from LiverTumorSegLib.mrml.volumes import from_world
 
-    roi = make_roi((40, 0, -40), (90, 120, 110), transform("rotated"))
-    nodes = run(jobs, jobs.segment, request(node, roi=roi))
-    found = labels_in(nodes)
-    assert found.any()
-    assert nodes.facts["liver_ml"] == pytest.approx((found > 0).sum() * small_phantom.volume.voxel_ml, abs=1e-3)
+    nodes = run(jobs, jobs.segment, request(node, output=Output(one_each=True)))
+    rows = tables.rows(nodes.table)
+    assert nodes.facts["rows"] == list(nodes.segments)[1:]
+    assert nodes.place(0) == pytest.approx([rows[0][axis] for axis in "ras"])
+    voxel = from_world(node, np.array([nodes.place(0)]))
+    parent = transform("shifted")
+    for moved in (node, nodes.segmentation):
+        under(moved, parent)
+    assert nodes.place(0)[0] == pytest.approx(rows[0]["r"] + 100)
+    assert from_world(node, np.array([nodes.place(0)])) == pytest.approx(voxel)
+
+
+def test_a_ct_moved_while_it_is_segmented_has_its_table_in_the_new_place(jobs, node):
+    from LiverTumorSegLib.mrml import tables
+
+    still = run(jobs, jobs.segment, request(node))
+    got = []
+    jobs.segment(request(node), got.append)
+    under(node, transform("shifted"))
+    settle(jobs.panel)
+    moved = tables.rows(got[0].table)[0]
+    assert moved["r"] == pytest.approx(tables.rows(still.table)[0]["r"] + 100)
+
+
+def test_after_corrections_a_row_still_names_the_segment_that_holds_it(jobs, node, small_phantom):
+    import slicer
+
+    from LiverTumorSegLib.mrml import tables
+    from LiverTumorSegLib.mrml.segmentations import Output
+
+    nodes = run(jobs, jobs.segment, request(node, output=Output(one_each=True)))
+    _liver, first, second, *_ = nodes.segments
+    small = np.zeros(slicer.util.arrayFromVolume(node).shape, np.uint8)
+    small[tuple(np.argwhere(slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentation, first, node))[0])] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(small, nodes.segmentation, first, node)
+    measured = run(jobs, jobs.measure, nodes)
+    assert measured.facts["rows"][0] == second
+    row = tables.rows(measured.table)[measured.facts["rows"].index(first)]
+    assert row["volume_ml"] == pytest.approx(small_phantom.volume.voxel_ml, abs=1e-3)
 
 
 def test_corrections_by_hand_are_measured(jobs, node, small_phantom):

@@ -197,14 +197,31 @@ def test_corrected_segments_are_read_back():
 
     volume = under(make_volume(GEOMETRIES["oblique"]), transform("rotated"))
     node, made = write(volume, labels(), one_each=True)
-    assert np.array_equal(labels_of(node, volume, made), labels().clip(0, 2))
+    found, owners = labels_of(node, volume, made)
+    assert np.array_equal(found, labels().clip(0, 2))
+    assert np.array_equal(owners, labels())
     node.GetSegmentation().RemoveSegment(list(made)[2])
     more = np.zeros(labels().shape, np.uint8)
     more[4, 6:9, 12:20] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(more, node, list(made)[1], volume)
     expected = np.where(labels() == 1, 1, 0)
     expected[more > 0] = 2
-    assert np.array_equal(labels_of(node, volume, made), expected)
+    found, owners = labels_of(node, volume, made)
+    assert np.array_equal(found, expected)
+    assert (owners[more > 0] == 2).all()
+
+
+def test_segments_that_the_user_added_count_by_their_terms():
+    from LiverTumorSegLib.mrml.segmentations import added
+
+    volume = make_volume(GEOMETRIES["plain"])
+    node, made = write(volume, labels())
+    for name, term in (("own lesion", LESION.terminology), ("own liver", LIVER.terminology), ("kidney", "x~y~z")):
+        node.GetSegmentation().AddEmptySegment(name, name)
+        node.GetSegmentation().GetSegment(name).SetTag("TerminologyEntry", term)
+    assert added(node, made) == {"own lesion": 2, "own liver": 1}
+    write(volume, labels(), node)  # another result is not the user's
+    assert added(node, made) == {"own lesion": 2, "own liver": 1}
 
 
 def test_segments_that_are_all_gone_are_one_sentence():

@@ -1,10 +1,11 @@
-"""The list of devices, and why it is the CPU where it is."""
+"""The list of devices, why it is the CPU where it is, and the precision."""
 
 from slicer.i18n import tr as _
 
 from . import texts
 
 _AUTO = "auto"
+PRECISIONS = (_AUTO, "float32", "bfloat16", "float16")
 
 
 class DeviceSection:
@@ -15,6 +16,9 @@ class DeviceSection:
         self.parameters = None
         self._listed = None
         ui.deviceCombo.connect("activated(int)", self._onChosen)
+        for precision in PRECISIONS:
+            ui.precisionCombo.addItem(_("automatic") if precision == _AUTO else precision, precision)
+        ui.precisionCombo.connect("activated(int)", self._onPrecision)
 
     def show(self):
         """Bring the list up to date."""
@@ -25,6 +29,7 @@ class DeviceSection:
         chosen = names.index(self.parameters.device) if self.parameters.device in names else -1
         if self.ui.deviceCombo.currentIndex != chosen:
             self.ui.deviceCombo.currentIndex = chosen
+        self.ui.precisionCombo.currentIndex = PRECISIONS.index(self.parameters.precision)
         self.ui.deviceNote.text = self._note(chosen)
         self.ui.deviceNote.visible = bool(self.ui.deviceNote.text)
 
@@ -47,3 +52,6 @@ class DeviceSection:
 
     def _onChosen(self, index):
         self.parameters.device = self._names()[index]
+
+    def _onPrecision(self, index):
+        self.parameters.precision = PRECISIONS[index]

@@ -141,5 +141,13 @@ class SegmentationLogic:
 
 
 def pythonExecutable() -> str:
-    """Slicer's own Python as a program; outside Slicer, the running one."""
+    """Slicer's own Python as a program; outside Slicer, the running one.
+
+    ``PythonSlicer`` is a launcher that starts ``python-real`` in an environment that this process has already; without
+    the launcher between, pipes and exit codes arrive as they are.
+    """
+    name = "python-real.exe" if sys.platform == "win32" else "python-real"
+    for folder in (Path(sys.prefix, "bin"), Path(sys.prefix), Path(sys.executable).parent):
+        if (folder / name).is_file():
+            return str(folder / name)
     return shutil.which("PythonSlicer") or sys.executable

@@ -1,7 +1,10 @@
 """The list of models with the card of the chosen one; import, download, removal."""
 
 import qt
+import slicer
 from slicer.i18n import tr as _
+
+from LiverTumorSegLib.job_runner import IDLE
 
 from . import texts
 
@@ -13,6 +16,7 @@ class ModelSection:
         self.ui, self.panel = ui, panel
         self.parameters = None
         self._listed = None
+        self._wanted = None
         ui.modelCombo.connect("activated(int)", self._onChosen)
         ui.importButton.connect("clicked(bool)", self._onImport)
         ui.downloadButton.connect("toggled(bool)", self._onDownloadToggled)
@@ -27,6 +31,7 @@ class ModelSection:
             self.ui.modelCombo.clear()
             for model in self._listed:
                 self.ui.modelCombo.addItem(model["title"], model["name"])
+            self._takeWanted()
         names = [model["name"] for model in self._listed]
         chosen = names.index(self.parameters.model) if self.parameters.model in names else -1
         if self.ui.modelCombo.currentIndex != chosen:
@@ -39,12 +44,20 @@ class ModelSection:
         )
         self.ui.modelCard.text = texts.card(model) if model else unknown.format(name=self.parameters.model)
         self.ui.modelCard.toolTip = texts.cardToolTip(model) if model else ""
-        idle = not self.panel.busy
+        idle = self.panel.state in IDLE
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
         self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
 
+    def _takeWanted(self):
+        for model in self._listed:
+            if model["name"] == self._wanted:
+                self._wanted = None
+                self._choose(model)
+
     def _onChosen(self, index):
-        model = self._listed[index]
+        self._choose(self._listed[index])
+
+    def _choose(self, model):
         self.parameters.model = model["name"]
         cleaning = model.get("postprocessing")
         if cleaning:  # every model was measured with clean-up steps of its own
@@ -57,21 +70,25 @@ class ModelSection:
     def _onImport(self):
         folder = qt.QFileDialog.getExistingDirectory(self.ui.importButton, _("Choose a model folder"))
         if folder:
-            self.panel.manage("import_model", self._use, folder=folder)
+            self._manage("import_model", folder=folder)
 
     def _onDownloadToggled(self, checked):
         self.ui.downloadFrame.visible = checked
 
     def _onFetch(self):
         chosen = {"url": self.ui.urlEdit.text.strip(), "sha256": self.ui.checksumEdit.text.strip()}
-        self.panel.manage("download_model", self._use, **chosen)
+        self._manage("download_model", **chosen)
 
     def _onRemove(self):
-        self.panel.manage("remove_model", self._onRemoved, name=self.parameters.model)
+        question = _("Delete the model “{name}” from this computer?").format(name=self.ui.modelCombo.currentText)
+        if slicer.util.confirmYesNoDisplay(question):
+            self._manage("remove_model", name=self.parameters.model)
 
-    def _onRemoved(self, name):
-        self._onChosen(0)
+    def _manage(self, command, **arguments):
+        self.panel.attempt(lambda: self.panel.manage(command, self._onManaged, **arguments))
 
-    def _use(self, name):
-        self.parameters.model = name
+    def _onManaged(self, name):
+        """Use the model that was added, or the default where it was removed, once the list arrives."""
+        removed = name == self.parameters.model
+        self._wanted = self._listed[0]["name"] if removed else name
         self.ui.downloadButton.checked = False

@@ -7,8 +7,8 @@ import qt
 from slicer.i18n import tr as _
 
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.job_runner import IDLE
 from LiverTumorSegLib.mrml import tables, views
-from LiverTumorSegLib.segments import LESION
 from LiverTumorSegLib.whole_files import whole_file
 
 from . import texts
@@ -30,6 +30,7 @@ class ResultsSection:
         self._shown = None
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
+        ui.lesionTable.connect("cellClicked(int,int)", self._onLesion)  # again, after the views were moved
         ui.copyButton.connect("clicked(bool)", self._onCopy)
         ui.csvButton.connect("clicked(bool)", self._onCsv)
         ui.reportButton.connect("clicked(bool)", self._onReport)
@@ -40,17 +41,21 @@ class ResultsSection:
         nodes = self._resultOf(self.parameters)
         self.ui.resultsSection.visible = nodes is not None
         for button in (self.ui.reportButton, self.ui.measureButton):
-            button.enabled = not self.panel.busy
-        now = nodes and (nodes.table.GetID(), nodes.table.GetMTime())
+            button.enabled = self.panel.state in IDLE
+        chosen = self.parameters.inputVolume
+        now = nodes and (nodes.table.GetID(), nodes.table.GetMTime(), nodes.volume.GetName(), chosen is nodes.volume)
         if now != self._shown:
+            if not (now and self._shown and now[0] == self._shown[0]):
+                self.ui.reportLabel.visible = False  # it belongs to another result
             self._shown = now
             if nodes:
-                self._fill(nodes)
+                self._fill(nodes, chosen)
 
-    def _fill(self, nodes):
+    def _fill(self, nodes, chosen):
         facts, table = nodes.facts, self.ui.lesionTable
-        self.ui.summaryLabel.text = texts.summary(facts) if facts else ""
-        self.ui.resultWarnings.text = texts.listed(facts.get("warnings", []))
+        self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
+        other = [] if chosen is nodes.volume else [texts.otherVolume(nodes.volume.GetName())]
+        self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
         self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
         rows = [texts.cells(row) for row in tables.rows(nodes.table)]
         blocked = table.blockSignals(True)
@@ -65,13 +70,17 @@ class ResultsSection:
 
     def _onLesion(self):
         nodes, row = self._resultOf(self.parameters), self.ui.lesionTable.currentRow()
-        if nodes is None or row < 0:
+        if nodes is None or row < 0 or not self.ui.lesionTable.selectedItems():
             return
-        lesion = tables.rows(nodes.table)[row]
-        views.jump((lesion["r"], lesion["a"], lesion["s"]))
-        found = [name for name, label in nodes.segments.items() if label == LESION.label]
-        apart = len(found) == self.ui.lesionTable.rowCount
-        views.light(nodes.segmentation, list(nodes.segments), found[row if apart else 0])
+        views.jump(nodes.place(row))
+        views.light(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
+
+    def leave(self):
+        """Show all segments alike again."""
+        nodes = self._resultOf(self.parameters) if self.parameters else None
+        if nodes:
+            views.light(nodes.segmentation, list(nodes.segments), None)
+        self.ui.lesionTable.clearSelection()
 
     def _onCopy(self):
         rows = tables.rows(self._resultOf(self.parameters).table)
@@ -96,7 +105,7 @@ class ResultsSection:
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
         if chosen:
             folder = _unused(Path(chosen) / f"{_fileName(nodes.segmentation.GetName())} report")
-            self._start(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
+            self.panel.attempt(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
 
     def _onWritten(self, files):
         page = next(file for file in files if file.endswith(".html"))
@@ -105,13 +114,7 @@ class ResultsSection:
 
     def _onMeasure(self):
         nodes = self._resultOf(self.parameters)
-        self._start(lambda: self.logic.jobs.measure(nodes, lambda found: None))
-
-    def _start(self, job):
-        try:
-            job()
-        except UserError as error:
-            self.panel.complain(str(error))
+        self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
 
 
 def _fileName(text):

@@ -79,16 +79,10 @@ class RunSection:
         if self.panel.busy:
             self.panel.cancel()
         else:
-            self._start(self._segment)
+            self.panel.attempt(self._segment)
 
     def _onPreview(self):
-        self._start(self._preview)
-
-    def _start(self, job):
-        try:
-            job()
-        except UserError as error:
-            self.panel.complain(str(error))
+        self.panel.attempt(self._preview)
 
     def _onSetup(self):
         try:

@@ -31,7 +31,8 @@ class SelfTestMixin:
         """Run every test, with one worker for all."""
         self.logic = self.logicClass()
         try:
-            self.assertEqual(self.logic.panel.missing, (), "Open the module and install what is missing first.")
+            if self.logic.panel.missing:
+                self.skipTest("Open the module and install what is missing first.")
             for test in (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad):
                 self.setUp()
                 test()

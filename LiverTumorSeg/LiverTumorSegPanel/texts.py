@@ -84,13 +84,19 @@ def progress(stage: str, seconds: float | None) -> str:
     return f"{stage}, {left}"
 
 
-def summary(facts: dict) -> str:
-    """The patient's measures as rich text."""
+def otherVolume(name: str) -> str:
+    """Said where the result is not of the CT that is chosen now."""
+    return _("This is the result of “{name}”, not of the CT that is chosen above.").format(name=name)
+
+
+def summary(facts: dict, name: str) -> str:
+    """The patient's measures as rich text, with the CT they are of."""
     count = facts["lesion_count"]
     return _(
-        "<b>Liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
+        "{name}: <b>liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
         "<b>{burden:.1f} %</b> of the liver. {seconds:.1f} s on {device}."
     ).format(
+        name=html.escape(name),
         liver=facts["liver_ml"],
         count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=count),
         lesion=facts["lesion_ml"],

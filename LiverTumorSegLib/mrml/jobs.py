@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..panel import Panel, Result, Settings
+from ..segments import LESION
 from . import segmentations, tables
 from .regions import region_of
 from .segmentations import Output
-from .volumes import exact_place, volume_of, world_affine
+from .volumes import to_world, volume_of
 
 _FACTS, _OF = "LiverTumorSeg.facts", "LiverTumorSeg.segmentation"
 
@@ -59,8 +60,13 @@ class Nodes:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The patient's measures, ``run``, ``warnings`` and ``segments``."""
+        """The patient's measures, ``run``, ``warnings``, ``segments``, and a row's segment and voxel."""
         return json.loads(self.table.GetAttribute(_FACTS) or "{}")
+
+    def place(self, row: int) -> tuple[float, float, float]:
+        """Where a lesion of the table lies now, in world RAS, also after the CT was moved."""
+        r, a, s = to_world(self.volume, np.array([self.facts["voxels"][row]]))[0]
+        return float(r), float(a), float(s)
 
     @property
     def segments(self) -> dict[str, int]:
@@ -85,22 +91,22 @@ class SceneJobs:
             UserError: the volume holds no CT, or the region lies outside it.
         """
         volume = volume_of(request.volume)
-        region = region_of(request.roi, request.volume) if request.roi else None
+        inside = region_of(request.roi, request.volume) if request.roi else None
 
         def finish(result: Result) -> None:
             _require(request.volume, request.segmentation)
-            labels = region.paste(result.labels, volume.voxels.shape) if region else result.labels
             node = request.segmentation or segmentations.create(request.volume)
-            made = segmentations.write(labels, request.volume, node, request.output)
-            if request.surface and labels.any():
+            made = segmentations.write(result.labels, request.volume, node, request.output)
+            if request.surface and result.labels.any():
                 self.panel.later(lambda: segmentations.show_surface(node))
             nodes = Nodes(request.volume, node, _table_node(request, node))
+            lesions = [name for name, label in made.items() if label == LESION.label]
+            rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
             facts = {"run": result.run, "warnings": list(result.warnings), "segments": made}
-            _fill(nodes, result.table, facts)
+            _fill(nodes, result, facts, rows)
             done(nodes)
 
-        part, inside = (region.crop(volume), region.inside) if region else (volume, None)
-        self.panel.segment(part, request.settings, finish, inside=inside)
+        self.panel.segment(volume, request.settings, finish, inside=inside)
 
     def measure(self, nodes: Nodes, done: Callable[[Nodes], None]) -> None:
         """Measure the segments again as they are now, after corrections by hand.
@@ -108,14 +114,14 @@ class SceneJobs:
         Raises:
             UserError: the segments or the CT are gone.
         """
+        before, owners, facts = self._result(nodes)
 
         def finish(result: Result) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            _fill(nodes, result.table, nodes.facts)
+            _fill(nodes, result, facts, _rows(result.labels, owners, list(facts["segments"])))
             done(nodes)
 
-        result = self._result(nodes)
-        self.panel.measure(result, result.labels, finish)
+        self.panel.measure(before, before.labels, finish)
 
     def report(self, nodes: Nodes, folder: Path, done: Callable[[list[str]], None], *, overwrite: bool) -> None:
         """Write the report of the segments as they are now; ``done`` gets the files, the table is brought up to date.
@@ -123,13 +129,14 @@ class SceneJobs:
         Raises:
             UserError: the segments or the CT are gone.
         """
+        before, owners, facts = self._result(nodes)
 
         def finish(result: Result, files: list[str]) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            _fill(nodes, result.table, nodes.facts)
+            _fill(nodes, result, facts, _rows(result.labels, owners, list(facts["segments"])))
             done(files)
 
-        self.panel.report(self._result(nodes), folder, finish, overwrite=overwrite)
+        self.panel.report(before, folder, finish, overwrite=overwrite)
 
     def preview(
         self,
@@ -144,6 +151,7 @@ class SceneJobs:
         """
 
         def finish(image: NDArray[np.float32], affine: NDArray[np.float64]) -> None:
+            _require(volume)
             name = slicer.mrmlScene.GenerateUniqueName(f"{volume.GetName()} preprocessed")
             node = slicer.util.addVolumeFromArray(image, slicer.util.vtkMatrixFromArray(affine), name)
             segmentations.put_beside(node, volume)
@@ -151,12 +159,14 @@ class SceneJobs:
 
         self.panel.preview(volume_of(volume), model, finish)
 
-    def _result(self, nodes: Nodes) -> Result:
+    def _result(self, nodes: Nodes) -> tuple[Result, NDArray[np.uint16], dict[str, Any]]:
+        """A result as its segments are now, the segment that each voxel belongs to, and the facts that stay true."""
         _require(nodes.volume, nodes.segmentation, nodes.table)
         facts, volume = nodes.facts, volume_of(nodes.volume)
-        labels = segmentations.labels_of(nodes.segmentation, nodes.volume, nodes.segments)
-        warnings = tuple(facts.get("warnings", volume.warnings))
-        return Result(labels, replace(volume, warnings=warnings), {}, facts.get("run", {}), warnings)
+        facts["segments"] |= segmentations.added(nodes.segmentation, facts["segments"])
+        labels, owners = segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        volume = replace(volume, warnings=tuple(facts["warnings"]))
+        return Result(labels, volume, {}, facts["run"], volume.warnings), owners, facts
 
 
 def _require(*nodes: slicer.vtkMRMLNode | None) -> None:
@@ -178,14 +188,20 @@ def _table_node(request: Request, segmentation: slicer.vtkMRMLSegmentationNode) 
     return table
 
 
-def _fill(nodes: Nodes, table: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Positions were measured in the straight grid nearest to the volume; the table gets where they really lie."""
-    affine = world_affine(nodes.volume)
-    lesions = [
-        lesion | {"centroid_mm": exact_place(nodes.volume, lesion["centroid_mm"], affine)}
-        for lesion in table["lesions"]
-    ]
-    tables.fill(nodes.table, lesions)
-    patient = {name: value for name, value in table.items() if name != "lesions"}
-    kept = {name: facts[name] for name in ("run", "warnings", "segments")}
+def _rows(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], names: list[str]) -> list[str]:
+    """The segment that holds each lesion, in the order of the table."""
+    at = np.flatnonzero(numbered >= LESION.label)
+    _, first = np.unique(numbered.ravel()[at], return_index=True)
+    return [names[owners.ravel()[at[place]] - 1] for place in first]
+
+
+def _fill(nodes: Nodes, result: Result, facts: dict[str, Any], rows: list[str]) -> None:
+    """Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved."""
+    to_voxel = np.linalg.inv(result.volume.affine)
+    voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in result.table["lesions"]]
+    places = [tuple(to_world(nodes.volume, np.array([voxel]))[0].tolist()) for voxel in voxels]
+    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(result.table["lesions"], places, strict=True)]
+    tables.fill(nodes.table, moved)
+    patient = {name: value for name, value in result.table.items() if name != "lesions"}
+    kept = {name: facts[name] for name in ("run", "warnings", "segments")} | {"rows": rows, "voxels": voxels}
     nodes.table.SetAttribute(_FACTS, json.dumps(patient | kept))

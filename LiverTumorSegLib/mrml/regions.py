@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..volume import Volume
 from .volumes import from_world, is_linear, to_world
 
 _SAMPLES = 5
 
 
-@dataclass(frozen=True)
-class Region:
-    """A box of voxels, and which of them are in the region.
-
-    Args:
-        box: slices along k, j and i.
-        inside: bool ``[k, j, i]`` of the box; None where all are.
-    """
-
-    box: tuple[slice, slice, slice]
-    inside: NDArray[np.bool_] | None
-
-    def crop(self, volume: Volume) -> Volume:
-        """The part of a volume in the box, at its own place."""
-        affine = volume.affine.copy()
-        affine[:3, 3] += affine[:3, :3] @ [axis.start for axis in reversed(self.box)]
-        warning = "Only a region was segmented: volumes and burden are those of the liver inside it."
-        return Volume(volume.voxels[self.box], affine, (*volume.warnings, warning))
-
-    def paste(self, labels: NDArray, shape: tuple[int, ...]) -> NDArray:
-        """Labels of the box on the whole grid, nothing outside."""
-        whole = np.zeros(shape, labels.dtype)
-        whole[self.box] = labels
-        return whole
-
-
-def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode) -> Region:
-    """The voxels of a volume node that a region of interest holds.
+def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode) -> NDArray[np.bool_]:
+    """Which voxels of a volume node lie in a region of interest, ``[k, j, i]``.
 
     Args:
         roi: at any angle, under any transform.
@@ -59,11 +30,13 @@ def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode)
     size = np.array(node.GetImageData().GetDimensions())
     low = np.ceil(voxels.min(axis=0) - 1e-6).astype(int).clip(0, size)
     high = (np.floor(voxels.max(axis=0) + 1e-6).astype(int) + 1).clip(0, size)
-    if (high <= low).any():
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    inside = np.zeros(size[::-1], bool)
+    inside[k, j, i] = _inside((k, j, i), node, to_object, half) if is_linear(node) else True
+    if not inside.any():
         msg = f"The region “{roi.GetName()}” lies outside “{node.GetName()}”: move it, or choose none."
         raise UserError(msg)
-    i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return Region((k, j, i), _inside((k, j, i), node, to_object, half) if is_linear(node) else None)
+    return inside
 
 
 def _frame(roi: slicer.vtkMRMLMarkupsROINode) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -77,8 +50,8 @@ def _inside(
     node: slicer.vtkMRMLVolumeNode,
     to_object: NDArray[np.float64],
     half: NDArray[np.float64],
-) -> NDArray[np.bool_] | None:
-    """Which voxels of the box lie in the region; None where all do. An axis at a time, to spare memory."""
+) -> NDArray[np.bool_]:
+    """Which voxels of the box lie in the region; an axis at a time, to spare memory."""
     k, j, i = (np.arange(axis.start, axis.stop, dtype=np.float64) for axis in box)
     origin, *steps = to_world(node, np.vstack([np.zeros(3), np.eye(3)]))
     columns = [to_object[:3, :3] @ (step - origin) for step in steps]
@@ -88,4 +61,4 @@ def _inside(
         along = [columns[n][axis] * index for n, index in enumerate((i, j, k))]
         place = start[axis] + along[2][:, None, None] + along[1][:, None] + along[0]
         inside &= np.abs(place) <= half[axis] + 1e-6
-    return None if inside.all() else inside
+    return inside

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
 from ..errors import UserError
-from ..segments import LESION, LIVER, Segment
+from ..segments import LESION, LIVER, SEGMENTS, Segment
 from .views import show_through
 from .volumes import ijk_to_local, is_linear, local_to_world
 
@@ -81,25 +81,43 @@ def show_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
 
 def labels_of(
     segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, names: dict[str, int]
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """Labels 0, 1 and 2 of segments as they are now, on the volume's grid.
 
     Args:
         segmentation: node that holds them.
         volume: node whose grid is meant.
-        names: as :func:`write` returned them; those that are gone are left out.
+        names: as :func:`write` returned them, in any order; those that are gone are left out.
+
+    Returns:
+        The labels, and which segment each voxel belongs to: 1 + its place in ``names``, 0 for none.
 
     Raises:
         UserError: none of them is left.
     """
-    kept = {name: label for name, label in names.items() if segmentation.GetSegmentation().GetSegment(name)}
-    if not kept:
+    shape = slicer.util.arrayFromVolume(volume).shape
+    labels, owners, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), False
+    for place, (name, label) in sorted(enumerate(names.items(), start=1), key=lambda item: item[1][1]):
+        if segmentation.GetSegmentation().GetSegment(name):
+            held = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0
+            labels[held], owners[held], found = label, place, True
+    if not found:
         msg = f"“{segmentation.GetName()}” holds no segment of this result any more: segment the CT again."
         raise UserError(msg)
-    labels = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
-    for name, label in sorted(kept.items(), key=lambda item: item[1]):
-        labels[slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0] = label
-    return labels
+    return labels, owners
+
+
+def added(segmentation: slicer.vtkMRMLSegmentationNode, names: dict[str, int]) -> dict[str, int]:
+    """Segments that the user added beside a result, by the coded terms they gave them: liver (1) or lesion (2)."""
+    segments, found = segmentation.GetSegmentation(), {}
+    for name in segments.GetSegmentIDs():
+        term = vtk.reference("")
+        segments.GetSegment(name).GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), term)
+        means = [*str(term).split("~"), "", "", ""][2]
+        kind = next((kind for kind in SEGMENTS if means.startswith(f"SCT^{kind.kind[0]}^")), None)
+        if kind and name not in names and not segments.GetSegment(name).HasTag(_TAG):
+            found[name] = kind.label
+    return found
 
 
 def create(volume: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSegmentationNode:

@@ -34,7 +34,10 @@ def create_beside(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenc
 
 
 def play_along(made: slicer.vtkMRMLSequenceNode, sequence: slicer.vtkMRMLSequenceNode) -> None:
-    """Add a filled sequence to every browser that plays another."""
+    """Add a filled sequence to every browser that plays another, under the same transform."""
     for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
-        if browser.GetMasterSequenceNode() is sequence:
+        if browser.IsSynchronizedSequenceNode(sequence, True):
             browser.AddSynchronizedSequenceNode(made.GetID())
+            shown, volume = browser.GetProxyNode(made), browser.GetProxyNode(sequence)
+            if shown and volume:
+                shown.SetAndObserveTransformNodeID(volume.GetTransformNodeID())

@@ -15,14 +15,14 @@ def jump(point: tuple[float, float, float]) -> None:
         node.JumpSliceByCentering(*point)
 
 
-def light(segmentation: slicer.vtkMRMLSegmentationNode, names: Sequence[str], lit: str) -> None:
-    """Show one segment fully and dim the others of these; segments that are gone are left out."""
+def light(segmentation: slicer.vtkMRMLSegmentationNode, names: Sequence[str], lit: str | None) -> None:
+    """Show one segment fully and dim the others of these, or with None all fully; those that are gone are left out."""
     display = segmentation.GetDisplayNode()
     if display is None:
         return
     for name in names:
         if segmentation.GetSegmentation().GetSegment(name):
-            opacity = _LIT if name == lit else _DIMMED
+            opacity = _LIT if lit in (None, name) else _DIMMED
             display.SetSegmentOpacity2DFill(name, opacity)
             display.SetSegmentOpacity2DOutline(name, opacity)
 

@@ -87,15 +87,6 @@ def from_world(node: slicer.vtkMRMLVolumeNode, points: NDArray[np.float64]) -> N
     return _apply(np.linalg.inv(ijk_to_local(node)), local)
 
 
-def exact_place(
-    node: slicer.vtkMRMLVolumeNode, point: tuple[float, float, float], affine: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """Where a point measured in the straight grid of an affine, see :func:`world_affine`, lies in the world."""
-    voxel = _apply(np.linalg.inv(affine), np.array([point]))
-    r, a, s = to_world(node, voxel)[0]
-    return float(r), float(a), float(s)
-
-
 def between(
     points: NDArray[np.float64],
     source: slicer.vtkMRMLTransformNode | None,

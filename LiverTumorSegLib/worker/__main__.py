@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+import traceback
 from pathlib import Path
 
 from .server import Server
@@ -20,12 +21,18 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever prints to standard output must not get between the messages
     sys.stdout = sys.stderr
+    code = 0
     try:
         Server(sys.stdin.buffer, answers, idle_seconds=chosen.idle).run()
-    finally:
-        if chosen.scratch:
-            shutil.rmtree(chosen.scratch, ignore_errors=True)
-        os._exit(0)  # the thread that reads the pipe may still wait for it
+    except BrokenPipeError:  # the client is gone
+        pass
+    except BaseException:  # noqa: BLE001 the client reads the log
+        traceback.print_exc()
+        code = 1
+    if chosen.scratch and code == 0:
+        shutil.rmtree(chosen.scratch, ignore_errors=True)
+    sys.stderr.flush()
+    os._exit(code)  # the thread that reads the pipe may still wait for it
 
 
 if __name__ == "__main__":

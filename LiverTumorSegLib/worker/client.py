@@ -155,7 +155,7 @@ class _Run:
         if self.child.stdout is None:
             return b""
         parts = []
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # nothing there yet; Windows has another error for that
             while part := os.read(self.child.stdout.fileno(), _BLOCK):
                 parts.append(part)
         return b"".join(parts)

@@ -7,6 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import device, exchange, files, lesions, model_store, report_files
 from .. import model as model_folder
 from ..errors import UserError
@@ -17,6 +20,7 @@ from ..model_download import download_model
 from ..postprocessing import LESION, Postprocessing
 from ..preview import preprocessed
 from ..progress import Job
+from ..region import segment_region
 from ..volume import Volume
 
 Answer = dict[str, Any]
@@ -59,10 +63,9 @@ class Commands:
         """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0."""
         job.at(0.01, "Reading the volume")
         ct, loaded = _volume(volume), self._model(model)
-        result = _run(ct, loaded, device, options, job.part(0.03, _SHARE))
+        region = exchange.take(Path(inside))[0] > 0 if inside else None
+        result = _run(ct, loaded, device, options, job.part(0.03, _SHARE), region)
         job.at(_SHARE, "Measuring lesions")
-        if inside:
-            result.labels[exchange.take(Path(inside))[0] == 0] = 0
         table = lesions.measure(result.labels, ct)
         job.at(0.96, "Handing over")
         exchange.put(Path(labels), lesions.numbered(result.labels, ct), ct.affine)
@@ -146,8 +149,13 @@ class Commands:
         return self._kept[1]
 
 
-def _run(ct: Volume, loaded: Model, device: str, options: Answer, part: Job) -> Segmentation:
-    return segment(ct, loaded, device, part.at, part.cancel, options=_options(loaded, options))
+def _run(
+    ct: Volume, loaded: Model, device: str, options: Answer, part: Job, inside: NDArray[np.bool_] | None = None
+) -> Segmentation:
+    chosen = _options(loaded, options)
+    if inside is None:
+        return segment(ct, loaded, device, part.at, part.cancel, options=chosen)
+    return segment_region(ct, loaded, inside, device, part.at, part.cancel, options=chosen)
 
 
 def _answer(result: Segmentation, table: LesionTable) -> Answer:

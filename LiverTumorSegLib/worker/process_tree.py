@@ -12,6 +12,7 @@ from typing import IO
 
 WINDOWS = sys.platform == "win32"
 _SECONDS = 5
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -30,7 +31,7 @@ def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) ->
         bufsize=0,
         env=environment,
         start_new_session=not WINDOWS,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        creationflags=_NO_WINDOW,
     )
     if child.stdout is not None:
         os.set_blocking(child.stdout.fileno(), False)
@@ -39,10 +40,11 @@ def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) ->
 
 def kill(child: subprocess.Popen[bytes]) -> None:
     """End the child and whatever it started; it is waited for, so that no zombie stays."""
-    if WINDOWS:
-        taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
-        subprocess.run([str(taskkill), "/PID", str(child.pid), "/T", "/F"], capture_output=True, check=False)  # noqa: S603
-    else:
+    if WINDOWS and child.poll() is None:
+        taskkill = str(Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe"))
+        command = [taskkill, "/PID", str(child.pid), "/T", "/F"]
+        subprocess.run(command, capture_output=True, check=False, creationflags=_NO_WINDOW)  # noqa: S603
+    elif not WINDOWS:
         with suppress(ProcessLookupError, PermissionError):  # the group is gone already
             os.killpg(child.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
@@ -61,4 +63,7 @@ def why_ended(code: int) -> str:
             "programs or limit the work to a region, then try again."
         )
     name = signal.Signals(-code).name if not WINDOWS and -code in set(signal.Signals) else f"exit code {code}"
-    return f"The segmentation process ended unexpectedly ({name}): try again, and report it if it happens twice."
+    return (
+        f"The segmentation process ended unexpectedly ({name}), perhaps because memory ran out: close other programs "
+        "and try again, and report it if it happens twice."
+    )
