@@ -130,3 +130,24 @@ def test_the_exchange_folder_is_the_users_alone(warm_worker):
     if os.name == "posix":
         assert warm_worker.scratch.stat().st_mode & 0o077 == 0
     assert Path(warm_worker.scratch).name.startswith("livertumorseg-")
+
+
+def test_a_launcher_between_changes_neither_the_messages_nor_the_end(tmp_path):
+    """As Slicer's own: the interpreter is a child of the program that is started, and a crash becomes exit code 1."""
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@" || exit 1\n')
+    launcher.chmod(0o755)
+    worker = Worker([str(launcher)])
+    assert "result" in hear(worker, worker.ask("devices"))[-1]
+    family = psutil.Process(worker._run.child.pid).children(recursive=True)
+    assert len(family) == 1
+    number = worker.ask("devices")
+    family[0].kill()
+    said = hear(worker, number)[-1]
+    if "result" in said:  # it was quicker
+        said = hear(worker, number)[-1]
+    assert "(exit code 1), perhaps because memory ran out" in said["error"]
+    assert "result" in hear(worker, worker.ask("devices"))[-1]
+    family = psutil.Process(worker._run.child.pid).children(recursive=True)
+    worker.close()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
