@@ -10,6 +10,7 @@ from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.job_runner import IDLE, State
 
 from . import setup, texts
+from .stages import translated
 
 
 class RunSection:
@@ -64,7 +65,8 @@ class RunSection:
 
     def _stage(self):
         if self.panel.busy and self.panel.state is not State.CANCELLING:
-            return texts.progress(self.panel.stage or _("Starting"), self.panel.seconds_left)
+            stage = translated(self.panel.stage) or _("Starting")
+            return texts.progress(stage, self.panel.seconds_left)
         return {
             State.CANCELLING: _("Cancelling"),
             State.CANCELLED: _("Cancelled; nothing was added."),
