@@ -108,7 +108,8 @@ def test_an_idle_child_ends_without_a_word_and_another_takes_over():
 
 def test_a_python_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="cannot be started"):
-        Worker([str(tmp_path / "none")]).ask("devices")
+        Worker([str(tmp_path / "none")], temporary=tmp_path).ask("devices")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_python_without_the_packages_is_one_sentence(tmp_path):

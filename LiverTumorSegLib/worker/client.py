@@ -129,8 +129,12 @@ class _Run:
         self.folder = Path(tempfile.mkdtemp(prefix="livertumorseg-", dir=temporary))
         self._log = self.folder / "worker.log"
         options = ["-X", "utf8", "-m", f"{_PACKAGE}.worker", "--idle", str(idle_seconds), "--scratch", str(self.folder)]
-        with self._log.open("wb") as errors:
-            self.child = process_tree.start([*python, *options], _environment(), errors)
+        try:
+            with self._log.open("wb") as errors:
+                self.child = process_tree.start([*python, *options], _environment(), errors)
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self.end = weakref.finalize(self, _end, self.child, self.folder)
         self.ready = False
         self._rest = b""
