@@ -31,7 +31,7 @@ _SOURCES = str(Path(__file__).resolve().parent.parent)
 if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOURCES not in sys.path:
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
-from LiverTumorSegPanel.devices import PRECISIONS, DeviceSection
+from LiverTumorSegPanel.devices import DeviceSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
@@ -40,7 +40,7 @@ from LiverTumorSegPanel.running import RunSection
 from LiverTumorSegPanel.sample_data import registerSampleData
 from LiverTumorSegPanel.selftest import SelfTestMixin
 
-from LiverTumorSegLib import DEFAULT_MODEL
+from LiverTumorSegLib import DEFAULT_MODEL, PRECISIONS
 from LiverTumorSegLib.mrml.jobs import Nodes, Request
 from LiverTumorSegLib.mrml.segmentations import Output
 from LiverTumorSegLib.panel import Settings

@@ -2,3 +2,4 @@
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "unet-lits"
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from . import PRECISIONS
 from .errors import UserError
 
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def place(wanted: str = "auto", precision: str = "auto") -> Placement:
 
     Args:
         wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: one of :data:`PRECISIONS`; ``auto`` is the fastest that the device multiplies natively.
+        precision: one of ``LiverTumorSegLib.PRECISIONS``; ``auto`` is the fastest that the device has natively.
 
     Raises:
         UserError: the name or the precision is unknown, or the device is not there.

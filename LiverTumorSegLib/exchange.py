@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import UserError
+
 
 def put(path: Path, array: NDArray, affine: NDArray[np.float64]) -> None:
     """Write ``[k, j, i]`` with its affine to RAS.
@@ -19,7 +21,6 @@ def put(path: Path, array: NDArray, affine: NDArray[np.float64]) -> None:
     """
     import SimpleITK as sitk
 
-    from .errors import UserError
     from .files.itk import placed
 
     try:

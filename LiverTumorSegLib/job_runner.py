@@ -142,7 +142,7 @@ class JobRunner:
         self._show(self.state if self.busy else State.FAILED)
 
     def attempt(self, start: Callable[[], None]) -> None:
-        """Start a job; what is wrong before it begins is shown as an error."""
+        """Start a job, or do what else the user asked for; what goes wrong then is shown as an error."""
         try:
             start()
         except UserError as error:

@@ -89,18 +89,15 @@ class Panel(JobRunner):
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
             done(Result(labels, volume, answer["table"], answer["run"], warnings))
 
-        options = asdict(settings)
-        model, device = options.pop("model"), options.pop("device")
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
         if inside is not None:
             files["inside"] = (inside.astype(np.uint8), volume.affine)
-        self.begin("segment", finish, files, model=model, device=device, options=options)
+        self.begin("segment", finish, files, **_chosen(settings))
 
     def segment_file(self, source: Path, output: Path, settings: Settings, done: Callable[[Answer], None]) -> None:
         """Segment a file or DICOM folder into a file; ``done`` gets ``table``, ``run`` and ``warnings``."""
-        options = asdict(settings)
-        chosen = {"model": options.pop("model"), "device": options.pop("device"), "options": options}
-        self.begin("segment_file", lambda answer, _: done(answer), {}, source=str(source), output=str(output), **chosen)
+        paths = {"source": str(source), "output": str(output)}
+        self.begin("segment_file", lambda answer, _: done(answer), {}, **paths, **_chosen(settings))
 
     def measure(self, result: Result, labels: NDArray[np.unsignedinteger], done: Callable[[Result], None]) -> None:
         """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion."""
@@ -146,6 +143,11 @@ class Panel(JobRunner):
     def _take_devices(self, answer: Answer) -> None:
         self.devices, self.why_no_gpu = answer["devices"], answer["why_no_gpu"]
         self._show(self.state)
+
+
+def _chosen(settings: Settings) -> Answer:
+    options = asdict(settings)
+    return {"model": options.pop("model"), "device": options.pop("device"), "options": options}
 
 
 def _files(volume: Volume, labels: NDArray[np.unsignedinteger]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from slicer.i18n import tr as _
 
+from LiverTumorSegLib import PRECISIONS
+
 from . import texts
 
 _AUTO = "auto"
-PRECISIONS = (_AUTO, "float32", "bfloat16", "float16")
 
 
 class DeviceSection:

@@ -6,7 +6,6 @@ from pathlib import Path
 import qt
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.job_runner import IDLE
 from LiverTumorSegLib.mrml import tables, views
 from LiverTumorSegLib.whole_files import whole_file
@@ -94,11 +93,7 @@ class ResultsSection:
             chosen = chosen[0]
         if not chosen:
             return
-        try:
-            with whole_file(Path(chosen), overwrite=True) as unfinished:  # the dialog has asked
-                unfinished.write_text(texts.table(tables.rows(nodes.table), ","), encoding="utf-8")
-        except UserError as error:
-            self.panel.complain(str(error))
+        self.panel.attempt(lambda: _save(Path(chosen), texts.table(tables.rows(nodes.table), ",")))
 
     def _onReport(self):
         nodes = self._resultOf(self.parameters)
@@ -115,6 +110,11 @@ class ResultsSection:
     def _onMeasure(self):
         nodes = self._resultOf(self.parameters)
         self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
+
+
+def _save(path, text):
+    with whole_file(path, overwrite=True) as unfinished:  # the dialog has asked
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _fileName(text):

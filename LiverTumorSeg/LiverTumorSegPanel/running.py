@@ -6,7 +6,6 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverTumorSegLib import __version__
-from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.job_runner import IDLE, State
 
 from . import setup, texts
@@ -87,10 +86,7 @@ class RunSection:
         self.panel.attempt(self._preview)
 
     def _onSetup(self):
-        try:
-            setup.install(list(self.panel.missing))
-        except UserError as error:
-            self.panel.complain(str(error))
+        self.panel.attempt(lambda: setup.install(list(self.panel.missing)))
         self.panel.setup_done(setup.missingPackages(self.logic.requirements))
         self.panel.open()
 

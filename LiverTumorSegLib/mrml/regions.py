@@ -7,7 +7,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .volumes import from_world, is_linear, to_world
+from .volumes import apply, from_world, is_linear, to_world
 
 _SAMPLES = 5
 
@@ -22,17 +22,16 @@ def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode)
     Raises:
         UserError: the region lies outside the volume.
     """
-    to_object, half = _frame(roi)
+    to_scene, half = _frame(roi)
     lines = [np.linspace(-extent, extent, _SAMPLES) for extent in half]
     lattice = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, 3)
-    to_scene = np.linalg.inv(to_object)
-    voxels = from_world(node, lattice @ to_scene[:3, :3].T + to_scene[:3, 3])
+    voxels = from_world(node, apply(to_scene, lattice))
     size = np.array(node.GetImageData().GetDimensions())
     low = np.ceil(voxels.min(axis=0) - 1e-6).astype(int).clip(0, size)
     high = (np.floor(voxels.max(axis=0) + 1e-6).astype(int) + 1).clip(0, size)
     i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     inside = np.zeros(size[::-1], bool)
-    inside[k, j, i] = _inside((k, j, i), node, to_object, half) if is_linear(node) else True
+    inside[k, j, i] = _inside((k, j, i), node, np.linalg.inv(to_scene), half) if is_linear(node) else True
     if not inside.any():
         msg = f"The region “{roi.GetName()}” lies outside “{node.GetName()}”: move it, or choose none."
         raise UserError(msg)
@@ -40,15 +39,14 @@ def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode)
 
 
 def _frame(roi: slicer.vtkMRMLMarkupsROINode) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """4x4 from the world to the region's own axes, and half its size along them."""
-    to_world_matrix = slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix())
-    return np.linalg.inv(to_world_matrix), np.abs(roi.GetSize()) / 2
+    """4x4 from the region's own axes to the world, and half its size along them."""
+    return slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix()), np.abs(roi.GetSize()) / 2
 
 
 def _inside(
     box: tuple[slice, slice, slice],
     node: slicer.vtkMRMLVolumeNode,
-    to_object: NDArray[np.float64],
+    to_object: NDArray[np.floating],
     half: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Which voxels of the box lie in the region; an axis at a time, to spare memory."""

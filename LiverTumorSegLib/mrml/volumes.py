@@ -77,14 +77,14 @@ def local_to_world(node: slicer.vtkMRMLTransformableNode) -> NDArray[np.float64]
 
 def to_world(node: slicer.vtkMRMLVolumeNode, voxels: NDArray[np.float64]) -> NDArray[np.float64]:
     """World RAS of points ``[point, (i, j, k)]``, exactly, through every parent transform."""
-    local = _apply(ijk_to_local(node), voxels)
+    local = apply(ijk_to_local(node), voxels)
     return between(local, node.GetParentTransformNode(), None)
 
 
 def from_world(node: slicer.vtkMRMLVolumeNode, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Undo :func:`to_world`: ``(i, j, k)``, not rounded, of points in world RAS."""
     local = between(points, None, node.GetParentTransformNode())
-    return _apply(np.linalg.inv(ijk_to_local(node)), local)
+    return apply(np.linalg.inv(ijk_to_local(node)), local)
 
 
 def between(
@@ -98,6 +98,7 @@ def between(
     return np.array([transform.TransformPoint(*point) for point in points]).reshape(-1, 3)
 
 
-def _apply(affine: NDArray[np.floating], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def apply(affine: NDArray[np.floating], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points ``[point, axis]`` moved by a 4x4."""
     moved: NDArray[np.float64] = points @ affine[:3, :3].T + affine[:3, 3]
     return moved
