@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
 from ..errors import UserError
+from .sizes import in_tiles, padded, same_size
+from .slice_network import SliceNetwork
 from .unet import UNet
 
-_REGISTRY: dict[str, Callable[..., nn.Module]] = {"unet": UNet}
+__all__ = ["SliceNetwork", "create", "in_tiles", "names", "padded", "same_size"]
+
+_REGISTRY: dict[str, Callable[..., SliceNetwork]] = {
+    "unet": UNet,
+}
 
 
 def names() -> list[str]:
@@ -18,7 +22,7 @@ def names() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def create(name: str, in_channels: int, classes: int, /, **options: Any) -> nn.Module:
+def create(name: str, in_channels: int, classes: int, /, **options: Any) -> SliceNetwork:
     """Build a network with fresh weights.
 
     Args:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from monai.networks.nets import BasicUNet
-from torch import nn
+
+from .slice_network import SliceNetwork
 
 
-class UNet(nn.Module):
+class UNet(SliceNetwork):
     """U-Net (Ronneberger, Fischer and Brox 2015, section 2) with same padding, so that logits keep the input's size.
 
     Four halvings, skip connections by concatenation; any height and width from 16 pixels on.
@@ -23,6 +24,8 @@ class UNet(nn.Module):
     """
 
     stride = 16
+    smallest = 16
+    source = "Ronneberger et al. 2015, U-Net, section 2; same padding, batch normalisation"
 
     def __init__(
         self,
@@ -33,10 +36,9 @@ class UNet(nn.Module):
         norm: str = "batch",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels, classes)
         activation = ("relu", {"inplace": True})
         self.body = BasicUNet(2, in_channels, classes, tuple(features), act=activation, norm=norm, dropout=dropout)
 
-    def forward(self, slices: torch.Tensor) -> torch.Tensor:
-        """Map ``[batch, in_channels, row, column]`` to logits ``[batch, classes, row, column]``."""
+    def logits(self, slices: torch.Tensor) -> torch.Tensor:
         return self.body(slices)
