@@ -1,24 +1,30 @@
+from pathlib import Path
+
 import pytest
-import torch
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.errors import UserError
 
+ISSUED = [
+    "alexnet_fcn", "attention_unet", "attention_unet_ds", "dalu_net", "resnet101", "resnet18", "resnet34", "resnet50",
+    "segnet", "unet", "unet3d", "unet_valid",
+]  # fmt: skip
 
-@pytest.mark.parametrize("size", [(64, 64), (50, 50), (51, 51), (48, 80)])
-def test_unet_keeps_the_size(size):
-    network = networks.create("unet", 3, 3, features=[4, 4, 8, 8, 8, 4]).eval()
-    assert network(torch.zeros(1, 3, *size)).shape == (1, 3, *size)
+
+def test_every_architecture_of_the_published_systems_has_a_name():
+    assert networks.names() == ISSUED
 
 
-def test_gradient_reaches_every_parameter_of_the_unet():
-    network = networks.create("unet", 1, 3, features=[4, 4, 4, 4, 4, 4])
-    network(torch.rand(2, 1, 64, 64)).square().sum().backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+@pytest.mark.parametrize("name", ISSUED)
+def test_every_architecture_is_tested_by_the_same_tester(name):
+    stem = "resnet" if name.startswith("resnet") else name
+    text = (Path(__file__).parent / f"test_{stem}.py").read_text()
+    assert "NetworkTester" in text
+    assert f'name = "{name}"' in text
 
 
 def test_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(UserError, match="no network called “unit”: choose one of unet"):
+    with pytest.raises(UserError, match="no network called “unit”: choose one of alexnet_fcn, .*, unet_valid"):
         networks.create("unit", 1, 3)
 
 

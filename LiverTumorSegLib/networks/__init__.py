@@ -6,14 +6,43 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UserError
+from .alexnet_fcn import AlexNetFCN
+from .attention_unet import AttentionUNet
+from .attention_unet_ds import AttentionUNetDS
+from .dalu_net import DALUNet
+from .encoder_weights import EncoderReport, load_encoder_weights
+from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
+from .segnet import SegNet
 from .sizes import in_tiles, padded, same_size
 from .slice_network import SliceNetwork
 from .unet import UNet
+from .unet3d import UNet3D
+from .unet_valid import UNetValid
 
-__all__ = ["SliceNetwork", "create", "in_tiles", "names", "padded", "same_size"]
+__all__ = [
+    "EncoderReport",
+    "SliceNetwork",
+    "create",
+    "in_tiles",
+    "load_encoder_weights",
+    "names",
+    "padded",
+    "same_size",
+]
 
 _REGISTRY: dict[str, Callable[..., SliceNetwork]] = {
+    "alexnet_fcn": AlexNetFCN,
+    "attention_unet": AttentionUNet,
+    "attention_unet_ds": AttentionUNetDS,
+    "dalu_net": DALUNet,
+    "resnet18": ResNet18,
+    "resnet34": ResNet34,
+    "resnet50": ResNet50,
+    "resnet101": ResNet101,
+    "segnet": SegNet,
     "unet": UNet,
+    "unet3d": UNet3D,
+    "unet_valid": UNetValid,
 }
 
 

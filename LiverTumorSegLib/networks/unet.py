@@ -20,7 +20,7 @@ class UNet(SliceNetwork):
         classes: channels of the logits.
         features: channels of the five encoder levels, then of the last decoder level.
         norm: a MONAI normalisation name.
-        dropout: share of channels dropped in training.
+        dropout: share of values dropped in training.
     """
 
     stride = 16

@@ -1,0 +1,133 @@
+"""ResNet encoders with a decoder that is their mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from monai.networks.blocks import Convolution
+from monai.networks.nets.resnet import ResNetBlock, ResNetBottleneck
+from torch import nn
+
+from .imagenet import ImageNetNetwork
+from .initialisation import he_normal
+from .resnet_encoder import ResNetEncoder
+
+_RELU = ("relu", {"inplace": True})
+
+
+class ResNetSegmenter(ImageNetNetwork):
+    """A ResNet (He et al. 2016, table 1) and the decoder that mirrors it: as many convolutions, in the opposite order.
+
+    That is how Elmenabawy et al. describe theirs; Kulkarni et al. say upsampling and convolutions, which this is too.
+    Neither says more, so these choices are ours:
+
+    - Each stage of the decoder has the blocks of its encoder stage, of which the last doubles the size by a transposed
+      convolution. That block has no shortcut: the mirror of a strided 1x1 convolution fills one pixel of four.
+    - Max pooling has no weights to mirror: the stage that mirrors ``layer1`` doubles the size as the others do.
+    - The mirror of the first 7x7 convolution gives the logits.
+    - Transposed convolutions have odd kernels: each halving keeps the pixels 0, 2, 4, ..., and only odd kernels put
+      features back upon them, whatever the size.
+    - There are no skip connections, since neither paper has any; ``skips`` adds the encoder's features to the
+      decoder's, as LinkNet does (Chaurasia and Culurciello 2017).
+
+    Args:
+        in_channels: channels of the input.
+        classes: channels of the logits.
+        width: channels of the first stage; torchvision's have 64.
+        skips: whether the decoder gets the encoder's features of each level.
+    """
+
+    stride = 32
+    smallest = 33  # one pixel of the coarsest features would be too few to normalise a batch of one
+    imagenet_prefixes = (("encoder.", ""),)
+    imagenet_first = "conv1.weight"
+    block: ClassVar[str]
+    depths: ClassVar[tuple[int, int, int, int]]
+
+    def __init__(self, in_channels: int, classes: int, *, width: int = 64, skips: bool = False) -> None:
+        super().__init__(in_channels, classes)
+        self.skips = skips
+        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, width)
+        self.decoder = _decoder(self.block, self.depths, width)
+        self.score = nn.ConvTranspose2d(width, classes, 7, stride=2, padding=3)
+        he_normal(self.decoder)
+        he_normal(self.score)
+
+    def logits(self, slices: torch.Tensor) -> torch.Tensor:
+        *levels, features = self.encoder(slices)
+        for stage, level in zip(self.decoder, reversed(levels), strict=True):
+            features = stage(features, level.shape[2:])
+            if self.skips:
+                features = features + level
+        return self.score(features, output_size=slices.shape[2:])
+
+
+class ResNet18(ResNetSegmenter):
+    """17 convolutions and their mirror image; see :class:`ResNetSegmenter`."""
+
+    source = "He et al. 2016, ResNet-18, table 1; mirrored by deconvolution: Elmenabawy et al., section II.B"
+    imagenet, block, depths = "resnet18", "basic", (2, 2, 2, 2)
+
+
+class ResNet34(ResNetSegmenter):
+    """33 convolutions and their mirror image; see :class:`ResNetSegmenter`."""
+
+    source = "He et al. 2016, ResNet-34, table 1; mirrored by deconvolution"
+    imagenet, block, depths = "resnet34", "basic", (3, 4, 6, 3)
+
+
+class ResNet50(ResNetSegmenter):
+    """49 convolutions and their mirror image; see :class:`ResNetSegmenter`."""
+
+    source = "He et al. 2016, ResNet-50, table 1; upsampling and convolutions: Kulkarni et al., section 4.1"
+    imagenet, block, depths = "resnet50", "bottleneck", (3, 4, 6, 3)
+
+
+class ResNet101(ResNetSegmenter):
+    """100 convolutions and their mirror image; see :class:`ResNetSegmenter`."""
+
+    source = "He et al. 2016, ResNet-101, table 1; mirrored by deconvolution"
+    imagenet, block, depths = "resnet101", "bottleneck", (3, 4, 23, 3)
+
+
+class UpStage(nn.Module):
+    """Mirror of an encoder stage: residual blocks, then one that doubles the size and narrows the channels.
+
+    Args:
+        block: the encoder's kind of block.
+        depth: blocks, with the one that doubles.
+        planes: channels inside the blocks.
+        out_channels: channels of the result.
+    """
+
+    def __init__(self, block: str, depth: int, planes: int, out_channels: int) -> None:
+        super().__init__()
+        kind, kernel = (ResNetBlock, 3) if block == "basic" else (ResNetBottleneck, 1)
+        channels = planes * kind.expansion
+        inner = out_channels if block == "basic" else planes
+        self.blocks = nn.Sequential(*(kind(channels, planes, spatial_dims=2) for _ in range(depth - 1)))
+        self.before = _convolution(channels, planes, kernel)
+        self.deconvolution = nn.ConvTranspose2d(planes, inner, 3, stride=2, padding=1, bias=False)
+        self.after = nn.Sequential(nn.BatchNorm2d(inner), nn.ReLU(inplace=True))
+        if block == "bottleneck":
+            self.after.append(_convolution(planes, out_channels, kernel))
+
+    def forward(self, features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+        """Map ``[batch, channel, *(size / 2, rounded up)]`` to ``[batch, out_channels, *size]``."""
+        features = self.before(self.blocks(features))
+        return self.after(self.deconvolution(features, output_size=list(size)))
+
+
+def _convolution(channels: int, out_channels: int, kernel: int) -> nn.Module:
+    return Convolution(2, channels, out_channels, kernel_size=kernel, act=_RELU, norm="batch", bias=False)
+
+
+def _decoder(block: str, depths: Sequence[int], width: int) -> nn.ModuleList:
+    """Stages from the coarsest to the finest."""
+    planes = [width << level for level in range(4)]
+    wider = 1 if block == "basic" else 4
+    narrower = [width, *(count * wider for count in planes[:-1])]
+    stages = [UpStage(block, *stage) for stage in zip(depths, planes, narrower, strict=True)]
+    return nn.ModuleList(reversed(stages))

@@ -1,0 +1,78 @@
+"""Weights from a file, or from torchvision's address: names and tensors, and nothing that could run."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import sys
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ..errors import UserError
+
+Weights = dict[str, torch.Tensor]
+
+_BROKEN = (
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a ``.safetensors`` file, or what ``torch.save`` wrote of a state dict, on the CPU.
+
+    Raises:
+        UserError: there is no such file, or it holds anything but tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return _tensors(torch.load(path, map_location="cpu", weights_only=True), path)
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}): give a file of weights (.pth or .safetensors)."
+        raise UserError(msg) from error
+    except _BROKEN as error:
+        raise _no_weights(path) from error
+
+
+def download_weights(url: str, *, show_progress: bool = False) -> Weights:
+    """Download weights once, check them against the digits in their name, and keep them where ``torch.hub`` does.
+
+    Raises:
+        UserError: nothing came, or not what the name says.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            loaded = torch.hub.load_state_dict_from_url(
+                url, map_location="cpu", progress=show_progress, check_hash=True, weights_only=True
+            )
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        msg = f"{url} cannot be downloaded ({reason}): download it where you are online, and give the file instead."
+        raise UserError(msg) from error
+    except _BROKEN as error:
+        reason = str(error).partition("\n")[0]
+        msg = f"{url} did not come as it was published ({reason}): try again, or give the file instead."
+        raise UserError(msg) from error
+    return _tensors(loaded, url)
+
+
+def _tensors(loaded: Any, source: Path | str) -> Weights:
+    if isinstance(loaded, dict) and all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in loaded.items()):
+        return loaded
+    raise _no_weights(source)
+
+
+def _no_weights(source: Path | str) -> UserError:
+    return UserError(f"{source} does not hold tensors by name, and nothing else, as a file of weights does.")
