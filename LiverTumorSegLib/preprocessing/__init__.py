@@ -1,0 +1,44 @@
+"""Chains of named steps that turn HU slices into the channels a network was trained on."""
+
+from __future__ import annotations
+
+from .chain import AnyStep, Chain, Channels
+from .clahe import Clahe
+from .filters import Gaussian, Median, smoothed
+from .geometry import Crop, CropToBody, Resample, Resize
+from .histograms import FrequencyHistogram, HistogramEqualisation, frequency_bins, frequency_scaled
+from .intensities import HuRange, MinMax, Window, ZScore
+from .named import NamedChain, named, named_chains
+from .slices import Slices
+from .statistics import ForegroundStatistics, foreground_statistics
+from .step import SliceStream, Step
+
+__all__ = [
+    "AnyStep",
+    "Chain",
+    "Channels",
+    "Clahe",
+    "Crop",
+    "CropToBody",
+    "ForegroundStatistics",
+    "FrequencyHistogram",
+    "Gaussian",
+    "HistogramEqualisation",
+    "HuRange",
+    "Median",
+    "MinMax",
+    "NamedChain",
+    "Resample",
+    "Resize",
+    "SliceStream",
+    "Slices",
+    "Step",
+    "Window",
+    "ZScore",
+    "foreground_statistics",
+    "frequency_bins",
+    "frequency_scaled",
+    "named",
+    "named_chains",
+    "smoothed",
+]

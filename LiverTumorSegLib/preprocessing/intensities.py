@@ -1,0 +1,139 @@
+"""Steps that map each pixel's value: windows, ranges, and z-scores with the statistics that they need."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BeforeValidator, Field, model_validator
+
+from .slices import Slices, by_slice
+from .step import SliceStream, Step
+
+_SMALLEST_DEVIATION = 1e-6
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, (int, float)) else value
+
+
+ByChannel = Annotated[tuple[float, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+"""A number a channel, or one for all of them."""
+
+
+class Window(Step):
+    """Clip to ``level ± width / 2`` HU and scale to [0, 1]."""
+
+    step: Literal["window"] = "window"
+    level: float
+    width: float = Field(gt=0)
+
+    def _apply(self, slices: Slices) -> Slices:
+        low = self.level - self.width / 2
+        return slices.with_pixels(slices.pixels.sub(low).div_(self.width).clamp_(0, 1))
+
+
+class HuRange(Step):
+    """Clip to ``low`` to ``high`` HU; what lies between keeps its HU."""
+
+    step: Literal["hu_range"] = "hu_range"
+    low: float
+    high: float
+
+    def _apply(self, slices: Slices) -> Slices:
+        return slices.with_pixels(slices.pixels.clamp(self.low, self.high))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> HuRange:
+        _check_order(self.low, self.high)
+        return self
+
+
+class MinMax(Step):
+    """Scale each slice and channel to [0, 1] by its least and greatest pixel; constant slices become 0."""
+
+    step: Literal["min_max"] = "min_max"
+
+    def _apply(self, slices: Slices) -> Slices:
+        low = slices.pixels.amin((-2, -1), keepdim=True)
+        span = slices.pixels.amax((-2, -1), keepdim=True).sub_(low)
+        span[span == 0] = 1
+        return slices.with_pixels((slices.pixels - low).div_(span))
+
+
+class ZScore(Step):
+    """Subtract a mean and divide by a (population) standard deviation.
+
+    Args:
+        over: what they are of. ``slice``: each slice and channel on its own; constant ones become 0. ``volume``: each
+            channel of the whole volume, once fitted. ``foreground``: the liver voxels of a data set, as nnU-Net
+            normalises CT (Isensee et al. 2021, Nature Methods 18, supplementary note 2); see
+            :func:`LiverTumorSegLib.preprocessing.foreground_statistics`.
+        mean: of the volume or the foreground, one a channel or one for all.
+        deviation: the same of the standard deviation.
+        low: of the foreground: what is below is clipped first; nnU-Net takes the 0.5 percentile.
+        high: the same above, the 99.5 percentile.
+    """
+
+    step: Literal["z_score"] = "z_score"
+    over: Literal["slice", "volume", "foreground"] = "slice"
+    mean: ByChannel | None = None
+    deviation: ByChannel | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def needs_volume(self) -> bool:
+        return self.over == "volume" and self.mean is None
+
+    def _fitted(self, volume: SliceStream) -> Step:
+        mean, deviation = _moments(volume)
+        return self.model_copy(update={"mean": mean, "deviation": deviation})
+
+    def _apply(self, slices: Slices) -> Slices:
+        pixels = slices.pixels
+        if self.mean is None or self.deviation is None:
+            return slices.with_pixels(by_slice(_standardise, pixels))
+        mean, deviation = (pixels.new_tensor(x).view(-1, 1, 1) for x in (self.mean, self.deviation))
+        centred = pixels - mean if self.low is None else pixels.clamp(self.low, self.high).sub_(mean)
+        return slices.with_pixels(centred.div_(deviation.clamp_min_(_SMALLEST_DEVIATION)))
+
+    @model_validator(mode="after")
+    def _numbers_belong(self) -> ZScore:
+        moments = (self.mean is not None) + (self.deviation is not None)
+        if moments not in {"slice": (0,), "volume": (0, 2), "foreground": (2,)}[self.over]:
+            msg = "a foreground needs its mean and its deviation, a volume has both or neither, and a slice none"
+            raise ValueError(msg)
+        limits = (self.low is not None) + (self.high is not None)
+        if limits not in ((0, 2) if self.over == "foreground" else (0,)):
+            msg = "low and high are set together, and only over the foreground"
+            raise ValueError(msg)
+        if self.low is not None and self.high is not None:
+            _check_order(self.low, self.high)
+        return self
+
+
+def _check_order(low: float, high: float) -> None:
+    if low >= high:
+        msg = f"low ({low:g}) is not below high ({high:g})"
+        raise ValueError(msg)
+
+
+def _standardise(planes: torch.Tensor, out: torch.Tensor) -> None:
+    torch.sub(planes, planes[:, :1, :1], out=out)  # what is constant is 0 exactly, and rounding that of the contrast
+    out.sub_(out.mean((-2, -1), keepdim=True))
+    deviation = out.square().mean((-2, -1), keepdim=True).sqrt_()
+    out.div_(deviation.clamp_min_(_SMALLEST_DEVIATION))
+
+
+def _moments(volume: SliceStream) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, summed in float64."""
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for slices in volume:
+        pixels = slices.pixels.double()
+        count += pixels[:, 0].numel()
+        total = total + pixels.sum((0, 2, 3)).cpu()
+        squares = squares + pixels.square_().sum((0, 2, 3)).cpu()
+    mean = total / count
+    deviation = (squares / count - mean.square()).clamp_min(0).sqrt()
+    return tuple(mean.tolist()), tuple(deviation.tolist())
