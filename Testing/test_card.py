@@ -1,6 +1,6 @@
 from conftest import describe
 
-from LiverTumorSegLib.model import Case, Figures
+from LiverTumorSegLib.description import Case, Figures
 from LiverTumorSegLib.training.card import card_text
 
 

@@ -3,14 +3,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from LiverTumorSegLib import model, phantom
+from LiverTumorSegLib import model, networks, phantom
+from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.networks import SliceNetwork, encoder_weights
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.training import recipe as recipes
-from LiverTumorSegLib.training.fit import fit
+from LiverTumorSegLib.training.fit import SliceSegmenter, fit
+from LiverTumorSegLib.training.losses import partial_label_loss
 from LiverTumorSegLib.training.validate import validate
 
 RECIPE = """
@@ -49,10 +53,29 @@ def data(tmp_path_factory):
     return root
 
 
+def recipe_with(tmp_path, *changes):
+    (tmp_path / "quick.yaml").write_text(RECIPE)
+    return recipes.load(tmp_path / "quick.yaml", recipes.parse_changes(list(changes)))
+
+
 @pytest.fixture
 def plan(tmp_path):
-    (tmp_path / "quick.yaml").write_text(RECIPE)
-    return recipes.load(tmp_path / "quick.yaml")
+    return recipe_with(tmp_path)
+
+
+class Levels(SliceNetwork):
+    """Two levels of logits in training, the finer without a border of two pixels."""
+
+    margin = 2
+    source = "none"
+
+    def __init__(self, in_channels, classes):
+        super().__init__(in_channels, classes)
+        self.body = torch.nn.Conv2d(in_channels, classes, 5)
+
+    def logits(self, slices):
+        made = self.body(slices)
+        return [made, made[..., ::2, ::2]]
 
 
 def weights(folder):
@@ -93,3 +116,82 @@ def test_missing_slices_are_named(plan, data, tmp_path):
     fit(plan, data, tmp_path / "model", command="")
     with pytest.raises(UserError, match="no slices of volume-2"):
         validate(tmp_path / "model", tmp_path, device="cpu", command="")
+
+
+def test_a_model_for_lesions_alone_with_another_loss_optimiser_and_ranges(data, tmp_path):
+    changes = [
+        "labels=[background, lesion]",
+        "network.classes=1",
+        "loss={name: cross_entropy, weights: median_frequency}",
+        "schedule.optimizer=sgd",
+        "schedule.policy=constant",
+        "augmentation=li",
+        "sampling.centred=false",
+    ]
+    plan = recipe_with(tmp_path, *changes)
+    fit(plan, data, tmp_path / "model", command="")
+    trained = model.load(tmp_path / "model").description
+    assert trained.labels == ("background", "lesion")
+    assert trained.network.classes == 1
+    assert recipes.Recipe.model_validate(trained.training.recipe) == plan
+    case = validate(tmp_path / "model", data, device="cpu", command="").cases["volume-2"]
+    assert case.liver_dice is None
+    assert "| volume-2 | - |" in (tmp_path / "model" / model.CARD).read_text()
+
+
+def test_median_frequency_weights_are_those_of_the_networks_own_classes(tmp_path):
+    lesions = ["labels=[background, lesion]", "network.classes=2"]
+    plan = recipe_with(tmp_path, *lesions, "loss={name: cross_entropy, weights: median_frequency}")
+    labels = torch.tensor([[[0, 0, 1, 2]]], dtype=torch.uint8)
+    patient = Patient("a", np.arange(1), labels[:, None], labels, None, lesions_apart=True)
+    assert SliceSegmenter(plan, [patient])._loss.weights == pytest.approx((0.5 / 0.75, 0.5 / 0.25))
+
+
+def test_a_recipe_that_names_no_loss_has_the_one_of_joined_labels(plan, monkeypatch):
+    batch = {
+        "pixels": torch.rand(2, 3, 32, 32),
+        "labels": torch.randint(0, 3, (2, 32, 32), dtype=torch.uint8),
+        "lesions_apart": torch.tensor([True, False]),
+    }
+    segmenter = SliceSegmenter(plan, []).eval()
+    monkeypatch.setattr(segmenter, "log", lambda *_, **__: None)
+    wanted = partial_label_loss(segmenter.network(batch["pixels"]), batch["labels"], batch["lesions_apart"])
+    assert segmenter.training_step(batch).item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_networks_with_several_levels_and_without_borders_are_trained(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(networks._REGISTRY, "levels", Levels)
+    plan = recipe_with(tmp_path, "network={name: levels, in_channels: 3}", "crop=49")
+    fit(plan, data, tmp_path / "model", command="")
+    assert (tmp_path / "model" / model.WEIGHTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [("policy=one_cycle", torch.optim.AdamW), ("optimizer=adagrad", torch.optim.Adagrad)]
+)
+def test_the_optimiser_is_the_recipes_with_a_cycle_of_its_learning_rate(tmp_path, change, kind):
+    made = SliceSegmenter(recipe_with(tmp_path, f"schedule.{change}"), []).configure_optimizers()
+    assert isinstance(made["optimizer"], kind)
+    assert made["lr_scheduler"]["interval"] == "step"
+
+
+def test_a_constant_learning_rate_has_no_schedule(tmp_path):
+    made = SliceSegmenter(recipe_with(tmp_path, "schedule.policy=constant"), []).configure_optimizers()
+    assert made.param_groups[0]["lr"] == 0.01
+
+
+def test_what_became_of_encoder_weights_is_reported(tmp_path, monkeypatch, caplog):
+    asked = []
+    monkeypatch.setattr(
+        encoder_weights, "load_encoder_weights", lambda network, source: asked.append((network, source)) or "all of it"
+    )
+    segmenter = SliceSegmenter(recipe_with(tmp_path, "encoder_weights=encoder.pth"), [])
+    assert asked == [(segmenter.network, "encoder.pth")]
+    assert "all of it" in caplog.text
+
+
+def test_a_network_for_volumes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(networks._REGISTRY, "levels", Levels)
+    monkeypatch.setattr(Levels, "axes", 3)
+    with pytest.raises(UserError, match="“levels” takes volumes, and training has slices"):
+        SliceSegmenter(recipe_with(tmp_path, "network={name: levels, in_channels: 3}"), [])

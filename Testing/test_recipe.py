@@ -1,11 +1,22 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.training import recipe
+from LiverTumorSegLib.training.augmentation import SETS, Augmentation
+from LiverTumorSegLib.training.losses import PartialLabel
+from LiverTumorSegLib.training.optimisers import AdamW
+from LiverTumorSegLib.training.recipe import Recipe
 
-SHIPPED = sorted(Path(recipe.__file__).parents[1].joinpath("recipes").glob("*.yaml"))
+LIBRARY = Path(recipe.__file__).parents[1]
+SHIPPED = sorted(LIBRARY.joinpath("recipes").glob("*.yaml"))
+UNET_LITS = LIBRARY / "recipes" / "unet-lits.yaml"
+
+
+def changed(*changes):
+    return recipe.load(UNET_LITS, recipe.parse_changes(list(changes)))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
@@ -13,19 +24,63 @@ def test_a_recipe_that_ships_is_valid_and_named_as_its_file(path):
     assert recipe.load(path).name == path.stem
 
 
+def test_the_recipe_within_the_model_that_ships_still_means_the_same():
+    stored = json.loads((LIBRARY / "pretrained" / "unet-lits" / "model.json").read_text())["training"]["recipe"]
+    assert Recipe.model_validate(stored) == recipe.load(UNET_LITS)
+    plan = recipe.load(UNET_LITS)
+    assert plan.loss == PartialLabel()
+    assert plan.augmentation == Augmentation(rotation=15, zoom=(0.75, 1.4), shift=24, liver_offset=(-0.3, 0.12))
+    schedule = plan.schedule
+    assert (schedule.optimizer, schedule.policy, schedule.weight_decay) == (AdamW(), "one_cycle", 0.01)
+
+
+def test_a_recipe_survives_being_written_down():
+    plan = changed("augmentation=ahmad", "schedule.optimizer=sgd", "data=[]", "loss=tversky")
+    assert Recipe.model_validate_json(plan.model_dump_json()) == plan
+
+
 def test_changes_replace_entries_also_deep_ones():
-    changes = recipe.parse_changes(["seed=3", "schedule.steps=5", "augmentation.zoom=[1, 1]"])
-    changed = recipe.load(SHIPPED[0], changes)
-    assert (changed.seed, changed.schedule.steps, changed.augmentation.zoom) == (3, 5, (1, 1))
+    plan = changed("seed=3", "schedule.steps=5", "augmentation.zoom=[1, 1]")
+    assert (plan.seed, plan.schedule.steps, plan.augmentation.zoom) == (3, 5, (1, 1))
+
+
+def test_losses_optimisers_and_ranges_go_by_their_names_or_by_name_and_options():
+    plan = changed("augmentation=li", "loss={name: focal, gamma: 1}", "schedule.optimizer=adagrad", "data=[]")
+    assert plan.augmentation == SETS["li"]
+    assert (plan.loss.name, plan.loss.gamma) == ("focal", 1)
+    assert plan.schedule.optimizer.name == "adagrad"
+
+
+def test_joined_masks_may_teach_the_liver_alone_to_any_loss():
+    plan = changed("labels=[background, liver]", "network.classes=1", "loss=dice")
+    assert plan.labels == ("background", "liver")
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
-    [("sed=1", "at sed: Extra inputs"), ("schedule.steps=none", r"at schedule\.steps"), ("crop=0", "at crop")],
+    ("changes", "words"),
+    [
+        (["sed=1"], "at sed: Extra inputs"),
+        (["schedule.steps=none"], r"at schedule\.steps"),
+        (["crop=0"], "at crop"),
+        (["augmentation=lee"], "at augmentation: there is no set of augmentations called “lee”"),
+        (["loss=jaccard"], "at loss: Input tag 'jaccard'"),
+        (["loss={name: focal, alfa: 1}"], r"at loss\.focal\.alfa: Extra inputs"),
+        (["schedule.optimizer=lamb"], r"at schedule\.optimizer: Input tag 'lamb'"),
+        (["schedule.policy=poly"], r"at schedule\.policy: Input should be 'one_cycle' or 'constant'"),
+        (["schedule.precision=16"], r"at schedule\.precision: Input should be '32-true', '16-mixed' or 'bf16-mixed'"),
+        (
+            ["loss=dice_ce"],
+            "its entries together: the masks of msd join lesions to the liver, from which the loss “dice",
+        ),
+        (["labels=[background, liver]"], "3 classes cannot stand for background, liver"),
+        (["labels=[background, liver]", "network.classes=2"], "loss “partial_label” is for background, liver, lesion"),
+        (["data=[]", "loss={name: cross_entropy, weights: [1, 2]}"], "3 channels of logits need 3 weights"),
+        (["augmentation=ahmad", "crop=48"], r"7\.5 pixels can fold a crop of 48 pixels"),
+    ],
 )
-def test_an_unknown_or_wrong_entry_is_named(change, words):
+def test_an_unknown_or_wrong_entry_is_named(changes, words):
     with pytest.raises(UserError, match=words):
-        recipe.load(SHIPPED[0], recipe.parse_changes([change]))
+        changed(*changes)
 
 
 def test_a_change_without_a_value_a_missing_file_and_no_yaml_are_named(tmp_path):

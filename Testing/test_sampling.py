@@ -3,24 +3,28 @@ import pytest
 import torch
 
 from LiverTumorSegLib.datasets.slices import Patient
-from LiverTumorSegLib.model import Stack
-from LiverTumorSegLib.training.augmentation import Augmentation
+from LiverTumorSegLib.description import Stack
+from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.recipe import Sampling
-from LiverTumorSegLib.training.sampling import SliceSampler
+from LiverTumorSegLib.training.sampling import SliceSampler, augmented
+
+SHARES = ("lesion", "liver", "other", "joined")
 
 
-def patient(name, slices, lesions_apart=True):
-    """Lesion in the last slice, liver in the second half, nothing in the first."""
+def patient(name, slices, lesions_apart=True, channels=1, pixels=None):
+    """Lesion in the last slice, liver in the second half, nothing in the first; no two pixels in a row are equal."""
     labels = torch.zeros(slices, 48, 48, dtype=torch.uint8)
     labels[slices // 2 :, 10:30, 10:30] = 1
     if lesions_apart:
         labels[-1, 15:20, 15:20] = 2
-    pixels = torch.arange(slices * 48 * 48).remainder(251).to(torch.uint8).reshape(slices, 48, 48)
+    if pixels is None:
+        values = torch.arange(slices * channels * 48 * 48).remainder(251)
+        pixels = values.to(torch.uint8).reshape(slices, channels, 48, 48)
     return Patient(name, np.arange(slices), pixels, labels, 2.0, lesions_apart)
 
 
-def batches(count, **changes):
-    patients = [patient("a", 8), patient("b", 30), patient("c", 4, lesions_apart=False)]
+def drawn(count, patients=None, **changes):
+    patients = patients or [patient("a", 8), patient("b", 30), patient("c", 4, lesions_apart=False)]
     options = {
         "sampling": Sampling(),
         "augmentation": Augmentation(rotation=0, zoom=(1, 1), shift=0, stretch=0, shear=0),
@@ -31,6 +35,14 @@ def batches(count, **changes):
     }
     sampler = iter(SliceSampler(patients, **options | changes))
     return [next(sampler) for _ in range(count)]
+
+
+def batches(count, *patients, **changes):
+    return [augmented(batch) for batch in drawn(count, patients, **changes)]
+
+
+def only(kind):
+    return Sampling(**dict.fromkeys(SHARES, 0.0) | {kind: 1.0})
 
 
 def test_batches_have_the_stack_as_channels_and_the_crops_size():
@@ -48,8 +60,7 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize(("kind", "label"), [("lesion", 2), ("liver", 1), ("other", 0)])
 def test_a_share_of_all_shows_that_kind_alone(kind, label):
-    shares = dict.fromkeys(("lesion", "liver", "other", "joined"), 0.0) | {kind: 1.0}
-    (batch,) = batches(1, sampling=Sampling(**shares))
+    (batch,) = batches(1, sampling=only(kind))
     shown = batch["labels"].flatten(1).amax(dim=1)
     assert (shown >= label).all()
     assert (shown == 0).all() == (label == 0)
@@ -59,3 +70,75 @@ def test_a_share_of_all_shows_that_kind_alone(kind, label):
 def test_shares_are_kept_over_many_batches():
     joined = torch.cat([batch["lesions_apart"] for batch in batches(60, sampling=Sampling(joined=0.3, other=0.0))])
     assert (~joined).float().mean() == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", ["lesion", "other"])
+def test_without_augmentation_pixels_are_those_of_the_slices_to_the_last_bit(kind):
+    one = patient("a", 12)
+    (batch,) = batches(1, one, augmentation=SETS["none"], sampling=only(kind), stack=Stack(), crop=16)
+    whole = one.pixels[:, 0].float() / 255
+    parts = {part.numpy().tobytes() for part in whole.unfold(1, 16, 1).unfold(2, 16, 1).reshape(-1, 16, 16)}
+    assert all(sample[0].numpy().tobytes() in parts for sample in batch["pixels"])
+
+
+def test_a_cut_is_centred_on_what_was_drawn_or_on_the_slice():
+    options = {"augmentation": SETS["none"], "sampling": only("lesion"), "crop": 48}
+    (batch,) = batches(1, patient("a", 8), **options)
+    assert (batch["labels"][:, 24, 24] == 2).all()
+    options["sampling"] = only("lesion").model_copy(update={"centred": False})
+    (batch,) = batches(1, patient("a", 8), **options)
+    assert torch.equal(batch["labels"][0], patient("a", 8).labels[-1])
+
+
+def test_channels_go_slice_by_slice():
+    numbers = torch.arange(8 * 2).reshape(8, 2, 1, 1).expand(8, 2, 48, 48).to(torch.uint8)
+    still = {"augmentation": SETS["none"], "sampling": only("liver").model_copy(update={"centred": False})}
+    (batch,) = batches(1, patient("a", 8, pixels=numbers), stack=Stack(slices=3, spacing_mm=2.0), crop=16, **still)
+    shown = (batch["pixels"][..., 8, 8] * 255).round()
+    assert shown.shape == (8, 6)
+    for sample in shown.tolist():
+        middle = int(sample[2]) // 2
+        slices = [max(0, middle - 1), middle, min(7, middle + 1)]
+        assert sample == [2 * number + channel for number in slices for channel in (0, 1)]
+
+
+def test_slices_of_several_sizes_share_a_batch():
+    small = Patient(
+        "d",
+        np.arange(2),
+        torch.full((2, 1, 20, 30), 255, dtype=torch.uint8),
+        torch.ones(2, 20, 30, dtype=torch.uint8),
+        2.0,
+        True,
+    )
+    still = {"augmentation": SETS["none"], "sampling": only("liver").model_copy(update={"centred": False})}
+    (batch,) = drawn(1, [small, patient("b", 30)], stack=Stack(), crop=32, **still)
+    assert batch["slices"].shape == (8, 1, 48, 48)
+    cut = augmented(batch)
+    inside = torch.zeros(32, 32, dtype=torch.bool)
+    inside[6:26, 1:31] = True
+    found = [sample[0] for sample in cut["pixels"] if torch.equal(sample[0] == 1, inside)]
+    assert 0 < len(found) < 8
+    assert all(not sample[~inside].any() for sample in found)
+
+
+def test_standard_scores_stay_what_they_are():
+    scores = torch.randn(8, 1, 48, 48).half()
+    (batch,) = batches(1, patient("a", 8, pixels=scores), augmentation=SETS["none"], stack=Stack())
+    assert batch["pixels"].dtype == torch.float32
+    assert batch["pixels"].min() < -1
+    assert batch["pixels"].max() > 1
+
+
+def test_the_distance_of_neighbours_stays_in_its_range():
+    numbers = torch.arange(200).reshape(200, 1, 1, 1).expand(200, 1, 48, 48).to(torch.uint8)
+    ranges = SETS["none"].model_copy(update={"distance": (0.5, 1.5)})
+    options = {"augmentation": ranges, "sampling": only("other"), "stack": Stack(slices=3, spacing_mm=20.0), "crop": 4}
+    shown = [
+        (batch["pixels"][:, :, 2, 2] * 255).round()
+        for batch in batches(10, patient("a", 200, pixels=numbers), **options)
+    ]
+    apart = torch.cat([sample[:, 2] - sample[:, 1] for sample in shown])
+    assert set(apart.tolist()) <= set(range(5, 16))
+    assert apart.min() < 8
+    assert apart.max() > 12

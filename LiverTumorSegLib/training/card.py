@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model import Case, Description, Figures
+from ..description import Case, Description, Figures
 
 
 def card_text(description: Description) -> str:
@@ -50,9 +50,11 @@ def _figure_lines(figures: Figures) -> list[str]:
 
 def _row(name: str, case: Case, others: list[Case | None]) -> str:
     false = f"{case.false_lesion_ml:.2f}" if case.lesion_dice is None else ""
-    compared = (f"{_dice(o.liver_dice)}, {_dice(o.lesion_dice)}" if o else "" for o in others)
-    return f"| {' | '.join([name, _dice(case.liver_dice), _dice(case.lesion_dice), false, *compared])} |"
+    compared = (", ".join(_dice(other)) if other else "" for other in others)
+    return f"| {' | '.join([name, *_dice(case), false, *compared])} |"
 
 
-def _dice(value: float | None) -> str:
-    return "none there" if value is None else f"{value:.3f}"
+def _dice(case: Case) -> tuple[str, str]:
+    """Of the liver, which every patient has, and of lesions, which not every patient has."""
+    liver = "-" if case.liver_dice is None else f"{case.liver_dice:.3f}"
+    return liver, "none there" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"

@@ -2,48 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
-from torch.utils.data import DataLoader
 
 from .. import networks
 from ..datasets.slices import Patient, read_patients
+from ..description import Description, Training
 from ..errors import UserError
-from ..model import Training, save
+from ..model import save
+from ..networks import SliceNetwork
 from .card import card_text
-from .losses import partial_label_loss
+from .losses import CrossEntropy, over_levels
+from .optimisers import one_cycle
 from .recipe import Recipe
-from .sampling import Batch, SliceSampler
+from .sampling import Batch, Drawn, SliceSampler, augmented
+from .targets import targets
 
 
 class SliceSegmenter(lightning.LightningModule):
-    """A network with the recipe's loss, optimiser and schedule."""
+    """A network with the recipe's loss, optimiser and schedule.
 
-    def __init__(self, recipe: Recipe) -> None:
+    Args:
+        recipe: which.
+        train: patients whose labels decide the weights of classes, where the loss asks for that.
+
+    Raises:
+        UserError: the network is not for slices, cannot be built, or has no such encoder weights.
+    """
+
+    def __init__(self, recipe: Recipe, train: Sequence[Patient]) -> None:
         super().__init__()
-        spec = recipe.network
+        spec, loss = recipe.network, recipe.loss
         network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
+        if network.axes != 2:
+            msg = f"The network “{spec.name}” takes volumes, and training has slices: choose one for slices."
+            raise UserError(msg)
+        if recipe.encoder_weights is not None:
+            _load_encoder(network, recipe.encoder_weights)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._schedule = recipe.schedule
+        self._schedule, self._labels = recipe.schedule, recipe.labels
+        if isinstance(loss, CrossEntropy):
+            loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), spec.classes)
+        self._loss = loss
+
+    def on_after_batch_transfer(self, batch: Drawn, _dataloader: int) -> Batch:
+        return augmented(batch)
 
     def training_step(self, batch: Batch) -> torch.Tensor:
         logits = self.network(batch["pixels"].contiguous(memory_format=torch.channels_last))
-        loss = partial_label_loss(logits, batch["labels"], batch["lesions_apart"])
+        loss = over_levels(
+            lambda level, labels: self._loss(level, labels, batch["lesions_apart"]),
+            logits,
+            targets(batch["labels"], self._labels),
+        )
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def configure_optimizers(self):  # type: ignore[no-untyped-def]  # noqa: ANN201, Lightning's type is private
         plan = self._schedule
-        optimizer = torch.optim.AdamW(self.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, plan.learning_rate, total_steps=plan.steps, pct_start=0.05
-        )
+        optimizer = plan.optimizer(self.parameters(), plan.learning_rate, plan.weight_decay)
+        if plan.policy == "constant":
+            return optimizer
+        schedule = one_cycle(optimizer, plan.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _load_encoder(network: SliceNetwork, source: str) -> None:
+    from ..networks.encoder_weights import load_encoder_weights
+
+    rank_zero_info(str(load_encoder_weights(network, source)))
 
 
 def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bool = False) -> None:
@@ -71,9 +105,9 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
         batch=recipe.schedule.batch,
         seed=recipe.seed,
     )
-    segmenter = SliceSegmenter(recipe)
+    segmenter = SliceSegmenter(recipe, train)
     trainer = _trainer(recipe, folder)
-    trainer.fit(segmenter, DataLoader(sampler, batch_size=None))
+    trainer.fit(segmenter, sampler)
     training = Training(
         data=", ".join(source.folder for source in recipe.data),
         patients=tuple(p.name for p in train),
@@ -87,9 +121,7 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
 
 def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder: Path, *, overwrite: bool) -> None:
     """Write the model folder of a trained network, its figures still to be measured."""
-    shared = recipe.model_dump(
-        include={"name", "title", "segments", "network", "preprocessing", "stack", "postprocessing", "licence"}
-    )
+    shared = recipe.model_dump(include=Recipe.model_fields.keys() & Description.model_fields.keys())
     save(
         folder,
         network,
@@ -113,7 +145,7 @@ def _trainer(recipe: Recipe, folder: Path) -> lightning.Trainer:
     checkpoint = ModelCheckpoint(log.log_dir, filename="{step}", every_n_train_steps=400)
     return lightning.Trainer(
         max_steps=recipe.schedule.steps,
-        precision=recipe.schedule.precision,  # type: ignore[arg-type]
+        precision=recipe.schedule.precision,
         gradient_clip_val=1.0,
         callbacks=[EMAWeightAveraging(decay=recipe.schedule.average), checkpoint],
         logger=log,

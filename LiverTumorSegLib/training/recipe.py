@@ -3,47 +3,90 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..datasets.slices import SliceSource
+from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec, Stack, check_channels, check_labels
 from ..errors import UserError
-from ..model import Licence, ModelName, NetworkSpec, Stack, check_channels
 from ..postprocessing import Postprocessing
 from ..preprocessing import Chain
-from .augmentation import Augmentation
+from .augmentation import Augmentation, NamedAugmentation
+from .losses import CrossEntropy, NamedLoss, PartialLabel
+from .optimisers import AdamW, NamedOptimiser
 
 
-class Sampling(BaseModel):
-    """Shares of training samples that are centred on a lesion, on liver, on anything, or come from joined masks."""
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Sampling(_Entry):
+    """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
+
+    Args:
+        lesion: share of slices with a lesion.
+        liver: share of slices with liver.
+        other: share of slices without.
+        joined: share of slices whose masks join lesions to the liver.
+        centred: whether a cut is centred on what it was drawn for, else on the slice.
+    """
 
     lesion: float = Field(0.4, ge=0)
     liver: float = Field(0.3, ge=0)
     other: float = Field(0.2, ge=0)
     joined: float = Field(0.1, ge=0)
+    centred: bool = True
 
 
-class Schedule(BaseModel):
-    """AdamW with a one-cycle learning rate and an exponential moving average of the weights."""
+class Schedule(_Entry):
+    """How the weights are found.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Args:
+        steps: batches that are seen.
+        batch: samples a batch.
+        optimizer: name of an optimiser, or its name and options.
+        learning_rate: the largest.
+        policy: how the learning rate changes.
+        weight_decay: None for the optimiser's usual one.
+        average: decay of the exponential moving average of the weights.
+        precision: of Lightning, with the weights in 32 bits.
+    """
 
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
+    optimizer: NamedOptimiser = AdamW()
     learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(0.01, ge=0)
+    policy: Literal["one_cycle", "constant"] = "one_cycle"
+    weight_decay: float | None = Field(None, ge=0)
     average: float = Field(0.998, ge=0, lt=1)
-    precision: str = "bf16-mixed"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "bf16-mixed"
 
 
-class Recipe(BaseModel):
-    """Everything that decides how a model comes out, but for the machine."""
+class Recipe(_Entry):
+    """Everything that decides how a model comes out, but for the machine.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Args:
+        name: of the model.
+        title: in a line.
+        segments: what it finds, in words.
+        seed: of the network's first weights and of all that is drawn.
+        data: folders of slices.
+        validation: patients to keep for it.
+        preprocessing: the chain.
+        stack: neighbouring slices as channels.
+        network: which, and its options.
+        encoder_weights: file with weights for its encoder, or ``imagenet``.
+        labels: what its classes stand for.
+        loss: name of a loss, or its name and options.
+        sampling: which slices are seen how often.
+        augmentation: name of a set of ranges, or ranges.
+        crop: rows and columns that the network sees.
+        schedule: optimiser and learning rate.
+        postprocessing: clean-up of the model's results.
+        licence: of the weights.
+    """
 
     name: ModelName
     title: str
@@ -54,17 +97,38 @@ class Recipe(BaseModel):
     preprocessing: Chain
     stack: Stack = Stack()
     network: NetworkSpec
+    encoder_weights: str | None = None
+    labels: Binary | Joint = JOINT
+    loss: NamedLoss = PartialLabel()
     sampling: Sampling = Sampling()
-    augmentation: Augmentation = Augmentation()
+    augmentation: NamedAugmentation = Augmentation()
     crop: int = Field(gt=0)
     schedule: Schedule
     postprocessing: Postprocessing = Postprocessing()
     licence: Licence
 
     @model_validator(mode="after")
-    def _stack_fills_channels(self) -> Recipe:
-        check_channels(self.network, self.stack)
+    def _parts_fit_together(self) -> Recipe:
+        check_channels(self.network, self.stack, self.preprocessing)
+        check_labels(self.network, self.labels)
+        self._check_loss()
+        self.augmentation.check_folding(self.crop)
         return self
+
+    def _check_loss(self) -> None:
+        joined = [source.folder for source in self.data if not source.lesions_apart]
+        if isinstance(self.loss, PartialLabel):
+            if self.labels != JOINT:
+                msg = f"the loss “partial_label” is for {', '.join(JOINT)}: name another one, such as dice_ce"
+                raise ValueError(msg)
+        elif joined and "lesion" in self.labels:
+            msg = (
+                f"the masks of {', '.join(joined)} join lesions to the liver, from which the loss “{self.loss.name}” "
+                "cannot learn: leave those data out, or take partial_label"
+            )
+            raise ValueError(msg)
+        if isinstance(self.loss, CrossEntropy):
+            self.loss.check_weights(self.network.classes)
 
 
 def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
@@ -83,7 +147,8 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         raise UserError(msg) from error
     except ValidationError as error:
         first = error.errors()[0]
-        msg = f"The recipe {path} is not valid at {'.'.join(map(str, first['loc']))}: {first['msg']}."
+        where = ".".join(map(str, first["loc"])) or "its entries together"
+        msg = f"The recipe {path} is not valid at {where}: {first['msg'].removeprefix('Value error, ')}."
         raise UserError(msg) from error
     except yaml.YAMLError as error:
         msg = f"The recipe {path} is not valid YAML: {str(error).splitlines()[0]}."

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from numpy.typing import NDArray
 
 from ..datasets.slices import Patient
-from ..model import Stack
-from .augmentation import Augmentation, change_intensities, cut, draw_placement
+from ..description import Stack
+from .augmentation import (
+    Augmentation,
+    Intensities,
+    Placement,
+    change_intensities,
+    cut,
+    draw_intensities,
+    draw_placement,
+)
 from .recipe import Sampling
+
+
+class Drawn(TypedDict):
+    """Whole slices and the changes that :func:`augmented` makes to them.
+
+    ``slices`` are ``[batch, channel, row, column]``: uint8, [0, 1] times 255, where preprocessing ends there, else
+    float32 in its own units. Slices of several sizes have zeros after their last row and column.
+    """
+
+    slices: torch.Tensor
+    labels: torch.Tensor
+    lesions_apart: torch.Tensor
+    placement: Placement
+    intensities: Intensities
 
 
 class Batch(TypedDict):
@@ -23,8 +45,17 @@ class Batch(TypedDict):
     lesions_apart: torch.Tensor
 
 
-class SliceSampler(IterableDataset[Batch]):
-    """Endless random batches of augmented slice stacks; the same seed gives the same batches.
+def augmented(drawn: Drawn) -> Batch:
+    """Cut and change a batch on the device it is on."""
+    in_window = drawn["slices"].dtype == torch.uint8
+    pixels, labels = cut(drawn["slices"], drawn["labels"], drawn["placement"])
+    pixels = pixels.div_(255) if in_window else pixels
+    pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=in_window)
+    return {"pixels": pixels, "labels": labels, "lesions_apart": drawn["lesions_apart"]}
+
+
+class SliceSampler:
+    """Endless random batches of slice stacks and how to change them; the same seed gives the same batches.
 
     A patient is drawn with a weight of the square root of its slices, so that no single one dominates.
     """
@@ -41,29 +72,38 @@ class SliceSampler(IterableDataset[Batch]):
         seed: int,
     ) -> None:
         self._augmentation, self._stack, self._crop = augmentation, stack, crop
-        self._batch, self._seed = batch, seed
+        self._batch, self._seed, self._centred = batch, seed, sampling.centred
+        self._in_window = all(patient.pixels.dtype == torch.uint8 for patient in patients)
         self._pools = _Pools(patients, sampling)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Drawn]:
         random = np.random.default_rng(self._seed)
         while True:
-            samples = [self._sample(*self._pools.draw(random), random) for _ in range(self._batch)]
-            pixels, labels, apart = zip(*samples, strict=True)
-            yield {
-                "pixels": torch.stack(pixels),
-                "labels": torch.stack(labels),
-                "lesions_apart": torch.tensor(apart),
-            }
+            yield self._draw(random)
+
+    def _draw(self, random: np.random.Generator) -> Drawn:
+        samples = [self._sample(*self._pools.draw(random), random) for _ in range(self._batch)]
+        stacks, labels, centres, apart = zip(*samples, strict=True)
+        shape = (self._batch, len(stacks[0]), self._crop, self._crop)
+        return {
+            "slices": _stacked(stacks),
+            "labels": _stacked(labels),
+            "lesions_apart": torch.tensor(apart),
+            "placement": draw_placement(
+                self._augmentation, _on_pixels(np.array(centres), self._crop), self._crop, random
+            ),
+            "intensities": draw_intensities(self._augmentation, shape, random),
+        }
 
     def _sample(
         self, patient: Patient, at: int, label: int, random: np.random.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor, bool]:
-        distance = self._stack.spacing_mm * random.uniform(0.5, 1.5)
+    ) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float], bool]:
+        distance = self._stack.spacing_mm * random.uniform(*self._augmentation.distance)
         chosen = patient.neighbours(at, distance, self._stack.slices)
-        pixels = patient.pixels[chosen].float() / 255
-        placement = draw_placement(self._augmentation, _centre(patient.labels[at], label, random), self._crop, random)
-        image, mask = cut(pixels, patient.labels[at], placement)
-        return change_intensities(image, mask, self._augmentation, random), mask, patient.lesions_apart
+        stack = patient.pixels[chosen].flatten(0, 1) if self._in_window else patient.stack(chosen)
+        labels = patient.labels[at]
+        centre = _centre(labels, label, random) if self._centred else _middle(labels)
+        return stack, labels, centre, patient.lesions_apart
 
 
 class _Pools:
@@ -104,6 +144,24 @@ def _centre(labels: torch.Tensor, label: int, random: np.random.Generator) -> tu
     height, width = labels.shape
     if label == 0:
         return random.uniform(0.35, 0.65) * height, random.uniform(0.25, 0.75) * width
-    places = torch.nonzero(labels >= label)
-    row, column = places[int(random.integers(len(places)))].tolist()
+    row, column = divmod(int(random.choice(np.flatnonzero(labels.numpy() >= label))), width)
     return float(row), float(column)
+
+
+def _on_pixels(centres: NDArray[np.floating], size: int) -> NDArray[np.floating]:
+    """Centres moved by less than a pixel, so that without further changes pixels of a cut are pixels of its slice."""
+    to_first = (size - 1) / 2
+    return np.floor(centres - to_first) + to_first
+
+
+def _middle(labels: torch.Tensor) -> tuple[float, float]:
+    height, width = labels.shape
+    return (height - 1) / 2, (width - 1) / 2
+
+
+def _stacked(slices: Sequence[torch.Tensor]) -> torch.Tensor:
+    rows, columns = (max(one.shape[axis] for one in slices) for axis in (-2, -1))
+    stacked = slices[0].new_zeros((len(slices), *slices[0].shape[:-2], rows, columns))
+    for place, one in zip(stacked, slices, strict=True):
+        place[..., : one.shape[-2], : one.shape[-1]] = one
+    return stacked

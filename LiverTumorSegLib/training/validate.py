@@ -6,10 +6,11 @@ from pathlib import Path
 
 from .. import model
 from ..datasets.slices import SliceSource, read_volume
+from ..description import Case, Description, Figures
 from ..errors import UserError
 from ..evaluation.overlap import dice
 from ..inference import Options, segment
-from ..model import Case, Description, Figures, Model
+from ..model import Model
 from ..postprocessing import LESION
 from ..progress import Progress
 from ..whole_files import whole_file
@@ -53,14 +54,16 @@ def validate(
 def measure_case(
     trained: Model, source: SliceSource, data: Path, name: str, device: str, options: Options | None = None
 ) -> Case:
-    """Segment one patient and compare."""
+    """Segment one patient and compare what the model can find."""
     volume, reference = read_volume(source, data, name)
     labels = segment(volume, trained, device, options=options or Options()).labels
-    false_lesion = (labels == LESION).sum() * volume.voxel_ml if not (reference == LESION).any() else 0.0
+    finds = trained.description.labels
+    has_lesion = bool((reference == LESION).any())
+    false_lesion = 0.0 if has_lesion else float((labels == LESION).sum()) * volume.voxel_ml
     return Case(
-        liver_dice=dice(labels > 0, reference > 0),
-        lesion_dice=dice(labels == LESION, reference == LESION) if (reference == LESION).any() else None,
-        false_lesion_ml=float(false_lesion),
+        liver_dice=dice(labels > 0, reference > 0) if "liver" in finds else None,
+        lesion_dice=dice(labels == LESION, reference == LESION) if has_lesion and "lesion" in finds else None,
+        false_lesion_ml=false_lesion,
     )
 
 

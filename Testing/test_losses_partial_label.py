@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from LiverTumorSegLib.training.losses import partial_label_loss
+from LiverTumorSegLib.training.losses.partial_label import partial_label_loss
 
 APART, JOINED = torch.tensor([True]), torch.tensor([False])
 

@@ -14,8 +14,8 @@ def partial_label_loss(logits: torch.Tensor, labels: torch.Tensor, lesions_apart
     multi-organ segmentation, section 3.2) and the lesion Dice leaves the sample out.
 
     Args:
-        logits: ``[batch, 3, row, column]``.
-        labels: integer ``[batch, row, column]``: 0 background, 1 liver, 2 lesion.
+        logits: ``[batch, 3, *size]``.
+        labels: integer ``[batch, *size]``: 0 background, 1 liver, 2 lesion.
         lesions_apart: bool ``[batch]``.
     """
     log_p = F.log_softmax(logits.float(), dim=1)
@@ -23,7 +23,7 @@ def partial_label_loss(logits: torch.Tensor, labels: torch.Tensor, lesions_apart
     labels = labels.long()
     exact = F.nll_loss(log_p, labels, reduction="none")
     joined = -torch.where(labels > 0, log_organ, log_p[:, 0])
-    apart = lesions_apart[:, None, None]
+    apart = lesions_apart.reshape(-1, *[1] * (labels.ndim - 1))
     entropy = torch.where(apart, exact, joined).mean()
     organ = _dice_loss(log_organ.exp(), (labels > 0).float())
     lesion = _dice_loss(log_p[:, 2].exp() * apart, (labels == 2).float() * apart)

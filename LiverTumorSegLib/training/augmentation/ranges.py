@@ -1,0 +1,138 @@
+"""How far random changes may go, and the ranges of published systems by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from .elastic import largest_without_folding
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        msg = f"a range goes from its smaller to its larger end, not from {ends[0]} to {ends[1]}"
+        raise ValueError(msg)
+    return ends
+
+
+Reach = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(gt=0)]
+Factors = Annotated[tuple[Factor, Factor], AfterValidator(_ascending)]
+Ends = Annotated[tuple[float, float], AfterValidator(_ascending)]
+
+
+class Augmentation(BaseModel):
+    """Ranges of the random changes; what is not given is as the shipped model was trained.
+
+    Args:
+        rotation: degrees to either side.
+        zoom: smallest and largest magnification; it also covers files whose spacing is not the true one.
+        isotropic: whether rows and columns have the same magnification, or each its own of that range.
+        stretch: how much more rows may be magnified than columns, or less: logarithm of the ratio.
+        shear: pixels that a column may slide along the one before it, to either side.
+        shift: pixels to either side.
+        shift_share: the same as a share of the cut's side; both are added.
+        elastic: largest displacement of a control point along rows and along columns, in pixels of the cut.
+        elastic_points: control points along each axis.
+        distance: of neighbouring slices in a stack, in units of the stack's spacing.
+        gamma: largest logarithm of the power to which values are raised, to either side.
+        gain: change of the contrast, a share to either side.
+        offset: added to all values, to either side; 1 is the preprocessing window.
+        noise: largest standard deviation; 1 is the preprocessing window, or a standard score.
+        blur: share of samples seen at a lower resolution.
+        floor: share of samples whose dark end is cut off, as in data clipped at another HU.
+        liver_offset: range added to the liver alone (fatty liver, other contrast phases), 1 is the preprocessing
+            window; half of it to lesions.
+        liver_share: share of samples with such an offset.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    rotation: Reach = 15
+    zoom: Factors = (0.75, 1.4)
+    isotropic: bool = True
+    stretch: Reach = 0.1
+    shear: Reach = 0.08
+    shift: Reach = 24
+    shift_share: Reach = 0
+    elastic: Reach = 0
+    elastic_points: int = Field(7, ge=5, le=64)
+    distance: Factors = (0.5, 1.5)
+    gamma: Reach = 0
+    gain: Annotated[float, Field(ge=0, lt=1)] = 0.12
+    offset: Reach = 0.06
+    noise: Reach = 0.05
+    blur: Share = 0.2
+    floor: Share = 0.2
+    liver_offset: Ends = (-0.3, 0.12)
+    liver_share: Share = 0.35
+
+    def check_folding(self, size: int) -> None:
+        """Raise ``ValueError`` where elastic displacements can fold a square with this many pixels a side."""
+        largest = largest_without_folding(self.elastic_points, size)
+        if self.elastic > largest:
+            msg = (
+                f"an elastic displacement of {self.elastic:g} pixels can fold a crop of {size} pixels with "
+                f"{self.elastic_points} control points: at most {largest:.1f} keep it whole"
+            )
+            raise ValueError(msg)
+
+
+_NONE = Augmentation(
+    rotation=0,
+    zoom=(1, 1),
+    stretch=0,
+    shear=0,
+    shift=0,
+    distance=(1, 1),
+    gain=0,
+    offset=0,
+    noise=0,
+    blur=0,
+    floor=0,
+    liver_offset=(0, 0),
+    liver_share=0,
+)
+
+# li: the text gives "10 percent" of rotation, 5 % of shift and zoom, and shear without a number, for parameters named
+# as those of Keras' ImageDataGenerator, which draws a zoom for each axis. Its rotation_range is in degrees: a tenth of
+# a degree would move the corner of a 512-pixel slice by half a pixel, which is no augmentation, and a tenth of a turn,
+# 36 degrees, is not the small rotation that the text speaks of. So 10 is taken as degrees, and shear as the 5 % of the
+# others. What lies outside a slice is 0 here, where Keras repeats the border.
+#
+# ahmad: affine, elastic and intensity changes with TorchIO, without numbers, so as in TorchIO by default:
+# RandomAffine turns by 10 degrees and scales each axis by 0.9 to 1.1; RandomElasticDeformation has 7 control points an
+# axis, the outer two locked, and 7.5 mm, taken as pixels since slices have no common spacing; RandomGamma has a
+# logarithm of 0.3, and is the one of its intensity changes that imitates no artefact. Translation, which the text
+# names, is 0 by default in TorchIO: li's 5 % stands in.
+SETS = {
+    "none": _NONE,
+    "li": _NONE.model_copy(
+        update={"rotation": 10.0, "zoom": (0.95, 1.05), "isotropic": False, "shift_share": 0.05, "shear": 0.05}
+    ),
+    "ahmad": _NONE.model_copy(
+        update={
+            "rotation": 10.0,
+            "zoom": (0.9, 1.1),
+            "isotropic": False,
+            "shift_share": 0.05,
+            "elastic": 7.5,
+            "gamma": 0.3,
+        }
+    ),
+    "unet-lits": Augmentation(),
+}
+
+
+def _by_name(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value not in SETS:
+        msg = f"there is no set of augmentations called “{value}”: choose one of {', '.join(SETS)}, or give ranges"
+        raise ValueError(msg)
+    return SETS[value]
+
+
+NamedAugmentation = Annotated[Augmentation, BeforeValidator(_by_name)]
