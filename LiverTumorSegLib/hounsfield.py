@@ -31,7 +31,10 @@ def to_int16(stored: NDArray, path: Path, *, slope: float = 1.0, intercept: floa
     for values, out in zip(stored, hounsfield, strict=True):
         scaled = values.astype(np.float64) * slope + intercept
         if not np.isfinite(scaled).all():
-            msg = f"{path} holds voxels that are NaN or infinite: replace them, for example by -1000 HU (air)."
+            msg = (
+                f"{path} holds voxels that are NaN or infinite: have them interpolated (--damaged interpolate on the "
+                "command line), or replace them, for example by -1000 HU (air)."
+            )
             raise UserError(msg)
         out[:] = np.clip(np.rint(scaled), _LIMITS.min, _LIMITS.max)
     return hounsfield

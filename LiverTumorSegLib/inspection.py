@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
+from .damaged import find, is_constant
 from .hounsfield import doubt
 from .volume import Volume
 
 _THICK_MM, _WIDE_MM, _SHORT_MM = 10.0, 3.0, 60.0
-_STEP = 4
 
 
-def inspect(volume: Volume) -> tuple[str, ...]:
+def inspect(volume: Volume, *, mended: bool = False) -> tuple[str, ...]:
     """Say what is suspicious about a volume, a sentence each.
 
     Args:
         volume: CT in HU.
+        mended: its damaged slices have been seen to and need no mention.
     """
     reason = doubt(volume.voxels)
     units = f"This does not look like a CT in Hounsfield units: {reason}." if reason else ""
-    found = (units, _damaged(volume), *_geometry(volume))
+    found = (units, _slices(volume.axial.of(volume.voxels), mended=mended), *_geometry(volume))
     return tuple(sentence for sentence in found if sentence)
 
 
-def _damaged(volume: Volume) -> str:
-    """Slices that hold one number between slices that do not, or repeat the slice before them."""
-    seen = volume.axial.of(volume.voxels)[:, ::_STEP, ::_STEP]
-    flat = np.array([plane.min() == plane.max() for plane in seen])
-    repeated = np.array([False, *(np.array_equal(a, b) for a, b in pairwise(seen))])
-    inside = np.flatnonzero(~flat)
-    if not len(inside):
+def _slices(view: NDArray[np.int16], *, mended: bool) -> str:
+    if all(is_constant(plane) for plane in view):
         return "All slices hold a single number each."
-    bad = (flat | (repeated & ~flat)) & (np.arange(len(seen)) >= inside[0]) & (np.arange(len(seen)) <= inside[-1])
-    numbers = np.flatnonzero(bad) + 1
-    if not len(numbers):
-        return ""
-    listed = ", ".join(map(str, numbers[:5])) + (" and others" if len(numbers) > 5 else "")
-    return f"Slices that are empty or repeat their neighbour, counted from the feet: {listed}."
+    return "" if mended else find(view).in_words()
 
 
 def _geometry(volume: Volume) -> list[str]:

@@ -1,16 +1,17 @@
 """Parts that several tests share."""
 
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from LiverTumorSegLib import model, networks, phantom
+from LiverTumorSegLib import cli, model, networks, phantom
+from LiverTumorSegLib.description import Description, Licence, NetworkSpec, Stack, Training, WeightsFile
 from LiverTumorSegLib.inference import Options, Segmentation
-from LiverTumorSegLib.model import Description, Licence, Model, NetworkSpec, Stack, Training, WeightsFile
+from LiverTumorSegLib.model import Model
 from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.volume import Volume
@@ -37,10 +38,13 @@ def describe(**changes):
     return Description(**fields | changes)
 
 
-class Thresholds(nn.Module):
+class Thresholds(networks.SliceNetwork):
     """Liver from half of the window on, lesion from nine tenths: labels that follow from the voxels alone."""
 
-    def forward(self, slices):
+    def __init__(self):
+        super().__init__(1, 3)
+
+    def logits(self, slices):
         middle = slices[:, slices.shape[1] // 2]
         liver = (middle - 0.5) * 20
         return torch.stack([torch.zeros_like(middle), liver, liver + (middle - 0.9) * 40], dim=1)
@@ -107,6 +111,22 @@ def samples():
     if not folder.is_dir():
         pytest.skip(f"needs the sample CTs in {folder}")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["livertumorseg", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        return (code, *capsys.readouterr())
+
+    return run
 
 
 def reordered(volume, axes, flips):

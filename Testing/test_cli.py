@@ -21,22 +21,6 @@ def save(path, array, affine=AFFINE):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["livertumorseg", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        return (code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
 def ct_file(tmp_path):
     voxels = np.random.default_rng(0).normal(0, 200, (40, 36, 10)).astype(np.int16)
     return save(tmp_path / "ct.nii.gz", voxels)

@@ -4,8 +4,10 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from conftest import reordered
 
 from LiverTumorSegLib import files
+from LiverTumorSegLib.damaged import Treatment
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.volume import Volume
 
@@ -137,3 +139,39 @@ def test_missing_and_unknown_files_are_named(tmp_path):
     (tmp_path / "ct.txt").write_text("x")
     with pytest.raises(UserError, match=r"ct\.txt is in no format"):
         files.read_volume(tmp_path / "ct.txt")
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)], ids=["slices first", "slices last"])
+@pytest.mark.parametrize("ending", [".nii", ".nrrd"])
+def test_damaged_axial_slices_are_interpolated_on_wish_and_said(tmp_path, ct, axes, ending):
+    volume = reordered(ct, axes, (True, False, False))
+    expected = volume.axial.of(volume.voxels).astype(np.float32)
+    hurt = volume.voxels.astype(np.float32)
+    seen = volume.axial.of(hurt)
+    seen[4], seen[7], seen[0] = np.nan, 0, np.inf
+    path = save(tmp_path / f"ct{ending}", Volume(hurt, volume.affine))
+    with pytest.raises(UserError, match=r"NaN or infinite: .*--damaged interpolate"):
+        files.read_volume(path)
+    read = files.read_volume(path, damaged=Treatment.INTERPOLATE)
+    expected[0], expected[4], expected[7] = expected[1], expected[[3, 5]].mean(0), expected[[6, 8]].mean(0)
+    assert read.axial.of(read.voxels) == pytest.approx(expected, abs=0.6)
+    sentence = "Damaged slices were interpolated, counted from the feet: 1, 5 (NaN or infinite); 8 (a single number)."
+    assert read.warnings[0] == sentence
+    assert sum("amaged" in warning or "repeat" in warning for warning in read.warnings) == 1
+
+
+def test_a_scaled_file_is_interpolated_in_its_own_numbers(tmp_path, ct):
+    stored = ct.voxels.astype(np.uint16) + 2048
+    stored[5] = 0
+    image = nibabel.Nifti1Image(stored.transpose(2, 1, 0), ct.affine)
+    image.header.set_slope_inter(1, -2048)
+    path = tmp_path / "ct.nii"
+    path.write_bytes(image.to_bytes())
+    read = files.read_volume(path, damaged=Treatment.INTERPOLATE)
+    assert read.voxels[5] == pytest.approx(ct.voxels[[4, 6]].mean(0), abs=0.6)
+    assert np.array_equal(np.delete(read.voxels, 5, 0), np.delete(ct.voxels, 5, 0))
+
+
+def test_slices_cannot_be_left_out_of_a_volume(tmp_path, ct):
+    with pytest.raises(UserError, match="Every slice of .* use --damaged interpolate"):
+        files.read_volume(save(tmp_path / "ct.nii", ct), damaged=Treatment.LEAVE_OUT)

@@ -26,13 +26,19 @@ def test_damaged_slices_are_named_by_number_from_the_feet(good):
     seen[9] = -1000
     seen[20] = seen[19]
     (sentence,) = inspect(volume)
-    assert sentence.endswith(": 10, 21.")
+    assert sentence.endswith(": 10 (a single number); 21 (repeats its neighbour).")
 
 
 def test_many_damaged_slices_are_not_all_named(good):
     volume = changed(good)
     volume.axial.of(volume.voxels)[3:20:2] = 0
-    assert inspect(volume)[0].endswith("4, 6, 8, 10, 12 and others.")
+    assert inspect(volume)[0].endswith("4, 6, 8, 10, 12 and others (a single number).")
+
+
+def test_slices_that_were_seen_to_are_not_named(good):
+    volume = changed(good)
+    volume.axial.of(volume.voxels)[9] = 0
+    assert inspect(volume, mended=True) == ()
 
 
 def test_air_at_either_end_is_no_damage(good):

@@ -2,9 +2,10 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from LiverTumorSegLib.datasets.slices import SliceSource, read_patients, read_volume
+from LiverTumorSegLib.datasets.slices import Patient, SliceSource, read_patients, read_volume
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.preprocessing import Chain
 
@@ -35,7 +36,9 @@ def test_patients_are_read_in_the_order_of_their_slices_without_those_that_lack_
     (patient,) = read_patients(SOURCE, root, CHAIN)
     assert patient.name == "volume-1"
     assert patient.numbers.tolist() == [0, 10, 20, 22, 24, 26, 36]
-    assert patient.pixels[:, 8, 8].tolist() == pytest.approx([5 * n for n in patient.numbers], abs=1)
+    assert patient.pixels.shape == (7, 1, 16, 24)
+    assert patient.pixels.dtype == torch.uint8
+    assert patient.pixels[:, 0, 8, 8].tolist() == pytest.approx([5 * n for n in patient.numbers], abs=1)
     assert patient.labels[:, 0, 0].tolist() == [n % 3 for n in patient.numbers]
 
 
@@ -67,9 +70,60 @@ def test_a_folder_without_slices_and_a_patient_that_is_not_there_are_named(root,
         read_volume(SOURCE, root, "volume-7")
 
 
-def test_preprocessing_that_8_bits_cannot_hold_is_refused(root):
-    with pytest.raises(UserError, match=r"values in \[0, 1\]"):
-        read_patients(SOURCE, root, Chain.from_json("[]"))
+def test_preprocessing_that_leaves_0_to_1_is_kept_as_float16_in_its_own_units(root):
+    (patient,) = read_patients(SOURCE, root, Chain.from_json("[]"))
+    assert patient.pixels.dtype == torch.float16
+    expected = [-40 + 200 * 5 * n / 255 for n in patient.numbers]
+    assert patient.pixels[:, 0, 8, 8].tolist() == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16])
+def test_stacks_are_channels_in_the_chains_units_slice_by_slice(dtype):
+    pixels = torch.arange(3 * 2).reshape(3, 2, 1, 1).to(dtype)
+    patient = Patient("a", np.arange(3), pixels, torch.zeros(3, 1, 1, dtype=torch.uint8), None, True)
+    stack = patient.stack([2, 0, 0])
+    assert stack.dtype == torch.float32
+    unit = 255 if dtype == torch.uint8 else 1
+    assert stack.flatten().tolist() == pytest.approx([x / unit for x in (4, 5, 0, 1, 0, 1)])
+
+
+def test_several_channels_stay_apart(root):
+    wide = [{"step": "window", "level": 60, "width": 400}]
+    chain = Chain.model_validate([{"step": "channels", "chains": [CHAIN.model_dump(), wide]}])
+    (patient,) = read_patients(SOURCE, root, chain)
+    assert patient.pixels.shape == (7, 2, 16, 24)
+    narrow, wide = patient.stack([4])[:, 8, 8].tolist()
+    assert wide - 0.5 == pytest.approx((narrow - 0.5) / 2, abs=1 / 255)
+
+
+def test_masks_follow_crops_and_resizing(root):
+    steps = [{"step": "window", "level": 60, "width": 200}, {"step": "crop", "rows": [2, 10], "columns": [4, 20]}]
+    (patient,) = read_patients(
+        SOURCE, root, Chain.model_validate([*steps, {"step": "resize", "height": 4, "width": 8}])
+    )
+    assert patient.labels.shape == (7, 4, 8)
+    assert patient.labels[0].max() == 0
+    assert patient.labels[1, :, 0].tolist() == [1, 0, 0, 0]  # rows 3, 5, 7 and 9 of 16; the first 4 are marked
+
+
+def test_steps_that_need_the_volume_see_all_slices_of_a_patient(root):
+    chain = Chain.model_validate([{"step": "z_score", "over": "volume"}])
+    (patient,) = read_patients(SOURCE, root, chain)
+    assert patient.pixels.dtype == torch.float16
+    assert patient.pixels.float().mean() == pytest.approx(0, abs=0.01)
+    assert patient.pixels.float().std(correction=0) == pytest.approx(1, abs=0.01)
+
+
+def test_a_source_that_does_not_say_its_hounsfield_units_is_refused(root):
+    silent = SOURCE.model_copy(update={"intensities": None})
+    with pytest.raises(UserError, match="HU of the pictures in .* are not known: state the source's intensities"):
+        read_patients(silent, root, CHAIN)
+
+
+def test_slices_that_differ_in_size_are_refused(root):
+    Image.new("L", (9, 9)).save(root / "set" / "images" / "volume-1_slice_0.jpg")
+    with pytest.raises(UserError, match="differ in size"):
+        read_patients(SOURCE, root, CHAIN)
 
 
 def test_rounding_errors_of_resampling_are_no_reason_to_refuse(root):

@@ -11,7 +11,7 @@ from rich.markup import escape
 from .. import __version__
 from ..errors import UserError
 from ..progress import Cancelled
-from . import models, phantoms, segmenting, trainers
+from . import architectures, models, phantoms, preparing, segmenting, trainers
 from .console import err
 
 USER_ERROR, CANCELLED = 3, 130
@@ -20,8 +20,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command("segment")(segmenting.segment)
 app.command("demo")(phantoms.demo)
 app.command("phantom")(phantoms.phantom)
+app.command("preprocess")(preparing.preprocess)
+app.command("export-slices")(preparing.export_slices)
 app.command("train")(trainers.train)
 app.command("validate")(trainers.validate)
+app.command("networks")(architectures.networks)
 app.add_typer(models.app, name="models")
 
 

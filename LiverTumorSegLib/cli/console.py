@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -19,6 +20,9 @@ from ..progress import CancelToken, Progress
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
+Damaged = Annotated[
+    str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
+]
 
 out, err = Console(), Console(stderr=True)
 
@@ -26,6 +30,11 @@ out, err = Console(), Console(stderr=True)
 def say(sentence: str) -> None:
     """Print a sentence as it is, on one line."""
     out.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence as a warning to standard error."""
+    err.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
 def command_line() -> str:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from .. import DEFAULT_MODEL
 from ..errors import UserError
-from .console import DeviceName, Overwrite, bar, err, interruptible, quiet_libraries, say
+from .console import Damaged, DeviceName, Overwrite, bar, interruptible, quiet_libraries, say, warn
 
 if TYPE_CHECKING:
     from ..inference import Segmentation
@@ -47,12 +46,14 @@ def segment(
         float | None, typer.Option(min=0, max=1e4, help="Below this, ml, it is no liver.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
+    damaged: Damaged = "as-is",
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment the liver and its lesions in a CT."""
     from .. import files, lesions, model_store, report_files
     from .. import model as model_folder
+    from ..damaged import Treatment
     from ..inference import Options
     from ..inference import segment as run
 
@@ -70,7 +71,7 @@ def segment(
             report_files.check(report, overwrite=overwrite)
         loaded = model_folder.load(model_store.find(model))
         with quiet_libraries():
-            volume = files.read_volume(source, series=series, force=force)
+            volume = files.read_volume(source, series=series, force=force, damaged=Treatment.of(damaged))
         files.check_grid(output, volume)
         cleaning = loaded.description.postprocessing.model_copy(
             update={name: value for name, value in changes.items() if value is not None}
@@ -99,7 +100,7 @@ def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: b
         print(json.dumps(facts(result, table) | {"output": str(output)}, indent=2))  # noqa: T201
         return
     for warning in (*result.volume.warnings, *result.notes):
-        err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
+        warn(warning)
     count = len(table.lesions)
     say(
         f"Liver {table.liver_ml:.0f} ml, {count} lesion{'' if count == 1 else 's'}, {table.lesion_ml:.1f} ml, burden "

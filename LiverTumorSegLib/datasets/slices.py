@@ -1,6 +1,7 @@
 """Folders of slice pictures (``images/P_slice_K.jpg``, ``masks/P_slice_K.png``), grouped by patient.
 
-``slices.csv``, where it stands beside the folders, gives the spacing of each patient.
+``slices.csv``, where it stands beside the folders, gives the spacing of each patient. ``export.json`` there says that
+the pictures are a training dump, already preprocessed: they are taken as they are.
 """
 
 from __future__ import annotations
@@ -8,17 +9,21 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UserError
 from ..preprocessing import Chain, Slices
 from ..volume import Volume
+from .dump import IMAGES, MASKS, NOTE, TABLE, labels_on, read_note, read_picture, to_bytes
 
 _NAME = re.compile(r"(?P<patient>.+)_slice_(?P<index>\d+)[a-z]?$")
 
@@ -28,7 +33,7 @@ class SliceSource(BaseModel):
 
     Args:
         folder: folder below the data root that holds ``images`` and ``masks``.
-        intensities: HU of the darkest and of the brightest grey value.
+        intensities: HU of the darkest and of the brightest grey value; a training dump says them itself.
         lesions_apart: False where the masks join lesions to the liver (label 1).
         default_spacing_mm: in-plane spacing to assume where none is stated.
         default_slice_mm: the same between consecutive slice numbers; None where neighbours must not be used.
@@ -37,7 +42,7 @@ class SliceSource(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str
-    intensities: tuple[float, float]
+    intensities: tuple[float, float] | None = None
     lesions_apart: bool = True
     default_spacing_mm: float = Field(gt=0)
     default_slice_mm: float | None = Field(None, gt=0)
@@ -59,7 +64,8 @@ class Patient:
     Args:
         name: as in the file names.
         numbers: slice number of each slice, ascending.
-        pixels: uint8 ``[slice, row, column]``, the chain's [0, 1] times 255.
+        pixels: ``[slice, channel, row, column]``: uint8, the chain's [0, 1] times 255, where it ends there; else
+            float16 in the chain's own units.
         labels: uint8 ``[slice, row, column]``: 0 background, 1 liver, 2 lesion.
         slice_mm: millimetres between consecutive slice numbers, None where neighbours are unknown.
         lesions_apart: False where label 1 stands for liver and lesions together.
@@ -72,6 +78,15 @@ class Patient:
     slice_mm: float | None
     lesions_apart: bool
 
+    def stack(self, chosen: list[int]) -> torch.Tensor:
+        """Channels of the slices at these positions, slice by slice, in the chain's units.
+
+        Returns:
+            float32 ``[slice * channel, row, column]``.
+        """
+        channels = self.pixels[chosen].flatten(0, 1)
+        return channels.float() / 255 if channels.dtype == torch.uint8 else channels.float()
+
     def neighbours(self, at: int, distance_mm: float, count: int) -> list[int]:
         """Positions of ``count`` slices centred on ``at``, ``distance_mm`` apart; the nearest there is stands in."""
         if self.slice_mm is None:
@@ -81,19 +96,22 @@ class Patient:
 
 
 def read_patients(source: SliceSource, root: Path, chain: Chain) -> list[Patient]:
-    """Read and preprocess every patient of a folder; slices without a mask are left out.
+    """Read every patient of a folder, preprocessed; slices without a mask are left out.
 
     Raises:
-        UserError: the folder has no slice pictures.
+        UserError: the folder has no slice pictures, does not say their HU, or is a dump of another chain.
     """
-    folder = root / source.folder
-    files = _files_by_patient(folder)
-    if not files:
-        msg = f"There are no slice pictures in {folder / 'images'}: they should be named PATIENT_slice_K.jpg."
+    folder = _Folder(source, root)
+    if not folder.files:
+        msg = f"There are no slice pictures in {folder.path / IMAGES}: they should be named PATIENT_slice_K.jpg."
         raise UserError(msg)
-    stated = _stated_spacings(folder / "slices.csv")
-    assumed = Spacing(source.default_spacing_mm, source.default_spacing_mm, source.default_slice_mm)
-    return [_read(name, files[name], stated.get(name, assumed), source, chain) for name in sorted(files)]
+    if folder.note and folder.note.chain != chain:
+        msg = (
+            f"{folder.path} was exported with another preprocessing chain than the recipe's: export it again with the "
+            f"recipe's, or write the one in its {NOTE} into the recipe."
+        )
+        raise UserError(msg)
+    return [_read(name, folder, chain) for name in sorted(folder.files)]
 
 
 def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.ndarray]:
@@ -107,70 +125,130 @@ def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.
         name: of the patient.
 
     Raises:
-        UserError: there is no such patient, or no run of slices.
+        UserError: there is no such patient, or no run of slices, or the HU of the pictures are not known.
     """
-    folder = root / source.folder
-    files = _evenly_spaced(_files_by_patient(folder).get(name, []))
+    folder = _Folder(source, root)
+    files = _evenly_spaced(folder.files.get(name, []))
     if not files:
-        msg = f"{folder} holds no run of evenly spaced slices of {name}."
+        msg = f"{folder.path} holds no run of evenly spaced slices of {name}."
         raise UserError(msg)
-    spacing = _stated_spacings(folder / "slices.csv").get(name, Spacing(1.0, 1.0, 1.0))
-    gray = np.stack([np.asarray(Image.open(image).convert("L")) for _, image, _ in files])
-    labels = np.stack([np.asarray(Image.open(mask)) for _, _, mask in files])
-    low, high = source.intensities
-    hounsfield = np.rint(gray.astype(np.float32) / 255 * (high - low) + low).astype(np.int16)
-    gap = (files[1][0] - files[0][0]) * (spacing.slice or 1.0)
-    return Volume(hounsfield, np.diag([-spacing.column, -spacing.row, gap, 1.0])), labels.astype(np.uint8)
+    spacing = folder.spacings.get(name, Spacing(1.0, 1.0, 1.0))
+    hounsfield = np.rint(folder.hounsfield(files)).astype(np.int16)
+    gap = (files[1].number - files[0].number) * (spacing.slice or 1.0)
+    return Volume(hounsfield, np.diag([-spacing.column, -spacing.row, gap, 1.0])), folder.labels(files)
 
 
-def _evenly_spaced(files: list[tuple[int, Path, Path]]) -> list[tuple[int, Path, Path]]:
+class _Files(NamedTuple):
+    number: int
+    image: Path
+    mask: Path
+
+
+class _Folder:
+    """A folder of slice pictures.
+
+    Attributes:
+        files: the slices of each patient, ascending.
+        spacings: of each patient for whom they are stated.
+        note: what the folder says of itself, if it is a training dump.
+    """
+
+    def __init__(self, source: SliceSource, root: Path) -> None:
+        self.source, self.path = source, root / source.folder
+        self.files = _files_by_patient(self.path)
+        self.spacings = _stated_spacings(self.path / TABLE)
+        self.note = read_note(self.path)
+
+    def hounsfield(self, files: list[_Files]) -> NDArray[np.float32]:
+        """HU ``[slice, row, column]``."""
+        known = self.note.intensities if self.note else self.source.intensities
+        if known is None:
+            mend = "measure on CT files" if self.note else "state the source's intensities"
+            msg = f"The HU of the pictures in {self.path / IMAGES} are not known: {mend}."
+            raise UserError(msg)
+        low, high = known
+        gray = self._stacked([np.asarray(Image.open(file.image).convert("L")) for file in files])
+        return gray.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+    def dumped(self, files: list[_Files], channels: int) -> torch.Tensor:
+        """The pictures of a training dump, uint8 ``[slice, channel, row, column]``."""
+        return torch.from_numpy(self._stacked([read_picture(file.image, channels) for file in files]))
+
+    def labels(self, files: list[_Files]) -> NDArray[np.uint8]:
+        """The masks ``[slice, row, column]``."""
+        return self._stacked([np.asarray(Image.open(file.mask), np.uint8) for file in files])
+
+    def _stacked(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        if len({picture.shape for picture in pictures}) > 1:
+            msg = f"{self.path} holds slices of one patient that differ in size: export them again."
+            raise UserError(msg)
+        return np.stack(pictures)
+
+
+def _evenly_spaced(files: list[_Files]) -> list[_Files]:
     """The longest run of slices whose numbers are as near to each other as any are."""
-    numbers = np.array([number for number, _, _ in files])
-    gaps = np.diff(numbers)
+    gaps = np.diff([file.number for file in files])
     if not len(gaps):
         return []
     runs = np.split(np.arange(len(files)), np.flatnonzero(gaps != gaps.min()) + 1)
     return [files[index] for index in max(runs, key=len)]
 
 
-def _files_by_patient(folder: Path) -> dict[str, list[tuple[int, Path, Path]]]:
+def _files_by_patient(folder: Path) -> dict[str, list[_Files]]:
     found = defaultdict(list)
-    for image in sorted((folder / "images").glob("*_slice_*.jpg")):
-        match, mask = _NAME.match(image.stem), folder / "masks" / f"{image.stem}.png"
+    for image in sorted((folder / IMAGES).glob("*_slice_*.jpg")):
+        match, mask = _NAME.match(image.stem), folder / MASKS / f"{image.stem}.png"
         if match and mask.exists():
-            found[match["patient"]].append((int(match["index"]), image, mask))
+            found[match["patient"]].append(_Files(int(match["index"]), image, mask))
     return {patient: sorted(files) for patient, files in found.items()}
 
 
 def _stated_spacings(table: Path) -> dict[str, Spacing]:
+    """By patient, whom a table names as ``patient`` or, in LiTS, by the number of the ``volume``."""
     if not table.exists():
         return {}
-    with table.open() as lines:
+    with table.open(encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
     return {
-        f"volume-{row['volume']}": Spacing(float(row["dy_mm"]), float(row["dx_mm"]), float(row["dz_native_mm"]))
+        row.get("patient") or f"volume-{row['volume']}": Spacing(
+            float(row["dy_mm"]), float(row["dx_mm"]), float(row["dz_native_mm"])
+        )
         for row in rows
     }
 
 
-def _read(
-    name: str, files: list[tuple[int, Path, Path]], spacing: Spacing, source: SliceSource, chain: Chain
-) -> Patient:
-    low, high = source.intensities
-    pixels, labels = [], []
-    for _, image, mask in files:
-        hounsfield = torch.from_numpy(np.array(Image.open(image).convert("L"), np.float32)) / 255 * (high - low) + low
-        prepared = chain(Slices(hounsfield[None, None], (spacing.row, spacing.column))).pixels[0, 0]
-        grey = prepared.mul(255).round()  # resampling leaves [0, 1] by rounding errors
-        if grey.min() < 0 or grey.max() > 255:
-            msg = "Training keeps slices in 8 bits: end the recipe's preprocessing with values in [0, 1]."
-            raise UserError(msg)
-        pixels.append(grey.to(torch.uint8))
-        labels.append(_shrink_labels(torch.from_numpy(np.array(Image.open(mask))), prepared.shape))
-    numbers = np.array([number for number, _, _ in files])
-    return Patient(name, numbers, torch.stack(pixels), torch.stack(labels), spacing.slice, source.lesions_apart)
+def _read(name: str, folder: _Folder, chain: Chain) -> Patient:
+    files, source = folder.files[name], folder.source
+    assumed = Spacing(source.default_spacing_mm, source.default_spacing_mm, source.default_slice_mm)
+    spacing = folder.spacings.get(name, assumed)
+    labels = torch.from_numpy(folder.labels(files))
+    if folder.note:
+        pixels = folder.dumped(files, folder.note.channels)
+    else:
+        pixels, labels = _preprocess(folder.hounsfield(files), labels, spacing, chain)
+    numbers = np.array([file.number for file in files])
+    return Patient(name, numbers, pixels, labels, spacing.slice, source.lesions_apart)
 
 
-def _shrink_labels(labels: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    picture = labels.float()[None, None]
-    return torch.nn.functional.interpolate(picture, size=size, mode="nearest-exact")[0, 0].to(torch.uint8)
+def _preprocess(
+    hounsfield: NDArray[np.float32], labels: torch.Tensor, spacing: Spacing, chain: Chain
+) -> tuple[torch.Tensor, torch.Tensor]:
+    rounded = np.rint(hounsfield).astype(np.int16)
+    fitted = chain.fitted(rounded, (spacing.slice or spacing.row, spacing.row, spacing.column))
+
+    def prepare(number: int) -> Slices:
+        return fitted(Slices(torch.from_numpy(hounsfield[number][None, None]), (spacing.row, spacing.column)))
+
+    pixels = _compact(lambda number: prepare(number).pixels[0], len(hounsfield))
+    return pixels, labels_on(labels, prepare(0))
+
+
+def _compact(prepare: Callable[[int], torch.Tensor], count: int) -> torch.Tensor:
+    """All slices in 8 bits where their values lie in [0, 1], else as float16."""
+    kept = []
+    for number in range(count):
+        grey = to_bytes(prepare(number))
+        if grey is None:
+            return torch.stack([prepare(n).half() for n in range(count)])
+        kept.append(grey)
+    return torch.stack(kept)

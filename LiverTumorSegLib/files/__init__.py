@@ -10,11 +10,13 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from ..damaged import Damage, Treatment, find, interpolate
 from ..errors import UserError
-from ..hounsfield import doubt
+from ..hounsfield import doubt, to_int16
 from ..inspection import inspect
-from ..volume import Volume
+from ..volume import Volume, axial_view
 from ..whole_files import refuse_existing, refuse_unwritable, whole_file
+from .stored import Stored
 
 _LARGEST_MM = 3000
 
@@ -24,23 +26,52 @@ _WRITERS = {".nii": "nifti", ".nii.gz": "nifti", ".seg.nrrd": "segmentation", ".
 """The module of each format is loaded when it is needed: SimpleITK alone takes as much memory as a CT."""
 
 
-def read_volume(path: Path, *, series: str | None = None, force: bool = False) -> Volume:
+def read_volume(
+    path: Path, *, series: str | None = None, force: bool = False, damaged: Treatment = Treatment.AS_IS
+) -> Volume:
     """Read a CT from a NIfTI, NRRD or MetaImage file, or from a folder of DICOM files.
 
     Args:
         path: the file or folder.
         series: UID of the DICOM series, or the end of it, where a folder holds several.
         force: read it also where it does not look like a CT in HU; a warning says so.
+        damaged: whether damaged slices are interpolated; a warning then says which.
 
     Raises:
         UserError: it is missing, damaged, not three-dimensional, not a CT in HU, or in an unknown format.
     """
+    if damaged is Treatment.AS_IS:
+        return _in_hounsfield(_stored(path, series), path, force=force)
+    if damaged is Treatment.LEAVE_OUT:
+        msg = f"Every slice of {path} is needed here, damaged or not: use --damaged interpolate."
+        raise UserError(msg)
+    volume, damage = read_repaired(path, series=series, force=force)
+    sentence = damage.in_words(Treatment.INTERPOLATE)
+    return replace(volume, warnings=(sentence, *volume.warnings)) if sentence else volume
+
+
+def read_repaired(path: Path, *, series: str | None = None, force: bool = False) -> tuple[Volume, Damage]:
+    """Read a CT with its damaged slices interpolated, and say which these are.
+
+    Raises:
+        UserError: as :func:`read_volume`, or no slice is whole.
+    """
+    stored = _stored(path, series)
+    axial = axial_view(stored.affine)
+    damage = find(axial.of(stored.values))
+    if damage.reasons:
+        stored = replace(stored, values=stored.values.copy())  # what was read may be the file itself, mapped
+        interpolate(axial.of(stored.values), damage, path)
+    return _in_hounsfield(stored, path, force=force, mended=True), damage
+
+
+def _stored(path: Path, series: str | None) -> Stored:
     if not path.exists():
         msg = f"{path} does not exist: check the name."
         raise UserError(msg)
-    volume = _module("dicom").read(path, series) if path.is_dir() else _module(_reader(path)).read(path)
-    _check_geometry(volume, path)
-    return _checked_units(volume, path, force=force)
+    stored = _module("dicom").read(path, series) if path.is_dir() else _module(_reader(path)).read(path)
+    _check_geometry(stored, path)
+    return stored
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
@@ -113,13 +144,13 @@ def _ending(path: Path, endings: list[str]) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def _check_geometry(volume: Volume, path: Path) -> None:
-    axes = volume.affine[:3, :3]
+def _check_geometry(stored: Stored, path: Path) -> None:
+    axes = stored.affine[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(volume.affine).all() or not (lengths > 1e-6).all():
+    if not np.isfinite(stored.affine).all() or not (lengths > 1e-6).all():
         msg = f"{path} states a spacing that is zero, or not finite: mend its header."
         raise UserError(msg)
-    extent = lengths * volume.voxels.shape[::-1]
+    extent = lengths * stored.values.shape[::-1]
     if extent.max() > _LARGEST_MM:
         msg = f"{path} states an extent of {extent.max() / 1000:.1f} m, more than a patient has: mend its header."
         raise UserError(msg)
@@ -128,9 +159,11 @@ def _check_geometry(volume: Volume, path: Path) -> None:
         raise UserError(msg)
 
 
-def _checked_units(volume: Volume, path: Path, *, force: bool) -> Volume:
-    reason = doubt(volume.voxels)
+def _in_hounsfield(stored: Stored, path: Path, *, force: bool, mended: bool = False) -> Volume:
+    voxels = to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
+    reason = doubt(voxels)
     if reason is not None and not force:
         msg = f"{path} does not look like a CT in Hounsfield units ({reason}): use --force to segment it all the same."
         raise UserError(msg)
-    return replace(volume, warnings=(*volume.warnings, *inspect(volume)))
+    volume = Volume(voxels, stored.affine, stored.warnings)
+    return replace(volume, warnings=(*volume.warnings, *inspect(volume, mended=mended)))

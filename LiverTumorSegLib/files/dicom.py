@@ -10,9 +10,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..hounsfield import to_int16
-from ..volume import Volume
 from .itk import LPS_TO_RAS
+from .stored import Stored
 
 _TAGS = {
     "position": "0020|0032",
@@ -35,7 +34,7 @@ class _Slice:
     modality: str
 
 
-def read(folder: Path, series: str | None = None) -> Volume:
+def read(folder: Path, series: str | None = None) -> Stored:
     """Read the CT series of a folder and the folders in it.
 
     Args:
@@ -61,7 +60,7 @@ def read(folder: Path, series: str | None = None) -> Volume:
     if voxels.ndim != 3:
         msg = f"{folder} holds images in colour or with several numbers a voxel: give a CT series."
         raise UserError(msg)
-    return Volume(to_int16(voxels, folder), _affine(slices))
+    return Stored(voxels, _affine(slices))
 
 
 def _series(folder: Path) -> dict[str, list[str]]:

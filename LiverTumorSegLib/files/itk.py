@@ -9,15 +9,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..hounsfield import to_int16
 from ..volume import Volume
+from .stored import Stored
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
-def read(path: Path) -> Volume:
+def read(path: Path) -> Stored:
     """Read a three-dimensional file with one number a voxel.
 
     Raises:
@@ -33,8 +33,7 @@ def read(path: Path) -> Volume:
     except RuntimeError as error:
         msg = f"{path} ends too early, is damaged or states an impossible geometry: get or export it again."
         raise UserError(msg) from error
-    voxels = to_int16(_grid(image), path)
-    return Volume(voxels, affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin()))
+    return Stored(_grid(image), affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin()))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:

@@ -13,9 +13,9 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..hounsfield import to_int16
 from ..volume import Volume
 from ..whole_files import whole_file
+from .stored import Stored
 
 _DAMAGED = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
 _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
@@ -23,7 +23,7 @@ _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said once, by the errors raised here
 
 
-def read(path: Path) -> Volume:
+def read(path: Path) -> Stored:
     """Read a three-dimensional NIfTI file.
 
     Raises:
@@ -47,7 +47,7 @@ def read(path: Path) -> Volume:
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     grid = stored.reshape(stored.shape[:3], order="F").transpose(2, 1, 0)
     affine = np.diag([_MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)] * 3 + [1.0]) @ image.affine
-    return Volume(to_int16(grid, path, slope=slope, intercept=intercept), affine, _warnings(image))
+    return Stored(grid, affine, slope, intercept, _warnings(image))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:

@@ -1,0 +1,27 @@
+"""What a file holds, before its numbers become Hounsfield units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One number a voxel, and its place.
+
+    Args:
+        values: ``[k, j, i]`` of any real type.
+        affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
+        slope: what the values are multiplied by to give HU.
+        intercept: what is then added.
+        warnings: what is suspicious about the file, a sentence each.
+    """
+
+    values: NDArray
+    affine: NDArray[np.float64]
+    slope: float = 1.0
+    intercept: float = 0.0
+    warnings: tuple[str, ...] = ()
