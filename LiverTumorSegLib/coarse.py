@@ -29,29 +29,26 @@ class Box:
     columns: tuple[int, int]
 
 
-def whole(count: int, store: SliceStore) -> Box:
+def whole(store: SliceStore) -> Box:
     """The box that leaves nothing out."""
-    return Box((0, count), (0, store.size[0]), (0, store.size[1]))
+    return Box((0, store.count), (0, store.size[0]), (0, store.size[1]))
 
 
-def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, job: Job) -> Box | None:
+def find_liver(engine: Engine, store: SliceStore, job: Job) -> Box | None:
     """Box of the liver with a margin, or None where the coarse pass finds no liver.
 
     Args:
         engine: the network.
         store: the volume's slices.
-        count: how many there are.
-        slice_mm: their spacing.
         job: told about every batch.
     """
-    step = max(1, round(_SLICE_MM / slice_mm))
-    numbers = range(min(step // 2, count - 1), count, step)
+    step = max(1, round(_SLICE_MM / store.slice_mm))
+    numbers = range(min(step // 2, store.count - 1), store.count, step)
 
     def organ(batch: Sequence[int]) -> NDArray[np.bool_]:
         job.at(numbers.index(batch[0]) / len(numbers), "Looking for the liver")
         small = F.interpolate(store.channels(batch, engine.placement), size=_small(store), mode="bilinear")
-        logits = engine(small)
-        shown: NDArray[np.bool_] = (logits[:, 1:] > logits[:, :1]).any(dim=1).cpu().numpy()
+        shown: NDArray[np.bool_] = (store.head.over_background(engine(small)) > 0).any(dim=1).cpu().numpy()
         return shown
 
     kept = _large_parts(np.concatenate(list(engine.in_batches(numbers, organ))))
@@ -61,7 +58,7 @@ def find_liver(engine: Engine, store: SliceStore, count: int, slice_mm: float, j
     height, width = _small(store)
     first, last = numbers[slices[0]] - step, numbers[slices[1] - 1] + step + 1
     return Box(
-        (max(0, first), min(count, last)),
+        (max(0, first), min(store.count, last)),
         _widened(rows, height, store.size[0], store.spacing[0]),
         _widened(columns, width, store.size[1], store.spacing[1]),
     )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from itertools import pairwise
+from typing import TypeVar, cast
 
 import torch
 from monai.networks.blocks import Convolution
+from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import device
 from .errors import UserError
+from .networks import SliceNetwork, in_tiles, same_size
+
+_LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 Result = TypeVar("Result")
 
@@ -35,24 +39,22 @@ class Engine:
         batch: slices in a batch, in place of the placement's own choice.
     """
 
-    def __init__(self, network: nn.Module, placement: device.Placement, batch: int | None = None) -> None:
+    def __init__(self, network: SliceNetwork, placement: device.Placement, batch: int | None = None) -> None:
         self._original = network
         self.batch = batch or placement.batch
         self.notes: list[str] = [placement.note] if placement.note else []
         self._settle(placement)
 
     def __call__(self, channels: torch.Tensor) -> torch.Tensor:
-        """Logits of ``[batch, channel, row, column]``; any height and width, padded here and nowhere else.
+        """Logits of ``[batch, channel, *size]``; any size, also of networks that lack a margin.
 
         Raises:
             RuntimeError: memory ran out, among other reasons; :meth:`in_batches` then goes on with fewer slices.
         """
-        height, width = channels.shape[-2:]
-        padding = (0, -width % self._stride, 0, -height % self._stride)
-        if any(padding):
-            channels = F.pad(channels, padding, mode="replicate")
-        channels = channels.contiguous(memory_format=torch.channels_last)
-        return self._network(channels)[..., :height, :width]
+        if self._network.margin:
+            return in_tiles(self._network, channels)
+        channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
+        return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
 
     def in_batches(self, numbers: Sequence[int], work: Callable[[Sequence[int]], Result]) -> Iterator[Result]:
         """What ``work`` returns for batch after batch; where memory runs out, it is asked again for fewer slices."""
@@ -91,18 +93,29 @@ class Engine:
 
     def _settle(self, placement: device.Placement) -> None:
         self.placement = placement
-        self._stride = int(getattr(self._original, "stride", 1))
         network = fuse_normalisation(copy.deepcopy(self._original))
-        self._network = network.to(placement.device, placement.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload]
 
 
-def fuse_normalisation(network: nn.Module) -> nn.Module:
-    """Fold each batch normalisation of MONAI's convolution blocks into its convolution: the same function, faster."""
-    for block in network.modules():
-        if not isinstance(block, Convolution) or not hasattr(block, "adn"):
-            continue
-        normalisation = getattr(block.adn, "N", None)
-        if isinstance(block.conv, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
-            block.conv = fuse_conv_bn_eval(block.conv, normalisation)
-            block.adn.N = nn.Identity()
+def fuse_normalisation(network: SliceNetwork) -> SliceNetwork:
+    """Fold each batch normalisation into the convolution before it: the same function, faster."""
+    for block in list(network.modules()):
+        for holder, name, next_holder, next_name in _neighbours(block):
+            convolution, normalisation = getattr(holder, name), getattr(next_holder, next_name, None)
+            if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+                setattr(holder, name, fuse_conv_bn_eval(convolution, normalisation))
+                setattr(next_holder, next_name, nn.Identity())
     return network
+
+
+def _neighbours(block: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module, str]]:
+    """Parts of a block, by holder and name, of which the second is given the first one's output."""
+    if isinstance(block, Convolution) and hasattr(block, "adn"):
+        yield block, "conv", block.adn, "N"
+    elif isinstance(block, nn.Sequential):
+        for first, second in pairwise(name for name, _ in block.named_children()):
+            yield block, first, block, second
+    elif isinstance(block, (ResNet, ResNetBlock, ResNetBottleneck)):
+        for number in (1, 2, 3):
+            if hasattr(block, f"conv{number}"):
+                yield block, f"conv{number}", block, f"bn{number}"

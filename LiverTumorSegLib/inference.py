@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -10,16 +10,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import coarse
+from . import coarse, volumetric
 from .coarse import Box
+from .description import Description
 from .device import Placement, cpu, place
 from .engine import Engine, is_out_of_memory
 from .errors import UserError
-from .model import Description, Model
-from .postprocessing import Postprocessing, clean
+from .label_writer import Span, write_labels
+from .model import Model
+from .postprocessing import LIVER, Postprocessing, clean
 from .progress import CancelToken, Job, Progress, job
 from .slice_store import SliceStore
 from .volume import Volume
+
+LESIONS_ALONE = (
+    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are those of the "
+    "lesions, not of a liver."
+)
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,14 @@ def segment(
     engine, store = _prepare(volume, model, place(device, options.precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     seen = volume.axial.of(labels)
-    _label(seen, volume.axial.spacing[0], store, engine, options, task.part(0, 0.95))
+    if model.description.patches:
+        volumetric.label(seen, store, model.description.patches, engine, task.part(0, 0.95))
+    else:
+        _label(seen, store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
-    cleaning = options.postprocessing or model.description.postprocessing
+    cleaning = model.description.cleaning(options.postprocessing)
     clean(seen, volume.voxel_ml, cleaning)
-    notes = tuple(engine.notes) if labels.any() else (*engine.notes, "No liver was found.")
+    notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
     task.at(1, "Done")
     return Segmentation(
         labels,
@@ -107,10 +117,17 @@ def segment(
     )
 
 
+def _remarks(description: Description, *, found: bool) -> Iterator[str]:
+    if not found:
+        yield f"No {description.labels[1]} was found."
+    elif LIVER not in description.head.values:
+        yield LESIONS_ALONE
+
+
 def _prepare(volume: Volume, model: Model, placement: Placement, options: Options) -> tuple[Engine, SliceStore]:
     view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
     try:
-        engine = Engine(model.network, placement, options.batch)
+        engine = Engine(model.network, placement, 1 if model.description.patches else options.batch)
         return engine, SliceStore(view, spacing, model.description, engine.placement)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -122,74 +139,23 @@ def _prepare(volume: Volume, model: Model, placement: Placement, options: Option
         return _prepare(volume, model, cpu(note), options)
 
 
-def _label(
-    out: NDArray[np.uint8], slice_mm: float, store: SliceStore, engine: Engine, options: Options, task: Job
-) -> None:
-    box, rest = coarse.whole(len(out), store), task
-    if options.coarse_pass:
-        box = coarse.find_liver(engine, store, len(out), slice_mm, task.part(0, 0.2)) or box
+def _label(out: NDArray[np.uint8], store: SliceStore, engine: Engine, options: Options, task: Job) -> None:
+    box, rest = coarse.whole(store), task
+    if options.coarse_pass and LIVER in store.head.values:
+        box = coarse.find_liver(engine, store, task.part(0, 0.2)) or box
         rest = task.part(0.2, 1)
     _label_box(out, box, store, engine, rest)
 
 
 def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
     first, last = box.slices
+    rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
 
     def label(numbers: Sequence[int]) -> None:
         done = numbers[0] - first
         task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
         channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-        _write_labels(out[numbers[0] : numbers[-1] + 1], engine(channels), box, store.size)
+        write_labels(out[numbers[0] : numbers[-1] + 1], engine(channels), store.head, rows, columns)
 
     for _ in engine.in_batches(range(first, last), label):
         pass
-
-
-def _write_labels(out: NDArray[np.uint8], logits: torch.Tensor, box: Box, prepared: tuple[int, int]) -> None:
-    """Write the largest logit's label on the volume's own rows and columns.
-
-    Logits are interpolated as differences to the background, one channel less, and only around pixels where one is
-    positive: between others none can be.
-    """
-    over = (logits[:, 1:] - logits[:, :1]).float()
-    positive = (over > 0).flatten(0, 1).any(dim=0)
-    if not positive.any():
-        return
-    spans = []
-    for axis, start in enumerate((box.rows[0], box.columns[0])):
-        shown = torch.nonzero(positive.any(dim=1 - axis)).flatten()
-        low, high = max(0, int(shown[0]) - 1), min(positive.shape[axis], int(shown[-1]) + 2)
-        over = over.narrow(axis + 2, low, high - low)
-        spans.append(_Span((start + low, start + high), prepared[axis], out.shape[axis + 1]))
-    rows, columns = spans
-    over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
-    out[:, rows.begin : rows.end, columns.begin : columns.end] = _largest(over).cpu().numpy()
-
-
-class _Span:
-    """Rows (or columns) of the volume that a span of preprocessed rows covers, and where they fall in it."""
-
-    def __init__(self, span: tuple[int, int], prepared: int, own: int) -> None:
-        ratio = prepared / own
-        self.begin, self.end = int(np.ceil(span[0] / ratio - 1e-6)), int(span[1] / ratio + 1e-6)
-        at = (np.arange(self.begin, self.end) + 0.5) * ratio - 0.5 - span[0]
-        at = at.clip(0, span[1] - span[0] - 1)
-        self.lower = torch.from_numpy(np.floor(at).astype(np.int64))
-        self.upper = (self.lower + 1).clamp_max(span[1] - span[0] - 1)
-        self.weight = torch.from_numpy((at - np.floor(at)).astype(np.float32))
-
-    def interpolate(self, values: torch.Tensor, dimension: int) -> torch.Tensor:
-        lower, upper, weight = (x.to(values.device) for x in (self.lower, self.upper, self.weight))
-        weight = weight.to(values.dtype).reshape([-1] + [1] * (values.ndim - dimension - 1))
-        below, above = values.index_select(dimension, lower), values.index_select(dimension, upper)
-        return torch.lerp(below, above, weight)
-
-
-def _largest(over: torch.Tensor) -> torch.Tensor:
-    """Label of the largest logit, uint8: comparing is some fifty times faster on a CPU than ``argmax``."""
-    labels = torch.zeros(over[:, 0].shape, dtype=torch.uint8, device=over.device)
-    best = torch.zeros_like(over[:, 0])
-    for number in range(over.shape[1]):
-        labels.masked_fill_(over[:, number] > best, number + 1)
-        best = torch.maximum(best, over[:, number])
-    return labels

@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from . import networks
+from .description import Description, WeightsFile
 from .errors import UserError
-from .postprocessing import Postprocessing
-from .preprocessing import Chain
+from .networks import SliceNetwork
 from .whole_files import whole_folder
 
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
@@ -25,128 +25,12 @@ FILES = frozenset({DESCRIPTION, WEIGHTS, CARD})
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 
 
-ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Stack(_Entry):
-    """How many neighbouring slices are a network's channels, and how far apart they should be."""
-
-    slices: int = Field(1, ge=1, le=31)
-    spacing_mm: float = Field(3.0, gt=0)
-
-    @model_validator(mode="after")
-    def _is_centred(self) -> Stack:
-        if self.slices % 2 == 0:
-            msg = f"a stack has an odd number of slices, not {self.slices}"
-            raise ValueError(msg)
-        return self
-
-    def stride(self, slice_spacing_mm: float) -> int:
-        """Slices from one neighbour to the next in a volume with this slice spacing."""
-        return max(1, round(self.spacing_mm / slice_spacing_mm))
-
-
-class NetworkSpec(_Entry):
-    """What :func:`networks.create` is called with."""
-
-    name: str
-    in_channels: int = Field(ge=1)
-    classes: Literal[3] = 3
-    options: dict[str, Any] = {}
-
-
-def check_channels(network: NetworkSpec, stack: Stack) -> None:
-    """Raise ``ValueError`` where a network's channels cannot be those of a stack."""
-    if network.in_channels % stack.slices:
-        msg = f"{network.in_channels} input channels do not divide into a stack of {stack.slices}"
-        raise ValueError(msg)
-
-
-class Licence(_Entry):
-    """Licence of the weights and what it means in words."""
-
-    name: str
-    terms: str
-
-
-class WeightsFile(_Entry):
-    """The weights' checksum and size."""
-
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(gt=0)
-
-
-class Case(_Entry):
-    """Dice of one patient; ``lesion_dice`` is None where neither reference nor result has a lesion."""
-
-    liver_dice: float | None
-    lesion_dice: float | None
-    false_lesion_ml: float = 0.0
-
-
-class Figures(_Entry):
-    """Measured accuracy by patient: of this model and, by their names, of others on the same patients."""
-
-    definition: str
-    command: str
-    cases: dict[str, Case]
-    compared: dict[str, dict[str, Case]] = {}
-    remark: str = ""
-
-    @property
-    def in_words(self) -> str:
-        """Means over the patients, for a reader."""
-        liver = [c.liver_dice for c in self.cases.values() if c.liver_dice is not None]
-        lesion = [c.lesion_dice for c in self.cases.values() if c.lesion_dice is not None]
-        parts = [("liver", liver), ("lesion", lesion)]
-        means = [f"{name} {sum(x) / len(x):.3f} over {len(x)} patients" for name, x in parts if x]
-        return f"Mean Dice: {', '.join(means)}."
-
-
-class Training(_Entry):
-    """Where the weights come from."""
-
-    data: str
-    patients: tuple[str, ...]
-    validation_patients: tuple[str, ...]
-    seed: int
-    command: str
-    recipe: dict[str, Any] = {}
-
-
-class Description(_Entry):
-    """The content of ``model.json``."""
-
-    format: Literal[1] = 1
-    name: ModelName
-    title: str
-    segments: str
-    network: NetworkSpec
-    preprocessing: Chain
-    stack: Stack = Stack()
-    labels: tuple[Literal["background"], Literal["liver"], Literal["lesion"]] = ("background", "liver", "lesion")
-    postprocessing: Postprocessing = Postprocessing()
-    weights: WeightsFile
-    training: Training
-    licence: Licence
-    figures: Figures | None = None
-
-    @model_validator(mode="after")
-    def _stack_fills_channels(self) -> Description:
-        check_channels(self.network, self.stack)
-        return self
-
-
 @dataclass(frozen=True)
 class Model:
     """A checked model, ready for inference: its description and its network on the CPU in evaluation mode."""
 
     description: Description
-    network: nn.Module
+    network: SliceNetwork
     folder: Path | None = None
 
 
@@ -184,7 +68,8 @@ def load(folder: Path) -> Model:
     except SafetensorError as error:
         msg = f"{folder / WEIGHTS} is not a safetensors file: nothing else is loaded, since pickles can run code."
         raise UserError(msg) from error
-    _fill(network, weights, folder / WEIGHTS)
+    _check_patches(network, description, folder)
+    _fill(network, spec.name, weights, folder / WEIGHTS)
     return Model(description, network.eval(), folder)
 
 
@@ -240,18 +125,26 @@ def _check_weights_file(folder: Path, description: Description) -> None:
         raise UserError(msg)
 
 
-def _fill(network: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
+def _check_patches(network: SliceNetwork, description: Description, folder: Path) -> None:
+    if (network.axes == 3) != (description.patches is not None):
+        asks = "sees volumes and needs" if network.axes == 3 else "sees slices and has no use for"
+        msg = f"{folder / DESCRIPTION} is not valid at patches: the network “{description.network.name}” {asks} them."
+        raise UserError(msg)
+
+
+def _fill(network: SliceNetwork, name: str, weights: dict[str, torch.Tensor], path: Path) -> None:
     wanted = network.state_dict()
-    for name in sorted(wanted.keys() | weights.keys()):
-        if name not in weights or name not in wanted:
-            place = "lacks" if name in wanted else "has an unknown"
-            msg = f"{path} does not fit the network of its model.json: it {place} “{name}”."
+    refusal = f"{path} does not fit the network “{name}” of its model.json"
+    differing = sorted(wanted.keys() ^ weights.keys())
+    if differing:
+        place = "lacks" if differing[0] in wanted else "has an unknown"
+        msg = f"{refusal}: {len(wanted)} tensors are expected, {len(weights)} came, and it {place} “{differing[0]}”."
+        raise UserError(msg)
+    for key, tensor in weights.items():
+        if tensor.shape != wanted[key].shape:
+            msg = f"{refusal}: “{key}” is {tuple(tensor.shape)}, not {tuple(wanted[key].shape)}."
             raise UserError(msg)
-        if weights[name].shape != wanted[name].shape:
-            got, expected = tuple(weights[name].shape), tuple(wanted[name].shape)
-            msg = f"{path} does not fit the network of its model.json: “{name}” is {got}, not {expected}."
-            raise UserError(msg)
-        if not torch.isfinite(weights[name].float()).all():
-            msg = f"{path} holds numbers that are not finite in “{name}”: get the model again."
+        if not torch.isfinite(tensor.float()).all():
+            msg = f"{path} holds numbers that are not finite in “{key}”: get the model again."
             raise UserError(msg)
     network.load_state_dict(weights)

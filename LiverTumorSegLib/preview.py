@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .description import Description
 from .device import cpu
-from .model import Description
 from .progress import CancelToken, Progress, job
 from .slice_store import SliceStore
 from .volume import Volume
@@ -38,15 +38,14 @@ def preprocessed(
     for number in range(len(view)):
         task.at(number / len(view), "Preprocessing")
         shown[number] = store.channels([number], placement)[0, 0].numpy()
-    return shown, _affine(volume, store.size)
+    return shown, _affine(volume, store)
 
 
-def _affine(volume: Volume, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The outer edges of the first and last pixels stay where they are."""
+def _affine(volume: Volume, store: SliceStore) -> NDArray[np.float64]:
+    """Where the pixels' outer edges were, they stay."""
     affine = volume.axial.affine(volume.affine, volume.voxels.shape)
-    before = volume.axial.of(volume.voxels).shape[1:]
-    for column, old, new in ((0, before[1], size[1]), (1, before[0], size[0])):
-        ratio = old / new
-        affine[:3, 3] += affine[:3, column] * (ratio - 1) / 2
-        affine[:3, column] *= ratio
+    rows, columns = store.axes
+    for column, axis in ((0, columns), (1, rows)):
+        affine[:3, 3] += affine[:3, column] * (axis.origin + (axis.step - 1) / 2)
+        affine[:3, column] *= axis.step
     return affine

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .description import Description
 from .device import Placement
-from .model import Description
+from .label_writer import Axis
 from .preprocessing import Slices
 
 
@@ -21,6 +22,11 @@ class SliceStore:
         spacing: millimetres between slices, rows and columns.
         description: of the model whose preprocessing and stack apply.
         placement: where the slices are kept, and in which precision.
+
+    Attributes:
+        spacing: millimetres between rows and columns after preprocessing.
+        head: what the network's logits stand for.
+        count: slices of the volume.
     """
 
     def __init__(
@@ -31,11 +37,13 @@ class SliceStore:
         placement: Placement,
     ) -> None:
         self._view, self._spacing = view, spacing
-        self._chain, self._stack = description.preprocessing, description.stack
+        self._chain, self._stack = description.preprocessing.fitted(view, spacing, placement.device), description.stack
+        self.head, self.count = description.head, len(view)
         self._ready = np.zeros(len(view), bool)
         self._placement = placement
         first = self._preprocess(np.array([0]))
-        self._pixels = first.new_empty((len(view), *first.shape[1:]))
+        self.spacing, self._places = first.spacing, (first.scale, first.origin)
+        self._pixels = first.pixels.new_empty((len(view), *first.pixels.shape[1:]), dtype=placement.dtype)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -43,12 +51,15 @@ class SliceStore:
         return self._pixels.shape[-2], self._pixels.shape[-1]
 
     @property
-    def spacing(self) -> tuple[float, float]:
-        """Millimetres between rows and columns after preprocessing."""
-        rows, columns = (
-            mm * before / after
-            for mm, before, after in zip(self._spacing[1:], self._view.shape[1:], self.size, strict=True)
-        )
+    def slice_mm(self) -> float:
+        """Millimetres between slices."""
+        return self._spacing[0]
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """How preprocessed rows and columns lie in the volume."""
+        scale, origin = self._places
+        rows, columns = (Axis(*axis) for axis in zip(self._view.shape[1:], scale, origin, strict=True))
         return rows, columns
 
     def channels(self, centres: Sequence[int], placement: Placement) -> torch.Tensor:
@@ -62,11 +73,11 @@ class SliceStore:
         missing = np.setdiff1d(wanted, np.flatnonzero(self._ready))
         for chunk in np.array_split(missing, max(1, len(missing) // 8)):
             if len(chunk):
-                self._pixels[torch.from_numpy(chunk)] = self._preprocess(chunk)
+                self._pixels[torch.from_numpy(chunk)] = self._preprocess(chunk).pixels.to(self._placement.dtype)
                 self._ready[chunk] = True
         return self._pixels[torch.from_numpy(wanted)].flatten(1, 2)
 
-    def _preprocess(self, numbers: NDArray[np.intp]) -> torch.Tensor:
+    def _preprocess(self, numbers: NDArray[np.intp]) -> Slices:
         chosen = torch.from_numpy(np.ascontiguousarray(self._view[numbers])[:, None])
         hounsfield = chosen.to(self._placement.device).float()
-        return self._chain(Slices(hounsfield, self._spacing[1:])).pixels.to(self._placement.dtype)
+        return self._chain(Slices(hounsfield, self._spacing[1:]))

@@ -15,7 +15,7 @@ SPACING = (2.0, 1.0, 1.0)
 
 def find(voxels):
     engine = Engine(Thresholds(), CPU)
-    return coarse.find_liver(engine, SliceStore(voxels, SPACING, describe(), CPU), len(voxels), SPACING[0], Job())
+    return coarse.find_liver(engine, SliceStore(voxels, SPACING, describe(), CPU), Job())
 
 
 @pytest.fixture

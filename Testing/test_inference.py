@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib import device, inference, model, model_store
+from LiverTumorSegLib import device, inference, model, model_store, networks
+from LiverTumorSegLib.description import NetworkSpec, Patches, Stack
 from LiverTumorSegLib.device import Placement
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import Options, segment
@@ -228,3 +229,124 @@ def test_the_model_that_ships_finds_the_liver_of_a_real_ct(samples):
     reference = files.read_volume(samples / "totalsegmentator" / "liver.nii.gz", force=True)
     result = segment(volume, model.load(model_store.find()), "cpu")
     assert dice(result.labels > 0, reference.voxels > 0) >= 0.92
+
+
+EVERY_NETWORK = {
+    "unet": {"features": [4, 4, 4, 4, 4, 4]},
+    "unet_valid": {"features": [4, 4, 4, 4, 4]},
+    "segnet": {"features": [4, 4, 4, 4, 4]},
+    "resnet18": {"width": 8},
+    "resnet34": {"width": 8},
+    "resnet50": {"width": 8},
+    "resnet101": {"width": 8},
+    "alexnet_fcn": {"fc_channels": 8},
+    "attention_unet": {"features": [4, 4, 4, 4, 4]},
+    "attention_unet_ds": {"features": [4, 4, 4, 4, 4]},
+    "dalu_net": {"features": [4, 4, 4, 4, 4]},
+    "unet3d": {"features": [4, 4, 4, 4, 4, 4]},
+}
+
+
+def of_network(name, classes=3, labels=("background", "liver", "lesion")):
+    """A model with random weights of any architecture, whose labels all occur; 2.5D where the network is."""
+    torch.manual_seed(4)
+    slices = 3 if name == "dalu_net" else 1
+    spec = NetworkSpec(name=name, in_channels=slices, classes=classes, options=EVERY_NETWORK[name])
+    network = networks.create(name, slices, classes, **spec.options).eval()
+    description = describe(
+        network=spec,
+        labels=labels,
+        stack=Stack(slices=slices, spacing_mm=2.5),
+        patches=Patches(spacing_mm=(2.5, 0.9, 0.8), size=(16, 32, 32)) if name == "unet3d" else None,
+    )
+    return Model(description, Centred(network))
+
+
+class Centred(networks.SliceNetwork):
+    """Another network whose classes come about equally often, however its random weights fell."""
+
+    def __init__(self, network):
+        super().__init__(network.in_channels, network.classes)
+        self.network = network
+        for name in ("stride", "smallest", "margin", "remainder", "axes"):
+            setattr(self, name, getattr(network, name))
+
+    def logits(self, slices):
+        logits = self.network(slices)
+        middle = [axis for axis in range(logits.ndim) if axis != 1]
+        return (logits - logits.mean(dim=middle, keepdim=True)) / logits.std(dim=middle, keepdim=True)
+
+
+def test_every_network_is_tried():
+    assert sorted(EVERY_NETWORK) == networks.names()
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_NETWORK))
+def test_every_network_segments_a_volume_alike_in_any_axis_order(name, ct):
+    made = of_network(name)
+    other = reordered(ct, (2, 0, 1), (True, False, True))
+    options = Options(coarse_pass=False, batch=len(ct.voxels))
+    first, second = (segment(volume, made, "cpu", options=options).labels for volume in (ct, other))
+    assert len(np.unique(first)) > 1
+    assert np.array_equal(other.axial.of(second), ct.axial.of(first))
+
+
+def test_what_a_chain_crops_away_is_background_and_the_rest_stays_in_its_place():
+    voxels = np.full((10, 60, 70), -1000, np.int16)
+    voxels[:, 12:50, 20:62] = -40
+    voxels[3:7, 25:35, 30:45] = 160
+    steps = [{"step": "crop_to_body", "margin_mm": 3.0}, {"step": "window", "level": 60, "width": 200}]
+    made = Model(describe(preprocessing=Chain.model_validate(steps)), Thresholds())
+    for options in (FULL, Options()):
+        found = segment(Volume(voxels, np.diag([-1, -1, 2.0, 1])), made, "cpu", options=options).labels
+        assert np.array_equal(found > 0, voxels == 160)
+
+
+def test_a_chain_that_needs_the_volume_gives_the_same_in_any_axis_order(ct):
+    steps = [{"step": "z_score", "over": "volume"}]
+    made = Model(describe(preprocessing=Chain.model_validate(steps)), Thresholds())
+    other = reordered(ct, (1, 2, 0), (True, True, False))
+    first, second = (segment(volume, made, "cpu", options=FULL).labels for volume in (ct, other))
+    deviations = (ct.voxels - ct.voxels.mean()) / ct.voxels.std()
+    clear = np.abs(deviations - 0.5) > 0.01
+    assert np.array_equal((first > 0)[clear], (deviations > 0.5)[clear])
+    assert np.array_equal(other.axial.of(second), ct.axial.of(first))
+
+
+class Brightest(networks.SliceNetwork):
+    """One sigmoid channel: bright pixels."""
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def logits(self, slices):
+        return (slices - 0.75) * 20
+
+
+@pytest.mark.parametrize(("label", "value"), [("liver", 1), ("lesion", 2)])
+def test_a_binary_model_writes_its_own_label(ct, label, value):
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1)
+    made = Model(describe(network=spec, labels=("background", label), postprocessing=Postprocessing()), Brightest())
+    options = Options(postprocessing=KEEP_ALL)
+    result = segment(ct, made, "cpu", options=options)
+    clear = np.abs(ct.voxels - 110) > 4
+    assert np.array_equal((result.labels == value)[clear], (ct.voxels > 110)[clear])
+    assert set(np.unique(result.labels)) == {0, value}
+    assert (inference.LESIONS_ALONE in result.notes) == (label == "lesion")
+
+
+def test_a_model_of_lesions_alone_keeps_lesions_apart_from_each_other_and_from_any_liver():
+    voxels = np.full((12, 40, 40), -40, np.int16)
+    voxels[3:6, 5:12, 5:12] = voxels[7:10, 25:30, 25:30] = 160
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1)
+    made = Model(describe(network=spec, labels=("background", "lesion"), postprocessing=Postprocessing()), Brightest())
+    result = segment(Volume(voxels, np.diag([-1, -1, 2.0, 1])), made, "cpu")
+    assert np.array_equal(result.labels == 2, voxels == 160)
+    assert not result.options.postprocessing.lesions_in_liver
+
+
+def test_a_model_of_lesions_alone_that_finds_none_says_so():
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1)
+    made = Model(describe(network=spec, labels=("background", "lesion")), Brightest())
+    result = segment(Volume(np.full((4, 20, 20), -40, np.int16), np.diag([-1, -1, 2.0, 1])), made, "cpu")
+    assert result.notes == ("No lesion was found.",)

@@ -3,12 +3,10 @@ import pickle
 
 import pytest
 import torch
-from conftest import describe
 from safetensors.torch import load_file, save_file
 
-from LiverTumorSegLib import model
+from LiverTumorSegLib import model, networks
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.model import NetworkSpec, Stack
 
 
 def change(folder, **entries):
@@ -49,6 +47,10 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
         {"stack": {"slices": 3}},
         {"preprocessing": [{"step": "unknown"}]},
         {"weights": {"sha256": "x", "bytes": 1}},
+        {"labels": ["background", "lesion", "liver"]},
+        {"labels": ["background", "lesion"]},
+        {"network": {"name": "unet", "in_channels": 1, "classes": 1}},
+        {"patches": {"spacing_mm": [2.0, 1.0, 0.0], "size": [8, 8, 8]}},
     ],
 )
 def test_an_entry_that_is_not_as_the_schema_says_is_refused(model_folder, entries):
@@ -124,12 +126,6 @@ def test_an_existing_model_is_not_replaced(model_folder):
     assert (model_folder / model.DESCRIPTION).read_text() == before
 
 
-def test_a_stack_knows_its_stride_and_fits_the_channels():
-    assert [Stack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 1]
-    with pytest.raises(ValueError, match="do not divide"):
-        describe(network=NetworkSpec(name="unet", in_channels=4), stack=Stack(slices=3))
-
-
 @pytest.mark.parametrize("options", [{"in_channels": 2}, {"name": "x"}, {"features": [-4] * 6}, {"features": 3}])
 def test_network_options_that_cannot_be_are_one_sentence(model_folder, options):
     change(model_folder, network={"name": "unet", "in_channels": 1, "options": options})
@@ -144,4 +140,21 @@ def test_weights_can_be_read_by_others_and_a_link_is_refused(model_folder, tmp_p
     weights.rename(tmp_path / "elsewhere")
     weights.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="is a link"):
+        model.load(model_folder)
+
+
+def test_weights_of_another_architecture_are_refused_with_what_was_expected_and_what_came(model_folder):
+    other = networks.create("attention_unet", 1, 3).state_dict()
+    replace_weights(model_folder, other)
+    expected = len(networks.create("unet", 1, 3).state_dict())
+    with pytest.raises(
+        UserError, match=f"network “unet” .* {expected} tensors are expected, {len(other)} came"
+    ) as caught:
+        model.load(model_folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_patches_are_for_networks_that_see_volumes(model_folder):
+    change(model_folder, patches={"spacing_mm": [2.0, 1.0, 1.0], "size": [8, 8, 8]})
+    with pytest.raises(UserError, match=r"model\.json is not valid at patches: the network “unet” sees slices"):
         model.load(model_folder)

@@ -48,7 +48,7 @@ def test_dhanush_has_zero_mean_and_unit_variance(source):
 def test_li_equalises_a_window_of_250_hu_around_water(source):
     for plane, found in prepared("li", source):
         windowed = np.clip((plane + 125) / 250, 0, 1)
-        np.testing.assert_allclose(found[0], exposure.equalize_hist(windowed), rtol=0, atol=1e-3)
+        np.testing.assert_allclose(found[0], exposure.equalize_hist(windowed), rtol=0, atol=2e-3)
 
 
 @every_source
@@ -58,7 +58,7 @@ def test_elmenabawy_equalises_and_then_takes_the_median(source):
         counts, edges = np.histogram(scaled, 256, (0, 1))
         equalised = np.interp(scaled, (edges[:-1] + edges[1:]) / 2, counts.cumsum() / counts.sum())
         expected = ndimage.median_filter(equalised, 3, mode="mirror")
-        np.testing.assert_allclose(found[0], expected, rtol=0, atol=counts.max() / counts.sum() / 128 + 1e-6)
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=counts.max() / counts.sum() / 32 + 1e-6)
 
 
 @every_source

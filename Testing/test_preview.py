@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import describe, reordered
 
-from LiverTumorSegLib.model import NetworkSpec, Stack
+from LiverTumorSegLib.description import NetworkSpec, Stack
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.preview import preprocessed
 from LiverTumorSegLib.progress import Cancelled, CancelToken

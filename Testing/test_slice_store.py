@@ -3,8 +3,8 @@ import pytest
 import torch
 from conftest import describe
 
+from LiverTumorSegLib.description import NetworkSpec, Stack
 from LiverTumorSegLib.device import Placement
-from LiverTumorSegLib.model import NetworkSpec, Stack
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.slice_store import SliceStore
 
@@ -53,3 +53,24 @@ def test_slices_move_when_the_placement_does(numbered):
     moved = kept.channels([1, 2], Placement(torch.device("cpu"), torch.bfloat16, 1))
     assert moved.dtype == torch.bfloat16
     assert moved[:, 0, 0, 0].tolist() == [1, 2]
+
+
+def test_a_crop_says_where_its_pixels_lie():
+    view = np.full((5, 40, 60), -1000, np.int16)
+    view[:, 10:30, 20:50] = 40
+    steps = [{"step": "crop_to_body", "margin_mm": 2.0}, {"step": "resample", "spacing_mm": 2.0}]
+    cropped = store(view, Stack(), (1.5, 1.0, 1.0), steps)
+    rows, columns = cropped.axes
+    assert cropped.size == (12, 17)
+    assert (rows.own, rows.step, rows.origin) == (40, 2.0, 8.0)
+    assert (columns.own, columns.step, columns.origin) == (60, 2.0, 18.0)
+
+
+def test_several_channels_a_slice_follow_each_other_slice_by_slice(numbered):
+    windows = [[{"step": "window", "level": 0, "width": width}] for width in (20, 200)]
+    spec = NetworkSpec(name="unet", in_channels=6)
+    chain = Chain.model_validate([{"step": "channels", "chains": windows}])
+    description = describe(network=spec, stack=Stack(slices=3, spacing_mm=1.5), preprocessing=chain)
+    channels = SliceStore(numbered, (1.5, 1.0, 1.0), description, CPU).channels([4], CPU)[0, :, 0, 0]
+    expected = [value for n in (3, 4, 5) for value in (0.5 + n / 20, 0.5 + n / 200)]
+    assert channels.tolist() == pytest.approx(expected)

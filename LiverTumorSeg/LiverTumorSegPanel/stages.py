@@ -21,6 +21,8 @@ def _known():
         r"Reading the volume": _("Reading the volume"),
         r"Looking for the liver": _("Looking for the liver"),
         r"Segmenting slice (\d+) of (\d+)": _("Segmenting slice {0} of {1}"),
+        r"Segmenting part (\d+) of (\d+)": _("Segmenting part {0} of {1}"),
+        r"Writing labels": _("Writing labels"),
         r"Cleaning up": _("Cleaning up"),
         r"Measuring lesions": _("Measuring lesions"),
         r"Handing over": _("Handing over"),

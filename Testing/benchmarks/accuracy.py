@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 from monai.networks.nets import BasicUNet
 from safetensors.torch import load_file
-from torch import nn
 
 from LiverTumorSegLib import model, model_store
+from LiverTumorSegLib.description import Case, NetworkSpec, Stack
 from LiverTumorSegLib.inference import Options
-from LiverTumorSegLib.model import Case, Model, NetworkSpec, Stack
+from LiverTumorSegLib.model import Model
+from LiverTumorSegLib.networks import SliceNetwork
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.training.validate import measure_case, source_of, store
 
@@ -31,17 +32,17 @@ REMARK = (
 )
 
 
-class Reference(nn.Module):
+class Reference(SliceNetwork):
     """The reference network, padded to what its four halvings need."""
 
     stride = 16
 
     def __init__(self, weights: Path) -> None:
-        super().__init__()
+        super().__init__(1, 3)
         self.body = BasicUNet(2, 1, 3, features=(16, 32, 64, 128, 256, 16))
         self.body.load_state_dict({name: values.float() for name, values in load_file(weights).items()})
 
-    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+    def logits(self, slices: torch.Tensor) -> torch.Tensor:
         return self.body(slices)
 
 

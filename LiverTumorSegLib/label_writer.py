@@ -1,0 +1,107 @@
+"""From logits on preprocessed slices to labels on the volume's own rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How preprocessed pixels lie along one axis of the volume.
+
+    Args:
+        own: voxels of the volume along it.
+        step: voxels from one preprocessed pixel to the next.
+        origin: voxels before the first preprocessed pixel's edge.
+    """
+
+    own: int
+    step: float
+    origin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a network's logits stand for.
+
+    Args:
+        values: label of each channel but the background's; a single channel without background is a sigmoid's.
+        sigmoid: whether the background has no channel.
+    """
+
+    values: tuple[int, ...]
+    sigmoid: bool = False
+
+    def over_background(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits less the background's, ``[batch, label, *size]``: positive where a label beats the background."""
+        return logits if self.sigmoid else logits[:, 1:] - logits[:, :1]
+
+
+def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
+    """Write the largest logit's label.
+
+    Logits are interpolated as differences to the background, one channel less, and only around pixels where one is
+    positive: between others none can be.
+
+    Args:
+        out: ``[slice, row, column]`` of the volume, all 0; written in place.
+        logits: ``[slice, class, row, column]`` of the pixels that ``rows`` and ``columns`` cover.
+        head: what they stand for.
+        rows: where the logits' rows lie in the volume.
+        columns: the same of their columns.
+    """
+    over = head.over_background(logits).float()
+    positive = (over > 0).flatten(0, 1).any(dim=0)
+    if not positive.any():
+        return
+    for axis, span in ((0, rows), (1, columns)):
+        shown = torch.nonzero(positive.any(dim=1 - axis)).flatten()
+        near = span.narrowed(int(shown[0]) - 1, int(shown[-1]) + 2)
+        over = over.narrow(axis + 2, near.start - span.start, near.stop - near.start)
+        rows, columns = (near, columns) if axis == 0 else (rows, near)
+    over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
+    out[:, rows.begin : rows.end, columns.begin : columns.end] = _largest(over, head.values).cpu().numpy()
+
+
+class Span:
+    """Preprocessed pixels from ``start`` to before ``stop`` along an axis, and the voxels that they cover.
+
+    Args:
+        start: first pixel.
+        stop: the one after the last.
+        axis: how they lie in the volume.
+    """
+
+    def __init__(self, start: int, stop: int, axis: Axis) -> None:
+        self.start, self.stop, self._axis = start, stop, axis
+        first, last = (axis.origin + edge * axis.step for edge in (start, stop))
+        self.begin, self.end = max(0, int(np.ceil(first - 1e-6))), min(axis.own, int(last + 1e-6))
+
+    def narrowed(self, low: int, high: int) -> Span:
+        """The span from its pixel ``low`` to before ``high``, as far as it goes."""
+        return Span(self.start + max(0, low), min(self.stop, self.start + high), self._axis)
+
+    def interpolate(self, values: torch.Tensor, dimension: int, voxels: range | None = None) -> torch.Tensor:
+        """Interpolate linearly, from the pixels of ``dimension`` to the covered voxels, or to those asked for."""
+        asked = voxels or range(self.begin, self.end)
+        at = (np.asarray(asked) + 0.5 - self._axis.origin) / self._axis.step - 0.5 - self.start
+        at = at.clip(0, self.stop - self.start - 1)
+        lower = torch.from_numpy(np.floor(at).astype(np.int64)).to(values.device)
+        upper = (lower + 1).clamp_max(self.stop - self.start - 1)
+        weight = torch.from_numpy((at - np.floor(at)).astype(np.float32)).to(values.device, values.dtype)
+        weight = weight.reshape([-1] + [1] * (values.ndim - dimension - 1))
+        return torch.lerp(values.index_select(dimension, lower), values.index_select(dimension, upper), weight)
+
+
+def _largest(over: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
+    """Label of the largest logit, uint8: comparing is some fifty times faster on a CPU than ``argmax``."""
+    labels = torch.zeros(over[:, 0].shape, dtype=torch.uint8, device=over.device)
+    best = torch.zeros_like(over[:, 0])
+    for number, value in enumerate(values):
+        labels.masked_fill_(over[:, number] > best, value)
+        best = torch.maximum(best, over[:, number])
+    return labels

@@ -1,0 +1,88 @@
+"""Networks that see volumes: resampled to a standard spacing, segmented in overlapping patches, put back."""
+
+from __future__ import annotations
+
+from math import ceil, prod
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from .description import Patches
+from .engine import Engine
+from .label_writer import Axis, Span, write_labels
+from .progress import Job
+from .slice_store import SliceStore
+
+_SLICES = 8
+
+
+def label(out: NDArray[np.uint8], store: SliceStore, patches: Patches, engine: Engine, task: Job) -> None:
+    """Segment every slice of a volume with a network that takes patches.
+
+    Overlapping patches are blended with Gaussian weights, since a network sees less around a patch's border.
+
+    Args:
+        out: ``[slice, row, column]``, all 0; written in place.
+        store: the volume's slices.
+        patches: spacing and size that the network is used to.
+        engine: the network.
+        task: told about every batch of slices, and every patch.
+    """
+    pixels = _standardised(store, patches, engine, task.part(0, 0.1))
+    logits = _in_patches(pixels, patches, engine, task.part(0.1, 0.9))
+    _write(out, logits, store, task.part(0.9, 1))
+
+
+def _standardised(store: SliceStore, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
+    """The volume ``[1, channel, slice, row, column]`` at the standard spacing; slice by slice first, to save memory."""
+    before = (store.count, *store.size)
+    lengths = (n * mm for n, mm in zip(before, (store.slice_mm, *store.spacing), strict=True))
+    depth, *plane = (max(1, round(mm / wanted)) for mm, wanted in zip(lengths, patches.spacing_mm, strict=True))
+    slices = []
+    for start in range(0, store.count, _SLICES):
+        task.at(start / store.count, "Preprocessing")
+        channels = store.channels(range(start, min(start + _SLICES, store.count)), engine.placement).float()
+        slices.append(F.interpolate(channels, size=plane, mode="bilinear", antialias=True))
+    columns = torch.cat(slices).transpose(0, 1).flatten(2)[None]
+    resampled = F.interpolate(columns, size=(depth, columns.shape[-1]), mode="bilinear", antialias=True)
+    return resampled.unflatten(-1, plane)
+
+
+def _in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
+    total = prod(
+        ceil(max(0, n - size) / max(1, int(size * (1 - patches.overlap)))) + 1
+        for n, size in zip(pixels.shape[2:], patches.size, strict=True)
+    )
+    done = 0
+
+    def predict(patch: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        task.at(min(1, done / total), f"Segmenting part {min(done + 1, total)} of {total}")
+        done += 1
+        return engine(patch.to(engine.placement.dtype)).float()
+
+    try:
+        logits: torch.Tensor = sliding_window_inference(
+            pixels, patches.size, 1, predict, patches.overlap, "gaussian", padding_mode="replicate"
+        )
+    except (RuntimeError, MemoryError) as error:
+        engine.make_room(error)
+        return _in_patches(pixels.to(engine.placement.device), patches, engine, task)
+    return logits[0]
+
+
+def _write(out: NDArray[np.uint8], logits: torch.Tensor, store: SliceStore, task: Job) -> None:
+    depth, *plane = logits.shape[1:]
+    slices = Span(0, depth, Axis(len(out), len(out) / depth))
+    rows, columns = (
+        Span(0, now, Axis(axis.own, axis.step * before / now, axis.origin))
+        for axis, before, now in zip(store.axes, store.size, plane, strict=True)
+    )
+    for start in range(0, len(out), _SLICES):
+        task.at(start / len(out), "Writing labels")
+        numbers = range(start, min(start + _SLICES, len(out)))
+        chosen = slices.interpolate(logits, 1, numbers).transpose(0, 1)
+        write_labels(out[start : numbers.stop], chosen, store.head, rows, columns)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from LiverTumorSegLib.label_writer import Axis, Head, Span, write_labels
+
+JOINT = Head((1, 2))
+
+
+def whole(*sizes):
+    return [Span(0, n, Axis(n, 1.0)) for n in sizes]
+
+
+def written(logits, head, *spans, size=None):
+    out = np.zeros((len(logits), *(size or logits.shape[2:])), np.uint8)
+    write_labels(out, logits, head, *(spans or whole(*logits.shape[2:])))
+    return out
+
+
+def test_the_largest_logit_decides():
+    logits = torch.tensor([[3.0, 0, 0, 1], [2.0, 1, 0, 2], [1.0, 2, -1, 2]]).reshape(1, 3, 1, 4)
+    assert written(logits, JOINT).tolist() == [[[0, 2, 0, 1]]]
+
+
+def test_with_two_classes_the_one_label_has_its_own_value():
+    logits = torch.tensor([[0.0, 0], [1.0, -1]]).reshape(1, 2, 1, 2)
+    assert written(logits, Head((2,))).tolist() == [[[2, 0]]]
+
+
+def test_a_single_channel_is_a_label_from_half_of_the_probability_on():
+    logits = torch.logit(torch.tensor([0.4, 0.49, 0.51, 0.9])).reshape(1, 1, 1, 4)
+    assert written(logits, Head((1,), sigmoid=True)).tolist() == [[[0, 0, 1, 1]]]
+    assert written(logits, Head((2,), sigmoid=True)).tolist() == [[[0, 0, 2, 2]]]
+
+
+@given(
+    own=st.integers(1, 60),
+    prepared=st.integers(1, 60),
+    origin=st.floats(0, 5),
+    seed=st.integers(0, 100),
+)
+def test_interpolation_is_numpys_between_pixel_centres(own, prepared, origin, seed):
+    values = np.random.default_rng(seed).normal(size=prepared).astype(np.float32)
+    step = own / prepared
+    span = Span(0, prepared, Axis(own, step, origin))
+    voxels = np.arange(span.begin, span.end)
+    centres = origin + (np.arange(prepared) + 0.5) * step
+    expected = np.interp(voxels + 0.5, centres, values)
+    found = span.interpolate(torch.from_numpy(values)[None], 1)[0].numpy()
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert all(origin - 1 <= v + 0.5 <= origin + own + 1 for v in voxels)
+
+
+def test_a_crop_writes_where_it_was_cut_out():
+    logits = torch.full((1, 1, 4, 6), 1.0)
+    rows, columns = Span(0, 4, Axis(20, 1.0, 5.0)), Span(0, 6, Axis(30, 2.0, 10.0))
+    out = written(logits, Head((1,), sigmoid=True), rows, columns, size=(20, 30))
+    assert np.argwhere(out[0]).min(axis=0).tolist() == [5, 10]
+    assert np.argwhere(out[0]).max(axis=0).tolist() == [8, 21]
+    assert out.sum() == 4 * 12
+
+
+def test_a_crop_that_reaches_over_the_volume_is_cut_at_its_end():
+    out = written(torch.ones(1, 1, 4, 4), Head((1,), sigmoid=True), *[Span(0, 4, Axis(6, 2.0))] * 2, size=(6, 6))
+    assert out.all()
+
+
+def test_a_part_of_the_pixels_gives_the_voxels_of_that_part():
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, 30, 20)
+    axes = Axis(47, 47 / 30), Axis(31, 31 / 20)
+    full = written(logits, JOINT, Span(0, 30, axes[0]), Span(0, 20, axes[1]), size=(47, 31))
+    part = written(logits[..., 5:25, 3:17], JOINT, Span(5, 25, axes[0]), Span(3, 17, axes[1]), size=(47, 31))
+    inner = np.s_[:, 10:36, 7:24]
+    assert np.array_equal(full[inner], part[inner])
+
+
+def test_nothing_is_written_where_the_background_wins():
+    assert not written(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1).expand(2, 3, 5, 5), JOINT).any()
