@@ -7,13 +7,13 @@ from LiverTumorSegLib.preprocessing.tables import counted, looked_up
 INDEX = np.random.default_rng(0).integers(0, 7, (3, 20, 11))
 
 
-@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.int64])
 def test_values_are_counted_in_each_slice(dtype):
     counts = counted(torch.from_numpy(INDEX).to(dtype), 9)
     assert counts.tolist() == [np.bincount(plane.ravel(), minlength=9).tolist() for plane in INDEX]
 
 
-@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.int64])
 def test_each_slice_is_looked_up_in_its_own_table(dtype):
     tables = np.random.default_rng(1).random((3, 7), np.float32)
     found = looked_up(torch.from_numpy(tables), torch.from_numpy(INDEX).to(dtype))

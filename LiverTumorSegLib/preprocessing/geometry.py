@@ -82,7 +82,8 @@ class CropToBody(Step):
     cables are smaller. A volume without any keeps its size.
 
     Args:
-        threshold_hu: halfway between air and water, so that the skin's edge is where a pixel is half air.
+        threshold_hu: halfway between air and water, so that the skin's edge is where a pixel is half air; after a step
+            that scales, in the values that it gives.
         margin_mm: around the body.
     """
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import Field, model_validator
+from torch.nn import functional as F
 
 from .slices import Slices, by_slice
 from .step import SliceStream, Step
@@ -30,17 +31,18 @@ class HistogramEqualisation(Step):
     """
 
     step: Literal["histogram_equalisation"] = "histogram_equalisation"
-    bins: int = Field(256, ge=2, le=4096)
+    bins: int = Field(256, ge=2, le=1024)
 
     def _apply(self, slices: Slices) -> Slices:
         return slices.with_pixels(by_slice(self._equalise, slices.pixels))
 
     def _equalise(self, planes: torch.Tensor, out: torch.Tensor) -> None:
         entries = self.bins * _FINER
-        index = planes.mul(entries).int().clamp_(0, entries - 1)
-        counts = counted(index, entries).view(-1, self.bins, _FINER).sum(-1)
-        cumulative = (counts.cumsum(1).double() / planes[0].numel()).to(planes.dtype)
-        looked_up(_between_centres(cumulative), index, out)
+        index = planes.mul(entries).clamp_(0, entries - 1).short()
+        counts = counted(index, entries).view(-1, 1, self.bins, _FINER).sum(-1)
+        cumulative = counts.cumsum(-1) / planes[0].numel()
+        table = F.interpolate(cumulative, scale_factor=_FINER, mode="linear")  # constant beyond the outer centres
+        looked_up(table[:, 0].to(planes.dtype), index, out)
 
 
 class FrequencyHistogram(Step):
@@ -126,19 +128,12 @@ def frequency_scaled(values: torch.Tensor, breaks: torch.Tensor) -> torch.Tensor
     """
     breaks = breaks.expand(*values.shape[:-1], -1).contiguous()
     widths = breaks.diff(dim=-1)
-    rank = torch.nn.functional.pad((widths > 0).cumsum(-1), (1, 0))
+    rank = F.pad((widths > 0).cumsum(-1), (1, 0))
     heights = rank / rank[..., -1:].clamp_min(1)
     slopes = torch.where(widths > 0, heights.diff(dim=-1) / widths, 0).to(values.dtype)
     at = torch.searchsorted(breaks, values.contiguous(), right=True).sub_(1).clamp_(0, widths.shape[-1] - 1)
     scaled = (values - breaks.gather(-1, at)).mul_(slopes.gather(-1, at))
     return scaled.add_(heights.to(values.dtype).gather(-1, at)).clamp_(0, 1)
-
-
-def _between_centres(cumulative: torch.Tensor) -> torch.Tensor:
-    """From ``[slice, bin]`` to ``[slice, bin * _FINER]``: linear between the bins' centres, constant outside."""
-    edges = torch.cat([cumulative[:, :1], cumulative, cumulative[:, -1:]], dim=1)[..., None]
-    shares = (torch.arange(_FINER, device=edges.device, dtype=edges.dtype) + 0.5) / _FINER
-    return torch.lerp(edges[:, :-1], edges[:, 1:], shares).flatten(1)[:, _FINER // 2 : -_FINER // 2]
 
 
 def _sorted(values: torch.Tensor) -> torch.Tensor:

@@ -57,8 +57,7 @@ class MinMax(Step):
     def _apply(self, slices: Slices) -> Slices:
         low = slices.pixels.amin((-2, -1), keepdim=True)
         span = slices.pixels.amax((-2, -1), keepdim=True).sub_(low)
-        span[span == 0] = 1
-        return slices.with_pixels((slices.pixels - low).div_(span))
+        return slices.with_pixels((slices.pixels - low).div_(span.masked_fill_(span == 0, 1)))
 
 
 class ZScore(Step):
@@ -67,7 +66,7 @@ class ZScore(Step):
     Args:
         over: what they are of. ``slice``: each slice and channel on its own; constant ones become 0. ``volume``: each
             channel of the whole volume, once fitted. ``foreground``: the liver voxels of a data set, as nnU-Net
-            normalises CT (Isensee et al. 2021, Nature Methods 18, supplementary note 2); see
+            normalises CT (Isensee et al. 2021, Nature Methods 18); see
             :func:`LiverTumorSegLib.preprocessing.foreground_statistics`.
         mean: of the volume or the foreground, one a channel or one for all.
         deviation: the same of the standard deviation.

@@ -79,8 +79,8 @@ _CHAINS = (
         "elmenabawy",
         "Elmenabawy et al., Deep Joint Segmentation of Liver and Cancerous Nodules from CT Images, section II.A",
         "Histogram equalisation, then smoothing by a median filter.",
-        "No range is given for the histogram: the one from -2000 to 2000 HU is what section I says of the system it "
-        "builds upon. The filter's size is open as well: 3 x 3, the usual one.",
+        "No range is given for the histogram: the one from -2000 to 2000 HU is what section I says of the other system "
+        "on AlexNet, its reference 6. The filter's size is open as well: 3 x 3, the usual one.",
         _WIDE,
         {"step": "histogram_equalisation"},
         {"step": "median", "size": 3},

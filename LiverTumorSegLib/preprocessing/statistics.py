@@ -32,7 +32,7 @@ class ForegroundStatistics:
 
 
 def foreground_statistics(cases: Iterable[tuple[NDArray[np.int16], NDArray[np.uint8]]]) -> ForegroundStatistics:
-    """Pool the labelled voxels of several patients, as nnU-Net does for CT (Isensee et al. 2021, supplementary note 2).
+    """Pool the labelled voxels of several patients, as nnU-Net does for CT (Isensee et al. 2021, Nature Methods 18).
 
     nnU-Net draws a sample of each patient's voxels; here all are counted, so a large liver weighs more. Percentiles are
     interpolated linearly, as NumPy does.

@@ -9,7 +9,7 @@ def counted(index: torch.Tensor, values: int) -> torch.Tensor:
     """How often each value occurs in each slice; whole numbers, so it is deterministic on a GPU as well.
 
     Args:
-        index: int32 or int64 ``[slice, ...]``, from 0 to before ``values``.
+        index: ``[slice, ...]`` of any whole type, from 0 to before ``values``.
         values: how many there are.
 
     Returns:
@@ -24,13 +24,13 @@ def looked_up(tables: torch.Tensor, index: torch.Tensor, out: torch.Tensor | Non
 
     Args:
         tables: ``[slice, entry]``.
-        index: int32 or int64 ``[slice, ...]``.
+        index: ``[slice, ...]`` of any whole type.
         out: contiguous, of the index' shape and the tables' type; written where it is given.
 
     Returns:
         As ``index``, of the tables' type.
     """
-    places = _apart(index, tables.shape[1]).flatten()
+    places = _apart(index, tables.shape[1]).flatten().long()
     into = None if out is None else out.view(-1)
     return torch.index_select(tables.flatten(), 0, places, out=into).view(index.shape)
 
@@ -39,5 +39,5 @@ def _apart(index: torch.Tensor, values: int) -> torch.Tensor:
     """``index[n, ...] + n * values``."""
     if len(index) == 1:
         return index
-    first = torch.arange(len(index), dtype=index.dtype, device=index.device) * values
+    first = torch.arange(len(index), device=index.device) * values
     return index + first.view(-1, *[1] * (index.ndim - 1))

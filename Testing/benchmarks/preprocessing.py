@@ -223,15 +223,15 @@ def channel_cases(hu: Slices, forms: Forms) -> dict[str, dict[str, Callable]]:
         monai_transforms.ScaleIntensityRange(low, high, 0, 1, clip=True) for low, high in ((-45, 105), (-40, 160))
     ]
 
-    def others() -> torch.Tensor:
+    def others() -> torch.Tensor:  # MONAI has no frequency histogram
         scaled = torch.from_numpy(np.stack([frequency_scaled(array) for array in forms.arrays])).float()
         return torch.stack([*(scale(forms.tensor) for scale in ranges), scaled], dim=1)
 
-    return {"channels": {OURS: partial(chain, hu), f"{MONAI}": others}}
+    return {"channels": {OURS: partial(chain, hu), MONAI: others}}
 
 
 def rounds(actions: dict[str, Callable], seconds: float) -> int:
-    """How many rounds take about so long; the first ones, in which memory is still handed out, should be few of them."""
+    """How many rounds take about so long: many, so that few of them are the first, in which memory is handed out."""
     once = sum(taken[0] for taken in in_turns(actions, 1).values())
     return max(7, min(50, round(seconds / once)))
 
