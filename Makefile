@@ -22,9 +22,14 @@ check: $(VENV)/test
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
 	$(BIN)/python Testing/benchmarks/worker.py
+	$(BIN)/python Testing/benchmarks/preprocessing.py
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py
+	mkdir -p build
+	$(BIN)/livertumorseg phantom build/ct.nii.gz --seed 3 --overwrite
+	$(BIN)/livertumorseg preprocess build/ct.nii.gz --chain kulkarni --overwrite \
+		--save Resources/Screenshots/preprocessing.png
 
 # The files that the extension's CMake packages: run it after adding, moving or removing one.
 cmake-lists:
