@@ -72,6 +72,17 @@ def check_channels(network: NetworkSpec, stack: Stack, chain: Chain) -> None:
         parts = f"{stack.slices} slices with {chain.channels} channels each"
         msg = f"a stack of {parts} has {given} channels, not {network.in_channels}"
         raise ValueError(msg)
+    if network.name == "dalu_net":
+        _check_slices(network.options, stack, given)
+
+
+def _check_slices(options: dict[str, Any], stack: Stack, channels: int) -> None:
+    if options.get("slices", channels) != stack.slices:
+        msg = f"dalu_net has to tell slices from channels: give it the option slices: {stack.slices}"
+        raise ValueError(msg)
+    if options.get("all_slices"):
+        msg = "a model gives the labels of a stack's middle slice: leave the option all_slices out"
+        raise ValueError(msg)
 
 
 def check_labels(network: NetworkSpec, labels: Binary | Joint) -> None:

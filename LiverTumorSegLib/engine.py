@@ -51,10 +51,15 @@ class Engine:
         Raises:
             RuntimeError: memory ran out, among other reasons; :meth:`in_batches` then goes on with fewer slices.
         """
-        if self._network.margin:
+        if self.has_margin:
             return in_tiles(self._network, channels)
         channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
         return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether the network pads nothing itself, so that borders are mirrored for it."""
+        return self._network.margin > 0
 
     def in_batches(self, numbers: Sequence[int], work: Callable[[Sequence[int]], Result]) -> Iterator[Result]:
         """What ``work`` returns for batch after batch; where memory runs out, it is asked again for fewer slices."""

@@ -144,6 +144,8 @@ def _label(out: NDArray[np.uint8], store: SliceStore, engine: Engine, options: O
     if options.coarse_pass and LIVER in store.head.values:
         box = coarse.find_liver(engine, store, task.part(0, 0.2)) or box
         rest = task.part(0.2, 1)
+        if engine.has_margin:  # its borders are mirrored, which only those of the slice may be
+            box = replace(coarse.whole(store), slices=box.slices)
     _label_box(out, box, store, engine, rest)
 
 

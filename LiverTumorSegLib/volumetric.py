@@ -31,9 +31,14 @@ def label(out: NDArray[np.uint8], store: SliceStore, patches: Patches, engine: E
         engine: the network.
         task: told about every batch of slices, and every patch.
     """
-    pixels = _standardised(store, patches, engine, task.part(0, 0.1))
-    logits = _in_patches(pixels, patches, engine, task.part(0.1, 0.9))
-    _write(out, logits, store, task.part(0.9, 1))
+    try:
+        pixels = _standardised(store, patches, engine, task.part(0, 0.1))
+        logits = _in_patches(pixels, patches, engine, task.part(0.1, 0.9))
+        _write(out, logits, store, task.part(0.9, 1))
+    except (RuntimeError, MemoryError) as error:
+        engine.make_room(error)
+        out[:] = 0
+        label(out, store, patches, engine, task)
 
 
 def _standardised(store: SliceStore, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
@@ -64,13 +69,9 @@ def _in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Jo
         done += 1
         return engine(patch.to(engine.placement.dtype)).float()
 
-    try:
-        logits: torch.Tensor = sliding_window_inference(
-            pixels, patches.size, 1, predict, patches.overlap, "gaussian", padding_mode="replicate"
-        )
-    except (RuntimeError, MemoryError) as error:
-        engine.make_room(error)
-        return _in_patches(pixels.to(engine.placement.device), patches, engine, task)
+    logits: torch.Tensor = sliding_window_inference(
+        pixels, patches.size, 1, predict, patches.overlap, "gaussian", padding_mode="replicate"
+    )
     return logits[0]
 
 

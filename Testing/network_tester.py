@@ -78,8 +78,9 @@ class NetworkTester:
         assert torch.isfinite(logits).all()
         assert logits.std() > 0
 
-    def test_a_batch_of_one_can_be_trained(self):
-        loss = finest(networks.same_size(self.create().train(), self.input(batch=1))).square().mean()
+    def test_a_single_slice_of_the_smallest_size_can_be_trained(self):
+        network = self.create().train()
+        loss = finest(network(torch.rand(1, self.channels, *[network.smallest] * network.axes))).square().mean()
         loss.backward()
         assert torch.isfinite(loss)
 
@@ -91,14 +92,14 @@ class NetworkTester:
         assert all(torch.isfinite(p.grad).all() for p in network.parameters())
 
     def test_saved_and_loaded_weights_give_the_same_logits(self):
-        network, other = self.create().eval(), self.create().eval()
+        network, other = settled(self.create(), self.input()), self.create().eval()
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(torch.rand_like(parameter) * 0.01)
         other.load_state_dict(load(save({k: v.contiguous() for k, v in network.state_dict().items()})))
         with torch.inference_mode():
-            same = torch.equal(networks.same_size(network, self.input()), networks.same_size(other, self.input()))
-        assert same
+            logits = [networks.same_size(each, self.input()) for each in (network, other)]
+        assert torch.equal(*logits)
 
     def test_it_trains_where_only_deterministic_operations_are_allowed(self):
         kept = torch.are_deterministic_algorithms_enabled()

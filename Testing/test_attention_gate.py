@@ -61,12 +61,6 @@ def test_an_odd_last_row_or_column_has_the_attention_of_the_one_before(size):
     assert torch.equal(attention, F.pad(even, (0, size[1] - columns, 0, size[0] - rows), mode="replicate"))
 
 
-def test_a_gating_signal_of_a_much_coarser_level_is_resized():
-    gate, skip, signal = created(), features(3, 16, 12), features(5, 2, 3)
-    finer = F.interpolate(signal, size=(8, 6), mode="bilinear", align_corners=False)
-    assert torch.allclose(gate(skip, signal)[1], gate(skip, finer)[1])
-
-
 def test_a_fresh_gate_lets_all_places_through():
     torch.manual_seed(0)
     _, attention = AttentionGate(64, 128)(torch.randn(1, 64, 32, 32), torch.randn(1, 128, 16, 16))

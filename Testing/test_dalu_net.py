@@ -157,7 +157,7 @@ def test_stacks_without_a_centre_are_refused(channels, slices):
 
 
 def test_states_need_a_channel():
-    with pytest.raises(UserError, match="at least one hidden channel, not 0"):
+    with pytest.raises(UserError, match="hidden is a whole number from one on, not 0"):
         networks.create("dalu_net", 3, 2, hidden=0)
 
 

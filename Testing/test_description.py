@@ -39,11 +39,16 @@ def test_a_network_takes_the_channels_that_its_stack_of_slices_has(channels, sli
         describe(network=NetworkSpec(name="unet", in_channels=channels), stack=Stack(slices=slices))
 
 
-def test_a_chain_of_several_channels_gives_as_many_for_each_slice_of_a_stack():
+@pytest.fixture
+def two_windows():
+    """A chain of two channels."""
     windows = [[{"step": "window", "level": 0, "width": width}] for width in (20, 200)]
-    chain = Chain.model_validate([{"step": "channels", "chains": windows}])
+    return Chain.model_validate([{"step": "channels", "chains": windows}])
+
+
+def test_a_chain_of_several_channels_gives_as_many_for_each_slice_of_a_stack(two_windows):
     spec = NetworkSpec(name="unet", in_channels=6)
-    assert describe(network=spec, stack=Stack(slices=3), preprocessing=chain).network.in_channels == 6
+    assert describe(network=spec, stack=Stack(slices=3), preprocessing=two_windows).network.in_channels == 6
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,20 @@ def test_figures_leave_out_of_the_means_what_is_not_there():
     cases = {"a": Case(liver_dice=0.9, lesion_dice=None), "b": Case(liver_dice=0.8, lesion_dice=0.5)}
     words = Figures(definition="", command="", cases=cases).in_words
     assert words == "Mean Dice: liver 0.850 over 2 patients, lesion 0.500 over 1 patients."
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [({}, "slices: 3"), ({"slices": 5}, "slices: 3"), ({"slices": 3, "all_slices": True}, "all_slices")],
+)
+def test_a_network_for_stacks_has_to_know_slices_from_channels(two_windows, options, refusal):
+    spec = NetworkSpec(name="dalu_net", in_channels=6, options=options)
+    with pytest.raises(ValidationError, match=refusal):
+        describe(network=spec, stack=Stack(slices=3), preprocessing=two_windows)
+
+
+def test_a_network_for_stacks_takes_its_slices_with_one_channel_or_several(two_windows):
+    one = NetworkSpec(name="dalu_net", in_channels=3)
+    assert describe(network=one, stack=Stack(slices=3)).network == one
+    two = NetworkSpec(name="dalu_net", in_channels=6, options={"slices": 3})
+    assert describe(network=two, stack=Stack(slices=3), preprocessing=two_windows).network == two

@@ -28,7 +28,7 @@ def test_unknown_name_is_refused_with_the_names_there_are():
         networks.create("unit", 1, 3)
 
 
-@pytest.mark.parametrize(("channels", "classes"), [(0, 3), (1, 0)])
+@pytest.mark.parametrize(("channels", "classes"), [(0, 3), (1, 0), ("3", 3), (1.5, 3)])
 def test_counts_below_one_are_refused(channels, classes):
     with pytest.raises(UserError, match="at least one"):
         networks.create("unet", channels, classes)
@@ -37,3 +37,22 @@ def test_counts_below_one_are_refused(channels, classes):
 def test_an_option_the_network_does_not_take_is_named():
     with pytest.raises(UserError, match="depth"):
         networks.create("unet", 1, 3, depth=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("segnet", {"features": [64, 64]}, "features are the channels of 5 levels"),
+        ("segnet", {"features": [0] * 5}, "features are the channels of 5 levels"),
+        ("resnet18", {"width": 0}, "width is a whole number from one on, not 0"),
+        ("resnet50", {"width": "a"}, "width is a whole number from one on, not 'a'"),
+        ("alexnet_fcn", {"fc_channels": 0}, "fc_channels is a whole number from one on"),
+        ("dalu_net", {"hidden": 0}, "hidden is a whole number from one on"),
+        ("dalu_net", {"slices": 3}, "1 channels are no stack of 3 slices"),
+        ("unet3d", {"norm": "none there"}, "Unsupported option"),
+    ],
+)
+def test_options_that_cannot_be_are_one_sentence_with_the_reason(name, options, reason):
+    with pytest.raises(UserError, match=rf"“{name}” cannot be built with the options .*{reason}") as caught:
+        networks.create(name, 1, 3, **options)
+    assert "\n" not in str(caught.value)

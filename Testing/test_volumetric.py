@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +111,23 @@ def test_thin_slices_are_averaged_and_not_skipped():
     pixels = volumetric._standardised(store, PATCHES, Engine(Thresholds3D(), cpu(), 1), Job())
     assert pixels.shape == (1, 1, 16, 20, 20)
     assert pixels[0, 0, 2:-2].numpy() == pytest.approx(0.5, abs=0.02)
+
+
+def test_where_memory_runs_out_it_goes_on_on_the_cpu(box):
+    store = SliceStore(box.axial.of(box.voxels), box.axial.spacing, model().description, cpu())
+    engine = Engine(Thresholds3D(), replace(cpu(), dtype=torch.float32), 1)
+    engine.placement = replace(cpu(), device=torch.device("cpu", 0), dtype=torch.float32)  # as if it were another one
+    tried = []
+
+    def fail_once(_network, patches):
+        tried.append(patches)
+        if len(tried) == 3:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+
+    engine._network.register_forward_pre_hook(fail_once)
+    out = np.zeros(box.voxels.shape, np.uint8)
+    volumetric.label(out, store, PATCHES, engine, Job())
+    assert engine.placement == cpu()
+    assert any("going on on the CPU" in note for note in engine.notes)
+    assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95

@@ -69,8 +69,8 @@ def create(name: str, in_channels: int, classes: int, /, **options: Any) -> Slic
     if name not in _REGISTRY:
         msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
         raise UserError(msg)
-    if in_channels < 1 or classes < 1:
-        msg = f"A network needs at least one input channel and one class, not {in_channels} and {classes}."
+    if not all(isinstance(count, int) and count >= 1 for count in (in_channels, classes)):
+        msg = f"A network needs at least one input channel and one class, not {in_channels!r} and {classes!r}."
         raise UserError(msg)
     try:
         return _REGISTRY[name](in_channels, classes, **options)

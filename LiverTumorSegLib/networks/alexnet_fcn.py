@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .blocks import positive
 from .imagenet import ImageNetNetwork
 from .initialisation import he_normal, linear_interpolation
 
@@ -51,7 +52,7 @@ class AlexNetFCN(ImageNetNetwork):
         super().__init__(in_channels, classes)
         self.skips = skips
         self.encoder = _encoder(in_channels)
-        self.fc6 = nn.Conv2d(256, fc_channels, 6, padding=3)
+        self.fc6 = nn.Conv2d(256, positive("fc_channels", fc_channels), 6, padding=3)
         self.fc7 = nn.Conv2d(fc_channels, fc_channels, 1)
         self.dropout = nn.Dropout(dropout)
         self.score = nn.Conv2d(fc_channels, classes, 1)

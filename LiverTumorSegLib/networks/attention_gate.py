@@ -33,15 +33,13 @@ class AttentionGate(nn.Module):
 
         Args:
             skip: ``[batch, skip, row, column]``.
-            gate: the coarser level's ``[batch, gate, row // 2, column // 2]``, not upsampled; that of another level
-                is resized.
+            gate: the coarser level's ``[batch, gate, row // 2, column // 2]``, not upsampled: the size that theta gives
+                the skip connection's, odd or even.
 
         Returns:
             The gated features, of the skip connection's size, and the attention ``[batch, 1, row, column]`` from 0
             to 1 that they were multiplied with.
         """
-        theta, phi = self.theta(skip), self.phi(gate)
-        if phi.shape[2:] != theta.shape[2:]:
-            phi = F.interpolate(phi, size=theta.shape[2:], mode="bilinear", align_corners=False)
-        attention = doubled(torch.sigmoid(self.psi(F.relu(theta + phi))), skip.shape[2:])
+        asked = F.relu(self.theta(skip) + self.phi(gate))
+        attention = doubled(torch.sigmoid(self.psi(asked)), skip.shape[2:])
         return self.transform(skip * attention), attention

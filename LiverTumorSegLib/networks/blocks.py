@@ -19,10 +19,26 @@ def checked(features: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: these are not five numbers from one on.
     """
-    if len(features) != LEVELS or min(features) < 1:
+    if len(features) != LEVELS or not all(_is_count(value) for value in features):
         msg = f"features are the channels of {LEVELS} levels, not {list(features)}"
         raise ValueError(msg)
     return tuple(features)
+
+
+def positive(name: str, value: int) -> int:
+    """An option that counts something.
+
+    Raises:
+        ValueError: it is not a whole number from one on.
+    """
+    if not _is_count(value):
+        msg = f"{name} is a whole number from one on, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def convolutions(in_channels: int, out_channels: int, dropout: float = 0.0) -> nn.Module:

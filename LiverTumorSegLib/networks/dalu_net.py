@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .attention_gate import AttentionGate
-from .blocks import DecoderLevel, Encoder, checked
+from .blocks import DecoderLevel, Encoder, checked, positive
 from .conv_lstm import BidirectionalConvLSTM
 from .slice_network import SliceNetwork
 
@@ -107,7 +107,4 @@ def _stack(in_channels: int, slices: int | None) -> int:
 
 
 def _widths(features: Sequence[int], hidden: int | None) -> list[int]:
-    if hidden is not None and hidden < 1:
-        msg = f"a ConvLSTM needs at least one hidden channel, not {hidden}"
-        raise ValueError(msg)
-    return [max(1, count // 2) if hidden is None else hidden for count in features]
+    return [max(1, count // 2) if hidden is None else positive("hidden", hidden) for count in features]

@@ -10,6 +10,7 @@ from monai.networks.blocks import Convolution
 from monai.networks.nets.resnet import ResNetBlock, ResNetBottleneck
 from torch import nn
 
+from .blocks import positive
 from .imagenet import ImageNetNetwork
 from .initialisation import he_normal
 from .resnet_encoder import ResNetEncoder
@@ -49,7 +50,7 @@ class ResNetSegmenter(ImageNetNetwork):
     def __init__(self, in_channels: int, classes: int, *, width: int = 64, skips: bool = False) -> None:
         super().__init__(in_channels, classes)
         self.skips = skips
-        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, width)
+        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, positive("width", width))
         self.decoder = _decoder(self.block, self.depths, width)
         self.score = nn.ConvTranspose2d(width, classes, 7, stride=2, padding=3)
         he_normal(self.decoder)

@@ -9,6 +9,7 @@ import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
+from .blocks import checked
 from .imagenet import ImageNetNetwork
 from .initialisation import he_normal
 
@@ -37,6 +38,7 @@ class SegNet(ImageNetNetwork):
 
     def __init__(self, in_channels: int, classes: int, *, features: Sequence[int] = (64, 128, 256, 512, 512)) -> None:
         super().__init__(in_channels, classes)
+        features = checked(features)
         self.encoder = _encoder(in_channels, features)
         self.decoder = _decoder(features, classes)
         he_normal(self)

@@ -13,7 +13,7 @@ from .slice_network import SliceNetwork
 class UNet(SliceNetwork):
     """U-Net (Ronneberger, Fischer and Brox 2015, section 2) with same padding, so that logits keep the input's size.
 
-    Four halvings, skip connections by concatenation; any height and width from 16 pixels on.
+    Four halvings, skip connections by concatenation; any height and width from 32 pixels on.
 
     Args:
         in_channels: channels of the input.
@@ -24,7 +24,7 @@ class UNet(SliceNetwork):
     """
 
     stride = 16
-    smallest = 16
+    smallest = 32  # as AttentionUNet
     source = "Ronneberger et al. 2015, U-Net, section 2; same padding, batch normalisation"
 
     def __init__(

@@ -69,9 +69,13 @@ def download_weights(url: str, *, show_progress: bool = False) -> Weights:
 
 
 def _tensors(loaded: Any, source: Path | str) -> Weights:
-    if isinstance(loaded, dict) and all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in loaded.items()):
+    if isinstance(loaded, dict) and all(isinstance(k, str) and _is_plain(v) for k, v in loaded.items()):
         return loaded
     raise _no_weights(source)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_complex()
 
 
 def _no_weights(source: Path | str) -> UserError:
