@@ -38,17 +38,22 @@ class Treatment(str, Enum):
     LEAVE_OUT = "leave-out"
 
     @classmethod
-    def of(cls, word: str) -> Treatment:
+    def of(cls, word: str, *, whole: bool = True) -> Treatment:
         """The treatment that a word names.
 
+        Args:
+            word: one of the values.
+            whole: whether every slice is needed, so that none can be left out.
+
         Raises:
-            UserError: it names none.
+            UserError: it names none that works.
         """
-        try:
-            return cls(word)
-        except ValueError as error:
-            msg = f"“{word}” is nothing to do about damaged slices: choose {', '.join(each.value for each in cls)}."
-            raise UserError(msg) from error
+        choices = [each for each in cls if not (whole and each is cls.LEAVE_OUT)]
+        if word not in [each.value for each in choices]:
+            listed = " or ".join(each.value for each in choices)
+            msg = f"“{word}” is nothing to do about damaged slices here: choose {listed}."
+            raise UserError(msg)
+        return cls(word)
 
 
 _DONE = {Treatment.AS_IS: "", Treatment.INTERPOLATE: " were interpolated", Treatment.LEAVE_OUT: " were left out"}

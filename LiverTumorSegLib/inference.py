@@ -94,7 +94,8 @@ def segment(
         Cancelled: ``cancel`` was used; answered within one batch.
     """
     began, task = perf_counter(), job(progress, cancel)
-    engine, store = _prepare(volume, model, place(device, options.precision), options)
+    precision = _precision(model.description, options.precision)
+    engine, store = _prepare(volume, model, place(device, precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     seen = volume.axial.of(labels)
     if model.description.patches:
@@ -115,6 +116,11 @@ def segment(
         notes,
         perf_counter() - began,
     )
+
+
+def _precision(description: Description, wanted: str) -> str:
+    """Float32 where nothing else is asked for and the half as long types would round away what a wide window holds."""
+    return "float32" if wanted == "auto" and not description.preprocessing.fits_8_bits else wanted
 
 
 def _remarks(description: Description, *, found: bool) -> Iterator[str]:

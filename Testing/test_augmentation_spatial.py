@@ -37,13 +37,11 @@ def test_a_straight_cut_is_a_part_of_the_slice():
 
 
 @pytest.mark.parametrize(("down", "right"), [(3, 0), (0, -5), (-2, 4)])
-def test_a_shift_by_whole_pixels_is_numpys_roll_with_zeros_where_nothing_came(down, right):
+def test_a_shift_by_whole_pixels_is_scipys_with_the_border_mirrored(down, right):
     pixels, labels = picture(21, 21)
     image, mask = cut(pixels, labels, placement(21, (10 - down, 10 - right)))
-    came = np.zeros((21, 21), bool)
-    came[max(down, 0) : 21 + min(down, 0), max(right, 0) : 21 + min(right, 0)] = True
-    for got, given_ in ((image, pixels), (mask, labels)):
-        wanted = np.where(came, np.roll(given_.numpy(), (down, right), axis=(-2, -1)), 0)
+    for got, given_ in ((image[0], pixels[0]), (mask, labels)):
+        wanted = [ndimage.shift(one, (down, right), order=0, mode="mirror") for one in given_.numpy()]
         assert np.array_equal(got.numpy(), wanted)
 
 
@@ -70,7 +68,7 @@ def test_an_affine_change_is_scipys():
         "matrix": matrix,
         "offset": centre - matrix @ np.full(2, 14.5),
         "output_shape": (30, 30),
-        "mode": "grid-constant",
+        "mode": "mirror",
     }
     for got, channel in zip(image[0].numpy(), pixels[0].numpy(), strict=True):
         assert np.allclose(got, ndimage.affine_transform(channel, order=1, **options), atol=1e-4)
@@ -91,11 +89,35 @@ def test_pixels_and_labels_move_together(name):
     assert torch.equal(image[:, 0][inside].to(torch.uint8), mask[inside])
 
 
-def test_outside_the_slice_everything_is_nought():
-    image, mask = cut(torch.ones(1, 1, 8, 8), torch.ones(1, 8, 8, dtype=torch.uint8), placement(12, (0, 0)))
-    assert not image[0, 0, :5].any()
-    assert not mask[0, :5].any()
-    assert image[0, 0, 8, 8] == 1
+@pytest.mark.parametrize(("rows", "columns"), [(8, 13), (3, 2), (1, 5)])
+def test_outside_a_slice_pixels_and_labels_are_mirrored_as_often_as_it_takes(rows, columns):
+    pixels, labels = picture(rows, columns)
+    image, mask = cut(pixels, labels, placement(40, (1.5, 0.5)))
+    pads = ((18, 22 - rows), (19, 21 - columns))
+    for got, given_ in ((image, pixels), (mask[:, None], labels[:, None])):
+        assert np.array_equal(got[0].numpy(), np.pad(given_[0].numpy(), ((0, 0), *pads), mode="reflect"))
+
+
+def test_a_slice_is_mirrored_at_its_own_border_whatever_comes_after_it_in_the_batch():
+    pixels, labels = picture(30, 40, batch=3)
+    sizes = [(30, 40), (17, 40), (20, 9)]
+    where = draw_placement(SETS["ahmad"], np.full((3, 2), 8.0), 48, np.random.default_rng(0))
+    image, mask = cut(pixels, labels, where, torch.tensor(sizes))
+    for one, (rows, columns) in enumerate(sizes):
+        part = slice(one, one + 1)
+        alone = Placement(48, where.centre[part], where.matrix[part], where.elastic[part])
+        own, own_mask = cut(pixels[part, :, :rows, :columns], labels[part, :rows, :columns], alone)
+        assert torch.allclose(own[0], image[one], atol=1e-5)
+        assert torch.equal(own_mask[0], mask[one])
+
+
+@pytest.mark.parametrize("name", ["li", "ahmad", "unet-lits"])
+def test_no_value_is_seen_that_the_slice_does_not_have(name):
+    """After z-scores air is far from nought."""
+    pixels, labels = picture(33, 41, batch=4)
+    where = draw_placement(SETS[name], np.full((4, 2), 5.0), 64, np.random.default_rng(0))
+    image, _ = cut(pixels + 5, labels, where)
+    assert image.min() >= pixels.min() + 5 - 1e-4
 
 
 def test_the_samples_of_a_batch_do_not_depend_on_each_other():
@@ -167,7 +189,7 @@ def test_bent_squares_are_those_of_scipy():
     from LiverTumorSegLib.training.augmentation.elastic import displacements
 
     moved = displacements(where.elastic, 64, torch.device("cpu"))[0].numpy() + np.indices((64, 64))
-    wanted = ndimage.map_coordinates(pixels[0, 0].numpy(), moved, order=1, mode="grid-constant")
+    wanted = ndimage.map_coordinates(pixels[0, 0].numpy(), moved, order=1, mode="mirror")
     assert np.allclose(cut(pixels, labels, where)[0][0, 0].numpy(), wanted, atol=1e-4)
 
 

@@ -1,6 +1,6 @@
 from conftest import describe
 
-from LiverTumorSegLib.description import Case, Figures
+from LiverTumorSegLib.description import Case, Figures, NetworkSpec
 from LiverTumorSegLib.training.card import card_text
 
 
@@ -9,6 +9,18 @@ def test_a_card_says_licence_training_and_that_nothing_was_measured():
     assert "CC0-1.0: none." in card
     assert "Not measured yet." in card
     assert "not a medical device" in card
+
+
+def test_a_dash_says_what_a_model_does_not_find():
+    network = NetworkSpec(name="unet", in_channels=1, classes=2)
+    figures = Figures(
+        definition="As defined.",
+        command="measure",
+        cases={"a": Case(liver_dice=0.9, lesion_dice=None)},
+        compared={"lesions": {"a": Case(liver_dice=None, lesion_dice=0.5)}},
+    )
+    card = card_text(describe(network=network, labels=("background", "liver"), figures=figures))
+    assert "| a | 0.900 | - | - | -, 0.500 |" in card
 
 
 def test_figures_stand_with_definition_command_and_patients():

@@ -71,6 +71,42 @@ def test_damaged_slices_are_exported_as_asked(run, hurt, lits, window, tmp_path)
     assert "Damaged slices were left out, counted from the feet: 21 (NaN or infinite)." in warned
 
 
+def test_a_chain_that_8_bits_do_not_hold_is_exported_with_a_warning(run, lits, window, tmp_path):
+    words = ("export-slices", lits, "--every", 20, "-o")
+    code, _, warned = run(*words, tmp_path / "wide", "--chain", "elmenabawy_without")
+    assert code == 0
+    assert warned.count("The chain spreads more than 512 HU over the 256 greys of a JPG") == 1
+    assert "512 HU" not in run(*words, tmp_path / "narrow", "--chain", window)[2]
+
+
+def test_the_z_score_of_a_data_set_is_printed_ready_for_a_chain(run, lits, small_phantom, tmp_path):
+    code, said, warned = run("foreground-statistics", lits)
+    assert code == 0
+    assert "warning: volume-2 was left out: it has no segmentation." in warned
+    liver = small_phantom.volume.voxels[small_phantom.labels > 0]
+    step = json.loads(said)
+    assert (step["step"], step["over"], *step["mean"]) == ("z_score", "foreground", pytest.approx(liver.mean()))
+    assert step["deviation"] == pytest.approx([liver.std()])
+    assert (step["low"], step["high"]) == pytest.approx(np.percentile(liver, (0.5, 99.5)))
+    (tmp_path / "chain.json").write_text(f"[{said}]")
+    drawn = run("preprocess", lits / "volume-1.nii", "--chain", tmp_path / "chain.json", "--save", tmp_path / "a.png")
+    assert drawn[0] == 0
+    words = (lits / "volume-1.nii", "--labels", lits / "segmentation-1.nii")
+    assert run("foreground-statistics", *words)[:2] == (0, said)
+
+
+def test_statistics_that_cannot_be_taken_are_one_sentence(run, lits, small_phantom, tmp_path):
+    affine = small_phantom.volume.affine
+    none = save(tmp_path / "none.nii", small_phantom.labels * np.uint8(0), affine)
+    one = np.zeros_like(small_phantom.labels)
+    one[20, 50, 50] = 1
+    single = save(tmp_path / "single.nii", one, affine)
+    for labels, sentence in ((none, "No voxel"), (single, "The labelled voxels all hold")):
+        code, said, complained = run("foreground-statistics", lits / "volume-1.nii", "--labels", labels)
+        assert (code, said, complained.count("error: ")) == (3, "", 1)
+        assert f"error: {sentence}" in complained
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -156,4 +192,6 @@ def test_a_damaged_ct_is_drawn_and_segmented_on_wish(run, hurt, tmp_path, model_
         code, _, warned = run(*words, "--damaged", "interpolate")
         assert code == 0
         assert sentence in warned
-        assert run(*words, "--damaged", "leave-out", "--overwrite")[0] == 3
+        code, _, complained = run(*words, "--damaged", "leave-out", "--overwrite")
+        assert code == 3
+        assert complained.endswith("choose as-is or interpolate.\n")

@@ -120,5 +120,9 @@ def test_many_slices_are_not_all_named_in_the_sentence():
 
 def test_an_unknown_treatment_is_refused_with_those_there_are():
     assert Treatment.of("interpolate") is Treatment.INTERPOLATE
-    with pytest.raises(UserError, match="“mend” is nothing .*: choose as-is, interpolate, leave-out"):
-        Treatment.of("mend")
+    assert Treatment.of("leave-out", whole=False) is Treatment.LEAVE_OUT
+    for word in ("mend", "leave-out"):
+        with pytest.raises(UserError, match=rf"“{word}” is nothing .*: choose as-is or interpolate\.$"):
+            Treatment.of(word)
+    with pytest.raises(UserError, match="“mend” is nothing .*: choose as-is or interpolate or leave-out"):
+        Treatment.of("mend", whole=False)

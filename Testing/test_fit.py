@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from PIL import Image
 from LiverTumorSegLib import model, networks, phantom
 from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.networks import SliceNetwork, encoder_weights
+from LiverTumorSegLib.networks import SliceNetwork
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.training import fit as fitting
 from LiverTumorSegLib.training import recipe as recipes
 from LiverTumorSegLib.training.fit import SliceSegmenter, fit
 from LiverTumorSegLib.training.losses import partial_label_loss
+from LiverTumorSegLib.training.network import build
 from LiverTumorSegLib.training.validate import validate
 
 RECIPE = """
@@ -78,6 +81,10 @@ class Levels(SliceNetwork):
         return [made, made[..., ::2, ::2]]
 
 
+def segmenter_of(plan, train=()):
+    return SliceSegmenter(plan, build(plan), train)
+
+
 def weights(folder):
     return (folder / model.WEIGHTS).read_bytes()
 
@@ -109,6 +116,39 @@ def test_validating_writes_figures_by_patient_into_the_model_and_its_card(plan, 
 def test_a_validation_patient_that_is_not_there_is_named(plan, data, tmp_path):
     with pytest.raises(UserError, match="volume-9 are not in the data"):
         fit(plan.model_copy(update={"validation": ("volume-9",)}), data, tmp_path / "model", command="")
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_the_network_cannot_take_is_said_before_any_data_are_read(tmp_path):
+    with pytest.raises(UserError, match="crops of at least 32 pixels"):
+        fit(recipe_with(tmp_path, "crop=8"), tmp_path, tmp_path / "model", command="")
+    with pytest.raises(UserError, match="no slice pictures"):
+        fit(recipe_with(tmp_path), tmp_path, tmp_path / "model", command="")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("data=[]", "names no data"),
+        ("validation=[volume-0, volume-1, volume-2]", "keeps all patients for validation"),
+    ],
+)
+def test_a_recipe_without_training_data_is_refused(data, tmp_path, change, words):
+    plan = recipe_with(tmp_path, change)
+    with pytest.raises(UserError, match=words):
+        fit(plan, data, tmp_path / "model", command="")
+
+
+def test_a_training_without_validation_patients_uses_all(data, tmp_path):
+    fit(recipe_with(tmp_path, "validation=[]", "schedule.steps=1"), data, tmp_path / "model", command="")
+    assert model.load(tmp_path / "model").description.training.patients == ("volume-0", "volume-1", "volume-2")
+
+
+def test_a_training_that_diverged_is_not_saved(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "over_levels", lambda _loss, logits, _labels: (logits * math.nan).sum())
+    plan = recipe_with(tmp_path, "schedule.steps=2")
+    with pytest.raises(UserError, match="Training diverged and no model was saved.*learning_rate than 0.01"):
+        fit(plan, data, tmp_path / "model", command="")
     assert not (tmp_path / "model").exists()
 
 
@@ -144,7 +184,7 @@ def test_median_frequency_weights_are_those_of_the_networks_own_classes(tmp_path
     plan = recipe_with(tmp_path, *lesions, "loss={name: cross_entropy, weights: median_frequency}")
     labels = torch.tensor([[[0, 0, 1, 2]]], dtype=torch.uint8)
     patient = Patient("a", np.arange(1), labels[:, None], labels, None, lesions_apart=True)
-    assert SliceSegmenter(plan, [patient])._loss.weights == pytest.approx((0.5 / 0.75, 0.5 / 0.25))
+    assert segmenter_of(plan, [patient])._loss.weights == pytest.approx((0.5 / 0.75, 0.5 / 0.25))
 
 
 def test_a_recipe_that_names_no_loss_has_the_one_of_joined_labels(plan, monkeypatch):
@@ -153,7 +193,7 @@ def test_a_recipe_that_names_no_loss_has_the_one_of_joined_labels(plan, monkeypa
         "labels": torch.randint(0, 3, (2, 32, 32), dtype=torch.uint8),
         "lesions_apart": torch.tensor([True, False]),
     }
-    segmenter = SliceSegmenter(plan, []).eval()
+    segmenter = segmenter_of(plan).eval()
     monkeypatch.setattr(segmenter, "log", lambda *_, **__: None)
     wanted = partial_label_loss(segmenter.network(batch["pixels"]), batch["labels"], batch["lesions_apart"])
     assert segmenter.training_step(batch).item() == pytest.approx(wanted.item(), rel=1e-5)
@@ -170,28 +210,21 @@ def test_networks_with_several_levels_and_without_borders_are_trained(data, tmp_
     ("change", "kind"), [("policy=one_cycle", torch.optim.AdamW), ("optimizer=adagrad", torch.optim.Adagrad)]
 )
 def test_the_optimiser_is_the_recipes_with_a_cycle_of_its_learning_rate(tmp_path, change, kind):
-    made = SliceSegmenter(recipe_with(tmp_path, f"schedule.{change}"), []).configure_optimizers()
+    made = segmenter_of(recipe_with(tmp_path, f"schedule.{change}")).configure_optimizers()
     assert isinstance(made["optimizer"], kind)
     assert made["lr_scheduler"]["interval"] == "step"
 
 
 def test_a_constant_learning_rate_has_no_schedule(tmp_path):
-    made = SliceSegmenter(recipe_with(tmp_path, "schedule.policy=constant"), []).configure_optimizers()
+    made = segmenter_of(recipe_with(tmp_path, "schedule.policy=constant")).configure_optimizers()
     assert made.param_groups[0]["lr"] == 0.01
 
 
 def test_what_became_of_encoder_weights_is_reported(tmp_path, monkeypatch, caplog):
     asked = []
     monkeypatch.setattr(
-        encoder_weights, "load_encoder_weights", lambda network, source: asked.append((network, source)) or "all of it"
+        networks, "load_encoder_weights", lambda network, source: asked.append((network, source)) or "all of it"
     )
-    segmenter = SliceSegmenter(recipe_with(tmp_path, "encoder_weights=encoder.pth"), [])
+    segmenter = segmenter_of(recipe_with(tmp_path, "encoder_weights=encoder.pth"))
     assert asked == [(segmenter.network, "encoder.pth")]
     assert "all of it" in caplog.text
-
-
-def test_a_network_for_volumes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setitem(networks._REGISTRY, "levels", Levels)
-    monkeypatch.setattr(Levels, "axes", 3)
-    with pytest.raises(UserError, match="“levels” takes volumes, and training has slices"):
-        SliceSegmenter(recipe_with(tmp_path, "network={name: levels, in_channels: 3}"), [])

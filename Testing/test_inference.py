@@ -313,6 +313,19 @@ def test_a_chain_that_needs_the_volume_gives_the_same_in_any_axis_order(ct):
     assert np.array_equal(other.axial.of(second), ct.axial.of(first))
 
 
+@pytest.mark.parametrize(("width", "precision", "used"), [(4000, "auto", "float32"), (4000, "bfloat16", "bfloat16")])
+def test_a_wide_window_is_not_rounded_away_unless_asked_for(ct, width, precision, used):
+    chain = Chain.model_validate([{"step": "window", "level": 0, "width": width}])
+    result = segment(
+        ct, Model(describe(preprocessing=chain), Thresholds()), "cpu", options=Options(precision=precision)
+    )
+    assert result.device.endswith(used)
+
+
+def test_a_narrow_window_runs_in_the_devices_own_precision(ct, thresholds):
+    assert segment(ct, thresholds, "cpu").device == str(device.place("cpu", "auto"))
+
+
 class Brightest(networks.SliceNetwork):
     """One sigmoid channel: bright pixels."""
 

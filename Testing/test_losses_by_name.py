@@ -169,6 +169,8 @@ def test_tversky_by_hand_weighs_what_is_missed_more():
         ({"name": "focal", "gamma": -1}, "greater than or equal to 0"),
         ({"name": "focal", "alpha": 1.5}, "less than or equal to 1"),
         ({"name": "cross_entropy", "weights": [1]}, "at least 2"),
+        ({"name": "cross_entropy", "weights": [1, 0, 2]}, "a class's weight must be larger than 0, not 0"),
+        ({"name": "cross_entropy", "weights": [1, -0.5]}, "a class's weight must be larger than 0, not -0.5"),
         ({"name": "cross_entropy", "weights": "rare"}, "median_frequency"),
         ({"gamma": 2}, "name"),
     ],

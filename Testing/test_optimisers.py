@@ -56,6 +56,37 @@ def test_one_cycle_rises_over_a_twentieth_and_falls_to_almost_nothing(name):
     assert rates[-1] < 1e-5
 
 
+def cycled(made, steps):
+    schedule, groups = one_cycle(made, steps), []
+    for _ in range(steps):
+        groups.append(dict(made.param_groups[0]))
+        made.step()
+        schedule.step()
+    return groups
+
+
+@pytest.mark.parametrize("momentum", [0, 0.5, 0.9])
+def test_one_cycle_leaves_the_momentum_of_sgd_to_the_recipe(momentum):
+    made = READ({"name": "sgd", "momentum": momentum})([nn.Parameter(torch.zeros(1))], 0.1)
+    assert {group["momentum"] for group in cycled(made, 60)} == {momentum}
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_one_cycle_takes_adams_momentum_from_0_95_to_0_85_and_back(name):
+    made = READ(name)([nn.Parameter(torch.zeros(1))], 0.1)
+    first = [group["betas"][0] for group in cycled(made, 100)]
+    assert (first[0], first[4], first[-1]) == pytest.approx((0.95, 0.85, 0.95))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 19, 20, 21, 39, 40, 41])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_cycle_takes_any_number_of_steps(name, steps):
+    rates = [group["lr"] for group in cycled(READ(name)([nn.Parameter(torch.zeros(1))], 0.1), steps)]
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert max(rates) == pytest.approx(0.1, rel=0.01) or steps == 1
+    assert rates[-1] < 1e-5 or steps < 3
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [

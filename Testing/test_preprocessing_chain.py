@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import preprocessing_cases as cases
 import pytest
@@ -5,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.preprocessing import Chain, Slices, Window
+from LiverTumorSegLib.preprocessing import Chain, Slices, Window, named_chains
 
 SHIPPED = '[{"step":"window","level":60,"width":200},{"step":"resample","spacing_mm":1.25}]'
 LIVER = {"step": "window", "level": 30, "width": 150}
@@ -64,6 +66,61 @@ def test_a_chain_that_is_not_right_is_refused_in_one_sentence(text):
     with pytest.raises(UserError, match="preprocessing chain is not valid") as caught:
         Chain.from_json(text)
     assert "\n" not in str(caught.value)
+
+
+BODY = {"step": "crop_to_body"}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [WIDE, BODY],
+        [{"step": "z_score"}, {"step": "median"}, BODY],
+        [{"step": "channels", "chains": [[], [WIDE]]}, BODY],
+        [WIDE, {"step": "channels", "chains": [[], [BODY]]}],
+    ],
+)
+def test_a_body_is_looked_for_in_hu_alone(steps):
+    with pytest.raises(UserError, match=r"at [^:]*: crop_to_body comes before steps that change HU\.$") as caught:
+        Chain.from_json(json.dumps(steps))
+    assert "\n" not in str(caught.value)
+
+
+def test_steps_that_keep_hu_may_come_before_the_body_is_looked_for():
+    keeping = [{"step": "hu_range", "low": -1000, "high": 1000}, {"step": "gaussian", "sigma": 1}]
+    assert Chain.model_validate([*keeping, {"step": "channels", "chains": [[], keeping]}, BODY, WIDE]).needs_volume
+
+
+MIN_MAX, EQUALISED = {"step": "min_max"}, {"step": "histogram_equalisation"}
+
+
+@pytest.mark.parametrize(
+    ("fits", "steps"),
+    [
+        (True, [WIDE]),
+        (True, [{"step": "window", "level": 0, "width": 512}]),
+        (False, [{"step": "window", "level": 0, "width": 513}]),
+        (False, [{"step": "window", "level": 0, "width": 4000}, {"step": "window", "level": 0.5, "width": 0.5}]),
+        (True, [{"step": "window", "level": 0, "width": 4000}, EQUALISED, {"step": "median"}]),
+        (True, [{"step": "window", "level": 0, "width": 4000}, {"step": "clahe"}]),
+        (True, [{"step": "frequency_histogram"}, {"step": "resize", "height": 4, "width": 4}]),
+        (False, []),
+        (False, [{"step": "z_score"}]),
+        (False, [MIN_MAX]),
+        (False, [{"step": "hu_range", "low": -1024, "high": 3071}, MIN_MAX]),
+        (True, [WIDE, MIN_MAX]),
+        (True, [{"step": "channels", "chains": [[WIDE], [LIVER], [{"step": "frequency_histogram"}]]}]),
+        (False, [{"step": "channels", "chains": [[WIDE], [MIN_MAX]]}]),
+        (True, [{"step": "channels", "chains": [[WIDE], []]}, EQUALISED]),
+    ],
+)
+def test_8_bits_hold_windows_of_512_hu_and_what_is_spread(fits, steps):
+    assert Chain.model_validate(steps).fits_8_bits is fits
+
+
+def test_of_the_named_chains_the_wide_windows_and_the_z_score_do_not_fit_8_bits():
+    without = {entry.name for entry in named_chains() if not entry.chain.fits_8_bits}
+    assert without == {"ahmad", "dhanush", "elmenabawy_without"}
 
 
 def test_channels_stand_in_the_order_of_their_chains():

@@ -83,3 +83,13 @@ def test_probabilities_can_be_smoothed_by_their_variance():
     weights /= weights.sum()
     np.testing.assert_allclose(found[1, 2:7, 3:8].numpy(), np.outer(weights, weights), rtol=0, atol=1e-6)
     assert found.sum((1, 2)).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def test_smoothed_probabilities_are_scipys():
+    probabilities = torch.rand(3, 30, 41, generator=torch.Generator().manual_seed(0)).softmax(0)
+    expected = [
+        ndimage.gaussian_filter(one.numpy().astype(np.float64), 0.25**0.5, mode="mirror") for one in probabilities
+    ]
+    found = smoothed(probabilities, 0.25**0.5)
+    np.testing.assert_allclose(found, np.stack(expected), rtol=0, atol=1e-6)
+    assert found.sum(0).numpy() == pytest.approx(np.ones((30, 41)), abs=1e-6)

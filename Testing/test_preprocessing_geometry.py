@@ -107,14 +107,11 @@ def test_the_margin_is_in_millimetres_and_ends_at_the_border():
     assert step == Crop(rows=(0, 30), columns=(15, 33))
 
 
-def test_the_threshold_is_in_what_the_steps_before_made_of_hu():
+def test_the_body_is_found_in_what_the_steps_before_left():
     view = np.full((2, 40, 50), -1000, np.int16)
     view[:, 10:20, 10:20] = 150
-    view[:, 5:20, 10:20] += 20
-    steps = [
-        {"step": "window", "level": 0, "width": 400},
-        {"step": "crop_to_body", "threshold_hu": 0.5, "margin_mm": 0},
-    ]
+    view[:, 30, 30] = 150  # the median takes it away
+    steps = [{"step": "median"}, {"step": "crop_to_body", "threshold_hu": 0, "margin_mm": 0}]
     assert Chain.model_validate(steps).fitted(view, (1.0, 1.0, 1.0)).root[1] == Crop(rows=(10, 20), columns=(10, 20))
 
 

@@ -94,6 +94,21 @@ def test_z_score_over_a_volume_sees_what_the_steps_before_made_of_it_channel_by_
     assert step.deviation == pytest.approx([channel.std() for channel in made], rel=1e-5)
 
 
+def test_the_deviation_of_a_volume_is_exact_far_from_zero():
+    view = (np.random.default_rng(0).integers(-2, 3, (9, 64, 64)) + 30000).astype(np.int16)
+    view[4:] += 1
+    (step,) = Chain.model_validate([{"step": "z_score", "over": "volume"}]).fitted(view, (1.0, 1.0, 1.0)).root
+    assert step.mean == pytest.approx((view.mean(),), rel=1e-9)
+    assert step.deviation == pytest.approx((view.std(),), rel=1e-5)
+
+
+def test_a_constant_volume_of_no_whole_number_becomes_zero():
+    view = np.full((3, 5, 67), 13, np.int16)
+    steps = [{"step": "window", "level": 7, "width": 30}, {"step": "z_score", "over": "volume"}]
+    chain = Chain.model_validate(steps).fitted(view, (1.0, 1.0, 1.0))
+    assert not chain(Slices(torch.full((1, 1, 5, 67), 13.0), (1.0, 1.0))).pixels.any()
+
+
 def test_a_constant_volume_becomes_zero():
     view = np.full((3, 5, 6), -1000, np.int16)
     chain = Chain.model_validate([{"step": "z_score", "over": "volume"}]).fitted(view, (1.0, 1.0, 1.0))

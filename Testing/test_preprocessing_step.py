@@ -5,9 +5,13 @@ import preprocessing_cases as cases
 import pytest
 import torch
 from pydantic import TypeAdapter
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.preprocessing import (
     AnyStep,
+    Chain,
     Channels,
     Clahe,
     Crop,
@@ -113,6 +117,71 @@ def test_a_gpu_gives_what_the_cpu_gives(step):
     finally:
         torch.use_deterministic_algorithms(False)
     torch.testing.assert_close(there, step(slices).pixels, rtol=1e-4, atol=1e-4)
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuse float64 on a GPU, as some have none, and of so many numbers or more anywhere."""
+
+    def __init__(self, numbers):
+        super().__init__()
+        self.numbers = numbers
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **kwargs or {})
+        for one in tree_leaves(made):
+            if isinstance(one, torch.Tensor) and one.dtype == torch.float64:
+                assert one.is_cpu, f"{func} made {one.dtype} on {one.device}"
+                assert one.numel() < self.numbers, f"{func} made {one.numel()} numbers of {one.dtype}"
+        return made
+
+
+every_device = pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
+)
+
+
+@every_device
+@pytest.mark.parametrize("chain", [*([step] for step in STEPS), *(entry.chain.root for entry in named_chains())])
+def test_no_step_needs_float64(chain, device):
+    slices = fitting(chain[0], cases.hounsfield("phantom"))
+    slices = slices.with_pixels(slices.pixels.to(device))
+    with NoFloat64(1):
+        Chain.model_validate(chain)(slices)
+
+
+@every_device
+@pytest.mark.parametrize("step", [ZScore(over="volume"), FrequencyHistogram(over="volume"), CropToBody()], ids=named)
+def test_fitting_needs_float64_on_the_cpu_at_most_and_not_for_every_pixel(step, device):
+    view = cases.hounsfield("phantom").pixels[:, 0].numpy().astype(np.int16)
+    with NoFloat64(view[0].size):
+        Chain.model_validate([step]).fitted(view, (1.0, 1.0, 1.0), torch.device(device))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ZScore(over="volume", mean=(1, 2), deviation=1),
+        ZScore(over="foreground", mean=1, deviation=(1, 2)),
+        FrequencyHistogram(bins=1, over="volume", breaks=((0, 1, 2), (0, 1, 3))),
+    ],
+    ids=named,
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_numbers_for_other_channels_are_refused_in_one_sentence(step, channels):
+    with pytest.raises(UserError, match=f"for 2 channels, and the slices have {channels}:") as caught:
+        step(cases.made(2, channels, 4, 5))
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_may_be_given_once_for_all_channels():
+    slices = cases.made(2, 3, 4, 5)
+    for step in (
+        ZScore(over="volume", mean=1, deviation=2),
+        FrequencyHistogram(bins=1, over="volume", breaks=((-100, 0, 90),)),
+    ):
+        alone = [step(slices.with_pixels(one)).pixels for one in slices.pixels.split(1, dim=1)]
+        assert torch.equal(step(slices).pixels, torch.cat(alone, dim=1))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 3), (9, 1), (5, 4)])

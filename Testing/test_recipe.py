@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.preprocessing import Chain, named
 from LiverTumorSegLib.training import recipe
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.losses import PartialLabel
@@ -51,6 +52,18 @@ def test_losses_optimisers_and_ranges_go_by_their_names_or_by_name_and_options()
     assert plan.schedule.optimizer.name == "adagrad"
 
 
+def test_preprocessing_goes_by_the_name_of_a_published_chain_and_is_stored_as_its_steps():
+    plan = changed("preprocessing=kulkarni", "network.in_channels=9")
+    steps = plan.model_dump(mode="json")["preprocessing"]
+    assert Chain.model_validate(steps) == plan.preprocessing == named("kulkarni")
+    assert [step["step"] for step in steps]
+
+
+def test_an_unknown_chain_is_refused_with_the_names_there_are():
+    with pytest.raises(UserError, match=r"no preprocessing chain “lee”: choose one of ahmad, .*, li\.$"):
+        changed("preprocessing=lee")
+
+
 def test_joined_masks_may_teach_the_liver_alone_to_any_loss():
     plan = changed("labels=[background, liver]", "network.classes=1", "loss=dice")
     assert plan.labels == ("background", "liver")
@@ -75,6 +88,10 @@ def test_joined_masks_may_teach_the_liver_alone_to_any_loss():
         (["labels=[background, liver]"], "3 classes cannot stand for background, liver"),
         (["labels=[background, liver]", "network.classes=2"], "loss “partial_label” is for background, liver, lesion"),
         (["data=[]", "loss={name: cross_entropy, weights: [1, 2]}"], "3 channels of logits need 3 weights"),
+        (
+            ["data=[]", "loss={name: cross_entropy, weights: [1, 0, 2]}"],
+            r"at loss\.cross_entropy\.weights: a class's weight must be larger than 0, not 0\.$",
+        ),
         (["augmentation=ahmad", "crop=48"], r"7\.5 pixels can fold a crop of 48 pixels"),
     ],
 )
@@ -91,3 +108,11 @@ def test_a_change_without_a_value_a_missing_file_and_no_yaml_are_named(tmp_path)
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(UserError, match="not valid YAML"):
         recipe.load(tmp_path / "broken.yaml")
+
+
+@pytest.mark.parametrize("chain", ["ahmad", "dhanush", "elmenabawy_without"])
+def test_wide_windows_are_not_trained_in_bfloat16(chain):
+    words = [f"preprocessing={chain}"]
+    with pytest.raises(UserError, match=r"bfloat16 .* set schedule\.precision to 32-true"):
+        changed(*words)
+    assert changed(*words, "schedule.precision=32-true").preprocessing == named(chain)

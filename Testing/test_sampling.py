@@ -4,6 +4,7 @@ import torch
 
 from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.description import Stack
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.recipe import Sampling
 from LiverTumorSegLib.training.sampling import SliceSampler, augmented
@@ -115,11 +116,11 @@ def test_slices_of_several_sizes_share_a_batch():
     (batch,) = drawn(1, [small, patient("b", 30)], stack=Stack(), crop=32, **still)
     assert batch["slices"].shape == (8, 1, 48, 48)
     cut = augmented(batch)
-    inside = torch.zeros(32, 32, dtype=torch.bool)
-    inside[6:26, 1:31] = True
-    found = [sample[0] for sample in cut["pixels"] if torch.equal(sample[0] == 1, inside)]
-    assert 0 < len(found) < 8
-    assert all(not sample[~inside].any() for sample in found)
+    found = batch["sizes"].tolist().count([20, 30])
+    assert 0 < found < 8
+    whole = [sample for sample, labels in zip(cut["pixels"], cut["labels"], strict=True) if labels.all()]
+    assert len(whole) == found
+    assert all((sample == 1).all() for sample in whole)
 
 
 def test_standard_scores_stay_what_they_are():
@@ -128,6 +129,31 @@ def test_standard_scores_stay_what_they_are():
     assert batch["pixels"].dtype == torch.float32
     assert batch["pixels"].min() < -1
     assert batch["pixels"].max() > 1
+
+
+@pytest.mark.parametrize(("values", "in_unit"), [(1.0, True), (3.0, False)])
+def test_offsets_are_for_values_in_0_to_1_however_they_are_stored(values, in_unit):
+    pixels = (torch.arange(8 * 48 * 48).remainder(1000) / 999 * values).reshape(8, 1, 48, 48).half()
+    ranges = SETS["none"].model_copy(update={"offset": 0.5})
+    options = {"stack": Stack(), "sampling": only("other"), "crop": 16}
+    (batch,) = batches(1, patient("a", 8, pixels=pixels), augmentation=ranges, **options)
+    (still,) = batches(1, patient("a", 8, pixels=pixels), augmentation=SETS["none"], **options)
+    assert (batch["pixels"].amax() <= 1) == in_unit
+    assert torch.equal(batch["pixels"], still["pixels"]) != in_unit
+
+
+@pytest.mark.parametrize(
+    ("patients", "shares"),
+    [
+        ([patient("a", 8)], only("joined")),
+        ([patient("a", 8)], Sampling(**dict.fromkeys(SHARES, 0.0))),
+        ([], Sampling()),
+    ],
+)
+def test_shares_that_no_slice_can_have_are_refused(patients, shares):
+    options = {"augmentation": SETS["none"], "stack": Stack(), "crop": 16, "batch": 1, "seed": 0}
+    with pytest.raises(UserError, match="No training slice shows what the recipe's sampling asks for"):
+        SliceSampler(patients, sampling=shares, **options)
 
 
 def test_the_distance_of_neighbours_stays_in_its_range():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from LiverTumorSegLib.datasets.slices import Patient, SliceSource, read_patients, read_volume
 from LiverTumorSegLib.errors import UserError
@@ -30,6 +31,10 @@ def root(tmp_path):
     with (tmp_path / "set" / "slices.csv").open("w") as table:
         csv.writer(table).writerows([["volume", "dx_mm", "dy_mm", "dz_native_mm"], [1, 0.8, 0.9, 1.5]])
     return tmp_path
+
+
+def picture(root, number):
+    return root / "set" / "images" / f"volume-1_slice_{number}.jpg"
 
 
 def test_patients_are_read_in_the_order_of_their_slices_without_those_that_lack_a_mask(root):
@@ -75,6 +80,39 @@ def test_preprocessing_that_leaves_0_to_1_is_kept_as_float16_in_its_own_units(ro
     assert patient.pixels.dtype == torch.float16
     expected = [-40 + 200 * 5 * n / 255 for n in patient.numbers]
     assert patient.pixels[:, 0, 8, 8].tolist() == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize("width", [513, 4000])
+def test_a_wide_window_keeps_contrasts_that_8_bits_would_lose(root, width):
+    chain = Chain.model_validate([{"step": "window", "level": 60, "width": width}])
+    (patient,) = read_patients(SOURCE, root, chain)
+    assert (patient.pixels.dtype, patient.in_unit) == (torch.float16, True)
+    hounsfield = patient.stack(list(range(7)))[:, 8, 8] * width + 60 - width / 2
+    expected = (
+        np.array([np.asarray(Image.open(picture(root, n)), float)[8, 8] for n in patient.numbers]) / 255 * 200 - 40
+    )
+    assert np.abs(hounsfield.numpy() - expected).max() <= 1  # a step of 2 HU; 8 bits have 15.7
+
+
+def test_values_lie_in_the_unit_interval_or_not_however_they_are_stored(root):
+    for steps, in_unit in (([], False), ([{"step": "z_score", "over": "volume"}], False), (CHAIN.model_dump(), True)):
+        (patient,) = read_patients(SOURCE, root, Chain.model_validate(steps))
+        assert patient.in_unit is in_unit
+
+
+def test_a_source_without_spacing_is_refused_where_none_is_stated(root):
+    silent = SliceSource(folder="set", intensities=(-40, 160))
+    assert read_patients(silent, root, CHAIN)[0].slice_mm == 1.5
+    (root / "set" / "slices.csv").unlink()
+    with pytest.raises(UserError, match="states no spacing of volume-1: set default_spacing_mm") as caught:
+        read_patients(silent, root, CHAIN)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("intensities", [(160, -40), (5, 5)])
+def test_intensities_that_are_turned_round_are_refused(intensities):
+    with pytest.raises(ValidationError, match="are not below the brightest's"):
+        SliceSource(folder="set", intensities=intensities)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16])

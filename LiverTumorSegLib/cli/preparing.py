@@ -1,20 +1,31 @@
-"""``livertumorseg preprocess`` and ``livertumorseg export-slices``."""
+"""``livertumorseg preprocess``, ``export-slices`` and ``foreground-statistics``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UserError
+from ..progress import Job, job
 from .console import Damaged, Overwrite, bar, interruptible, quiet_libraries, say, warn
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..datasets.dump import LeftOut
     from ..datasets.pairs import Pair
     from ..preprocessing import Chain
 
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="CT...", readable=False, help="CTs, or one folder of volume-N.nii with segmentation-N.nii."),
+]
+Labels = Annotated[list[Path] | None, typer.Option(help="Segmentation of a CT; once for each, in order.")]
 ChainName = Annotated[
     str, typer.Option("--chain", help="Name of a preprocessing chain, or a JSON file that holds one.")
 ]
@@ -58,15 +69,10 @@ def preprocess(
 
 
 def export_slices(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CT...", readable=False, help="CTs, or one folder of volume-N.nii with segmentation-N.nii."
-        ),
-    ],
+    sources: Sources,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     chain: ChainName,
-    labels: Annotated[list[Path] | None, typer.Option(help="Segmentation of a CT; once for each, in order.")] = None,
+    labels: Labels = None,
     every: Annotated[int, typer.Option(min=1, help="Keep one slice of so many.")] = 2,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPG pictures.")] = 95,
     damaged: Annotated[
@@ -83,17 +89,52 @@ def export_slices(
     from ..whole_files import refuse_folder
 
     refuse_folder(output, overwrite=overwrite, holds=CONTENTS)
-    options = Options(every, quality, Treatment.of(damaged), force, series)
+    options = Options(every, quality, Treatment.of(damaged, whole=False), force, series)
     steps, (pairs, left_out) = _chain(chain), _pairs(sources, labels or [])
     with interruptible() as cancel, bar() as progress:
         done = export(
             pairs, output, steps, options, left_out=left_out, progress=progress, cancel=cancel, overwrite=overwrite
         )
-    for entry in left_out:
-        warn(f"{entry.name} was left out: {entry.reason}.")
+    _warn_of(left_out)
+    if not steps.fits_8_bits:
+        warn("The chain spreads more than 512 HU over the 256 greys of a JPG: narrow its window, or end it with CLAHE.")
     for warning in (words for patient in done for words in patient.warnings):
         warn(warning)
     say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {len(done)} patients to {output}.")
+
+
+def foreground_statistics(sources: Sources, labels: Labels = None, series: Series = None, force: Force = False) -> None:
+    """Print the z_score step that normalises by the labelled voxels of a data set, to paste into a chain or recipe."""
+    from .. import preprocessing
+
+    pairs, left_out = _pairs(sources, labels or [])
+    with interruptible() as cancel, bar() as progress:
+        found = preprocessing.foreground_statistics(_labelled(pairs, job(progress, cancel), series, force=force))
+    _warn_of(left_out)
+    if found.low >= found.high:
+        msg = f"The labelled voxels all hold {found.low:g} HU, which normalises nothing: choose other patients."
+        raise UserError(msg)
+    print(preprocessing.ZScore(over="foreground", **asdict(found)).model_dump_json())  # noqa: T201
+
+
+def _labelled(
+    pairs: list[Pair], task: Job, series: str | None, *, force: bool
+) -> Iterator[tuple[NDArray[np.int16], NDArray[np.uint8]]]:
+    from .. import files
+    from ..datasets.labels import read_labels
+
+    for at, pair in enumerate(pairs):
+        task.at(at / len(pairs), f"Reading {pair.patient}")
+        volume = files.read_volume(pair.ct, series=series, force=force)
+        labels, doubt = read_labels(pair.labels, volume)
+        for warning in (*volume.warnings, *([doubt] if doubt else [])):
+            warn(f"{pair.patient}: {warning}")
+        yield volume.voxels, labels
+
+
+def _warn_of(left_out: tuple[LeftOut, ...]) -> None:
+    for entry in left_out:
+        warn(f"{entry.name} was left out: {entry.reason}.")
 
 
 def _pairs(sources: list[Path], labels: list[Path]) -> tuple[list[Pair], tuple[LeftOut, ...]]:

@@ -42,14 +42,21 @@ def validate(
 ) -> None:
     """Measure a model on its validation patients and write the figures into its card."""
     from .. import model_store
+    from ..description import Case
+    from ..model import describe
     from ..training.validate import validate as run
 
+    def cells(case: Case) -> list[str]:
+        false = case.false_lesion_ml if case.lesion_dice is None and "lesion" in finds else None
+        return ["-" if value is None else f"{value:.3f}" for value in (case.liver_dice, case.lesion_dice, false)]
+
+    folder = model_store.find(model)
+    finds = describe(folder).labels
     with bar() as progress:
-        figures = run(model_store.find(model), data, device=device, command=command_line(), progress=progress)
+        figures = run(folder, data, device=device, command=command_line(), progress=progress)
     table = Table("patient", "liver Dice", "lesion Dice", "false lesions, ml")
     for name, case in figures.cases.items():
-        values = (case.liver_dice, case.lesion_dice, case.false_lesion_ml)
-        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+        table.add_row(name, *cells(case))
     out.print(table)
     say(figures.in_words)
 

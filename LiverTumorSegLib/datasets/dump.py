@@ -56,7 +56,7 @@ class Note(_Entry):
         version: of the program that wrote it.
         chain: what the slices went through.
         channels: of a picture; a third band of two channels is empty.
-        intensities: HU of the darkest and of the brightest grey, where a single window alone decides them.
+        intensities: HU of the darkest and of the brightest grey, where the chain is a single window, resized at most.
         every: every how many slices one was kept.
         quality: of the JPG pictures, 1 to 100.
         damaged: what was done about damaged slices.

@@ -16,19 +16,18 @@ from PIL import Image
 from .. import __version__, files
 from ..damaged import Damage, Treatment
 from ..errors import UserError
-from ..preprocessing import Chain, Crop, CropToBody, Resample, Resize, Slices, Window
+from ..preprocessing import Chain, Resample, Resize, Slices, Window
 from ..progress import CancelToken, Job, Progress, job
 from ..segments import LESION
 from ..volume import Volume
 from ..whole_files import whole_folder
 from .dump import CONTENTS, IMAGES, MASKS, TABLE, DamagedSlice, LeftOut, Note, labels_on, to_bytes, write_picture
+from .labels import read_labels
 from .pairs import Pair
 
 _BATCH, _MOST_CHANNELS = 8, 4
 _COLUMNS = ("patient", "slice", "liver_px", "tumour_px", "dx_mm", "dy_mm", "dz_native_mm")
-_GEOMETRY = (Resample, Resize, Crop, CropToBody)
-_OFF_MM = 0.01
-_MISPLACED = "CT and labels state different places or spacings; they were taken voxel by voxel."
+_RESIZING = (Resample, Resize)
 
 _Row = tuple[str, int, int, int, float, float, float]
 
@@ -134,8 +133,11 @@ def export(
 
 
 def intensities(chain: Chain) -> tuple[float, float] | None:
-    """HU that become 0 and 1, where a window alone decides a chain's values."""
-    deciding = [step for step in chain.root if not isinstance(step, _GEOMETRY)]
+    """HU that become 0 and 1, where a chain is a single window, resized at most.
+
+    What was cropped has none: a model with that chain would crop it once more.
+    """
+    deciding = [step for step in chain.root if not isinstance(step, _RESIZING)]
     if len(deciding) != 1 or not isinstance(deciding[0], Window):
         return None
     window = deciding[0]
@@ -151,7 +153,7 @@ def _refuse_channels(chain: Chain) -> None:
 def _export(pair: Pair, folder: Path, chain: Chain, options: Options, task: Job) -> Exported:
     task.at(0, f"Reading {pair.patient}")
     volume, damage = _read_ct(pair.ct, options)
-    labels, doubt = _read_labels(pair.labels, volume)
+    labels, doubt = read_labels(pair.labels, volume)
     left = damage.reasons if options.damaged is Treatment.LEAVE_OUT else {}
     view = volume.axial.of(volume.voxels)
     fitted = chain.fitted(view, volume.axial.spacing)
@@ -190,20 +192,6 @@ def _read_ct(path: Path, options: Options) -> tuple[Volume, Damage]:
     if options.damaged is Treatment.AS_IS:
         return files.read_volume(path, series=options.series, force=options.force), Damage()
     return files.read_repaired(path, series=options.series, force=options.force)
-
-
-def _read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
-    """Labels on the CT's voxels, and a sentence where they state another place than it."""
-    read = files.read_volume(path, force=True)
-    ways, own = (read.axial.axes, read.axial.flips), (volume.axial.axes, volume.axial.flips)
-    if read.voxels.shape != volume.voxels.shape or ways != own:
-        msg = f"{path} does not lie on its CT's voxels: resample the labels to the CT first."
-        raise UserError(msg)
-    if read.voxels.min() < 0 or read.voxels.max() > LESION.label:
-        msg = f"{path} holds other labels than 0 background, 1 liver and 2 lesion: rename or merge them first."
-        raise UserError(msg)
-    doubt = "" if np.allclose(read.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
-    return read.voxels.astype(np.uint8), doubt
 
 
 def _in_bytes(pixels: torch.Tensor) -> torch.Tensor:

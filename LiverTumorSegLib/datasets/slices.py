@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import UserError
 from ..preprocessing import Chain, Slices
@@ -35,7 +36,7 @@ class SliceSource(BaseModel):
         folder: folder below the data root that holds ``images`` and ``masks``.
         intensities: HU of the darkest and of the brightest grey value; a training dump says them itself.
         lesions_apart: False where the masks join lesions to the liver (label 1).
-        default_spacing_mm: in-plane spacing to assume where none is stated.
+        default_spacing_mm: in-plane spacing to assume where none is stated; a training dump states it.
         default_slice_mm: the same between consecutive slice numbers; None where neighbours must not be used.
     """
 
@@ -44,8 +45,16 @@ class SliceSource(BaseModel):
     folder: str
     intensities: tuple[float, float] | None = None
     lesions_apart: bool = True
-    default_spacing_mm: float = Field(gt=0)
+    default_spacing_mm: float | None = Field(None, gt=0)
     default_slice_mm: float | None = Field(None, gt=0)
+
+    @field_validator("intensities")
+    @classmethod
+    def _darkest_first(cls, intensities: tuple[float, float] | None) -> tuple[float, float] | None:
+        if intensities and intensities[0] >= intensities[1]:
+            msg = f"the darkest grey's HU ({intensities[0]:g}) are not below the brightest's ({intensities[1]:g})"
+            raise ValueError(msg)
+        return intensities
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Patient:
     Args:
         name: as in the file names.
         numbers: slice number of each slice, ascending.
-        pixels: ``[slice, channel, row, column]``: uint8, the chain's [0, 1] times 255, where it ends there; else
-            float16 in the chain's own units.
+        pixels: ``[slice, channel, row, column]``: uint8, the chain's [0, 1] times 255, where it ends there and 8 bits
+            hold what it tells apart; else float16 in the chain's own units.
         labels: uint8 ``[slice, row, column]``: 0 background, 1 liver, 2 lesion.
         slice_mm: millimetres between consecutive slice numbers, None where neighbours are unknown.
         lesions_apart: False where label 1 stands for liver and lesions together.
@@ -77,6 +86,11 @@ class Patient:
     labels: torch.Tensor
     slice_mm: float | None
     lesions_apart: bool
+
+    @cached_property
+    def in_unit(self) -> bool:
+        """Whether the chain's values lie in [0, 1], however they are stored."""
+        return self.pixels.dtype == torch.uint8 or all(to_bytes(one) is not None for one in self.pixels)
 
     def stack(self, chosen: list[int]) -> torch.Tensor:
         """Channels of the slices at these positions, slice by slice, in the chain's units.
@@ -163,12 +177,23 @@ class _Folder:
         """HU ``[slice, row, column]``."""
         known = self.note.intensities if self.note else self.source.intensities
         if known is None:
-            mend = "measure on CT files" if self.note else "state the source's intensities"
+            again = "export these patients elsewhere with one window, resized at most, to measure on them"
+            mend = again if self.note else "state the source's intensities"
             msg = f"The HU of the pictures in {self.path / IMAGES} are not known: {mend}."
             raise UserError(msg)
         low, high = known
         gray = self._stacked([np.asarray(Image.open(file.image).convert("L")) for file in files])
         return gray.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+    def spacing(self, name: str) -> Spacing:
+        """Of a patient, as stated or assumed."""
+        if name in self.spacings:
+            return self.spacings[name]
+        in_plane = self.source.default_spacing_mm
+        if in_plane is None:
+            msg = f"{self.path} states no spacing of {name}: set default_spacing_mm, or add the patient to {TABLE}."
+            raise UserError(msg)
+        return Spacing(in_plane, in_plane, self.source.default_slice_mm)
 
     def dumped(self, files: list[_Files], channels: int) -> torch.Tensor:
         """The pictures of a training dump, uint8 ``[slice, channel, row, column]``."""
@@ -218,16 +243,14 @@ def _stated_spacings(table: Path) -> dict[str, Spacing]:
 
 
 def _read(name: str, folder: _Folder, chain: Chain) -> Patient:
-    files, source = folder.files[name], folder.source
-    assumed = Spacing(source.default_spacing_mm, source.default_spacing_mm, source.default_slice_mm)
-    spacing = folder.spacings.get(name, assumed)
+    files, spacing = folder.files[name], folder.spacing(name)
     labels = torch.from_numpy(folder.labels(files))
     if folder.note:
         pixels = folder.dumped(files, folder.note.channels)
     else:
         pixels, labels = _preprocess(folder.hounsfield(files), labels, spacing, chain)
     numbers = np.array([file.number for file in files])
-    return Patient(name, numbers, pixels, labels, spacing.slice, source.lesions_apart)
+    return Patient(name, numbers, pixels, labels, spacing.slice, folder.source.lesions_apart)
 
 
 def _preprocess(
@@ -239,15 +262,15 @@ def _preprocess(
     def prepare(number: int) -> Slices:
         return fitted(Slices(torch.from_numpy(hounsfield[number][None, None]), (spacing.row, spacing.column)))
 
-    pixels = _compact(lambda number: prepare(number).pixels[0], len(hounsfield))
+    pixels = _compact(lambda number: prepare(number).pixels[0], len(hounsfield), in_8_bits=chain.fits_8_bits)
     return pixels, labels_on(labels, prepare(0))
 
 
-def _compact(prepare: Callable[[int], torch.Tensor], count: int) -> torch.Tensor:
-    """All slices in 8 bits where their values lie in [0, 1], else as float16."""
+def _compact(prepare: Callable[[int], torch.Tensor], count: int, *, in_8_bits: bool) -> torch.Tensor:
+    """All slices in 8 bits where that is wanted and their values lie in [0, 1], else as float16."""
     kept = []
     for number in range(count):
-        grey = to_bytes(prepare(number))
+        grey = to_bytes(prepare(number)) if in_8_bits else None
         if grey is None:
             return torch.stack([prepare(n).half() for n in range(count)])
         kept.append(grey)

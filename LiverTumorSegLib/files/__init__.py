@@ -41,7 +41,7 @@ def read_volume(
         UserError: it is missing, damaged, not three-dimensional, not a CT in HU, or in an unknown format.
     """
     if damaged is Treatment.AS_IS:
-        return _in_hounsfield(_stored(path, series), path, force=force)
+        return _in_hounsfield(read_stored(path, series), path, force=force)
     if damaged is Treatment.LEAVE_OUT:
         msg = f"Every slice of {path} is needed here, damaged or not: use --damaged interpolate."
         raise UserError(msg)
@@ -56,7 +56,7 @@ def read_repaired(path: Path, *, series: str | None = None, force: bool = False)
     Raises:
         UserError: as :func:`read_volume`, or no slice is whole.
     """
-    stored = _stored(path, series)
+    stored = read_stored(path, series)
     axial = axial_view(stored.affine)
     damage = find(axial.of(stored.values))
     if damage.reasons:
@@ -65,7 +65,12 @@ def read_repaired(path: Path, *, series: str | None = None, force: bool = False)
     return _in_hounsfield(stored, path, force=force, mended=True), damage
 
 
-def _stored(path: Path, series: str | None) -> Stored:
+def read_stored(path: Path, series: str | None = None) -> Stored:
+    """Read what a file or folder holds, whatever its numbers mean.
+
+    Raises:
+        UserError: it is missing, damaged, not three-dimensional, or in an unknown format.
+    """
     if not path.exists():
         msg = f"{path} does not exist: check the name."
         raise UserError(msg)

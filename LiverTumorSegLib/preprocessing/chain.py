@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from math import prod
+from math import inf, prod
 from typing import Annotated, Literal, Union
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, RootModel, ValidationError
+from pydantic import ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from ..errors import UserError
 from .clahe import Clahe
@@ -21,6 +22,10 @@ from .slices import Slices
 from .step import SliceStream, Step
 
 _CPU = torch.device("cpu")
+_WIDEST_HU = 512
+"""Two HU from one of 256 greys to the next: less than noise in CT, and than the tumours' contrast of 10 HU and more."""
+
+_KEEPING_HU = (HuRange, Median, Gaussian, Resize, Resample, Crop, CropToBody)
 
 
 class Channels(Step):
@@ -36,6 +41,9 @@ class Channels(Step):
     @property
     def channels(self) -> int:
         return sum(chain.channels for chain in self.chains)
+
+    def hu_span(self, before: float) -> float:
+        return max(chain.hu_span(before) for chain in self.chains)
 
     def _fitted(self, volume: SliceStream) -> Step:
         return Channels(chains=tuple(chain.fitted_to(volume) for chain in self.chains))
@@ -112,6 +120,23 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         """Channels that come out where one goes in."""
         return prod(step.channels for step in self.root)
 
+    def hu_span(self, before: float = inf) -> float:
+        """What :meth:`Step.hu_span` says after all steps."""
+        for step in self.root:
+            before = step.hu_span(before)
+        return before
+
+    @property
+    def fits_8_bits(self) -> bool:
+        """Whether 256 greys from 0 to 1 keep the contrasts that the chain's values have.
+
+        They do where windows of at most 512 HU decide the values: two HU a grey are less than the noise of CT. A wider
+        one takes the contrast of tumours, some 10 HU, to few greys or none. Histogram equalisation, CLAHE and the
+        frequency histogram spread over all greys what is frequent, whatever the window before. ``min_max`` keeps what
+        the window before it decides; of HU, it scales thousands. Of channels, all have to fit.
+        """
+        return self.hu_span() <= _WIDEST_HU
+
     @property
     def needs_volume(self) -> bool:
         """Whether the chain has to be :meth:`fitted` to a volume before it is called."""
@@ -154,11 +179,31 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the list of steps"
-            msg = f"The preprocessing chain is not valid at {where}: {first['msg']}."
+            reason = first["msg"].removeprefix("Value error, ")
+            msg = f"The preprocessing chain is not valid at {where}: {reason}."
             raise UserError(msg) from error
+
+    @model_validator(mode="after")
+    def _body_is_found_in_hu(self) -> Chain:
+        _ends_in_hu(self.root)
+        return self
 
 
 Channels.model_rebuild()
+
+
+def _ends_in_hu(steps: Iterable[Step], in_hu: bool = True) -> bool:
+    """Whether values still are HU after the steps; ``ValueError`` where ``crop_to_body`` comes when they are not."""
+    for step in steps:
+        if isinstance(step, CropToBody) and not in_hu:
+            msg = "crop_to_body comes before steps that change HU"
+            raise ValueError(msg)
+        if isinstance(step, Channels):
+            each = [_ends_in_hu(chain.root, in_hu) for chain in step.chains]
+            in_hu = all(each)
+        else:
+            in_hu = in_hu and isinstance(step, _KEEPING_HU)
+    return in_hu
 
 
 def _place(slices: Slices) -> tuple[object, ...]:

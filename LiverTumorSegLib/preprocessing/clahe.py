@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -36,6 +36,7 @@ class Clahe(Step):
         bins: of the histograms, over [0, 1].
     """
 
+    spreads_greys: ClassVar[bool] = True
     step: Literal["clahe"] = "clahe"
     tiles: int = Field(8, ge=1, le=64)
     clip_limit: float = Field(0.01, gt=0, le=1)
@@ -63,7 +64,7 @@ class Clahe(Step):
         pixels = rows.length * columns.length
         limit = max(1, int(self.clip_limit * pixels))
         counts = _limited(counted(tiles.flatten(0, 2), self.bins) * _UNIT, limit * _UNIT)
-        cumulative = counts.cumsum(-1).double() / (pixels * _UNIT)
+        cumulative = counts.cumsum(-1).float() / (pixels * _UNIT)  # no GPU of Apple has float64
         return cumulative.view(-1, rows.tiles, columns.tiles, self.bins)
 
 

@@ -54,8 +54,8 @@ class Gaussian(Step):
 def smoothed(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
     """Smooth with a Gaussian: SciPy's ``gaussian_filter`` with ``mode="mirror"``, to float32's rounding.
 
-    It serves for probabilities, too: with a variance of 0.25, a ``sigma`` of 0.5, Elmenabawy et al. (section III.E)
-    smooth those of the system that they compare theirs to.
+    It serves for probabilities, too: to compare their system with that of Korabelnikov et al., Elmenabawy et al.
+    (section III.E) smooth what the latter finds with a variance of 0.25, a ``sigma`` of 0.5.
 
     Args:
         pixels: float ``[..., row, column]``.

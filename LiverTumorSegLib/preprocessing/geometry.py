@@ -76,14 +76,13 @@ class Crop(Step):
 
 
 class CropToBody(Step):
-    """Crop all slices of a volume to one box around the body; once fitted, it is a :class:`Crop`.
+    """Crop all slices of a volume, still in HU, to one box around the body; once fitted, it is a :class:`Crop`.
 
     The body is the largest part of the volume, connected through faces, that is denser than the threshold: tables and
     cables are smaller. A volume without any keeps its size.
 
     Args:
-        threshold_hu: halfway between air and water, so that the skin's edge is where a pixel is half air; after a step
-            that scales, in the values that it gives.
+        threshold_hu: halfway between air and water, so that the skin's edge is where a pixel is half air.
         margin_mm: around the body.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch.nn import functional as F
 
 from .slices import Slices, by_slice
-from .step import SliceStream, Step
+from .step import SliceStream, Step, check_count
 from .tables import counted, looked_up
 
 _FINER = 16
@@ -30,6 +30,7 @@ class HistogramEqualisation(Step):
         bins: of the histogram, over [0, 1].
     """
 
+    spreads_greys: ClassVar[bool] = True
     step: Literal["histogram_equalisation"] = "histogram_equalisation"
     bins: int = Field(256, ge=2, le=1024)
 
@@ -54,9 +55,10 @@ class FrequencyHistogram(Step):
     Args:
         bins: see :func:`frequency_bins`.
         over: whose pixels make the bins: each slice and channel its own, or each channel of the whole volume.
-        breaks: of a fitted volume, ascending, one tuple a channel.
+        breaks: of a fitted volume, ascending, one tuple a channel, or one for all.
     """
 
+    spreads_greys: ClassVar[bool] = True
     step: Literal["frequency_histogram"] = "frequency_histogram"
     bins: int = Field(100, ge=1, le=4096)
     over: Literal["slice", "volume"] = "slice"
@@ -73,7 +75,9 @@ class FrequencyHistogram(Step):
     def _apply(self, slices: Slices) -> Slices:
         if self.breaks is None:
             return slices.with_pixels(by_slice(self._scale, slices.pixels))
-        channels = zip(slices.pixels.unbind(1), slices.pixels.new_tensor(self.breaks), strict=True)
+        count = slices.pixels.shape[1]
+        check_count(len(self.breaks), count, "a frequency_histogram with breaks")
+        channels = zip(slices.pixels.unbind(1), slices.pixels.new_tensor(self.breaks).expand(count, -1), strict=True)
         scaled = [by_slice(partial(self._scale, breaks=breaks), pixels) for pixels, breaks in channels]
         return slices.with_pixels(torch.stack(scaled, dim=1))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Annotated, Literal
 
 import torch
 from pydantic import BeforeValidator, Field, model_validator
 
 from .slices import Slices, by_slice
-from .step import SliceStream, Step
+from .step import SliceStream, Step, check_count
 
 _SMALLEST_DEVIATION = 1e-6
 
@@ -27,6 +28,9 @@ class Window(Step):
     step: Literal["window"] = "window"
     level: float
     width: float = Field(gt=0)
+
+    def hu_span(self, before: float) -> float:
+        return self.width if isinf(before) else max(self.width, before)
 
     def _apply(self, slices: Slices) -> Slices:
         low = self.level - self.width / 2
@@ -93,6 +97,8 @@ class ZScore(Step):
         pixels = slices.pixels
         if self.mean is None or self.deviation is None:
             return slices.with_pixels(by_slice(_standardise, pixels))
+        for numbers, what in ((self.mean, "means"), (self.deviation, "deviations")):
+            check_count(len(numbers), pixels.shape[1], f"a z_score with {what}")
         mean, deviation = (pixels.new_tensor(x).view(-1, 1, 1) for x in (self.mean, self.deviation))
         centred = pixels - mean if self.low is None else pixels.clamp(self.low, self.high).sub_(mean)
         return slices.with_pixels(centred.div_(deviation.clamp_min_(_SMALLEST_DEVIATION)))
@@ -126,13 +132,17 @@ def _standardise(planes: torch.Tensor, out: torch.Tensor) -> None:
 
 
 def _moments(volume: SliceStream) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, summed in float64."""
-    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    """Mean and standard deviation of each channel, from those of all rows, which are equally long.
+
+    The rows' are added up in float64 on the CPU: GPUs of Apple have none. The rows' own are taken of differences to
+    their first pixel, so that what is constant has no deviation.
+    """
+    means, variances = [], []
     for slices in volume:
-        pixels = slices.pixels.double()
-        count += pixels[:, 0].numel()
-        total = total + pixels.sum((0, 2, 3)).cpu()
-        squares = squares + pixels.square_().sum((0, 2, 3)).cpu()
-    mean = total / count
-    deviation = (squares / count - mean.square()).clamp_min(0).sqrt()
-    return tuple(mean.tolist()), tuple(deviation.tolist())
+        first = slices.pixels[..., :1]
+        centred = slices.pixels - first
+        means.append((first[..., 0].cpu().double() + centred.mean(-1).cpu().double()).movedim(1, 0).flatten(1))
+        variances.append(centred.var(-1, correction=0).cpu().double().movedim(1, 0).flatten(1))
+    rows, within = torch.cat(means, dim=1), torch.cat(variances, dim=1)
+    deviation = (within.mean(1) + rows.var(1, correction=0)).sqrt()  # law of total variance
+    return tuple(rows.mean(1).tolist()), tuple(deviation.tolist())

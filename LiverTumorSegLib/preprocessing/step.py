@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from ..errors import UserError
 from .slices import Slices
 
 _BATCH = 8
@@ -23,6 +24,8 @@ class Step(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     step: str
+    spreads_greys: ClassVar[bool] = False
+    """Whether what is frequent gets most of the values from 0 to 1."""
 
     def __call__(self, slices: Slices) -> Slices:
         """Slices after this step.
@@ -46,6 +49,14 @@ class Step(BaseModel, ABC):
         """Channels out for every channel in."""
         return 1
 
+    def hu_span(self, before: float) -> float:
+        """How many HU the values from 0 to 1 stand for after this step; 0 where grey values are spread.
+
+        Args:
+            before: the same before this step; infinite where no window came yet.
+        """
+        return 0.0 if self.spreads_greys else before
+
     def fitted(self, volume: SliceStream) -> Step:
         """The step with its numbers for a volume; a step that needs none is its own.
 
@@ -65,6 +76,20 @@ class Step(BaseModel, ABC):
     @model_serializer(mode="wrap")
     def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in handler(self).items() if value is not None}
+
+
+def check_count(numbers: int, channels: int, what: str) -> None:
+    """Refuse numbers by channel that are neither one for all nor one for each.
+
+    Raises:
+        UserError: they are as many as neither.
+    """
+    if numbers not in (1, channels):
+        msg = (
+            f"The preprocessing has {what} for {numbers} channels, and the slices have {channels}: "
+            "give them for each channel, or once for all."
+        )
+        raise UserError(msg)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from ..description import Case, Description, Figures
 def card_text(description: Description) -> str:
     """Markdown of a model card."""
     training = description.training
-    accuracy = _figure_lines(description.figures) if description.figures else ["Not measured yet."]
+    finds_lesions = "lesion" in description.labels
+    accuracy = _figure_lines(description.figures, finds_lesions) if description.figures else ["Not measured yet."]
     return "\n".join(
         [
             f"# {description.title}",
@@ -33,7 +34,7 @@ def card_text(description: Description) -> str:
     )
 
 
-def _figure_lines(figures: Figures) -> list[str]:
+def _figure_lines(figures: Figures, finds_lesions: bool) -> list[str]:
     others = list(figures.compared)
     heads = ["patient", "liver Dice", "lesion Dice", "false lesions, ml", *(f"{o}: liver, lesion" for o in others)]
     return [
@@ -41,20 +42,25 @@ def _figure_lines(figures: Figures) -> list[str]:
         "",
         f"| {' | '.join(heads)} |",
         "|---" * len(heads) + "|",
-        *(_row(name, case, [figures.compared[o].get(name) for o in others]) for name, case in figures.cases.items()),
+        *(
+            _row(name, case, [figures.compared[o].get(name) for o in others], finds_lesions)
+            for name, case in figures.cases.items()
+        ),
         "",
         figures.in_words,
         *(["", figures.remark] if figures.remark else []),
     ]
 
 
-def _row(name: str, case: Case, others: list[Case | None]) -> str:
-    false = f"{case.false_lesion_ml:.2f}" if case.lesion_dice is None else ""
-    compared = (", ".join(_dice(other)) if other else "" for other in others)
-    return f"| {' | '.join([name, *_dice(case), false, *compared])} |"
+def _row(name: str, case: Case, others: list[Case | None], finds_lesions: bool) -> str:
+    none_there = finds_lesions and case.lesion_dice is None
+    no_dice = "none there" if none_there else "-"
+    false = f"{case.false_lesion_ml:.2f}" if none_there else "" if finds_lesions else "-"
+    compared = (", ".join(_dice(other, no_dice)) if other else "" for other in others)
+    return f"| {' | '.join([name, *_dice(case, no_dice), false, *compared])} |"
 
 
-def _dice(case: Case) -> tuple[str, str]:
-    """Of the liver, which every patient has, and of lesions, which not every patient has."""
-    liver = "-" if case.liver_dice is None else f"{case.liver_dice:.3f}"
-    return liver, "none there" if case.lesion_dice is None else f"{case.lesion_dice:.3f}"
+def _dice(case: Case, no_lesion: str) -> tuple[str, str]:
+    """Of liver and lesions; a dash where the model does not find it, for lesions other words where there are none."""
+    liver, lesion = (None if dice is None else f"{dice:.3f}" for dice in (case.liver_dice, case.lesion_dice))
+    return liver or "-", lesion or no_lesion

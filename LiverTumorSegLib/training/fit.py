@@ -9,10 +9,8 @@ import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 
-from .. import networks
 from ..datasets.slices import Patient, read_patients
 from ..description import Description, Training
 from ..errors import UserError
@@ -20,6 +18,7 @@ from ..model import save
 from ..networks import SliceNetwork
 from .card import card_text
 from .losses import CrossEntropy, over_levels
+from .network import build
 from .optimisers import one_cycle
 from .recipe import Recipe
 from .sampling import Batch, Drawn, SliceSampler, augmented
@@ -31,25 +30,20 @@ class SliceSegmenter(lightning.LightningModule):
 
     Args:
         recipe: which.
+        network: the recipe's.
         train: patients whose labels decide the weights of classes, where the loss asks for that.
 
     Raises:
-        UserError: the network is not for slices, cannot be built, or has no such encoder weights.
+        UserError: a class whose weight the loss asks for occurs nowhere.
     """
 
-    def __init__(self, recipe: Recipe, train: Sequence[Patient]) -> None:
+    def __init__(self, recipe: Recipe, network: SliceNetwork, train: Sequence[Patient]) -> None:
         super().__init__()
-        spec, loss = recipe.network, recipe.loss
-        network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
-        if network.axes != 2:
-            msg = f"The network “{spec.name}” takes volumes, and training has slices: choose one for slices."
-            raise UserError(msg)
-        if recipe.encoder_weights is not None:
-            _load_encoder(network, recipe.encoder_weights)
+        loss = recipe.loss
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._schedule, self._labels = recipe.schedule, recipe.labels
         if isinstance(loss, CrossEntropy):
-            loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), spec.classes)
+            loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), network.classes)
         self._loss = loss
 
     def on_after_batch_transfer(self, batch: Drawn, _dataloader: int) -> Batch:
@@ -74,12 +68,6 @@ class SliceSegmenter(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def _load_encoder(network: SliceNetwork, source: str) -> None:
-    from ..networks.encoder_weights import load_encoder_weights
-
-    rank_zero_info(str(load_encoder_weights(network, source)))
-
-
 def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bool = False) -> None:
     """Train on the patients that are not for validation, and save a model folder.
 
@@ -91,11 +79,12 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
         overwrite: whether a folder of that name may be replaced.
 
     Raises:
-        UserError: data are missing, a validation patient does not exist, or the folder exists.
+        UserError: the network cannot be trained, data are missing or show nothing that is asked for, a validation
+            patient does not exist, training diverged, or the folder exists.
     """
     lightning.seed_everything(recipe.seed, verbose=False)
-    patients = [p for source in recipe.data for p in read_patients(source, data, recipe.preprocessing)]
-    train = _training_patients(patients, recipe)
+    network = build(recipe)
+    train = _training_patients(recipe, data)
     sampler = SliceSampler(
         train,
         sampling=recipe.sampling,
@@ -105,9 +94,10 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
         batch=recipe.schedule.batch,
         seed=recipe.seed,
     )
-    segmenter = SliceSegmenter(recipe, train)
+    segmenter = SliceSegmenter(recipe, network, train)
     trainer = _trainer(recipe, folder)
     trainer.fit(segmenter, sampler)
+    _check_finite(segmenter.network, recipe.schedule.learning_rate)
     training = Training(
         data=", ".join(source.folder for source in recipe.data),
         patients=tuple(p.name for p in train),
@@ -132,12 +122,29 @@ def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder:
     )
 
 
-def _training_patients(patients: list[Patient], recipe: Recipe) -> list[Patient]:
+def _training_patients(recipe: Recipe, data: Path) -> list[Patient]:
+    if not recipe.data:
+        msg = "The recipe names no data: list at least one folder of slices in its data."
+        raise UserError(msg)
+    patients = [p for source in recipe.data for p in read_patients(source, data, recipe.preprocessing)]
     unknown = set(recipe.validation) - {p.name for p in patients}
     if unknown:
         msg = f"The recipe's validation patients {', '.join(sorted(unknown))} are not in the data."
         raise UserError(msg)
-    return [p for p in patients if p.name not in recipe.validation]
+    train = [p for p in patients if p.name not in recipe.validation]
+    if not train:
+        msg = "The recipe keeps all patients for validation: leave some for training."
+        raise UserError(msg)
+    return train
+
+
+def _check_finite(network: nn.Module, learning_rate: float) -> None:
+    if not all(torch.isfinite(values).all() for values in network.state_dict().values()):
+        msg = (
+            "Training diverged and no model was saved, since the network's weights are not finite numbers: try a "
+            f"smaller schedule.learning_rate than {learning_rate:g}."
+        )
+        raise UserError(msg)
 
 
 def _trainer(recipe: Recipe, folder: Path) -> lightning.Trainer:

@@ -67,8 +67,10 @@ NamedOptimiser = Annotated[AnyOptimiser, NAME_OR_OPTIONS]
 def one_cycle(optimiser: Optimizer, steps: int) -> OneCycleLR:
     """Learning rate that rises to the optimiser's own over a twentieth of the steps and falls to almost nothing.
 
-    Smith and Topin 2019, Super-convergence; the momentum goes the other way where the optimiser has one.
+    Smith and Topin 2019, Super-convergence; with Adam and AdamW the momentum goes the other way. SGD keeps its own,
+    which a recipe can choose. The rise takes at least two steps, however few there are.
     """
-    has_momentum = any(name in optimiser.defaults for name in ("momentum", "betas"))
-    rate = optimiser.defaults["lr"]
-    return OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.05, cycle_momentum=has_momentum)
+    steps = max(steps, 3)
+    adaptive = "betas" in optimiser.defaults
+    share, rate = max(0.05, 2 / steps), optimiser.defaults["lr"]
+    return OneCycleLR(optimiser, rate, total_steps=steps, pct_start=share, cycle_momentum=adaptive)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ..datasets.slices import SliceSource
 from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec, Stack, check_channels, check_labels
 from ..errors import UserError
 from ..postprocessing import Postprocessing
-from ..preprocessing import Chain
+from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .optimisers import AdamW, NamedOptimiser
@@ -20,6 +20,13 @@ from .optimisers import AdamW, NamedOptimiser
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _by_name(value: Any) -> Any:
+    return named(value) if isinstance(value, str) else value
+
+
+NamedPreprocessing = Annotated[Chain, BeforeValidator(_by_name)]
 
 
 class Sampling(_Entry):
@@ -74,7 +81,7 @@ class Recipe(_Entry):
         seed: of the network's first weights and of all that is drawn.
         data: folders of slices.
         validation: patients to keep for it.
-        preprocessing: the chain.
+        preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
         network: which, and its options.
         encoder_weights: file with weights for its encoder, or ``imagenet``.
@@ -94,7 +101,7 @@ class Recipe(_Entry):
     seed: int = Field(ge=0)
     data: tuple[SliceSource, ...]
     validation: tuple[str, ...]
-    preprocessing: Chain
+    preprocessing: NamedPreprocessing
     stack: Stack = Stack()
     network: NetworkSpec
     encoder_weights: str | None = None
@@ -112,8 +119,14 @@ class Recipe(_Entry):
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
         self._check_loss()
+        self._check_precision()
         self.augmentation.check_folding(self.crop)
         return self
+
+    def _check_precision(self) -> None:
+        if self.schedule.precision == "bf16-mixed" and not self.preprocessing.fits_8_bits:
+            msg = "bfloat16 rounds away what such wide windows hold: set schedule.precision to 32-true"
+            raise ValueError(msg)
 
     def _check_loss(self) -> None:
         joined = [source.folder for source in self.data if not source.lesions_apart]

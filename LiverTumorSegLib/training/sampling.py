@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..datasets.slices import Patient
 from ..description import Stack
+from ..errors import UserError
 from .augmentation import (
     Augmentation,
     Intensities,
@@ -26,12 +27,15 @@ from .recipe import Sampling
 class Drawn(TypedDict):
     """Whole slices and the changes that :func:`augmented` makes to them.
 
-    ``slices`` are ``[batch, channel, row, column]``: uint8, [0, 1] times 255, where preprocessing ends there, else
-    float32 in its own units. Slices of several sizes have zeros after their last row and column.
+    ``slices`` are ``[batch, channel, row, column]``: uint8, [0, 1] times 255, else float32 in the chain's own units;
+    ``in_unit`` says whether these are [0, 1]. ``sizes`` are the rows and columns of each slice, ``[batch, 2]``: what
+    comes after them in the batch is to be left alone.
     """
 
     slices: torch.Tensor
     labels: torch.Tensor
+    sizes: torch.Tensor
+    in_unit: bool
     lesions_apart: torch.Tensor
     placement: Placement
     intensities: Intensities
@@ -47,10 +51,9 @@ class Batch(TypedDict):
 
 def augmented(drawn: Drawn) -> Batch:
     """Cut and change a batch on the device it is on."""
-    in_window = drawn["slices"].dtype == torch.uint8
-    pixels, labels = cut(drawn["slices"], drawn["labels"], drawn["placement"])
-    pixels = pixels.div_(255) if in_window else pixels
-    pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=in_window)
+    pixels, labels = cut(drawn["slices"], drawn["labels"], drawn["placement"], drawn["sizes"])
+    pixels = pixels.div_(255) if drawn["slices"].dtype == torch.uint8 else pixels
+    pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=drawn["in_unit"])
     return {"pixels": pixels, "labels": labels, "lesions_apart": drawn["lesions_apart"]}
 
 
@@ -58,6 +61,9 @@ class SliceSampler:
     """Endless random batches of slice stacks and how to change them; the same seed gives the same batches.
 
     A patient is drawn with a weight of the square root of its slices, so that no single one dominates.
+
+    Raises:
+        UserError: no slice shows what a share of the samples is drawn for.
     """
 
     def __init__(
@@ -73,7 +79,8 @@ class SliceSampler:
     ) -> None:
         self._augmentation, self._stack, self._crop = augmentation, stack, crop
         self._batch, self._seed, self._centred = batch, seed, sampling.centred
-        self._in_window = all(patient.pixels.dtype == torch.uint8 for patient in patients)
+        self._in_unit = all(patient.in_unit for patient in patients)
+        self._in_bytes = all(patient.pixels.dtype == torch.uint8 for patient in patients)
         self._pools = _Pools(patients, sampling)
 
     def __iter__(self) -> Iterator[Drawn]:
@@ -88,6 +95,8 @@ class SliceSampler:
         return {
             "slices": _stacked(stacks),
             "labels": _stacked(labels),
+            "sizes": torch.tensor([one.shape for one in labels]),
+            "in_unit": self._in_unit,
             "lesions_apart": torch.tensor(apart),
             "placement": draw_placement(
                 self._augmentation, _on_pixels(np.array(centres), self._crop), self._crop, random
@@ -100,7 +109,7 @@ class SliceSampler:
     ) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float], bool]:
         distance = self._stack.spacing_mm * random.uniform(*self._augmentation.distance)
         chosen = patient.neighbours(at, distance, self._stack.slices)
-        stack = patient.pixels[chosen].flatten(0, 1) if self._in_window else patient.stack(chosen)
+        stack = patient.pixels[chosen].flatten(0, 1) if self._in_bytes else patient.stack(chosen)
         labels = patient.labels[at]
         centre = _centre(labels, label, random) if self._centred else _middle(labels)
         return stack, labels, centre, patient.lesions_apart
@@ -120,6 +129,12 @@ class _Pools:
         ]
         pools = [(share, _by_patient(group, label), label) for share, group, label in wanted]
         self._pools = [pool for pool in pools if pool[0] > 0 and pool[1]]
+        if not self._pools:
+            msg = (
+                "No training slice shows what the recipe's sampling asks for: give a share to lesion, liver, other or "
+                "joined that the data have."
+            )
+            raise UserError(msg)
         shares = np.array([share for share, _, _ in self._pools])
         self._shares = shares / shares.sum()
 

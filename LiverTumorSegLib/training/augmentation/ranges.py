@@ -100,7 +100,7 @@ _NONE = Augmentation(
 # as those of Keras' ImageDataGenerator, which draws a zoom for each axis. Its rotation_range is in degrees: a tenth of
 # a degree would move the corner of a 512-pixel slice by half a pixel, which is no augmentation, and a tenth of a turn,
 # 36 degrees, is not the small rotation that the text speaks of. So 10 is taken as degrees, and shear as the 5 % of the
-# others. What lies outside a slice is 0 here, where Keras repeats the border.
+# others. What lies outside a slice mirrors it here, where Keras repeats the border.
 #
 # ahmad: affine, elastic and intensity changes with TorchIO, without numbers, so as in TorchIO by default:
 # RandomAffine turns by 10 degrees and scales each axis by 0.9 to 1.1; RandomElasticDeformation has 7 control points an

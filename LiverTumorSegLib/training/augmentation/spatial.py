@@ -69,28 +69,35 @@ def affine(
     return (turn @ slide / zoom[:, None]).astype(np.float32)
 
 
-def cut(slices: torch.Tensor, labels: torch.Tensor, placement: Placement) -> tuple[torch.Tensor, torch.Tensor]:
+def cut(
+    slices: torch.Tensor, labels: torch.Tensor, placement: Placement, sizes: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut squares out of slices (bilinear) and of their labels (nearest), on the device these are on.
 
-    Outside a slice everything is 0. Pixels that fall exactly on pixels of the slice keep their value to the last bit.
+    Outside a slice everything is mirrored at its first and last pixels, as often as that takes, and labels as pixels:
+    nothing is seen there that the preprocessing could not have made. Pixels that fall exactly on pixels of the slice
+    keep their value to the last bit.
 
     Args:
         slices: ``[batch, channel, row, column]`` of any number type.
         labels: ``[batch, row, column]``, integers.
         placement: where the squares lie.
+        sizes: ``[batch, 2]``, rows and columns of each slice, where some are smaller; None: all are as large as given.
 
     Returns:
         Float ``[batch, channel, size, size]``, and labels ``[batch, size, size]`` of their own type.
     """
+    if sizes is None:
+        sizes = torch.tensor(slices.shape[-2:]).expand(len(slices), 2)
     height, width = (2 ** (count - 1).bit_length() for count in slices.shape[-2:])
-    grid = _grid(placement, (height, width), slices.device)
+    grid = _grid(placement, sizes.to(slices.device), (height, width))
     pixels = _sampled(slices, grid, (height, width), "bilinear")
     masks = _sampled(labels[:, None], grid, (height, width), "nearest")
     return pixels, masks[:, 0].to(labels.dtype)
 
 
 def _sampled(slices: torch.Tensor, grid: torch.Tensor, frame: tuple[int, int], mode: str) -> torch.Tensor:
-    """Slices within a frame of zeros, resampled two at a time.
+    """Slices within a frame that no position reaches into, resampled two at a time.
 
     The frame's sides are powers of two: only these survive the scaling of positions to [-1, 1] and back within
     ``grid_sample`` without a rounding error. Floats of a whole batch would not fit the cache: four times as slow.
@@ -100,7 +107,8 @@ def _sampled(slices: torch.Tensor, grid: torch.Tensor, frame: tuple[int, int], m
     return torch.cat([F.grid_sample(F.pad(part, pads).float(), at, mode, align_corners=False) for part, at in parts])
 
 
-def _grid(placement: Placement, frame: tuple[int, int], device: torch.device) -> torch.Tensor:
+def _grid(placement: Placement, sizes: torch.Tensor, frame: tuple[int, int]) -> torch.Tensor:
+    device = sizes.device
     offsets = torch.arange(placement.size, dtype=torch.float32, device=device) - (placement.size - 1) / 2
     row, column = (axis[None] for axis in torch.meshgrid(offsets, offsets, indexing="ij"))
     if placement.elastic is not None:
@@ -111,5 +119,15 @@ def _grid(placement: Placement, frame: tuple[int, int], device: torch.device) ->
     for axis in (1, 0):  # grid_sample takes columns first
         steps = matrix[:, axis, :, None, None]
         position = steps[:, 0] * row + steps[:, 1] * column + centre[:, axis, None, None]
-        scaled.append((2 * position + 1) / frame[axis] - 1)
+        inside = _mirrored(position, sizes[:, axis, None, None])
+        scaled.append(inside.mul_(2).add_(1).div_(frame[axis]).sub_(1))
     return torch.stack(scaled, dim=-1)
+
+
+def _mirrored(position: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    """Mirror positions, which are overwritten, into an axis of so many pixels, as ``numpy.pad``'s ``reflect`` does."""
+    last = size.float() - 1
+    period = (2 * last).clamp(min=1)
+    position.abs_()
+    position -= (position / period).floor_().mul_(period)  # remainder_ takes twice as long
+    return torch.minimum(torch.minimum(position, period - position), last)

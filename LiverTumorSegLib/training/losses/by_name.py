@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 
 import torch
 from monai.losses import DiceCELoss, DiceLoss, FocalLoss, TverskyLoss
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch.nn import functional as F
 
 from ..named import NAME_OR_OPTIONS
@@ -45,7 +45,16 @@ class CrossEntropy(_Loss):
     """
 
     name: Literal["cross_entropy"] = "cross_entropy"
-    weights: Annotated[tuple[Weight, ...], Field(min_length=2)] | Literal["median_frequency"] | None = None
+    weights: Annotated[tuple[float, ...], Field(min_length=2)] | Literal["median_frequency"] | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _are_positive(cls, weights: Any) -> Any:
+        """A batch that shows only classes of weight 0 would have a mean of 0 / 0."""
+        if isinstance(weights, tuple) and min(weights) <= 0:
+            msg = f"a class's weight must be larger than 0, not {min(weights):g}"
+            raise ValueError(msg)
+        return weights
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor, _apart: torch.Tensor) -> torch.Tensor:
         if self.weights == "median_frequency":

@@ -1,0 +1,62 @@
+import nibabel
+import numpy as np
+import pytest
+
+from LiverTumorSegLib.datasets.labels import read_labels
+from LiverTumorSegLib.errors import UserError
+
+
+@pytest.fixture
+def stored(tmp_path, small_phantom):
+    """Write labels, with the phantom's affine unless another is given."""
+
+    def write(voxels, affine=small_phantom.volume.affine):
+        nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), affine), tmp_path / "labels.nii")
+        return tmp_path / "labels.nii"
+
+    return write
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_labels_of_any_type_are_read_as_they_are(stored, small_phantom, dtype):
+    labels, doubt = read_labels(stored(small_phantom.labels.astype(dtype)), small_phantom.volume)
+    assert np.array_equal(labels, small_phantom.labels)
+    assert (labels.dtype, doubt) == (np.uint8, "")
+
+
+def test_labels_of_another_grid_are_refused(stored, small_phantom):
+    affine, labels = small_phantom.volume.affine, small_phantom.labels
+    for path in (stored(labels[1:]), stored(labels, affine @ np.diag([1, -1, 1, 1]))):
+        with pytest.raises(UserError, match="does not lie on its CT's voxels"):
+            read_labels(path, small_phantom.volume)
+
+
+@pytest.mark.parametrize("factor", [2, -1])
+def test_other_labels_are_refused(stored, small_phantom, factor):
+    with pytest.raises(UserError, match="holds other labels than 0 background, 1 liver and 2 lesion"):
+        read_labels(stored(small_phantom.labels.astype(np.int16) * np.int16(factor)), small_phantom.volume)
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.75, np.nan])
+def test_numbers_that_are_not_whole_are_refused_and_not_rounded(stored, small_phantom, factor):
+    with pytest.raises(UserError, match="holds numbers that are no labels, as they are not whole") as caught:
+        read_labels(stored(small_phantom.labels * np.float32(factor)), small_phantom.volume)
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_count_after_the_files_own_scaling(small_phantom, tmp_path):
+    scaled = nibabel.Nifti1Image(
+        small_phantom.labels.transpose(2, 1, 0).astype(np.float64), small_phantom.volume.affine
+    )
+    scaled.set_data_dtype(np.int16)  # nibabel then stores them with a slope far from 1
+    nibabel.save(scaled, tmp_path / "scaled.nii")
+    labels, _ = read_labels(tmp_path / "scaled.nii", small_phantom.volume)
+    assert np.array_equal(labels, small_phantom.labels)
+
+
+def test_labels_that_state_another_place_are_taken_with_a_sentence(stored, small_phantom):
+    moved = small_phantom.volume.affine.copy()
+    moved[:3, 3] += 5
+    labels, doubt = read_labels(stored(small_phantom.labels, moved), small_phantom.volume)
+    assert np.array_equal(labels, small_phantom.labels)
+    assert doubt == "CT and labels state different places or spacings; they were taken voxel by voxel."
