@@ -130,7 +130,7 @@ class Figures(_Entry):
         lesion = [c.lesion_dice for c in self.cases.values() if c.lesion_dice is not None]
         parts = [("liver", liver), ("lesion", lesion)]
         means = [f"{name} {sum(x) / len(x):.3f} over {len(x)} patients" for name, x in parts if x]
-        return f"Mean Dice: {', '.join(means)}."
+        return f"Mean Dice: {', '.join(means)}." if means else "No patient had anything that the model finds."
 
 
 class Training(_Entry):

@@ -81,3 +81,8 @@ def test_a_network_for_stacks_takes_its_slices_with_one_channel_or_several(two_w
     assert describe(network=one, stack=Stack(slices=3)).network == one
     two = NetworkSpec(name="dalu_net", in_channels=6, options={"slices": 3})
     assert describe(network=two, stack=Stack(slices=3), preprocessing=two_windows).network == two
+
+
+def test_figures_of_patients_that_have_nothing_to_find_say_so():
+    cases = {"a": Case(liver_dice=None, lesion_dice=None)}
+    assert Figures(definition="", command="", cases=cases).in_words == "No patient had anything that the model finds."

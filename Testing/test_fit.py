@@ -154,8 +154,14 @@ def test_a_training_that_diverged_is_not_saved(data, tmp_path, monkeypatch):
 
 def test_missing_slices_are_named(plan, data, tmp_path):
     fit(plan, data, tmp_path / "model", command="")
-    with pytest.raises(UserError, match="no slices of volume-2"):
+    with pytest.raises(UserError, match=r"no slices of volume-2 in .*images"):
         validate(tmp_path / "model", tmp_path, device="cpu", command="")
+
+
+def test_a_model_without_validation_patients_cannot_be_validated(plan, data, tmp_path):
+    fit(plan.model_copy(update={"validation": ()}), data, tmp_path / "model", command="")
+    with pytest.raises(UserError, match="kept no patient for validation"):
+        validate(tmp_path / "model", data, device="cpu", command="")
 
 
 def test_a_model_for_lesions_alone_with_another_loss_optimiser_and_ranges(data, tmp_path):

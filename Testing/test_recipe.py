@@ -116,3 +116,10 @@ def test_wide_windows_are_not_trained_in_bfloat16(chain):
     with pytest.raises(UserError, match=r"bfloat16 .* set schedule\.precision to 32-true"):
         changed(*words)
     assert changed(*words, "schedule.precision=32-true").preprocessing == named(chain)
+
+
+def test_the_recipe_in_the_readme_can_be_used_as_it_is(tmp_path):
+    readme = LIBRARY.parent / "README.md"
+    _, _, rest = readme.read_text(encoding="utf-8").partition("```yaml\n")
+    (tmp_path / "recipe.yaml").write_text(rest.partition("```")[0])
+    assert recipe.load(tmp_path / "recipe.yaml").network.name == "resnet50"

@@ -109,7 +109,7 @@ class Recipe(_Entry):
     loss: NamedLoss = PartialLabel()
     sampling: Sampling = Sampling()
     augmentation: NamedAugmentation = Augmentation()
-    crop: int = Field(gt=0)
+    crop: int = Field(gt=0, le=1024)
     schedule: Schedule
     postprocessing: Postprocessing = Postprocessing()
     licence: Licence

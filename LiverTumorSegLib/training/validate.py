@@ -35,10 +35,13 @@ def validate(
         progress: told after every patient.
 
     Raises:
-        UserError: the model is not valid, or a patient's slices are missing.
+        UserError: the model is not valid, kept no patients for it, or a patient's slices are missing.
     """
     trained = model.load(folder)
     names = trained.description.training.validation_patients
+    if not names:
+        msg = f"{folder} kept no patient for validation: name some in its recipe and train it again."
+        raise UserError(msg)
     cases = {}
     for number, name in enumerate(names):
         if progress:
@@ -82,5 +85,6 @@ def source_of(description: Description, data: Path, name: str) -> SliceSource:
     for source in sources:
         if any((data / source.folder / "images").glob(f"{name}_slice_*")):
             return source
-    msg = f"There are no slices of {name} in {data}: give the folder that holds the training data."
+    folders = " or ".join(str(data / source.folder / "images") for source in sources) or data
+    msg = f"There are no slices of {name} in {folders}: give the folder that holds the recipe's data folders."
     raise UserError(msg)
