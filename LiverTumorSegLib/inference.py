@@ -24,8 +24,7 @@ from .slice_store import SliceStore
 from .volume import Volume
 
 LESIONS_ALONE = (
-    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are those of the "
-    "lesions, not of a liver."
+    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
 )
 
 

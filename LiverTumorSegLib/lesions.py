@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,8 +19,11 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.distance import pdist
 
-from .postprocessing import LESION, bounds, part_sizes
+from .postprocessing import LESION, LIVER, bounds, part_sizes
 from .volume import Volume
+
+MANY = 100
+"""More lesions than this are more than a reader of one patient can use."""
 
 _FEW_POINTS = 1500
 
@@ -37,9 +41,9 @@ class Lesion:
         centroid_mm: centre of mass in patient coordinates, RAS.
         mean_hu, sd_hu: of the voxels (population standard deviation).
         surface_distance_mm: from the lesion to the nearest voxel on the surface of liver and lesions, between
-            centres; 0 where the lesion reaches the surface.
+            centres; 0 where the lesion reaches the surface, None where the liver is not known.
         slice: axial slice of the axial diameter, counted from 1 at the feet.
-        burden_percent: share of liver and lesions.
+        burden_percent: share of liver and lesions; None where the liver is not known.
     """
 
     number: int
@@ -49,9 +53,9 @@ class Lesion:
     centroid_mm: tuple[float, float, float]
     mean_hu: float
     sd_hu: float
-    surface_distance_mm: float
+    surface_distance_mm: float | None
     slice: int
-    burden_percent: float
+    burden_percent: float | None
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,24 @@ class LesionTable:
     """Measures of one patient.
 
     Args:
-        liver_ml: volume of the liver, lesions included.
+        liver_ml: volume of the liver, lesions included; None where the liver is not known.
         lesion_ml: volume of all lesions.
-        burden_percent: lesions' share of the liver, lesions included; 0 without a liver.
+        burden_percent: lesions' share of the liver, lesions included; 0 without a liver, None where it is not known.
         lesions: the largest first.
     """
 
-    liver_ml: float
+    liver_ml: float | None
     lesion_ml: float
-    burden_percent: float
+    burden_percent: float | None
     lesions: tuple[Lesion, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Doubts about the lesions, a sentence each."""
+        count = len(self.lesions)
+        if count <= MANY:
+            return ()
+        return (f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.",)
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""
@@ -80,12 +92,14 @@ class LesionTable:
         return json.dumps(self.to_dict(), indent=2)
 
     def patient_csv(self) -> str:
-        """A header and one row: the patient's measures without those of each lesion."""
+        """A header and one row: the patient's measures without those of each lesion; empty what is not known."""
         content = {name: value for name, value in self.to_dict().items() if name != "lesions"}
-        return "".join(",".join(map(str, row)) + "\n" for row in (content.keys(), content.values()))
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows((content.keys(), content.values()))
+        return text.getvalue()
 
     def to_csv(self) -> str:
-        """A row a lesion, with a header; the centroid is in RAS."""
+        """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = [field.name for field in fields(Lesion)]
@@ -97,27 +111,29 @@ class LesionTable:
         return text.getvalue()
 
 
-def measure(labels: NDArray[np.uint8], volume: Volume) -> LesionTable:
+def measure(labels: NDArray[np.uint8], volume: Volume, marks: Collection[str] = ("liver", "lesion")) -> LesionTable:
     """Measure liver and lesions.
 
     Args:
         labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
         volume: the CT.
+        marks: what the model that made the labels marks; where that is no liver, and none was added by hand, what
+            refers to the liver is None.
     """
+    liver_known = "liver" in marks or bool((labels == LIVER).any())
     if not labels.any():
-        return LesionTable(0.0, 0.0, 0.0, ())
-    organ = _Organ(labels, volume)
+        return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
+    organ = _Organ(labels, volume, liver_known=liver_known)
     parts, sizes, order = _numbered(organ.labels)
     boxes = ndimage.find_objects(parts)
-    surface = organ.surface() if len(sizes) else np.empty((0, 3))
+    surface = organ.surface() if liver_known and len(sizes) else None
     lesions = []
     for number, index in enumerate(order, start=1):
         box = boxes[index]
         lesions.append(_lesion(number, parts[box] == index + 1, box, surface, organ))
     affected = int(sizes.sum())
-    return LesionTable(
-        organ.size * volume.voxel_ml, affected * volume.voxel_ml, 100 * affected / organ.size, tuple(lesions)
-    )
+    liver_ml = organ.size * volume.voxel_ml if liver_known else None
+    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions))
 
 
 def numbered(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
@@ -142,7 +158,7 @@ def numbered(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedin
 class _Organ:
     """Liver and lesions cropped to their bounds, as axial slices, with a border where there is one."""
 
-    def __init__(self, labels: NDArray[np.uint8], volume: Volume) -> None:
+    def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
         seen = volume.axial.of(labels)
         near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounds(seen))
         self.start = np.array([s.start for s in near])
@@ -151,6 +167,11 @@ class _Organ:
         self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
         self.size = int(np.count_nonzero(self.labels))
+        self.liver_known = liver_known
+
+    def share(self, size: int) -> float | None:
+        """Percentage that so many voxels are of the organ, None where the liver is not known."""
+        return 100 * size / self.size if self.liver_known else None
 
     def surface(self) -> NDArray[np.float64]:
         """Voxels on the surface, as :meth:`placed`; the border of the volume is no surface."""
@@ -170,7 +191,7 @@ def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 
 def _lesion(
-    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64], organ: _Organ
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64] | None, organ: _Organ
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
@@ -186,9 +207,9 @@ def _lesion(
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
         sd_hu=float(hounsfield.std()),
-        surface_distance_mm=_depth(mask, box, surface, organ),
+        surface_distance_mm=None if surface is None else _depth(mask, box, surface, organ),
         slice=int(start[0]) + at + 1,
-        burden_percent=100 * size / organ.size,
+        burden_percent=organ.share(size),
     )
 
 

@@ -18,6 +18,7 @@ from . import networks
 from .description import Description, WeightsFile
 from .errors import UserError
 from .networks import SliceNetwork
+from .validation_words import in_words
 from .whole_files import whole_folder
 
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
@@ -47,9 +48,7 @@ def describe(folder: Path) -> Description:
         msg = f"{folder} is not a model folder: it has no readable {DESCRIPTION}."
         raise UserError(msg) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its text"
-        msg = f"{path} is not a valid model description at {where}: {first['msg']}."
+        msg = f"{path} is not a valid model description: {in_words(error, Description)}"
         raise UserError(msg) from error
 
 

@@ -106,7 +106,7 @@ class Panel(JobRunner):
             numbered, _ = exchange.take(folder / "labels.nrrd")
             done(replace(result, labels=numbered, table=answer["table"]))
 
-        self.begin("measure", finish, _files(result.volume, labels))
+        self.begin("measure", finish, _files(result.volume, labels), run=result.run)
 
     def report(
         self, result: Result, folder: Path, done: Callable[[Result, list[str]], None], *, overwrite: bool

@@ -6,13 +6,16 @@ from jinja2 import Environment, PackageLoader
 
 from . import __version__, pictures, render
 from .inference import Segmentation
-from .lesions import LesionTable
+from .lesions import MANY, LesionTable
 
 DISCLAIMER = "For research only. This is not a medical device: do not base diagnosis or treatment on it."
 
 
 def html(segmentation: Segmentation, table: LesionTable) -> str:
-    """The report's text; it needs no other file and names neither the patient nor the file the CT came from."""
+    """The report's text; it needs no other file and names neither the patient nor the file the CT came from.
+
+    Of more than :data:`LiverTumorSegLib.lesions.MANY` lesions the largest are shown; ``lesions.csv`` holds all.
+    """
     labels, volume = segmentation.labels, segmentation.volume
     centre = table.lesions[0].centroid_mm if table.lesions else None
     planes = pictures.three_planes(labels, volume, centre)
@@ -24,10 +27,10 @@ def html(segmentation: Segmentation, table: LesionTable) -> str:
         segmentation=segmentation,
         model=segmentation.model,
         table=table,
-        rows=[(row, pictures.data_uri(pictures.lesion_picture(row, labels, volume))) for row in table.lesions],
+        rows=[(row, pictures.data_uri(pictures.lesion_picture(row, labels, volume))) for row in table.lesions[:MANY]],
         planes={name: pictures.data_uri(image) for name, image in planes.items()},
         surface=pictures.data_uri(surface) if surface else None,
-        warnings=[*volume.warnings, *segmentation.notes],
+        warnings=[*volume.warnings, *segmentation.notes, *table.warnings],
         size=" × ".join(str(n) for n in reversed(volume.voxels.shape)),
         spacing=" × ".join(f"{mm:.2f}" for mm in reversed(volume.spacing)),
     )

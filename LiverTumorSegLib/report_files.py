@@ -54,5 +54,5 @@ def facts(segmentation: Segmentation, table: LesionTable) -> dict[str, Any]:
         "coarse_pass": segmentation.options.coarse_pass,
         "postprocessing": cleaning.model_dump() if cleaning else {},
         "seconds": round(segmentation.seconds, 3),
-        "warnings": [*segmentation.volume.warnings, *segmentation.notes],
+        "warnings": [*segmentation.volume.warnings, *segmentation.notes, *table.warnings],
     }

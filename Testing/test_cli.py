@@ -5,12 +5,17 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from conftest import describe
 
-from LiverTumorSegLib import cli, files, model_store
+from LiverTumorSegLib import cli, files, lesions, model, model_store, networks
+from LiverTumorSegLib.cli import segmenting
+from LiverTumorSegLib.description import Description, NetworkSpec
+from LiverTumorSegLib.volume import Volume
 
 AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
 
@@ -38,6 +43,38 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     assert f"Wrote {out}. Research only, not a medical device." in said
     assert files.read_volume(out, force=True).voxels.shape == (8, 30, 30)
     assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
+
+
+def lesions_table(marks, count=3):
+    labels = np.zeros((5, 61, 61), np.uint8)
+    labels[2].ravel()[: 2 * count : 2] = 2
+    return lesions.measure(labels, Volume(labels.astype(np.int16), np.diag([-10.0, -10, 10, 1])), marks)
+
+
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        (("background", "liver", "lesion"), "Liver 3 ml, 3 lesions, 3.0 ml, burden 100.0 %. Segmented in 1.0 s on cpu"),
+        (("background", "lesion"), "3 lesions, 3.0 ml. Segmented in 1.0 s on cpu"),
+    ],
+)
+def test_what_is_printed_names_the_liver_where_it_is_known(capsys, segmentation, marks, said):
+    segmenting._print(segmentation, lesions_table(marks), Path("out.nrrd"), as_json=False)
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_too_many_lesions_are_warned_about(capsys, segmentation):
+    segmenting._print(segmentation, lesions_table(("liver", "lesion"), 101), Path("out.nrrd"), as_json=False)
+    assert "warning: 101 lesions are more than the reading of any patient can use" in capsys.readouterr().err
+
+
+def test_a_model_of_lesions_alone_says_nothing_of_the_liver(run, air, tmp_path):
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1, options={"features": [4, 4, 4, 4, 4, 4]})
+    description = describe(network=spec, labels=("background", "lesion"))
+    kept = {name: getattr(description, name) for name in Description.model_fields if name not in ("weights", "format")}
+    model.save(tmp_path / "alone", networks.create("unet", 1, 1, **spec.options), lambda d: d.title, **kept)
+    _, said, _ = run("segment", air, "-o", tmp_path / "out.nrrd", "--model", tmp_path / "alone", "--json")
+    assert json.loads(said)["liver_ml"] is json.loads(said)["burden_percent"] is None
 
 
 def test_the_measures_can_be_printed_as_json(run, air, tmp_path):

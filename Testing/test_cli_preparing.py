@@ -111,7 +111,8 @@ def test_statistics_that_cannot_be_taken_are_one_sentence(run, lits, small_phant
     ("words", "sentence"),
     [
         (("--chain", "none"), "There is no preprocessing chain “none”: choose one of ahmad"),
-        (("--chain", "none.json"), "none.json cannot be read"),
+        (("--chain", "none.json"), "none.json does not exist: give the JSON file"),
+        (("--chain", "/"), "/ is a folder: give the JSON file"),
         (("--chain", "dhanush"), "JPG pictures hold [0, 1]"),
         (("--chain", "li", "--damaged", "mend"), "“mend” is nothing to do about damaged slices"),
         (("--chain", "li", "--labels", "a.nii", "--labels", "b.nii"), "1 CTs and 2 segmentations were given"),
@@ -149,6 +150,12 @@ def test_interrupting_an_export_leaves_nothing(run, tmp_path, window):
     code, said, complained = run("export-slices", source, *words)
     assert (code, said, complained) == (cli.CANCELLED, "", "Cancelled; nothing was written.\n")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_wrong_chain_is_named_by_its_file(run, lits, tmp_path):
+    (tmp_path / "own.json").write_text('["li"]')
+    words = ("preprocess", lits / "volume-1.nii", "--chain", tmp_path / "own.json", "--save", tmp_path / "a.png")
+    assert "own.json is not valid: step 1 is the text “li”" in run(*words)[2].replace("\n", " ")
 
 
 def test_a_chain_is_drawn_on_a_slice(run, lits, tmp_path):

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
+import torch
+from conftest import describe
 
-from LiverTumorSegLib import exchange, files, model_store, report_files
+from LiverTumorSegLib import exchange, files, model_store, networks, report_files
+from LiverTumorSegLib.description import Description, NetworkSpec
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import segment
 from LiverTumorSegLib.lesions import measure
-from LiverTumorSegLib.model import load
+from LiverTumorSegLib.model import load, save
 from LiverTumorSegLib.progress import Job
 from LiverTumorSegLib.worker.commands import Commands
 
@@ -86,6 +89,34 @@ def test_corrected_labels_are_measured_and_numbered_anew(ct_file, small_phantom)
     answer = run("measure", volume=str(ct_file), labels=str(path))
     assert answer["table"] == measure(small_phantom.labels, small_phantom.volume).to_dict()
     assert exchange.take(path)[0].max() == 1 + answer["table"]["lesion_count"]
+
+
+@pytest.fixture
+def lesion_model(tmp_path):
+    """A saved model of lesions alone with random weights."""
+    torch.manual_seed(0)
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1, options={"features": [4, 4, 4, 4, 4, 4]})
+    description = describe(network=spec, labels=("background", "lesion"))
+    kept = {name: getattr(description, name) for name in Description.model_fields if name not in ("weights", "format")}
+    save(tmp_path / "alone", networks.create("unet", 1, 1, **spec.options), lambda d: d.title, **kept)
+    return tmp_path / "alone"
+
+
+def test_a_model_of_lesions_alone_says_nothing_of_the_liver_in_any_command(ct_file, small_phantom, lesion_model):
+    answer = segmented(ct_file, model=str(lesion_model))
+    path, labels = ct_file.with_name("labels.nrrd"), np.where(small_phantom.labels == 2, 2, 0).astype(np.uint8)
+    exchange.put(path, labels, small_phantom.volume.affine)
+    pair = {"volume": str(ct_file), "labels": str(path)}
+    again = run("measure", **pair, run=answer["run"])
+    facts = answer["run"] | {"model": str(lesion_model)}
+    written = run("report", **pair, run=facts, folder=str(ct_file.with_name("report")), overwrite=False)
+    chosen = {"model": str(lesion_model), "device": "cpu", "options": {}}
+    filed = run("segment_file", source=str(ct_file), output=str(ct_file.with_name("out.nrrd")), **chosen)
+    for given in (answer, again, written, filed):
+        assert given["table"]["liver_ml"] is given["table"]["burden_percent"] is None
+    assert again["table"]["lesion_count"] == 2
+    exchange.put(path, labels, small_phantom.volume.affine)
+    assert run("measure", **pair)["table"]["burden_percent"] == 100  # without a model the liver is known
 
 
 def test_labels_on_another_grid_are_refused(ct_file):

@@ -85,10 +85,18 @@ def test_the_note_comes_back(tmp_path, note):
     assert read_note(tmp_path / "elsewhere") is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 2}'])
-def test_a_note_that_is_none_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "it is not valid JSON at line 1"),
+        ("[]", "it should be a mapping of names to values, not a list"),
+        ('{"format": 2}', "format should be 1, not 2"),
+        ('{"chan": []}', "there is no “chan”: did you mean chain"),
+    ],
+)
+def test_a_note_that_is_none_is_refused(tmp_path, content, reason):
     (tmp_path / "export.json").write_text(content)
-    with pytest.raises(UserError, match=r"export\.json is not what this version writes"):
+    with pytest.raises(UserError, match=rf"export\.json is not what this version writes, so export .*: {reason}"):
         read_note(tmp_path)
 
 

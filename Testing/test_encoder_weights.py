@@ -225,6 +225,12 @@ def test_what_does_not_fit_is_an_error_in_words_and_changes_nothing(tmp_path, re
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
+def test_names_that_data_parallel_wrote_are_said_to_be_its(tmp_path, resnet18):
+    path = saved(tmp_path / "weights.pth", {f"module.{key}": value for key, value in resnet18[1].items()})
+    with pytest.raises(UserError, match=r"weights\.pth begin with module\., as DataParallel writes them: save the mod"):
+        load_encoder_weights(user("resnet18"), path)
+
+
 def test_a_narrower_network_is_told_the_shapes(resnet18):
     with pytest.raises(UserError, match="conv1.weight is 64 x 3 x 7 x 7 in .*, but 8 x 3 x 7 x 7 in this ResNet18"):
         load_encoder_weights(user("resnet18", width=8), resnet18[0])

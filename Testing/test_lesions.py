@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.lesions import measure, numbered
+from LiverTumorSegLib.lesions import MANY, measure, numbered
 from LiverTumorSegLib.volume import Volume
 
 
@@ -172,3 +172,48 @@ def test_the_way_to_the_surface_is_the_shortest_of_all():
     lesion = np.argwhere(labels == 2) * spacing
     table = measure(*case(labels, spacing))
     assert table.lesions[0].surface_distance_mm == pytest.approx(cdist(lesion, surface).min())
+
+
+def two_lesions():
+    labels = np.zeros((9, 30, 30), np.uint8)
+    labels[2:5, 4:8, 4:8] = labels[7, 20, 20] = 2
+    return case(labels)
+
+
+def test_where_lesions_alone_are_marked_nothing_is_said_of_the_liver():
+    table, other = measure(*two_lesions(), ("background", "lesion")), measure(*two_lesions())
+    assert (table.liver_ml, table.burden_percent) == (None, None)
+    assert {(lesion.surface_distance_mm, lesion.burden_percent) for lesion in table.lesions} == {(None, None)}
+    assert table.lesion_ml == other.lesion_ml == pytest.approx(49 * 2 / 1000)
+    assert [x.diameter_mm for x in table.lesions] == [x.diameter_mm for x in other.lesions]
+    assert other.burden_percent == 100
+
+
+def test_what_is_not_known_is_null_in_json_and_an_empty_cell():
+    table = measure(*two_lesions(), ("background", "lesion"))
+    content = json.loads(table.to_json())
+    assert content["liver_ml"] is content["burden_percent"] is content["lesions"][1]["burden_percent"] is None
+    (patient,) = csv.DictReader(io.StringIO(table.patient_csv()))
+    assert (patient["lesion_count"], patient["liver_ml"], patient["burden_percent"]) == ("2", "", "")
+    for row in csv.DictReader(io.StringIO(table.to_csv())):
+        assert (row["surface_distance_mm"], row["burden_percent"]) == ("", "")
+
+
+def test_a_liver_added_by_hand_is_known():
+    labels, volume = two_lesions()
+    labels[1:6, 2:12, 2:12] = np.maximum(labels[1:6, 2:12, 2:12], 1)
+    assert measure(labels, volume, ("background", "lesion")) == measure(labels, volume)
+
+
+def test_no_lesion_of_a_model_of_lesions_alone_is_no_liver_of_nothing():
+    table = measure(*case(np.zeros((3, 4, 5), np.uint8)), ("background", "lesion"))
+    assert (table.liver_ml, table.lesion_ml, table.burden_percent, table.lesions) == (None, 0, None, ())
+
+
+@pytest.mark.parametrize("count", [MANY, MANY + 1])
+def test_more_lesions_than_anyone_reads_are_doubted(count):
+    labels = np.ones((3, 31, 31), np.uint8)  # odd: every other voxel touches none
+    labels[1].ravel()[: 2 * count : 2] = 2
+    table = measure(*case(labels))
+    assert len(table.lesions) == count
+    assert [text.split(" ")[0] for text in table.warnings] == ([str(count)] if count > MANY else [])

@@ -55,13 +55,13 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
 )
 def test_an_entry_that_is_not_as_the_schema_says_is_refused(model_folder, entries):
     change(model_folder, **entries)
-    with pytest.raises(UserError, match=r"model\.json is not a valid model description at"):
+    with pytest.raises(UserError, match=r"model\.json is not a valid model description: "):
         model.load(model_folder)
 
 
 def test_text_that_is_not_json_is_refused(model_folder):
     (model_folder / model.DESCRIPTION).write_text("{")
-    with pytest.raises(UserError, match="is not a valid model description at its text"):
+    with pytest.raises(UserError, match="is not a valid model description: it is not valid JSON at line 1"):
         model.load(model_folder)
 
 

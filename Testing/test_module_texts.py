@@ -47,3 +47,33 @@ def test_a_table_has_a_heading_for_every_cell(texts):
     assert len(texts.cells(row)) == len(texts.headings())
     heading, values = texts.table([row], ",").splitlines()
     assert len(heading.split(",")) == len(values.split(",")) == 12
+
+
+def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in_a_file(texts):
+    keys = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "sd_hu", "slice", "r", "a", "s")
+    row = dict.fromkeys(keys, 1.25) | dict.fromkeys(("surface_distance_mm", "burden_percent"), float("nan"))
+    assert texts.cells(row)[5] == "–"
+    heading, values = (line.split(",") for line in texts.table([row], ",").splitlines())
+    assert {name for name, value in zip(heading, values, strict=True) if not value} == {
+        "surface_distance_mm",
+        "burden_percent",
+    }
+
+
+@pytest.mark.parametrize(
+    ("liver", "burden", "said"),
+    [
+        (
+            1500.0,
+            2.0,
+            (
+                "CT: <b>liver 1500 ml</b>, lesions included. <b>1 lesion</b>, 30.0 ml: <b>2.0 %</b> of the liver. "
+                "Segmented in 8.0 s on cpu."
+            ),
+        ),
+        (None, None, "CT: <b>1 lesion</b>, 30.0 ml. Segmented in 8.0 s on cpu."),
+    ],
+)
+def test_the_summary_names_the_liver_where_it_is_known(texts, liver, burden, said):
+    facts = {"lesion_count": 1, "liver_ml": liver, "lesion_ml": 30.0, "burden_percent": burden}
+    assert texts.summary(facts | {"run": {"seconds": 8.0, "device": "cpu"}}, "CT") == said

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from slicer_harness.fixtures import mrml  # noqa: F401
 
@@ -52,3 +53,12 @@ def test_filling_again_replaces_everything(lesions):
 
 def test_the_table_cannot_be_edited_by_accident(lesions):
     assert filled(lesions).GetLocked()
+
+
+def test_what_is_not_known_is_not_a_number(small_phantom):
+    from LiverTumorSegLib.mrml.tables import rows
+
+    alone = np.where(small_phantom.labels == 2, 2, 0).astype(np.uint8)
+    lesions = measure(alone, small_phantom.volume, ("background", "lesion")).to_dict()["lesions"]
+    for row in rows(filled(lesions)):
+        assert {key for key, value in row.items() if np.isnan(value)} == {"surface_distance_mm", "burden_percent"}

@@ -68,6 +68,11 @@ def test_a_chain_that_is_not_right_is_refused_in_one_sentence(text):
     assert "\n" not in str(caught.value)
 
 
+def test_a_chain_of_a_file_is_called_by_it():
+    with pytest.raises(UserError, match=r"^The chain a\.json is not valid: there is no “widht” at step 1"):
+        Chain.from_json('[{"step": "window", "level": 1, "widht": 2}]', "The chain a.json")
+
+
 BODY = {"step": "crop_to_body"}
 
 
@@ -81,7 +86,9 @@ BODY = {"step": "crop_to_body"}
     ],
 )
 def test_a_body_is_looked_for_in_hu_alone(steps):
-    with pytest.raises(UserError, match=r"at [^:]*: crop_to_body comes before steps that change HU\.$") as caught:
+    with pytest.raises(
+        UserError, match=r": crop_to_body needs HU: move crop_to_body before the steps that change HU\.$"
+    ) as caught:
         Chain.from_json(json.dumps(steps))
     assert "\n" not in str(caught.value)
 

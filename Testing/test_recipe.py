@@ -60,7 +60,10 @@ def test_preprocessing_goes_by_the_name_of_a_published_chain_and_is_stored_as_it
 
 
 def test_an_unknown_chain_is_refused_with_the_names_there_are():
-    with pytest.raises(UserError, match=r"no preprocessing chain “lee”: choose one of ahmad, .*, li\.$"):
+    with pytest.raises(
+        UserError,
+        match=r"unet-lits\.yaml is not valid: there is no preprocessing chain “lee”: choose one of ahmad, .*, li\.$",
+    ):
         changed("preprocessing=lee")
 
 
@@ -72,25 +75,28 @@ def test_joined_masks_may_teach_the_liver_alone_to_any_loss():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["sed=1"], "at sed: Extra inputs"),
-        (["schedule.steps=none"], r"at schedule\.steps"),
-        (["crop=0"], "at crop"),
-        (["augmentation=lee"], "at augmentation: there is no set of augmentations called “lee”"),
-        (["loss=jaccard"], "at loss: Input tag 'jaccard'"),
-        (["loss={name: focal, alfa: 1}"], r"at loss\.focal\.alfa: Extra inputs"),
-        (["schedule.optimizer=lamb"], r"at schedule\.optimizer: Input tag 'lamb'"),
-        (["schedule.policy=poly"], r"at schedule\.policy: Input should be 'one_cycle' or 'constant'"),
-        (["schedule.precision=16"], r"at schedule\.precision: Input should be '32-true', '16-mixed' or 'bf16-mixed'"),
+        (["sed=1"], r"valid: there is no “sed”: did you mean seed\?$"),
+        (["schedule.steps=none"], "schedule, steps should be a whole number, not the text “none”"),
+        (["crop=0"], r"valid: crop should be larger than 0, not 0\.$"),
+        (["augmentation=lee"], "valid: augmentation: there is no set of augmentations called “lee”"),
+        (["loss=jaccard"], "there is no loss “jaccard”: choose one of partial_label, cross_entropy, dice"),
+        (["loss={name: focal, alfa: 1}"], r"there is no “alfa” at loss \(focal\)"),
+        (
+            ["schedule.optimizer=lamb"],
+            "no optimizer “lamb” at schedule, optimizer: choose one of sgd, adagrad, adam, adamw",
+        ),
+        (["schedule.policy=poly"], "schedule, policy should be one_cycle or constant, not “poly”"),
+        (["schedule.precision=16"], "precision should be 32-true, 16-mixed or bf16-mixed, not 16"),
         (
             ["loss=dice_ce"],
-            "its entries together: the masks of msd join lesions to the liver, from which the loss “dice",
+            "valid: the masks of msd join lesions to the liver, from which the loss “dice",
         ),
         (["labels=[background, liver]"], "3 classes cannot stand for background, liver"),
         (["labels=[background, liver]", "network.classes=2"], "loss “partial_label” is for background, liver, lesion"),
         (["data=[]", "loss={name: cross_entropy, weights: [1, 2]}"], "3 channels of logits need 3 weights"),
         (
             ["data=[]", "loss={name: cross_entropy, weights: [1, 0, 2]}"],
-            r"at loss\.cross_entropy\.weights: a class's weight must be larger than 0, not 0\.$",
+            r"valid: loss \(cross_entropy\), weights: a class's weight must be larger than 0, not 0\.$",
         ),
         (["augmentation=ahmad", "crop=48"], r"7\.5 pixels can fold a crop of 48 pixels"),
     ],
@@ -105,9 +111,21 @@ def test_a_change_without_a_value_a_missing_file_and_no_yaml_are_named(tmp_path)
         recipe.parse_changes(["seed"])
     with pytest.raises(UserError, match="no recipe that can be read at"):
         recipe.load(tmp_path / "none.yaml")
-    (tmp_path / "broken.yaml").write_text("a: [")
-    with pytest.raises(UserError, match="not valid YAML"):
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: [", 1), ("name: a\ntitle: {{ x }}\n", 2)])
+def test_the_line_at_which_yaml_is_broken_is_told(tmp_path, text, line):
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"broken\.yaml is not valid YAML at line {line}: "):
         recipe.load(tmp_path / "broken.yaml")
+
+
+@pytest.mark.parametrize(("text", "came"), [("", "empty"), ("- name: a", "a list")])
+def test_a_file_that_is_no_mapping_is_named(tmp_path, text, came):
+    (tmp_path / "other.yaml").write_text(text)
+    words = rf"other\.yaml is not valid: it should be a mapping of names to values, not {came}\.$"
+    with pytest.raises(UserError, match=words):
+        recipe.load(tmp_path / "other.yaml")
 
 
 @pytest.mark.parametrize("chain", ["ahmad", "dhanush", "elmenabawy_without"])

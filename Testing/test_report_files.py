@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from LiverTumorSegLib import report_files
+from LiverTumorSegLib import lesions, report, report_files
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.lesions import measure
 
@@ -25,3 +25,14 @@ def test_a_folder_is_checked_before_the_work(tmp_path):
     report_files.check(tmp_path, overwrite=True)
     with pytest.raises(UserError, match="cannot be written"):
         report_files.check(tmp_path / "lesions.json")
+
+
+def test_every_lesion_stands_in_the_files_though_the_page_shows_the_largest(segmentation, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "MANY", 1)
+    monkeypatch.setattr(lesions, "MANY", 1)
+    table = measure(segmentation.labels, segmentation.volume)
+    report_files.write(tmp_path, segmentation, table)
+    facts = json.loads((tmp_path / "lesions.json").read_text())
+    assert len((tmp_path / "lesions.csv").read_text().splitlines()) == 1 + len(facts["lesions"]) == 3
+    assert facts["warnings"][-1].startswith("2 lesions are more than")
+    assert (tmp_path / "report.html").read_text().count("axial slice of lesion") == 1

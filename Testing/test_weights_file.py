@@ -37,7 +37,7 @@ def test_safetensors_are_read(tmp_path):
 def test_a_file_of_something_else_is_an_error_in_words(tmp_path, suffix, content):
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"weights{suffix} does not hold tensors by name"):
+    with pytest.raises(UserError, match=rf"weights{suffix} is damaged or no file of weights: get it again\.$"):
         read_weights(path)
 
 
@@ -47,7 +47,7 @@ def test_a_torn_file_is_an_error_in_words(tmp_path, kept, zipped):
     path = tmp_path / "weights.pth"
     torch.save(WEIGHTS, path, _use_new_zipfile_serialization=zipped)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    with pytest.raises(UserError, match="does not hold tensors by name"):
+    with pytest.raises(UserError, match=r"weights\.pth is damaged or no file of weights: get it again\.$"):
         read_weights(path)
 
 
@@ -61,9 +61,25 @@ class Harmful:
 )
 def test_anything_but_tensors_by_name_is_refused_and_never_run(tmp_path, capfd, held):
     torch.save(held, tmp_path / "weights.pth")
-    with pytest.raises(UserError, match="does not hold tensors by name"):
+    with pytest.raises(
+        UserError, match=r"weights\.pth holds other things than named weights: save the network's state"
+    ):
         read_weights(tmp_path / "weights.pth")
     assert "never" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_whole_network_is_not_called_damaged(tmp_path, zipped):
+    torch.save(torch.nn.Linear(2, 1), tmp_path / "weights.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match="holds other things than named weights"):
+        read_weights(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict"])
+def test_a_training_checkpoint_is_called_one(tmp_path, key):
+    torch.save({"epoch": 3, key: WEIGHTS}, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth is a training checkpoint: save its state_dict alone\.$"):
+        read_weights(tmp_path / "weights.pth")
 
 
 @pytest.mark.parametrize("name", ["missing.pth", "missing.safetensors", "folder.pth", "folder.safetensors"])

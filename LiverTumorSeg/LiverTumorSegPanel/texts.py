@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import math
 
 from slicer.i18n import tr as _
 
@@ -31,6 +32,8 @@ def cells(row: dict[str, float]) -> list[str]:
 
 
 def _number(key: str, value: float) -> str:
+    if math.isnan(value):
+        return "–"
     digits = {"number": 0, "slice": 0, "mean_hu": 0, "volume_ml": 2}.get(key, 1)
     return f"{value:.{digits}f}"
 
@@ -92,10 +95,13 @@ def otherVolume(name: str) -> str:
 def summary(facts: dict, name: str) -> str:
     """The patient's measures as rich text, with the CT they are of."""
     count = facts["lesion_count"]
-    return _(
+    said = _(
         "{name}: <b>liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
-        "<b>{burden:.1f} %</b> of the liver. {seconds:.1f} s on {device}."
-    ).format(
+        "<b>{burden:.1f} %</b> of the liver. Segmented in {seconds:.1f} s on {device}."
+    )
+    if facts["liver_ml"] is None:
+        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
+    return said.format(
         name=html.escape(name),
         liver=facts["liver_ml"],
         count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=count),
@@ -112,5 +118,5 @@ def table(rows: list[dict[str, float]], delimiter: str) -> str:
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     keys = [key for _heading, key, _kind in COLUMNS]
     writer.writerow([_CSV_NAMES.get(key, key) for key in keys])
-    writer.writerows([[f"{row[key]:.10g}" for key in keys] for row in rows])
+    writer.writerows([["" if math.isnan(row[key]) else f"{row[key]:.10g}" for key in keys] for row in rows])
     return text.getvalue()

@@ -149,10 +149,15 @@ def _chain(text: str) -> Chain:
     from .. import preprocessing
 
     path = Path(text)
+    published = {entry.name for entry in preprocessing.named_chains()}
+    if path.is_dir() and text not in published:
+        msg = f"{path} is a folder: give the JSON file of a preprocessing chain, or the name of one."
+        raise UserError(msg)
     if path.suffix.lower() != ".json":
         return preprocessing.named(text)
     try:
-        return preprocessing.Chain.from_json(path.read_text(encoding="utf-8"))
+        return preprocessing.Chain.from_json(path.read_text(encoding="utf-8"), f"The preprocessing chain {path}")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: give the JSON file of a preprocessing chain, or the name of one."
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
+        msg = f"{path} {reason}: give the JSON file of a preprocessing chain, or the name of one."
         raise UserError(msg) from error

@@ -79,7 +79,7 @@ def segment(
         options = Options(coarse, batch, cleaning, precision)
         with bar() as progress:
             result = run(volume, loaded, device, progress, cancel, options=options)
-        table = lesions.measure(result.labels, volume)
+        table = lesions.measure(result.labels, volume, result.model.labels)
         cancel.check()  # from here on Ctrl-C waits until everything is written
         files.write_labels(output, result.labels, volume, overwrite=overwrite)
         if report:
@@ -99,11 +99,17 @@ def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: b
     if as_json:
         print(json.dumps(facts(result, table) | {"output": str(output)}, indent=2))  # noqa: T201
         return
-    for warning in (*result.volume.warnings, *result.notes):
+    for warning in (*result.volume.warnings, *result.notes, *table.warnings):
         warn(warning)
-    count = len(table.lesions)
     say(
-        f"Liver {table.liver_ml:.0f} ml, {count} lesion{'' if count == 1 else 's'}, {table.lesion_ml:.1f} ml, burden "
-        f"{table.burden_percent:.1f} %. {result.seconds:.1f} s on {result.device}. Wrote {output}. "
+        f"{_in_words(table)}. Segmented in {result.seconds:.1f} s on {result.device}. Wrote {output}. "
         "Research only, not a medical device."
     )
+
+
+def _in_words(table: LesionTable) -> str:
+    count = len(table.lesions)
+    words = f"{count} lesion{'' if count == 1 else 's'}, {table.lesion_ml:.1f} ml"
+    if table.liver_ml is None:
+        return words
+    return f"Liver {table.liver_ml:.0f} ml, {words}, burden {table.burden_percent:.1f} %"

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..damaged import Reason, Treatment
 from ..errors import UserError
 from ..preprocessing import Chain, Slices
+from ..validation_words import in_words
 
 IMAGES, MASKS, TABLE, NOTE = "images", "masks", "slices.csv", "export.json"
 CONTENTS = frozenset({IMAGES, MASKS, TABLE, NOTE})
@@ -92,9 +93,7 @@ def read_note(folder: Path) -> Note | None:
     try:
         return Note.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
-        msg = f"{path} is not what this version writes, at {where}: {first['msg']}; export the slices again."
+        msg = f"{path} is not what this version writes, so export the slices again: {in_words(error, Note)}"
         raise UserError(msg) from error
 
 

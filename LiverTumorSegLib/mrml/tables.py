@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import slicer
@@ -29,7 +30,8 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
 
     Args:
         node: emptied first.
-        lesions: as :meth:`LiverTumorSegLib.lesions.LesionTable.to_dict` gives them, centroids in world RAS.
+        lesions: as :meth:`LiverTumorSegLib.lesions.LesionTable.to_dict` gives them, centroids in world RAS; what is
+            not known becomes NaN, the one empty value that a column of numbers can hold and a saved scene keeps.
     """
     wasmodified = node.StartModify()
     node.RemoveAllColumns()
@@ -38,7 +40,7 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
         column = kind()
         column.SetName(heading)
         for row in rows:
-            column.InsertNextValue(row[key])
+            column.InsertNextValue(math.nan if row[key] is None else row[key])
         node.AddColumn(column)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
@@ -46,7 +48,7 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
 
 
 def rows(node: slicer.vtkMRMLTableNode) -> list[dict[str, float]]:
-    """What :func:`fill` wrote, a dictionary a lesion, also after a scene was loaded again."""
+    """What :func:`fill` wrote, a dictionary a lesion, also after a scene was loaded again; NaN is not known."""
     headings = {node.GetColumnName(n): n for n in range(node.GetNumberOfColumns())}
     return [
         {key: float(node.GetCellText(row, headings[heading])) for heading, key, _ in COLUMNS if heading in headings}

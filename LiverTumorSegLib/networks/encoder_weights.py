@@ -76,6 +76,7 @@ def load_encoder_weights(network: SliceNetwork, source: str | Path, *, show_prog
         raise UserError(msg)
     name, weights = _weights(network, source, show_progress=show_progress)
     pairs = {own: key for own in network.state_dict() if (key := network.imagenet_key(own)) is not None}
+    _check_prefix(weights, name)
     _check_architecture(network, weights, name)
     _check_keys(network, weights, set(pairs.values()), name)
     adapted = _fill(network, {own: (key, weights[key]) for own, key in pairs.items() if key in weights}, name)
@@ -95,6 +96,12 @@ def _weights(network: ImageNetNetwork, source: str | Path, *, show_progress: boo
         url = imagenet.ADDRESS + ARCHITECTURES[network.imagenet].file
         return url, download_weights(url, show_progress=show_progress)
     return str(source), read_weights(Path(source))
+
+
+def _check_prefix(weights: Weights, name: str) -> None:
+    if weights and all(key.startswith("module.") for key in weights):
+        msg = f"The names in {name} begin with module., as DataParallel writes them: save the module's own state_dict."
+        raise UserError(msg)
 
 
 def _check_architecture(network: ImageNetNetwork, weights: Weights, name: str) -> None:

@@ -28,6 +28,10 @@ _BROKEN = (
     SafetensorError,
 )
 
+_WITHIN_CHECKPOINTS = ("state_dict", "model_state_dict")
+_UNSAFE = "GLOBAL "
+"""What torch's error says of a sound file in which there is a class or a function that it does not load."""
+
 
 def read_weights(path: Path) -> Weights:
     """Read a ``.safetensors`` file, or what ``torch.save`` wrote of a state dict, on the CPU.
@@ -43,7 +47,7 @@ def read_weights(path: Path) -> Weights:
         msg = f"{path} cannot be read ({error.strerror or error}): give a file of weights (.pth or .safetensors)."
         raise UserError(msg) from error
     except _BROKEN as error:
-        raise _no_weights(path) from error
+        raise _unreadable(path, error) from error
 
 
 def download_weights(url: str, *, show_progress: bool = False) -> Weights:
@@ -71,6 +75,9 @@ def download_weights(url: str, *, show_progress: bool = False) -> Weights:
 def _tensors(loaded: Any, source: Path | str) -> Weights:
     if isinstance(loaded, dict) and all(isinstance(k, str) and _is_plain(v) for k, v in loaded.items()):
         return loaded
+    if isinstance(loaded, dict) and any(isinstance(loaded.get(key), dict) for key in _WITHIN_CHECKPOINTS):
+        msg = f"{source} is a training checkpoint: save its state_dict alone."
+        raise UserError(msg)
     raise _no_weights(source)
 
 
@@ -78,5 +85,11 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_complex()
 
 
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if isinstance(error, pickle.UnpicklingError) and _UNSAFE in str(error):
+        return _no_weights(path)
+    return UserError(f"{path} is damaged or no file of weights: get it again.")
+
+
 def _no_weights(source: Path | str) -> UserError:
-    return UserError(f"{source} does not hold tensors by name, and nothing else, as a file of weights does.")
+    return UserError(f"{source} holds other things than named weights: save the network's state_dict alone.")

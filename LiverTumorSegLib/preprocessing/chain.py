@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from ..errors import UserError
+from ..validation_words import in_words
 from .clahe import Clahe
 from .filters import Gaussian, Median
 from .geometry import Crop, CropToBody, Resample, Resize
@@ -168,8 +169,12 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         return self.model_dump_json()
 
     @classmethod
-    def from_json(cls, text: str) -> Chain:
+    def from_json(cls, text: str, name: str = "The preprocessing chain") -> Chain:
         """Read a chain from JSON.
+
+        Args:
+            text: a list of steps.
+            name: what an error calls the chain.
 
         Raises:
             UserError: the text is not JSON, or names a step or an option that does not exist.
@@ -177,10 +182,7 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the list of steps"
-            reason = first["msg"].removeprefix("Value error, ")
-            msg = f"The preprocessing chain is not valid at {where}: {reason}."
+            msg = f"{name} is not valid: {in_words(error, cls)}"
             raise UserError(msg) from error
 
     @model_validator(mode="after")
@@ -196,7 +198,7 @@ def _ends_in_hu(steps: Iterable[Step], in_hu: bool = True) -> bool:
     """Whether values still are HU after the steps; ``ValueError`` where ``crop_to_body`` comes when they are not."""
     for step in steps:
         if isinstance(step, CropToBody) and not in_hu:
-            msg = "crop_to_body comes before steps that change HU"
+            msg = "crop_to_body needs HU: move crop_to_body before the steps that change HU"
             raise ValueError(msg)
         if isinstance(step, Channels):
             each = [_ends_in_hu(chain.root, in_hu) for chain in step.chains]

@@ -13,6 +13,7 @@ from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec,
 from ..errors import UserError
 from ..postprocessing import Postprocessing
 from ..preprocessing import Chain, named
+from ..validation_words import in_words
 from .augmentation import Augmentation, NamedAugmentation
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .optimisers import AdamW, NamedOptimiser
@@ -159,12 +160,16 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         msg = f"There is no recipe that can be read at {path}: give the name of one that ships, or a YAML file."
         raise UserError(msg) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its entries together"
-        msg = f"The recipe {path} is not valid at {where}: {first['msg'].removeprefix('Value error, ')}."
+        msg = f"The recipe {path} is not valid: {in_words(error, Recipe)}"
+        raise UserError(msg) from error
+    except UserError as error:
+        reason = str(error)
+        msg = f"The recipe {path} is not valid: {reason[:1].lower()}{reason[1:]}"
         raise UserError(msg) from error
     except yaml.YAMLError as error:
-        msg = f"The recipe {path} is not valid YAML: {str(error).splitlines()[0]}."
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        msg = f"The recipe {path} is not valid YAML{line}: mend it, or start from one that ships."
         raise UserError(msg) from error
 
 

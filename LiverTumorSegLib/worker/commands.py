@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import device, exchange, files, lesions, model_store, report_files
 from .. import model as model_folder
+from ..description import JOINT
 from ..errors import UserError
 from ..inference import Options, Segmentation, segment
 from ..lesions import LesionTable
@@ -66,7 +67,7 @@ class Commands:
         region = exchange.take(Path(inside))[0] > 0 if inside else None
         result = _run(ct, loaded, device, options, job.part(0.03, _SHARE), region)
         job.at(_SHARE, "Measuring lesions")
-        table = lesions.measure(result.labels, ct)
+        table = lesions.measure(result.labels, ct, result.model.labels)
         job.at(0.96, "Handing over")
         exchange.put(Path(labels), lesions.numbered(result.labels, ct), ct.affine)
         job.at(1, "Done")
@@ -82,16 +83,20 @@ class Commands:
         files.check_grid(Path(output), ct)
         result = _run(ct, loaded, device, options, job.part(0.03, _SHARE))
         job.at(_SHARE, "Measuring lesions")
-        table = lesions.measure(result.labels, ct)
+        table = lesions.measure(result.labels, ct, result.model.labels)
         files.write_labels(Path(output), result.labels, ct, overwrite=overwrite)
         job.at(1, "Done")
         return _answer(result, table)
 
-    def measure(self, job: Job, *, volume: str, labels: str) -> Answer:
-        """Measure labels again, after they were corrected; lesions are numbered anew in the file."""
+    def measure(self, job: Job, *, volume: str, labels: str, run: Answer | None = None) -> Answer:
+        """Measure labels again, after they were corrected; lesions are numbered anew in the file.
+
+        ``run`` is what segmenting answered; without it, or from before it named the model's labels, liver and lesions
+        are taken to be marked.
+        """
         job.at(0, "Measuring lesions")
         ct, found = _pair(volume, labels)
-        table = lesions.measure(found, ct)
+        table = lesions.measure(found, ct, (run or {}).get("labels", JOINT))
         exchange.put(Path(labels), lesions.numbered(found, ct), ct.affine)
         return {"table": table.to_dict()}
 
@@ -105,7 +110,7 @@ class Commands:
         options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
         notes, seconds = tuple(run["notes"]), float(run["seconds"])
         done = Segmentation(found, ct, description, run["device"], Options(**options), notes, seconds)
-        table = lesions.measure(found, ct)
+        table = lesions.measure(found, ct, description.labels)
         paths = report_files.write(Path(folder), done, table, overwrite=overwrite)
         return {"files": [str(path) for path in paths], "table": table.to_dict()}
 
@@ -161,6 +166,7 @@ def _run(
 def _answer(result: Segmentation, table: LesionTable) -> Answer:
     run = {
         "model": result.model.name,
+        "labels": list(result.model.labels),
         "device": result.device,
         "notes": list(result.notes),
         "seconds": result.seconds,
