@@ -79,8 +79,8 @@ MISTAKES = {
     "another's segments thrown away": (f"{MRML}/segmentations.py", "if output.replace else []", "", KEPT),
     "two columns exchanged": (
         f"{MRML}/tables.py",
-        "InsertNextValue(row[key])",
-        'InsertNextValue(row[{"r": "a"}.get(key, key)])',
+        "is None else row[key])",
+        'is None else row[{"r": "a"}.get(key, key)])',
         ROWS,
     ),
     "Slicer's numpy free to be replaced": (SETUP, '"--constraint", str(constraints)', "", OWN),
