@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -16,7 +16,7 @@ from .description import Description
 from .device import Placement, cpu, place
 from .engine import Engine, is_out_of_memory
 from .errors import UserError
-from .label_writer import Span, write_labels
+from .label_writer import Output, Span
 from .model import Model
 from .postprocessing import LIVER, Postprocessing, clean
 from .progress import CancelToken, Job, Progress, job
@@ -37,12 +37,14 @@ class Options:
         batch: slices a batch, None for the device's usual number.
         postprocessing: clean-up, None for the model's own.
         precision: of weights and activations, see :func:`LiverTumorSegLib.device.place`.
+        probabilities: keep them beside the labels.
     """
 
     coarse_pass: bool = True
     batch: int | None = None
     postprocessing: Postprocessing | None = None
     precision: str = "auto"
+    probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Segmentation:
         options: how; the postprocessing is the one that ran.
         notes: fallbacks and what was not found, a sentence each.
         seconds: time taken.
+        probabilities: where asked for, uint16 ``[k, j, i]`` by name of the label, in parts of
+            :data:`LiverTumorSegLib.label_writer.CERTAIN`: of the liver with its lesions, and of the lesions, before
+            postprocessing; 0 outside the box that the coarse pass found.
     """
 
     labels: NDArray[np.uint8]
@@ -66,6 +71,7 @@ class Segmentation:
     options: Options
     notes: tuple[str, ...]
     seconds: float = field(compare=False)
+    probabilities: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict, compare=False)
 
 
 @torch.inference_mode()
@@ -86,7 +92,7 @@ def segment(
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         progress: told the fraction done and what is being done.
         cancel: checked before every batch.
-        options: coarse pass, batch and postprocessing.
+        options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
 
     Raises:
         UserError: the device is not there, or has too little memory for a single slice.
@@ -96,11 +102,14 @@ def segment(
     precision = _precision(model.description, options.precision)
     engine, store = _prepare(volume, model, place(device, precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
+    names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
+    probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
     seen = volume.axial.of(labels)
+    out = Output(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()))
     if model.description.patches:
-        volumetric.label(seen, store, model.description.patches, engine, task.part(0, 0.95))
+        volumetric.label(out, store, model.description.patches, engine, task.part(0, 0.95))
     else:
-        _label(seen, store, engine, options, task.part(0, 0.95))
+        _label(out, store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
     cleaning = model.description.cleaning(options.postprocessing)
     clean(seen, volume.voxel_ml, cleaning)
@@ -114,6 +123,7 @@ def segment(
         replace(options, postprocessing=cleaning),
         notes,
         perf_counter() - began,
+        probabilities,
     )
 
 
@@ -144,7 +154,7 @@ def _prepare(volume: Volume, model: Model, placement: Placement, options: Option
         return _prepare(volume, model, cpu(note), options)
 
 
-def _label(out: NDArray[np.uint8], store: SliceStore, engine: Engine, options: Options, task: Job) -> None:
+def _label(out: Output, store: SliceStore, engine: Engine, options: Options, task: Job) -> None:
     box, rest = coarse.whole(store), task
     if options.coarse_pass and LIVER in store.head.values:
         box = coarse.find_liver(engine, store, task.part(0, 0.2)) or box
@@ -154,7 +164,7 @@ def _label(out: NDArray[np.uint8], store: SliceStore, engine: Engine, options: O
     _label_box(out, box, store, engine, rest)
 
 
-def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
+def _label_box(out: Output, box: Box, store: SliceStore, engine: Engine, task: Job) -> None:
     first, last = box.slices
     rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
 
@@ -162,7 +172,7 @@ def _label_box(out: NDArray[np.uint8], box: Box, store: SliceStore, engine: Engi
         done = numbers[0] - first
         task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
         channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-        write_labels(out[numbers[0] : numbers[-1] + 1], engine(channels), store.head, rows, columns)
+        out.write(numbers[0], engine(channels), store.head, rows, columns)
 
     for _ in engine.in_batches(range(first, last), label):
         pass

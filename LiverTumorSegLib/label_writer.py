@@ -1,12 +1,17 @@
-"""From logits on preprocessed slices to labels on the volume's own rows and columns."""
+"""From logits on preprocessed slices to labels and probabilities on the volume's own rows and columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
+
+CERTAIN = 2**15
+"""What stands for a probability of 1 in 16 bits: of a power of two, a float32 slope gives 0 and 1 back exactly."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Head:
     """What a network's logits stand for.
 
     Args:
-        values: label of each channel but the background's; a single channel without background is a sigmoid's.
+        values: label of each channel but the background's, rising; a single channel without background is a
+            sigmoid's.
         sigmoid: whether the background has no channel.
     """
 
@@ -39,6 +45,26 @@ class Head:
     def over_background(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits less the background's, ``[batch, label, *size]``: positive where a label beats the background."""
         return logits if self.sigmoid else logits[:, 1:] - logits[:, :1]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written of a volume.
+
+    Args:
+        labels: uint8 ``[slice, row, column]``, all 0.
+        probabilities: uint16 of the same shape, all 0, for each label but the background; none where nobody asks.
+    """
+
+    labels: NDArray[np.uint8]
+    probabilities: tuple[NDArray[np.uint16], ...] = ()
+
+    def write(self, first: int, logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
+        """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do."""
+        part = slice(first, first + len(logits))
+        if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
+            write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
+        write_labels(self.labels[part], logits, head, rows, columns)
 
 
 def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
@@ -65,6 +91,28 @@ def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows:
         rows, columns = (near, columns) if axis == 0 else (rows, near)
     over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
     out[:, rows.begin : rows.end, columns.begin : columns.end] = _largest(over, head.values).cpu().numpy()
+
+
+def write_probabilities(
+    out: Sequence[NDArray[np.uint16]], logits: torch.Tensor, head: Head, rows: Span, columns: Span
+) -> None:
+    """Write how likely each label or one above it is, so that the liver's probability holds that of its lesions.
+
+    Probabilities follow from interpolated logits, as the labels do: the likeliest label is the one written.
+
+    Args:
+        out: ``[slice, row, column]`` of the volume for each of the head's values, in parts of :data:`CERTAIN`.
+        logits: ``[slice, class, row, column]`` of the pixels that ``rows`` and ``columns`` cover.
+        head: what they stand for.
+        rows: where the logits' rows lie in the volume.
+        columns: the same of their columns.
+    """
+    over = head.over_background(logits).float()
+    over = columns.interpolate(rows.interpolate(over, 2), 3)
+    shares = F.pad(over, (0, 0, 0, 0, 1, 0)).softmax(dim=1)[:, 1:]  # the background's own logit is 0 by now
+    for number, levels in enumerate(out):
+        likely = shares[:, number:].sum(dim=1)
+        levels[:, rows.begin : rows.end, columns.begin : columns.end] = (likely * CERTAIN).round().cpu().numpy()
 
 
 class Span:

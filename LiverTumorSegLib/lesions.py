@@ -16,16 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError, cKDTree
-from scipy.spatial.distance import pdist
+from scipy.spatial import cKDTree
 
+from .diameters import axial_diameter, diameter
 from .postprocessing import LESION, LIVER, bounds, part_sizes
 from .volume import Volume
 
 MANY = 100
 """More lesions than this are more than a reader of one patient can use."""
-
-_FEW_POINTS = 1500
 
 
 @dataclass(frozen=True)
@@ -166,6 +164,7 @@ class _Organ:
         self.hounsfield = volume.axial.of(volume.voxels)[near]
         self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
+        self.axes_mm = self.to_patient[:3, 2::-1].T
         self.size = int(np.count_nonzero(self.labels))
         self.liver_known = liver_known
 
@@ -180,7 +179,7 @@ class _Organ:
 
     def placed(self, points: NDArray) -> NDArray[np.float64]:
         """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
-        return points[:, ::-1] @ self.to_patient[:3, :3].T
+        return points @ self.axes_mm
 
 
 def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
@@ -195,7 +194,7 @@ def _lesion(
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
-    axial, at = _axial_diameter(mask, organ)
+    axial, at = axial_diameter(mask, organ.axes_mm)
     hounsfield = organ.hounsfield[box][mask].astype(np.float64)
     centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
     r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
@@ -203,7 +202,7 @@ def _lesion(
         number=number,
         volume_ml=size * organ.voxel_ml,
         axial_diameter_mm=axial,
-        diameter_mm=max(axial, _diameter(organ.placed(_edges(mask, (0, 1, 2))))),
+        diameter_mm=max(axial, diameter(mask, organ.axes_mm)),
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
         sd_hu=float(hounsfield.std()),
@@ -223,39 +222,6 @@ def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.
     lesion = cKDTree(rim)
     bound = lesion.query(surface[least.argsort()[:50]])[0].min()
     return float(lesion.query(surface[least <= bound])[0].min())
-
-
-def _axial_diameter(mask: NDArray[np.bool_], organ: _Organ) -> tuple[float, int]:
-    diameters = [_diameter(organ.placed(_edges(plane[None], (1, 2)))) for plane in mask]
-    longest = int(np.argmax(diameters))
-    return diameters[longest], longest
-
-
-def _edges(mask: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Where the mask begins and ends along every line of voxels of these axes, ``[point, (slice, row, column)]``.
-
-    These are the half-way points between a voxel inside and the next outside; no other point of the mask's edge
-    can end a longest diameter.
-    """
-    points = []
-    for axis in axes:
-        lines = mask.any(axis=axis)
-        first = np.argmax(mask, axis=axis)[lines] - 0.5
-        last = mask.shape[axis] - np.argmax(np.flip(mask, axis), axis=axis)[lines] - 0.5
-        across = np.argwhere(lines).astype(np.float64)
-        points += [np.insert(across, axis, end, axis=1) for end in (first, last)]
-    return np.concatenate(points)
-
-
-def _diameter(placed: NDArray[np.float64]) -> float:
-    if not len(placed):
-        return 0.0
-    if len(placed) > _FEW_POINTS:
-        try:
-            placed = placed[ConvexHull(placed).vertices]
-        except QhullError:  # all in one plane
-            placed = placed[ConvexHull(placed, qhull_options="QJ").vertices]
-    return float(pdist(placed).max())
 
 
 def _rounded(content: Any) -> Any:

@@ -29,7 +29,7 @@ def segment_region(
     """Segment whole axial slices around a region, then drop what lies outside it.
 
     A network needs the surroundings that it was trained with: cut out around a lesion, it finds nothing. How small a
-    liver may be is not asked of a part of one.
+    liver may be is not asked of a part of one. Probabilities are not kept.
 
     Args:
         volume: CT in HU, in any orientation.
@@ -45,7 +45,8 @@ def segment_region(
     """
     part, chosen = _slices_around(volume, inside), options or Options()
     cleaning = chosen.postprocessing or model.description.postprocessing
-    kept = replace(chosen, postprocessing=cleaning.model_copy(update={"smallest_liver_ml": 0.0}))
+    cleaning = cleaning.model_copy(update={"smallest_liver_ml": 0.0})
+    kept = replace(chosen, postprocessing=cleaning, probabilities=False)
     found = segment(_cut(volume, part), model, device, progress, cancel, options=kept)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     labels[part] = np.where(inside[part], found.labels, 0)

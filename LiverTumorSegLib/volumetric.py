@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from math import ceil, prod
 
-import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
-from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from .description import Patches
 from .engine import Engine
-from .label_writer import Axis, Span, write_labels
+from .label_writer import Axis, Output, Span
 from .progress import Job
 from .slice_store import SliceStore
 
 _SLICES = 8
 
 
-def label(out: NDArray[np.uint8], store: SliceStore, patches: Patches, engine: Engine, task: Job) -> None:
+def label(out: Output, store: SliceStore, patches: Patches, engine: Engine, task: Job) -> None:
     """Segment every slice of a volume with a network that takes patches.
 
     Overlapping patches are blended with Gaussian weights, since a network sees less around a patch's border.
 
     Args:
-        out: ``[slice, row, column]``, all 0; written in place.
+        out: written in place.
         store: the volume's slices.
         patches: spacing and size that the network is used to.
         engine: the network.
@@ -37,7 +35,7 @@ def label(out: NDArray[np.uint8], store: SliceStore, patches: Patches, engine: E
         _write(out, logits, store, task.part(0.9, 1))
     except (RuntimeError, MemoryError) as error:
         engine.make_room(error)
-        out[:] = 0
+        out.labels[:] = 0
         label(out, store, patches, engine, task)
 
 
@@ -75,15 +73,15 @@ def _in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Jo
     return logits[0]
 
 
-def _write(out: NDArray[np.uint8], logits: torch.Tensor, store: SliceStore, task: Job) -> None:
+def _write(out: Output, logits: torch.Tensor, store: SliceStore, task: Job) -> None:
     depth, *plane = logits.shape[1:]
-    slices = Span(0, depth, Axis(len(out), len(out) / depth))
+    slices = Span(0, depth, Axis(store.count, store.count / depth))
     rows, columns = (
         Span(0, now, Axis(axis.own, axis.step * before / now, axis.origin))
         for axis, before, now in zip(store.axes, store.size, plane, strict=True)
     )
-    for start in range(0, len(out), _SLICES):
-        task.at(start / len(out), "Writing labels")
-        numbers = range(start, min(start + _SLICES, len(out)))
+    for start in range(0, store.count, _SLICES):
+        task.at(start / store.count, "Writing labels")
+        numbers = range(start, min(start + _SLICES, store.count))
         chosen = slices.interpolate(logits, 1, numbers).transpose(0, 1)
-        write_labels(out[start : numbers.stop], chosen, store.head, rows, columns)
+        out.write(start, chosen, store.head, rows, columns)

@@ -45,6 +45,41 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
 
 
+def test_probabilities_lie_beside_each_other_and_agree_with_the_labels(run, ct_file, tmp_path, model_folder):
+    words = ("--model", model_folder, "--full", "--no-largest-liver", "--no-lesions-in-liver", "--no-fill-holes")
+    words += ("--smallest-liver", 0, "--smallest-lesion", 0, "--probabilities", tmp_path / "likely")
+    assert run("segment", ct_file, "-o", tmp_path / "volume-3.seg.nrrd", *words)[0] == 0
+    paths = sorted((tmp_path / "likely").iterdir())
+    assert [path.name for path in paths] == ["volume-3_lesion.nii.gz", "volume-3_liver.nii.gz"]
+    lesion, liver = (nibabel.load(path).get_fdata().transpose(2, 1, 0) for path in paths)
+    labels = files.read_stored(tmp_path / "volume-3.seg.nrrd").values
+    shares = np.sort([1 - liver, liver - lesion, lesion], axis=0)
+    clear = shares[2] - shares[1] > 1e-4
+    assert clear.any()
+    assert np.array_equal(np.argmax([1 - liver, liver - lesion, lesion], axis=0)[clear], labels[clear])
+
+
+def test_existing_probabilities_are_kept_and_found_before_the_work(run, air, tmp_path):
+    (tmp_path / "out_lesion.nii.gz").write_text("mine")
+    words = ("segment", air, "-o", tmp_path / "out.nii.gz", "--probabilities", tmp_path)
+    code, _, complained = run(*words)
+    assert code == 3
+    assert "out_lesion.nii.gz exists already" in complained
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["air.nii.gz", "out_lesion.nii.gz"]
+    assert run(*words, "--overwrite")[0] == 0
+    assert not nibabel.load(tmp_path / "out_lesion.nii.gz").get_fdata().round().any()
+
+
+def test_probabilities_of_a_tilted_ct_are_refused_before_the_work(run, tmp_path):
+    tilted = AFFINE.copy()
+    tilted[1, 2] = 1
+    source = save(tmp_path / "ct.nii.gz", np.full((30, 30, 8), -1000, np.int16), tilted)
+    code, _, complained = run("segment", source, "-o", tmp_path / "out.nrrd", "--probabilities", tmp_path)
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "gantry tilt" in complained
+    assert [p.name for p in tmp_path.iterdir()] == ["ct.nii.gz"]
+
+
 def lesions_table(marks, count=3):
     labels = np.zeros((5, 61, 61), np.uint8)
     labels[2].ravel()[: 2 * count : 2] = 2
@@ -236,6 +271,16 @@ def test_the_ct_itself_is_never_replaced(run, air, tmp_path):
         assert code == 3
         assert "is the CT itself" in complained
     assert air.read_bytes() == before
+
+
+def test_probabilities_never_replace_the_ct(run, tmp_path):
+    source = save(tmp_path / "out_liver.nii.gz", np.full((30, 30, 8), -1000, np.int16))
+    before = source.read_bytes()
+    words = ("-o", tmp_path / "out.nii.gz", "--probabilities", tmp_path, "--overwrite")
+    code, _, complained = run("segment", source, *words)
+    assert code == 3
+    assert "is the CT itself" in complained
+    assert source.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".nii.gz", "no/such/folder.nii.gz", "."])

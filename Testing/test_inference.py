@@ -14,6 +14,7 @@ from LiverTumorSegLib.description import NetworkSpec, Patches, Stack
 from LiverTumorSegLib.device import Placement
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import Options, segment
+from LiverTumorSegLib.label_writer import CERTAIN
 from LiverTumorSegLib.model import Model
 from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
@@ -363,3 +364,79 @@ def test_a_model_of_lesions_alone_that_finds_none_says_so():
     made = Model(describe(network=spec, labels=("background", "lesion")), Brightest())
     result = segment(Volume(np.full((4, 20, 20), -40, np.int16), np.diag([-1, -1, 2.0, 1])), made, "cpu")
     assert result.notes == ("No lesion was found.",)
+
+
+def shares(result):
+    """Of background, liver without lesions, and lesions, from the probabilities that are kept."""
+    liver, lesion = (result.probabilities[name] / CERTAIN for name in ("liver", "lesion"))
+    return np.stack([1 - liver, liver - lesion, lesion])
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_the_likeliest_of_the_probabilities_is_the_label_before_clean_up(ct, random_model, coarse):
+    options = Options(coarse_pass=coarse, postprocessing=KEEP_ALL, probabilities=True)
+    result = segment(ct, random_model, "cpu", options=options)
+    found = shares(result)
+    ranked = np.sort(found, axis=0)
+    clear = ranked[2] - ranked[1] > 3 / CERTAIN
+    assert clear.mean() > 0.9
+    assert np.unique(result.labels[clear]).tolist() == [0, 1, 2]
+    assert np.array_equal(found.argmax(axis=0)[clear], result.labels[clear])
+    assert {levels.dtype for levels in result.probabilities.values()} == {np.dtype(np.uint16)}
+
+
+def test_probabilities_follow_the_voxels(ct, thresholds):
+    result = segment(ct, thresholds, "cpu", options=Options(False, precision="float32", probabilities=True))
+    middle = np.clip((ct.voxels.astype(float) + 40) / 200, 0, 1)
+    liver = (middle - 0.5) * 20
+    weights = np.exp([np.zeros_like(liver), liver, liver + (middle - 0.9) * 40])
+    assert shares(result) == pytest.approx(weights / weights.sum(axis=0), abs=1e-3)
+
+
+def test_probabilities_change_no_label_and_are_kept_only_where_asked_for(ct, random_model):
+    asked = segment(ct, random_model, "cpu", options=Options(probabilities=True))
+    usual = segment(ct, random_model, "cpu")
+    assert np.array_equal(asked.labels, usual.labels)
+    assert usual.probabilities == {}
+
+
+def test_clean_up_leaves_the_probabilities_alone(ct, thresholds):
+    cleaned, kept = (
+        segment(ct, thresholds, "cpu", options=Options(False, postprocessing=steps, probabilities=True))
+        for steps in (Postprocessing(), KEEP_ALL)
+    )
+    assert not np.array_equal(cleaned.labels, kept.labels)
+    assert all(np.array_equal(cleaned.probabilities[name], kept.probabilities[name]) for name in ("liver", "lesion"))
+
+
+def test_outside_the_box_of_the_coarse_pass_probabilities_are_0():
+    voxels = np.full((40, 90, 110), 0, np.int16)
+    voxels[10:30, 30:60, 40:80] = 100
+    volume = Volume(voxels, np.diag([-1, -1, 2.0, 1.0]))
+    coarse, full = (
+        segment(volume, Model(describe(), Thresholds()), "cpu", options=Options(on, probabilities=True)).probabilities
+        for on in (True, False)
+    )
+    assert full["liver"].all()
+    box = coarse["liver"] > 0
+    assert not box.all()
+    assert box[10:30, 30:60, 40:80].all()
+    assert np.array_equal(coarse["liver"][box], full["liver"][box])
+
+
+def test_no_axis_order_or_flip_changes_a_probability_in_the_patient(ct, random_model):
+    options = Options(coarse_pass=False, probabilities=True)
+    other = reordered(ct, (2, 0, 1), (True, False, True))
+    first, second = (segment(volume, random_model, "cpu", options=options).probabilities for volume in (ct, other))
+    for name in ("liver", "lesion"):
+        assert np.array_equal(other.axial.of(second[name]), ct.axial.of(first[name]))
+
+
+@pytest.mark.parametrize("label", ["liver", "lesion"])
+def test_a_binary_model_has_the_probability_of_its_own_label_alone(ct, label):
+    spec = NetworkSpec(name="unet", in_channels=1, classes=1)
+    made = Model(describe(network=spec, labels=("background", label)), Brightest())
+    options = Options(postprocessing=KEEP_ALL, probabilities=True)
+    result = segment(ct, made, "cpu", options=options)
+    assert result.probabilities.keys() == {label}
+    assert np.array_equal(result.probabilities[label] > CERTAIN / 2, result.labels > 0)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from LiverTumorSegLib.label_writer import Axis, Head, Span, write_labels
+from LiverTumorSegLib.label_writer import CERTAIN, Axis, Head, Output, Span, write_labels, write_probabilities
 
 JOINT = Head((1, 2))
 
@@ -79,3 +79,69 @@ def test_a_part_of_the_pixels_gives_the_voxels_of_that_part():
 
 def test_nothing_is_written_where_the_background_wins():
     assert not written(torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1).expand(2, 3, 5, 5), JOINT).any()
+
+
+def likely(logits, head, *spans, size=None):
+    out = [np.zeros((len(logits), *(size or logits.shape[2:])), np.uint16) for _ in head.values]
+    write_probabilities(out, logits, head, *(spans or whole(*logits.shape[2:])))
+    return [levels / CERTAIN for levels in out]
+
+
+def test_the_livers_probability_is_that_of_both_labels_and_the_lesions_their_own():
+    logits = torch.tensor([1.0, 3.0, 2.0]).reshape(1, 3, 1, 1)
+    background, _, lesion = np.exp([1, 3, 2]) / np.exp([1, 3, 2]).sum()
+    found = likely(logits, JOINT)
+    assert found[0].item() == pytest.approx(1 - background, abs=1 / CERTAIN)
+    assert found[1].item() == pytest.approx(lesion, abs=1 / CERTAIN)
+
+
+@pytest.mark.parametrize("value", [1, 2])
+def test_a_single_channel_has_the_sigmoids_probability(value):
+    expected = np.array([[1e-9, 1e-3, 0.4, 0.5, 0.9, 1 - 1e-9]])
+    logits = torch.logit(torch.from_numpy(expected)).reshape(1, 1, 1, 6)
+    (found,) = likely(logits, Head((value,), sigmoid=True))
+    assert found[0] == pytest.approx(expected, abs=1 / CERTAIN)
+    assert found[0, 0, [0, 5]].tolist() == [0, 1]
+
+
+def test_one_label_beside_a_background_has_its_share_of_the_two():
+    (found,) = likely(torch.tensor([0.5, 1.5]).reshape(1, 2, 1, 1), Head((2,)))
+    assert found.item() == pytest.approx(1 / (1 + np.exp(-1)), abs=1 / CERTAIN)
+
+
+def most_likely(liver, lesion):
+    """Label by the written probabilities, and by how much it wins."""
+    shares = np.stack([1 - liver, liver - lesion, lesion])
+    first, second = np.sort(shares, axis=0)[:-3:-1]
+    return shares.argmax(axis=0), first - second
+
+
+@pytest.mark.parametrize("scale", [0.3, 1, 10])
+def test_the_likeliest_label_is_the_one_written(scale):
+    torch.manual_seed(1)
+    logits = torch.randn(3, 3, 24, 17) * scale
+    spans = Span(0, 24, Axis(41, 41 / 24)), Span(0, 17, Axis(30, 1.5, 2.0))
+    labels = written(logits, JOINT, *spans, size=(41, 30))
+    found, margin = most_likely(*likely(logits, JOINT, *spans, size=(41, 30)))
+    clear = margin > 3 / CERTAIN
+    clear &= np.arange(30) >= spans[1].begin
+    clear &= np.arange(30) < spans[1].end
+    assert clear.mean() > 0.8
+    assert np.array_equal(found[clear], labels[clear])
+
+
+def test_probabilities_are_written_where_the_pixels_lie_and_nowhere_else():
+    rows, columns = Span(0, 4, Axis(20, 1.0, 5.0)), Span(0, 6, Axis(30, 2.0, 10.0))
+    (found,) = likely(torch.full((2, 1, 4, 6), -1.0), Head((1,), sigmoid=True), rows, columns, size=(20, 30))
+    assert np.argwhere(found).min(axis=0).tolist() == [0, 5, 10]
+    assert np.argwhere(found).max(axis=0).tolist() == [1, 8, 21]
+    assert np.count_nonzero(found) == 2 * 4 * 12
+
+
+def test_an_output_writes_slices_from_the_first_on_and_probabilities_where_asked_for():
+    out = Output(np.zeros((5, 2, 2), np.uint8), (np.zeros((5, 2, 2), np.uint16),))
+    without = Output(np.zeros((5, 2, 2), np.uint8))
+    for each in (out, without):
+        each.write(2, torch.ones(2, 1, 2, 2), Head((1,), sigmoid=True), *whole(2, 2))
+        assert each.labels.any(axis=(1, 2)).tolist() == [False, False, True, True, False]
+    assert out.probabilities[0].any(axis=(1, 2)).tolist() == [False, False, True, True, False]

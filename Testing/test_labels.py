@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
 
-from LiverTumorSegLib.datasets.labels import read_labels
+from LiverTumorSegLib.datasets.labels import read_labels, whole_labels
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files.stored import Stored
 
 
 @pytest.fixture
@@ -60,3 +63,30 @@ def test_labels_that_state_another_place_are_taken_with_a_sentence(stored, small
     labels, doubt = read_labels(stored(small_phantom.labels, moved), small_phantom.volume)
     assert np.array_equal(labels, small_phantom.labels)
     assert doubt == "CT and labels state different places or spacings; they were taken voxel by voxel."
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [([3, 3, 7], r"\(3, 7\)"), ([-2, 0, 1], r"\(-2\)"), (range(3, 10), r"\(3, 4, 5, 6, 7 and others\)")],
+)
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_other_labels_are_named_from_every_plane(values, named, dtype):
+    stored = Stored(np.array(values, dtype).reshape(-1, 1, 1), np.eye(4))
+    with pytest.raises(UserError, match=rf"^labels\.nii holds other labels than .* and 2 lesion {named}: rename"):
+        whole_labels(stored, Path("labels.nii"))
+
+
+def test_scaling_makes_labels_and_infinity_none():
+    read = whole_labels(Stored(np.array([[[10, 20, 30]]], np.uint8), np.eye(4), 0.1, -1), Path("labels.nii"))
+    assert read.tolist() == [[[0, 1, 2]]]
+    assert read.dtype == np.uint8
+    with pytest.raises(UserError, match="not whole"):
+        whole_labels(Stored(np.array([[[np.inf]]]), np.eye(4)), Path("labels.nii"))
+
+
+def test_labels_seen_another_way_are_copied_in_that_order():
+    values = np.arange(24, dtype=np.int16).reshape(2, 3, 4) % 3
+    seen = values.transpose(2, 0, 1)[::-1]
+    read = whole_labels(Stored(seen, np.eye(4)), Path("labels.nii"))
+    assert np.array_equal(read, seen)
+    assert read.flags.c_contiguous

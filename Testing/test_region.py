@@ -48,3 +48,7 @@ def test_only_the_slices_around_are_looked_at(ct, thresholds, inside):
 def test_how_small_a_liver_may_be_is_not_asked_of_a_part(ct, thresholds, inside):
     options = Options(postprocessing=Postprocessing(smallest_liver_ml=5000))
     assert segment_region(ct, thresholds, inside, "cpu", options=options).labels.any()
+
+
+def test_probabilities_are_not_kept_of_a_region(ct, thresholds, inside):
+    assert segment_region(ct, thresholds, inside, "cpu", options=Options(probabilities=True)).probabilities == {}

@@ -10,7 +10,8 @@ from LiverTumorSegLib.description import NetworkSpec, Patches
 from LiverTumorSegLib.device import cpu
 from LiverTumorSegLib.engine import Engine
 from LiverTumorSegLib.evaluation.overlap import dice
-from LiverTumorSegLib.inference import segment
+from LiverTumorSegLib.inference import Options, segment
+from LiverTumorSegLib.label_writer import CERTAIN, Output
 from LiverTumorSegLib.model import Model
 from LiverTumorSegLib.progress import Cancelled, CancelToken, Job
 from LiverTumorSegLib.slice_store import SliceStore
@@ -127,7 +128,14 @@ def test_where_memory_runs_out_it_goes_on_on_the_cpu(box):
 
     engine._network.register_forward_pre_hook(fail_once)
     out = np.zeros(box.voxels.shape, np.uint8)
-    volumetric.label(out, store, PATCHES, engine, Job())
+    volumetric.label(Output(out), store, PATCHES, engine, Job())
     assert engine.placement == cpu()
     assert any("going on on the CPU" in note for note in engine.notes)
     assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95
+
+
+def test_probabilities_of_a_network_of_volumes_lie_where_its_labels_do(box):
+    asked = segment(box, model(), "cpu", options=Options(probabilities=True))
+    assert asked.probabilities.keys() == {"liver"}
+    assert np.array_equal(asked.probabilities["liver"] > CERTAIN / 2, asked.labels == 1)
+    assert np.array_equal(asked.labels, segment(box, model(), "cpu").labels)

@@ -6,15 +6,14 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
-from rich.markup import escape
 
 from .. import __version__
 from ..errors import UserError
 from ..progress import Cancelled
-from . import architectures, models, phantoms, preparing, segmenting, trainers
-from .console import err
+from . import architectures, evaluating, models, phantoms, preparing, segmenting, trainers
+from .console import USER_ERROR, complain, err
 
-USER_ERROR, CANCELLED = 3, 130
+CANCELLED = 130
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("segment")(segmenting.segment)
@@ -25,6 +24,8 @@ app.command("export-slices")(preparing.export_slices)
 app.command("foreground-statistics")(preparing.foreground_statistics)
 app.command("train")(trainers.train)
 app.command("validate")(trainers.validate)
+app.command("evaluate")(evaluating.evaluate)
+app.command("compare-evaluations")(evaluating.compare_evaluations)
 app.command("networks")(architectures.networks)
 app.add_typer(models.app, name="models")
 
@@ -34,16 +35,16 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        _complain(str(error))
+        _end(str(error))
     except OSError as error:
-        _complain(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
+        _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
     except (Cancelled, KeyboardInterrupt):
         err.print("Cancelled; nothing was written.")
         sys.exit(CANCELLED)
 
 
-def _complain(sentence: str) -> NoReturn:
-    err.print(f"[red]error:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+def _end(sentence: str) -> NoReturn:
+    complain(sentence)
     sys.exit(USER_ERROR)
 
 

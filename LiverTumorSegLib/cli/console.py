@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +22,9 @@ Damaged = Annotated[
     str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
 ]
 
+USER_ERROR = 3
+"""Exit code where the user can mend what is wrong."""
+
 out, err = Console(), Console(stderr=True)
 
 
@@ -35,6 +36,11 @@ def say(sentence: str) -> None:
 def warn(sentence: str) -> None:
     """Print a sentence as a warning to standard error."""
     err.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence as an error to standard error."""
+    err.print(f"[red]error:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
 def command_line() -> str:
@@ -49,20 +55,6 @@ def bar() -> Iterator[Progress]:
     with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
         task = shown.add_task("Starting", total=1.0)
         yield lambda fraction, sentence: shown.update(task, completed=fraction, description=sentence)
-
-
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Keep what C++ libraries print about a damaged file from users: our own sentence says it."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import typer
 
 from ..errors import UserError
 from ..progress import Job, job
-from .console import Damaged, Overwrite, bar, interruptible, quiet_libraries, say, warn
+from ..quiet import quiet_libraries
+from .console import Damaged, Overwrite, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,8 @@ import typer
 
 from .. import DEFAULT_MODEL
 from ..errors import UserError
-from .console import Damaged, DeviceName, Overwrite, bar, interruptible, quiet_libraries, say, warn
+from ..quiet import quiet_libraries
+from .console import Damaged, DeviceName, Overwrite, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
     from ..inference import Segmentation
@@ -25,6 +27,13 @@ def segment(
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     device: DeviceName = "auto",
     report: Annotated[Path | None, typer.Option(help="Folder for report.html, lesions.csv and lesions.json.")] = None,
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for OUTPUT_liver.nii.gz and OUTPUT_lesion.nii.gz: probabilities from 0 to 1 before the "
+            "clean-up, 0 outside the liver's box."
+        ),
+    ] = None,
     series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
     coarse: Annotated[
         bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
@@ -54,8 +63,10 @@ def segment(
     from .. import files, lesions, model_store, report_files
     from .. import model as model_folder
     from ..damaged import Treatment
+    from ..files import probabilities as maps
     from ..inference import Options
     from ..inference import segment as run
+    from ..label_writer import CERTAIN
 
     changes = {
         "largest_liver": largest_liver,
@@ -66,31 +77,38 @@ def segment(
     }
     with interruptible() as cancel:
         files.check_output(output, overwrite=overwrite)
-        _refuse_same(source, output)
         if report:
             report_files.check(report, overwrite=overwrite)
         loaded = model_folder.load(model_store.find(model))
+        structures = loaded.description.labels[1:] if probabilities else ()
+        likely = maps.paths(probabilities or output.parent, files.stem(output), structures)
+        maps.check(likely.values(), overwrite=overwrite)
+        _refuse_same(source, (output, *likely.values()))
         with quiet_libraries():
             volume = files.read_volume(source, series=series, force=force, damaged=Treatment.of(damaged))
         files.check_grid(output, volume)
+        if probabilities:
+            maps.check_grid(volume)
         cleaning = loaded.description.postprocessing.model_copy(
             update={name: value for name, value in changes.items() if value is not None}
         )
-        options = Options(coarse, batch, cleaning, precision)
+        options = Options(coarse, batch, cleaning, precision, probabilities is not None)
         with bar() as progress:
             result = run(volume, loaded, device, progress, cancel, options=options)
         table = lesions.measure(result.labels, volume, result.model.labels)
         cancel.check()  # from here on Ctrl-C waits until everything is written
         files.write_labels(output, result.labels, volume, overwrite=overwrite)
+        maps.write(likely, result.probabilities, CERTAIN, volume, overwrite=overwrite)
         if report:
             report_files.write(report, result, table, overwrite=overwrite)
     _print(result, table, output, as_json=as_json)
 
 
-def _refuse_same(source: Path, output: Path) -> None:
-    if output.exists() and source.exists() and output.samefile(source):
-        msg = f"{output} is the CT itself: choose another name for the labels."
-        raise UserError(msg)
+def _refuse_same(source: Path, outputs: Iterable[Path]) -> None:
+    for output in outputs:
+        if output.exists() and source.exists() and output.samefile(source):
+            msg = f"{output} is the CT itself: choose another name for the labels."
+            raise UserError(msg)
 
 
 def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: bool) -> None:

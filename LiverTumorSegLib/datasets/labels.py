@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..files import read_stored
 from ..files.stored import Stored
-from ..hounsfield import to_int16
 from ..segments import LESION
-from ..volume import Volume
+from ..volume import Volume, axial_view
 
 _OFF_MM = 0.01
 _ROUNDING = 1e-3
+_NAMED = 5
 _MISPLACED = "CT and labels state different places or spacings; they were taken voxel by voxel."
 
 
@@ -33,23 +34,64 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
         UserError: they lie on other voxels, or are other numbers.
     """
     stored = read_stored(path)
-    read = Volume(_whole_numbers(stored, path), stored.affine)
-    ways, own = (read.axial.axes, read.axial.flips), (volume.axial.axes, volume.axial.flips)
-    if read.voxels.shape != volume.voxels.shape or ways != own:
+    axial = axial_view(stored.affine)
+    ways, own = (axial.axes, axial.flips), (volume.axial.axes, volume.axial.flips)
+    if stored.values.shape != volume.voxels.shape or ways != own:
         msg = f"{path} does not lie on its CT's voxels: resample the labels to the CT first."
         raise UserError(msg)
-    if read.voxels.min() < 0 or read.voxels.max() > LESION.label:
-        msg = f"{path} holds other labels than 0 background, 1 liver and 2 lesion: rename or merge them first."
+    doubt = "" if np.allclose(stored.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
+    return whole_labels(stored, path), doubt
+
+
+def whole_labels(stored: Stored, path: Path) -> NDArray[np.uint8]:
+    """What a file stores, as labels, plane by plane to spare memory.
+
+    Args:
+        stored: numbers of any real type; within a thousandth of a whole number after the file's own scaling they count
+            as that.
+        path: file that an error names.
+
+    Returns:
+        uint8 of the shape stored, C-contiguous: 0 background, 1 liver, 2 lesion.
+
+    Raises:
+        UserError: a number is not whole, or no label.
+    """
+    labels = np.empty(stored.values.shape, np.uint8)
+    others: set[int] = set()
+    for out, plane in zip(labels, _whole_planes(stored, path), strict=True):
+        wrong = (plane < 0) | (plane > LESION.label)
+        if wrong.any():
+            others |= {int(value) for value in np.unique(plane[wrong])}
+            if len(others) > _NAMED:
+                break
+        out[:] = plane
+    if others:
+        msg = (
+            f"{path} holds other labels than 0 background, 1 liver and 2 lesion ({_listed(others)}): "
+            "rename or merge them first."
+        )
         raise UserError(msg)
-    doubt = "" if np.allclose(read.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
-    return read.voxels.astype(np.uint8), doubt
+    return labels
 
 
-def _whole_numbers(stored: Stored, path: Path) -> NDArray[np.int16]:
-    """What a file stores, which rounding would turn into labels where it are none, such as probabilities."""
+def _whole_planes(stored: Stored, path: Path) -> Iterator[NDArray]:
+    """Planes after scaling, none of which rounding would turn into labels where they are none, as of probabilities."""
+    as_they_are = stored.values.dtype.kind in "bui" and (stored.slope, stored.intercept) == (1, 0)
     for plane in stored.values:
-        scaled = plane * stored.slope + stored.intercept
-        if not (np.abs(scaled - np.rint(scaled)) <= _ROUNDING).all():  # neither is NaN
+        if as_they_are:
+            yield plane
+            continue
+        scaled = plane * np.float64(stored.slope) + stored.intercept
+        whole = np.rint(scaled)
+        with np.errstate(invalid="ignore"):  # infinity less itself
+            is_whole = (np.abs(scaled - whole) <= _ROUNDING).all()  # NaN is not
+        if not is_whole:
             msg = f"{path} holds numbers that are no labels, as they are not whole: give 0, 1 and 2 for each voxel."
             raise UserError(msg)
-    return to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
+        yield whole
+
+
+def _listed(values: set[int]) -> str:
+    named = ", ".join(map(str, sorted(values)[:_NAMED]))
+    return f"{named} and others" if len(values) > _NAMED else named

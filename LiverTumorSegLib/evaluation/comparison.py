@@ -1,0 +1,205 @@
+"""Two evaluations compared patient by patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.stats import wilcoxon
+
+from ..errors import UserError
+from .statistics import RESAMPLES, SEED, summarise
+from .structures import STRUCTURES
+
+NOISE = 0.05
+REMARK = (
+    f"Differences of lesion Dice under {NOISE:g} between folds or trainings are within noise: p tells chance among "
+    "patients, not among trainings."
+)
+SAME = ("connectivity", "tolerance_mm", "empties", "iou")
+"""Settings that change what a figure means."""
+
+_NO_QUALITY = ("empty", "prediction_ml", "reference_ml")
+_FEWEST = 6
+_MOST_EXACT = 50
+_DECIMALS = 9
+
+Report = Mapping[str, Any]
+Values = dict[str, float | None]
+
+
+class _Measures(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    __pydantic_extra__: dict[str, float | None]
+    empty: str | None
+
+
+class _Case(BaseModel):
+    patient: str
+    liver: _Measures
+    liver_only: _Measures
+    lesion: _Measures
+
+
+class _Report(BaseModel):
+    format: Literal[1]
+    settings: dict[str, Any]
+    cases: dict[str, _Case] = Field(min_length=1)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read the report of an evaluation.
+
+    Args:
+        path: ``report.json``, or the folder that it is in.
+
+    Raises:
+        UserError: it cannot be read, or is no such report.
+    """
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _Report.model_validate(content)
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): give the report.json of an evaluation."
+        raise UserError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is no report of an evaluation: give the report.json that livertumorseg evaluate wrote."
+        raise UserError(msg) from error
+    return content
+
+
+def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Any]:
+    """Compare two evaluations, paired by patient.
+
+    A patient's value is the mean over the patient's cases, so that none counts twice. Where any of these is not
+    defined in either evaluation, the patient is left out of that measure by name: else a mean could improve by what
+    was missed.
+
+    Args:
+        a: of :func:`load`.
+        b: the same.
+        resamples: of the bootstrap, see :func:`LiverTumorSegLib.evaluation.statistics.summarise`.
+        seed: of the bootstrap.
+
+    Returns:
+        ``patients``, how many both have; ``only_a`` and ``only_b``, names of those that one has; ``other_cases``, names
+        of those of whom the two have different cases, which are not compared either; ``remark``, a caution in words;
+        ``measures``, by structure and measure:
+        ``mean_a`` and ``mean_b`` over the patients that count; ``difference``, the mean of B - A, with ``low`` and
+        ``high``, its 95 % interval by patient; ``p`` of :func:`signed_rank`; ``p_holm``, the same adjusted for the
+        number of tests in all of ``measures`` by :func:`holm`; ``counted`` patients; ``left_out``, names of those
+        without a value.
+
+    Raises:
+        UserError: settings that change what a figure means differ, or no patient can be compared.
+    """
+    _refuse_other_settings(a, b)
+    first, second = _by_patient(a), _by_patient(b)
+    both = sorted(first.keys() & second.keys())
+    same = [patient for patient in both if first[patient].keys() == second[patient].keys()]
+    if not same:
+        msg = "The two evaluations have no patient with the same cases: compare evaluations on the same references."
+        raise UserError(msg)
+    measures: dict[str, dict[str, dict[str, Any]]] = {
+        structure: {
+            key: _row(_means(first, same, structure, key), _means(second, same, structure, key), resamples, seed)
+            for key in _keys(a, b, structure)
+        }
+        for structure in STRUCTURES
+    }
+    _adjust([row for rows in measures.values() for row in rows.values()])
+    return {
+        "patients": len(same),
+        "only_a": sorted(first.keys() - second.keys()),
+        "only_b": sorted(second.keys() - first.keys()),
+        "other_cases": sorted(set(both) - set(same)),
+        "measures": measures,
+        "remark": REMARK,
+    }
+
+
+def signed_rank(differences: Sequence[float]) -> float | None:
+    """Two-sided p of Wilcoxon's signed-rank test (1945); None where fewer than 6 differences are other than 0.
+
+    With 5, no result can have a p under 0.05: the least is 2 / 2^5. Differences of 0 are ranked and then left out of
+    the sums (Pratt 1959): left out beforehand, as Wilcoxon did, patients on whom both agree would not count against a
+    difference. The distribution is exact for up to 50 differences without zeros and ties, else normal, without
+    correction for continuity.
+
+    Args:
+        differences: one a patient; rounded to 9 decimals, so that equal ones tie.
+    """
+    rounded = np.round(np.asarray(differences, np.float64), _DECIMALS)
+    if np.count_nonzero(rounded) < _FEWEST:
+        return None
+    untied = len(np.unique(np.abs(rounded))) == len(rounded) and rounded.all()
+    method = "exact" if untied and len(rounded) <= _MOST_EXACT else "approx"
+    return float(wilcoxon(rounded, zero_method="pratt", method=method).pvalue)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """P values adjusted for their number, step by step from the smallest (Holm 1979); valid however tests depend."""
+    order = np.argsort(values, kind="stable")
+    steps = np.asarray(values, np.float64)[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.maximum.accumulate(steps).clip(max=1)
+    return adjusted.tolist()
+
+
+def _refuse_other_settings(a: Report, b: Report) -> None:
+    for name in SAME:
+        first, second = (report["settings"].get(name) for report in (a, b))
+        if first != second:
+            msg = f"The two evaluations differ in {name} ({first} and {second}): evaluate both alike, then compare."
+            raise UserError(msg)
+
+
+def _by_patient(report: Report) -> dict[str, dict[str, Any]]:
+    """Cases of each patient, by name."""
+    patients: dict[str, dict[str, Any]] = {}
+    for name, case in report["cases"].items():
+        patients.setdefault(case["patient"], {})[name] = case
+    return patients
+
+
+def _keys(a: Report, b: Report, structure: str) -> list[str]:
+    """Measures of a structure that both evaluations have, in the order of the first."""
+    first, second = (next(iter(report["cases"].values()))[structure] for report in (a, b))
+    return [key for key in first if key in second and key not in _NO_QUALITY]
+
+
+def _means(patients: Mapping[str, Mapping[str, Any]], names: Sequence[str], structure: str, key: str) -> Values:
+    """Mean of each patient's cases; None where it is not defined for one of them."""
+    values = {name: [case[structure].get(key) for case in patients[name].values()] for name in names}
+    return {name: None if None in cases else sum(cases) / len(cases) for name, cases in values.items()}
+
+
+def _row(first: Values, second: Values, resamples: int, seed: int) -> dict[str, Any]:
+    paired = {name: (x, y) for name in first if (x := first[name]) is not None and (y := second[name]) is not None}
+    differences = {name: y - x for name, (x, y) in paired.items()}
+    statistics = summarise(
+        {name: differences.get(name) for name in first}, {name: name for name in first}, resamples=resamples, seed=seed
+    )
+    return {
+        "mean_a": float(np.mean([x for x, _ in paired.values()])) if paired else None,
+        "mean_b": float(np.mean([y for _, y in paired.values()])) if paired else None,
+        "difference": statistics["mean"],
+        "low": statistics["low"],
+        "high": statistics["high"],
+        "p": signed_rank(list(differences.values())),
+        "p_holm": None,
+        "counted": statistics["counted"],
+        "left_out": statistics["left_out"],
+    }
+
+
+def _adjust(rows: Sequence[dict[str, Any]]) -> None:
+    tested = [row for row in rows if row["p"] is not None]
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p

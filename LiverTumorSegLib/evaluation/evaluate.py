@@ -1,0 +1,90 @@
+"""From matched files to the whole content of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import __version__
+from ..errors import UserError
+from ..progress import Job
+from .case import Case
+from .definitions import definitions
+from .pairing import EvaluationPair, Matches
+from .run import measure_all
+from .settings import Settings
+from .summary import summarise
+
+FORMAT = 1
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Args:
+        content: everything that ``report.json`` holds; :func:`evaluate` says what.
+        cases: the measured cases by name, with their slices.
+        pairs: their files.
+    """
+
+    content: dict[str, Any]
+    cases: Mapping[str, Case]
+    pairs: Mapping[str, EvaluationPair]
+
+
+def evaluate(
+    matches: Matches, settings: Settings, *, processes: int = 1, command: str = "", job: Job | None = None
+) -> Evaluation:
+    """Measure predictions against their references.
+
+    Args:
+        matches: the files of each case, and what has no partner.
+        settings: the definitions.
+        processes: how many cases are measured at once.
+        command: what the user typed, for the report.
+        job: told after every case.
+
+    Returns:
+        ``content`` has the keys ``format``, ``software``, ``command``, ``settings``, ``definitions`` (a sentence by
+        key), ``cases`` (measures by case and structure), ``failed`` (a sentence by case) and ``summary``.
+
+    Raises:
+        UserError: no case at all can be measured.
+        Cancelled: the user asked to stop.
+    """
+    cases, failed = measure_all(matches.pairs, settings, processes, job or Job())
+    failed = dict(matches.failed) | failed
+    if not cases:
+        raise UserError(_first_of(list(failed.values())))
+    contents = {name: case.to_dict(settings) for name, case in cases.items()}
+    content = {
+        "format": FORMAT,
+        "software": f"LiverTumorSeg {__version__}",
+        "command": command,
+        "settings": settings.to_dict(),
+        "definitions": definitions(settings),
+        "cases": contents,
+        "failed": failed,
+        "summary": summarise(cases, contents, settings) | {"cases": len(cases), "failed": len(failed)},
+    }
+    return Evaluation(_rounded(content), cases, {pair.case: pair for pair in matches.pairs if pair.case in cases})
+
+
+def _first_of(sentences: Sequence[str]) -> str:
+    others = len(sentences) - 1
+    if not others:
+        return sentences[0]
+    return f"{sentences[0]} {others} more case{'' if others == 1 else 's'} could not be measured either."
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, float):
+        return round(content, _DIGITS)
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value) for value in content]
+    return content

@@ -1,0 +1,48 @@
+"""A prediction beside its reference, on one grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LabelPair:
+    """Prediction and reference of one case as axial slices of the reference's grid.
+
+    Args:
+        prediction: uint8 ``[slice, row, column]``: 0 background, 1 liver, 2 lesion.
+        reference: the same, of the same shape.
+        affine: 4x4, from ``(column, row, slice, 1)`` to the patient in mm, RAS.
+        warnings: what is suspicious about the files, a sentence each.
+    """
+
+    prediction: NDArray[np.uint8]
+    reference: NDArray[np.uint8]
+    affine: NDArray[np.float64]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def axes_mm(self) -> NDArray[np.float64]:
+        """3x3: millimetres in RAS, a row for each step to the next slice, row and column."""
+        return self.affine[:3, 2::-1].T
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between slices, rows and columns."""
+        z, y, x = np.linalg.norm(self.axes_mm, axis=1).tolist()
+        return z, y, x
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in millilitres."""
+        return float(abs(np.linalg.det(self.axes_mm))) / 1000
+
+    @property
+    def diagonal_mm(self) -> float:
+        """Distance between the centres of the grid's farthest corners: no two voxels are further apart."""
+        ends = (np.array(self.reference.shape) - 1)[:, None] * self.axes_mm
+        signs = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]])
+        return float(np.linalg.norm(signs @ ends, axis=1).max())

@@ -1,0 +1,220 @@
+"""Which prediction belongs to which reference, by the case names of :mod:`.case_names` or by a CSV.
+
+Folders are searched with all that is in them, but for what is hidden and for another of the given folders that lies
+inside. In a folder of references, a file whose name does not say that it is a mask is the CT of one whose name does
+(``volume-3`` of ``segmentation-3``). Whatever else is there twice is refused, never chosen from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import stem
+from . import case_files, case_list, case_names
+from .case_files import Found
+
+
+@dataclass(frozen=True)
+class EvaluationPair:
+    """The files of one case.
+
+    Args:
+        case: its name.
+        patient: whom it shows; the case's name where nothing else is said.
+        prediction, reference: masks.
+        image: the CT, where there is one.
+        probabilities: files by ``liver`` and ``lesion``, those there are.
+    """
+
+    case: str
+    patient: str
+    prediction: Path
+    reference: Path
+    image: Path | None = None
+    probabilities: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What can be compared, and what cannot.
+
+    Args:
+        pairs: by name, ``volume-2`` before ``volume-10``.
+        failed: a sentence by case, in the same order.
+    """
+
+    pairs: tuple[EvaluationPair, ...]
+    failed: dict[str, str]
+
+
+def find(
+    predictions: Path,
+    references: Path,
+    *,
+    csv: Path | None = None,
+    images: Path | None = None,
+    probabilities: Path | None = None,
+) -> Matches:
+    """Pair predictions with references.
+
+    Args:
+        predictions: folder of masks, or one.
+        references: the same; two single files are a pair whatever they are called, and this one names the case.
+        csv: list of pairs, as :func:`.case_list.read` reads it; its paths may be relative to ``predictions`` and
+            ``references``, those of CTs to ``images`` or, where that is not given, to ``references``.
+        images: folder of CTs, whose names may end in nnU-Net's ``_0000``; the CT itself of two single files.
+        probabilities: folder of ``CASE_liver`` and ``CASE_lesion``.
+
+    Raises:
+        UserError: something does not exist or holds nothing, is a file where a folder is needed, or is of no use; or
+            nothing can be compared.
+    """
+    sources = _Sources(predictions, references, csv, images, probabilities)
+    sources.check()
+    maps = sources.maps()
+    candidates = sorted(sources.candidates(maps), key=lambda each: case_names.natural(each.case))
+    settled = {each.case: each.settled(maps) for each in candidates}
+    pairs = tuple(result for result in settled.values() if isinstance(result, EvaluationPair))
+    failed = {case: result for case, result in settled.items() if isinstance(result, str)}
+    if not pairs:
+        msg = f"Nothing in {predictions} can be compared with {references}: {next(iter(failed.values()))}"
+        raise UserError(msg)
+    _refuse_unused(images, pairs, used=any(pair.image for pair in pairs))
+    _refuse_unused(probabilities, pairs, used=any(pair.probabilities for pair in pairs))
+    return Matches(pairs, failed)
+
+
+@dataclass
+class _Candidates:
+    """Files that are said to be of one case."""
+
+    case: str
+    predictions: list[Path]
+    references: list[Path]
+    images: list[Path]
+    patient: str = ""
+
+    def settled(self, maps: dict[str, Found]) -> EvaluationPair | str:
+        """The pair, or a sentence that says why there is none."""
+        try:
+            return self._pair(maps)
+        except UserError as error:
+            return str(error)
+
+    def _pair(self, maps: dict[str, Found]) -> EvaluationPair:
+        if not (self.predictions and self.references):
+            alone, kind = (self.predictions, "reference") if self.predictions else (self.references, "prediction")
+            msg = f"{alone[0]} has no {kind}: give the two files one name, or pair them with --csv."
+            raise UserError(msg)
+        return EvaluationPair(
+            self.case,
+            self.patient or self.case,
+            self._only(self.predictions),
+            self._only(self.references),
+            self._only(self.images) if self.images else None,
+            {name: self._only(found[self.case]) for name, found in maps.items() if self.case in found},
+        )
+
+    def _only(self, paths: list[Path]) -> Path:
+        if len(paths) > 1:
+            msg = (
+                f"{paths[0]} and {paths[1]} are both called {self.case}: keep one, or name the cases in a CSV (--csv)."
+            )
+            raise UserError(msg)
+        _refuse_missing(paths[0])
+        return paths[0]
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The arguments of :func:`find`."""
+
+    predictions: Path
+    references: Path
+    csv: Path | None
+    images: Path | None
+    probabilities: Path | None
+
+    @property
+    def given(self) -> list[Path]:
+        return [path for path in vars(self).values() if path is not None]
+
+    def check(self) -> None:
+        for path in self.given:
+            _refuse_missing(path)
+        if self.predictions.is_dir() != self.references.is_dir():
+            one, other = sorted((self.predictions, self.references), key=Path.is_dir)
+            msg = f"{one} is a file and {other} is a folder: give two files or two folders."
+            raise UserError(msg)
+        in_folders = self.csv is not None or self.predictions.is_dir()
+        for path in (self.probabilities, *((self.predictions, self.images) if in_folders else ())):
+            if path is not None and not path.is_dir():
+                msg = f"{path} is a file: give the folder that it is in."
+                raise UserError(msg)
+
+    def maps(self) -> dict[str, Found]:
+        """Probabilities by structure and case."""
+        paths = case_files.in_folder(self.probabilities, self.given) if self.probabilities else []
+        return case_files.probabilities(paths)
+
+    def candidates(self, maps: dict[str, Found]) -> list[_Candidates]:
+        if self.csv:
+            return self._listed(self.csv)
+        if self.predictions.is_dir():
+            return self._by_name(maps)
+        case = _case(self.references)
+        return [_Candidates(case, [self.predictions], [self.references], self._images()(case))]
+
+    def _images(self) -> Callable[[str], list[Path]]:
+        """What finds the CTs of a case."""
+        images = self.images
+        if images is None:
+            return lambda _: []
+        if images.is_file():
+            return lambda _: [images]
+        found = case_files.by_case(case_files.in_folder(images, self.given))
+        return lambda case: case_files.images_of(case, found)
+
+    def _listed(self, csv: Path) -> list[_Candidates]:
+        images_of = self._images()
+        found: dict[str, _Candidates] = {}
+        for row in case_list.read(csv):
+            case = row.case or _case(Path(row.reference))
+            own = [(self.images or self.references) / row.image] if row.image else images_of(case)
+            candidates = found.setdefault(case, _Candidates(case, [], [], own, row.patient))
+            candidates.predictions.append(self.predictions / row.prediction)
+            candidates.references.append(self.references / row.reference)
+        return list(found.values())
+
+    def _by_name(self, maps: dict[str, Found]) -> list[_Candidates]:
+        images_of = self._images()
+        probabilities = {path for found in maps.values() for paths in found.values() for path in paths}
+        masks = [path for path in case_files.in_folder(self.predictions, self.given) if path not in probabilities]
+        found = case_files.by_case(masks)
+        wanted = case_files.by_case(case_files.in_folder(self.references, self.given))
+        candidates = []
+        for case in found.keys() | wanted.keys():
+            marked, others = case_files.marked_apart(wanted.get(case, []))
+            references, beside = (marked, others) if marked else (others, [])
+            own = images_of(case) or beside
+            candidates.append(_Candidates(case, found.get(case, []), references, own))
+        return candidates
+
+
+def _case(path: Path) -> str:
+    return case_names.read(stem(path)).case
+
+
+def _refuse_unused(folder: Path | None, pairs: tuple[EvaluationPair, ...], *, used: bool) -> None:
+    if folder is not None and not used:
+        msg = f"No file in {folder} is called by a case, such as {pairs[0].case}: rename them."
+        raise UserError(msg)
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.exists():
+        msg = f"{path} does not exist: check the name."
+        raise UserError(msg)

@@ -1,0 +1,120 @@
+"""The files of a case, on the axial slices of its reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.labels import whole_labels
+from ..errors import UserError
+from ..files import read_stored
+from ..files.stored import Stored
+from ..hounsfield import to_int16
+from . import grids
+from .label_pair import LabelPair
+from .pairing import EvaluationPair
+
+_AIR = -1000
+_ROUNDING = 1e-3
+
+
+def read_pair(pair: EvaluationPair, *, resample: bool = False, accept_float: bool = False) -> LabelPair:
+    """Read prediction and reference.
+
+    Args:
+        pair: their files.
+        resample: put a prediction on another grid on the reference's by nearest neighbour; a warning says so.
+        accept_float: take floating-point numbers, if they are whole.
+
+    Returns:
+        Axial slices of the reference's grid, decided by its affine alone: flips and orders of axes in the files make
+        no difference.
+
+    Raises:
+        UserError: a file cannot be read, holds other numbers than 0, 1 and 2 or stores them as floating point; or
+            the grids differ, by their size or by corners that lie more than a tenth of the reference's smallest
+            spacing apart.
+    """
+    reference = _labels(grids.axial(read_stored(pair.reference)), pair.reference, accept_float=accept_float)
+    shape, affine = reference.values.shape, reference.affine
+    own = _labels(grids.along(read_stored(pair.prediction), affine), pair.prediction, accept_float=accept_float)
+    prediction, moved = _fitted(own, pair.prediction, shape, affine, resample=resample)
+    warnings = [f"Reference: {sentence}" for sentence in reference.warnings]
+    warnings += [f"Prediction: {sentence}" for sentence in own.warnings]
+    if moved:
+        warnings.append(f"The prediction was put on the reference's grid by nearest neighbour: it has {moved}.")
+    if pair.prediction.samefile(pair.reference):
+        warnings.append("Prediction and reference are one file.")
+    return LabelPair(prediction, reference.values, affine, tuple(warnings))
+
+
+def read_values(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArray[np.float32]:
+    """Read probabilities.
+
+    Args:
+        path: file of numbers from 0 to 1; what is outside by a thousandth, as rounding leaves it, is clipped.
+        pair: the case they belong to.
+        resample: as for :func:`read_pair`; 0 outside of the file's grid.
+
+    Returns:
+        float32 ``[slice, row, column]`` on the pair's grid.
+
+    Raises:
+        UserError: the file cannot be read, holds other numbers, or lies on another grid.
+    """
+    stored = grids.along(read_stored(path), pair.affine)
+    values = np.empty(stored.values.shape, np.float32)
+    for out, plane in zip(values, stored.values, strict=True):
+        scaled = plane * np.float64(stored.slope) + stored.intercept
+        if not ((scaled >= -_ROUNDING) & (scaled <= 1 + _ROUNDING)).all():  # NaN is neither
+            msg = f"{path} holds other numbers than probabilities from 0 to 1: export probabilities."
+            raise UserError(msg)
+        out[:] = np.clip(scaled, 0, 1)
+    return _fitted(replace(stored, values=values), path, pair.reference.shape, pair.affine, resample=resample)[0]
+
+
+def read_image(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArray[np.int16]:
+    """Read a CT, whether or not it looks like Hounsfield units.
+
+    Args:
+        path: file, or folder of DICOM files.
+        pair: the case it belongs to.
+        resample: as for :func:`read_pair`; air outside of the file's grid.
+
+    Returns:
+        int16 ``[slice, row, column]`` in HU on the pair's grid.
+
+    Raises:
+        UserError: it cannot be read, or lies on another grid.
+    """
+    stored = grids.along(read_stored(path), pair.affine)
+    values = to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
+    seen = replace(stored, values=values)
+    return _fitted(seen, path, pair.reference.shape, pair.affine, resample=resample, outside=_AIR)[0]
+
+
+def _labels(stored: Stored, path: Path, *, accept_float: bool) -> Stored:
+    if stored.values.dtype.kind == "f" and not accept_float:
+        msg = f"{path} stores floating-point numbers, as probabilities are: give labels, or use --accept-float."
+        raise UserError(msg)
+    return replace(stored, values=whole_labels(stored, path))
+
+
+def _fitted(
+    stored: Stored,
+    path: Path,
+    shape: tuple[int, ...],
+    affine: NDArray[np.float64],
+    *,
+    resample: bool,
+    outside: float = 0,
+) -> tuple[NDArray, str]:
+    """The values on a grid, and what had to be resampled for that."""
+    found = grids.differences(stored, shape, affine)
+    if found and not resample:
+        msg = f"{path} does not lie on the grid of its reference ({found}): use --resample to put it there."
+        raise UserError(msg)
+    return (grids.resampled(stored, shape, affine, outside) if found else stored.values), found

@@ -1,0 +1,81 @@
+"""The files of an evaluation: a page to read, everything as JSON, and tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..progress import Job
+from ..quiet import quiet_libraries
+from ..whole_files import refuse_folder, refuse_unwritable, whole_folder
+from . import page, reading, tables
+from .evaluate import Evaluation
+from .pairing import EvaluationPair
+from .run import for_each
+from .settings import Settings
+from .side_by_side import Shown, shown
+
+PAGE, JSON, CASES, LESIONS, SLICES = "report.html", "report.json", "cases.csv", "lesions.csv", "slices.csv"
+NAMES = frozenset({PAGE, JSON, CASES, LESIONS, SLICES})
+
+Pictures = Mapping[str, Sequence[Shown]]
+
+
+def check(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder before any work is done for it.
+
+    Raises:
+        UserError: it exists and may not be replaced, holds other files, or cannot be written.
+    """
+    refuse_folder(folder, overwrite=overwrite, holds=NAMES)
+    refuse_unwritable(folder / JSON)
+
+
+def draw_worst(
+    evaluation: Evaluation, settings: Settings, count: int, processes: int, job: Job
+) -> dict[str, list[Shown]]:
+    """Pictures of the worst cases by name, the worst first; one that cannot be read again is left out.
+
+    Args:
+        evaluation: what was measured.
+        settings: its definitions.
+        count: of cases.
+        processes: how many cases are drawn at once.
+        job: told after every case.
+    """
+    worst = page.worst_first(evaluation.content["cases"])[:count]
+    tasks = {name: (evaluation.pairs[name], settings) for name in worst}
+    return for_each(tasks, _draw, processes, job)[0] if tasks else {}
+
+
+def write(folder: Path, evaluation: Evaluation, pictures: Pictures, *, overwrite: bool = False) -> None:
+    """Write ``report.html``, ``report.json``, ``cases.csv``, ``lesions.csv`` and ``slices.csv``, all or none.
+
+    Raises:
+        UserError: the folder exists and may not be replaced, or cannot be written.
+    """
+    content = evaluation.content
+    texts = {
+        PAGE: page.html(content, pictures),
+        JSON: to_json(content),
+        CASES: tables.cases_csv(content),
+        LESIONS: tables.lesions_csv(content),
+        SLICES: tables.slices_csv({name: case.slices for name, case in evaluation.cases.items()}),
+    }
+    with whole_folder(folder, overwrite=overwrite, holds=NAMES) as unfinished:
+        for name, text in texts.items():
+            (unfinished / name).write_text(text, encoding="utf-8")
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The content as text."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _draw(pair: EvaluationPair, settings: Settings) -> list[Shown]:
+    with quiet_libraries():
+        labels = reading.read_pair(pair, resample=settings.resample, accept_float=settings.accept_float)
+        image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
+    return shown(pair.case, labels, image)

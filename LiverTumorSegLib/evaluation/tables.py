@@ -1,0 +1,112 @@
+"""The tables of an evaluation as CSV; a cell is empty where a measure is not defined."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import overlap
+from .lesion_rows import PREDICTION, REFERENCE, LesionRow
+from .structures import LESION_NAME, LIVER_NAME, STRUCTURES
+
+_CURVE_FIGURES = ("auc", "average_precision", "calibration_error", "brier")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_DIGITS = 6
+
+Row = Mapping[str, Any]
+
+
+def cases_csv(content: Mapping[str, Any]) -> str:
+    """A row a case, those that could not be measured last with the reason under ``failure``.
+
+    Args:
+        content: of :func:`LiverTumorSegLib.evaluation.evaluate.evaluate`.
+    """
+    measured = [{"case": name} | _case(case) for name, case in content["cases"].items()]
+    failed = [{"case": name, "failure": reason} for name, reason in content["failed"].items()]
+    return _written(list(measured[0]) if measured else ["case", "failure"], [*measured, *failed])
+
+
+def lesions_csv(content: Mapping[str, Any]) -> str:
+    """A row a lesion of reference or prediction, with a header also where there is none; the centroid is in RAS.
+
+    Args:
+        content: of :func:`LiverTumorSegLib.evaluation.evaluate.evaluate`.
+    """
+    names = ["case"]
+    for field in fields(LesionRow):
+        names += _axes() if field.name == "centroid_mm" else [field.name]
+    return _written(names, (_lesion(name, row) for name, case in content["cases"].items() for row in case["lesions"]))
+
+
+def slices_csv(cases: Mapping[str, NDArray[np.int64]]) -> str:
+    """A row an axial slice, counted from 1 at the feet, with the overlap of each structure in it.
+
+    Args:
+        cases: voxels ``[slice, reference, prediction]`` of each case, as
+            :func:`LiverTumorSegLib.evaluation.overlap.confusion` counts them.
+    """
+    measures = overlap.Counts(0, 0, 0, 0).measures()
+    names = ["case", "slice", *(f"{structure}_{key}" for structure in STRUCTURES for key in measures)]
+    rows = (
+        {"case": name, "slice": number} | _slice(matrix)
+        for name, matrices in cases.items()
+        for number, matrix in enumerate(matrices, start=1)
+    )
+    return _written(names, rows)
+
+
+def _case(case: Mapping[str, Any]) -> dict[str, Any]:
+    owners = [lesion["of"] for lesion in case["lesions"]]
+    curves = case["probabilities"] or {}
+    return {
+        "patient": case["patient"],
+        "failure": None,
+        **{f"{name}_{key}": value for name in STRUCTURES for key, value in case[name].items()},
+        "reference_lesions": owners.count(REFERENCE),
+        "predicted_lesions": owners.count(PREDICTION),
+        **{f"{key}_{hit}_iou": n for hit in ("above", "any") for key, n in case["detection"][hit].items()},
+        **{f"burden_{key}": value for key, value in case["burden"].items()},
+        **{f"{s}_{key}": curves.get(s, {}).get(key) for s in (LIVER_NAME, LESION_NAME) for key in _CURVE_FIGURES},
+        "warnings": " ".join(case["warnings"]),
+    }
+
+
+def _lesion(case: str, row: Row) -> dict[str, Any]:
+    centroid = dict(zip(_axes(), row["centroid_mm"], strict=True))
+    return {"case": case} | centroid | {key: value for key, value in row.items() if key != "centroid_mm"}
+
+
+def _axes() -> list[str]:
+    return [f"centroid_{axis}_mm" for axis in "ras"]
+
+
+def _slice(matrix: NDArray[np.int64]) -> dict[str, float | None]:
+    return {
+        f"{structure}_{key}": value
+        for structure in STRUCTURES
+        for key, value in overlap.counts(matrix, structure).measures().items()
+    }
+
+
+def _written(names: list[str], rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Words that a spreadsheet would run as a formula get an apostrophe before them, which it takes for text."""
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value

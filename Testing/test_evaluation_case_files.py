@@ -1,0 +1,60 @@
+import pytest
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.evaluation import case_files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function that makes empty files."""
+
+    def make(*names):
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        return tmp_path
+
+    return make
+
+
+def test_every_readable_format_is_found_in_folders_within(folder):
+    names = ("a.nii", "b/b.nii.gz", "b/c/c.nrrd", "d.seg.nrrd", "e.nhdr", "f.mha", "g.MHD")
+    root = folder(*names, "g.raw", "notes.txt", "nii", "readme")
+    assert case_files.in_folder(root) == sorted(root / name for name in names)
+
+
+def test_what_is_hidden_is_left_out(folder):
+    root = folder("a.nii", "._a.nii", ".livertumorseg-x/b.nii", "c/._d/e.nii")
+    assert case_files.in_folder(root) == [root / "a.nii"]
+
+
+def test_folders_called_like_volumes_are_no_volumes(folder):
+    root = folder("a.nii", "b.nii/note.txt")
+    assert case_files.in_folder(root) == [root / "a.nii"]
+
+
+def test_another_folder_inside_is_left_out_and_one_around_is_not(folder):
+    root = folder("a.nii", "made/a.nii", "made2/b.nii")
+    assert case_files.in_folder(root, [root, root / "made"]) == [root / "a.nii", root / "made2" / "b.nii"]
+    assert case_files.in_folder(root / "made", [root, root / "made"]) == [root / "made" / "a.nii"]
+
+
+def test_a_folder_without_volumes_is_refused(folder):
+    with pytest.raises(UserError, match=r"holds no file that ends in \.nii, .* or \.mhd: give another folder\.$"):
+        case_files.in_folder(folder("notes.txt"))
+
+
+def test_the_ct_goes_before_its_channel_and_masks_are_no_cts(folder):
+    root = folder("liver_1_0000.nii", "liver_1_0001.nii", "liver_2.nii", "liver_2_0000.nii", "liver_3_seg.nii")
+    found = case_files.by_case(case_files.in_folder(root))
+    assert case_files.images_of("liver_1", found) == [root / "liver_1_0000.nii"]
+    assert case_files.images_of("liver_2", found) == [root / "liver_2.nii"]
+    assert case_files.images_of("liver_3", found) == []
+
+
+def test_probabilities_are_sorted_by_structure_and_case(folder):
+    root = folder("segmentation-3_liver.nii.gz", "liver_1_lesion.nrrd", "liver_1.nii", "liver_1-liver.nii")
+    assert case_files.probabilities(case_files.in_folder(root)) == {
+        "liver": {"volume-3": [root / "segmentation-3_liver.nii.gz"], "liver_1": [root / "liver_1-liver.nii"]},
+        "lesion": {"liver_1": [root / "liver_1_lesion.nrrd"]},
+    }

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+from evaluation_cases import save_pair, small_pair
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.evaluation import report_folder
+from LiverTumorSegLib.evaluation.evaluate import evaluate
+from LiverTumorSegLib.evaluation.pairing import find
+from LiverTumorSegLib.evaluation.settings import Settings
+from LiverTumorSegLib.progress import Job
+
+SETTINGS = Settings(resamples=100)
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    for name in ("a", "b"):
+        save_pair(tmp_path, name, small_pair())
+    return evaluate(find(tmp_path / "predictions", tmp_path / "references"), SETTINGS)
+
+
+def test_all_files_are_written_and_hold_the_content(evaluation, tmp_path):
+    pictures = report_folder.draw_worst(evaluation, SETTINGS, 1, 1, Job())
+    assert list(pictures) == ["a"]
+    report_folder.write(tmp_path / "report", evaluation, pictures)
+    assert {path.name for path in (tmp_path / "report").iterdir()} == report_folder.NAMES
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == evaluation.content
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "data:image/" in page
+    assert (tmp_path / "report" / "cases.csv").read_text().count("\n") == 3
+    slices = (tmp_path / "report" / "slices.csv").read_text().splitlines()
+    assert len(slices) == 1 + 2 * 8
+
+
+def test_a_folder_that_is_there_is_replaced_when_told_and_only_what_was_ours(evaluation, tmp_path):
+    folder = tmp_path / "report"
+    report_folder.write(folder, evaluation, {})
+    with pytest.raises(UserError, match="exists already"):
+        report_folder.check(folder)
+    report_folder.check(folder, overwrite=True)
+    report_folder.write(folder, evaluation, {}, overwrite=True)
+    (folder / "thesis.docx").write_text("years of work")
+    with pytest.raises(UserError, match="holds thesis.docx, which would be lost"):
+        report_folder.check(folder, overwrite=True)
+
+
+def test_a_failure_leaves_nothing_behind(evaluation, tmp_path):
+    evaluation.content["command"] = "\ud800"  # cannot be encoded
+    with pytest.raises(UnicodeEncodeError):
+        report_folder.write(tmp_path / "report", evaluation, {})
+    assert not (tmp_path / "report").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"predictions", "references"}
