@@ -23,9 +23,11 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
 	$(BIN)/python Testing/benchmarks/worker.py
 	$(BIN)/python Testing/benchmarks/preprocessing.py
+	$(BIN)/python Testing/benchmarks/evaluation.py
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py
+	$(BIN)/python Testing/evaluation_screenshot.py
 	mkdir -p build
 	$(BIN)/livertumorseg phantom build/ct.nii.gz --seed 3 --overwrite
 	$(BIN)/livertumorseg preprocess build/ct.nii.gz --chain kulkarni --overwrite \

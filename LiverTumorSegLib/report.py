@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader
 
-from . import __version__, pictures, render
+from . import DISCLAIMER, __version__, pictures, render
 from .inference import Segmentation
 from .lesions import MANY, LesionTable
-
-DISCLAIMER = "For research only. This is not a medical device: do not base diagnosis or treatment on it."
 
 
 def html(segmentation: Segmentation, table: LesionTable) -> str:

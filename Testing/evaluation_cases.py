@@ -3,7 +3,7 @@
 import nibabel
 import numpy as np
 
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 
 SPACING = (2.0, 0.9, 0.8)  # slices, rows, columns
 

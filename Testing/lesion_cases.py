@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 
 STEPS = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
 

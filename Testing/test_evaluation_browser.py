@@ -6,7 +6,7 @@ import pytest
 import test_report_browser
 from evaluation_content import content
 
-from LiverTumorSegLib.evaluation import page
+from LiverTumorSegLib.evaluation.report import page
 
 browser = test_report_browser.browser
 

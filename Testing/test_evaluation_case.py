@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from LiverTumorSegLib.evaluation.case import MEASURES, measure
 from LiverTumorSegLib.evaluation.empties import Empties
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 from LiverTumorSegLib.evaluation.settings import Settings
 from LiverTumorSegLib.evaluation.structures import STRUCTURES
 

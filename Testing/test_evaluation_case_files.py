@@ -1,7 +1,7 @@
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation import case_files
+from LiverTumorSegLib.evaluation.pairs import case_files
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.case_list import Row, read
+from LiverTumorSegLib.evaluation.pairs.case_list import Row, read
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from LiverTumorSegLib.evaluation.case_names import CaseName, natural, read
+from LiverTumorSegLib.evaluation.pairs.case_names import CaseName, natural, read
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from LiverTumorSegLib.evaluation import charts
-from LiverTumorSegLib.evaluation.charts import anchors_of, bland_altman, curves, distribution
+from LiverTumorSegLib.evaluation.report import charts
+from LiverTumorSegLib.evaluation.report.charts import anchors_of, bland_altman, curves, distribution
 
 
 def cases(count):

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lesion_cases import case, groups, lesions, line, noise
 
-from LiverTumorSegLib.evaluation.detection import CaseDetection, Detections, detect, pooled
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.lesions.detection import CaseDetection, Detections, detect, pooled
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 from LiverTumorSegLib.volume import Volume
 
 

@@ -5,7 +5,7 @@ from evaluation_cases import save, save_pair, small_pair
 
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.evaluate import evaluate
-from LiverTumorSegLib.evaluation.pairing import find
+from LiverTumorSegLib.evaluation.pairs.pairing import find
 from LiverTumorSegLib.evaluation.settings import Settings
 
 SETTINGS = Settings(resamples=100)

@@ -5,8 +5,8 @@ import pytest
 from lesion_cases import case, groups, lesions, line, noise
 from scipy.spatial.distance import cdist
 
-from LiverTumorSegLib.evaluation.found_groups import found_groups
-from LiverTumorSegLib.evaluation.matching import match, parts
+from LiverTumorSegLib.evaluation.lesions.found_groups import found_groups
+from LiverTumorSegLib.evaluation.lesions.matching import match, parts
 
 
 def found(pair, above=0.5, connectivity=18):

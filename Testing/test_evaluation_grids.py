@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.evaluation import grids
+from LiverTumorSegLib.evaluation.pairs import grids
 from LiverTumorSegLib.files import itk
 from LiverTumorSegLib.files.stored import Stored
 from LiverTumorSegLib.volume import Volume

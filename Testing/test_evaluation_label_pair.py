@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from evaluation_cases import pair_of
 
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 
 
 def test_lengths_follow_from_the_affine():

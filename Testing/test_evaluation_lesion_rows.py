@@ -4,9 +4,9 @@ from lesion_cases import case, line
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
-from LiverTumorSegLib.evaluation.lesion_rows import REFERENCE, lesion_rows, size_class
-from LiverTumorSegLib.evaluation.matching import match, parts
+from LiverTumorSegLib.evaluation.lesions.lesion_rows import REFERENCE, lesion_rows, size_class
+from LiverTumorSegLib.evaluation.lesions.matching import match, parts
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
 
 
 def rows(pair, above=0.5):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lesion_cases import groups, lesions, line, noise
 
-from LiverTumorSegLib.evaluation.matching import match, parts
+from LiverTumorSegLib.evaluation.lesions.matching import match, parts
 
 
 def matched(pair):

@@ -3,9 +3,9 @@ import re
 import pytest
 from evaluation_content import content
 
-from LiverTumorSegLib.evaluation import page
-from LiverTumorSegLib.evaluation.page import figure, html, left_out, lesions_worst_first, listed, worst_first
-from LiverTumorSegLib.evaluation.side_by_side import Shown
+from LiverTumorSegLib.evaluation.report import page
+from LiverTumorSegLib.evaluation.report.page import figure, html, left_out, lesions_worst_first, listed, worst_first
+from LiverTumorSegLib.evaluation.report.side_by_side import Shown
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7 * 7 }}"
 
@@ -107,10 +107,11 @@ def test_every_case_has_a_row_in_that_order_that_links_find():
     assert targets == {anchor for anchor, _ in names}
 
 
-def test_the_pictures_are_of_the_worst_cases_and_no_more_than_twelve():
+def test_pictures_are_shown_with_the_worst_case_first():
     made = content(30)
-    shown = html(made, {name: picture(name) for name in made["cases"]})
-    assert re.findall(r'alt="(volume-\d+), axial slice 3 of 12"', shown) == worst_first(made["cases"])[: page.PICTURED]
+    chosen = worst_first(made["cases"])[:5]
+    shown = html(made, {name: picture(name) for name in reversed(chosen)})
+    assert re.findall(r'alt="(volume-\d+), axial slice 3 of 12"', shown) == chosen
     assert "Worst cases" not in html(made, {})
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.pairing import EvaluationPair, find
+from LiverTumorSegLib.evaluation.pairs.pairing import EvaluationPair, find
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import SimpleITK as sitk
 from conftest import reordered
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
-from LiverTumorSegLib.evaluation.pairing import EvaluationPair
-from LiverTumorSegLib.evaluation.reading import read_image, read_pair, read_values
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.pairs.pairing import EvaluationPair
+from LiverTumorSegLib.evaluation.pairs.reading import read_image, read_pair, read_values
 from LiverTumorSegLib.files import itk
 from LiverTumorSegLib.volume import Volume
 

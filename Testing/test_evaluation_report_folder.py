@@ -4,9 +4,9 @@ import pytest
 from evaluation_cases import save_pair, small_pair
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation import report_folder
 from LiverTumorSegLib.evaluation.evaluate import evaluate
-from LiverTumorSegLib.evaluation.pairing import find
+from LiverTumorSegLib.evaluation.pairs.pairing import find
+from LiverTumorSegLib.evaluation.report import report_folder
 from LiverTumorSegLib.evaluation.settings import Settings
 from LiverTumorSegLib.progress import Job
 

@@ -5,7 +5,7 @@ import pytest
 from evaluation_cases import save, save_pair, small_pair
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.pairing import find
+from LiverTumorSegLib.evaluation.pairs.pairing import find
 from LiverTumorSegLib.evaluation.run import for_each, measure_all
 from LiverTumorSegLib.evaluation.settings import Settings
 from LiverTumorSegLib.progress import Cancelled, CancelToken, Job

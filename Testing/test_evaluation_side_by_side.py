@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from LiverTumorSegLib.evaluation.label_pair import LabelPair
-from LiverTumorSegLib.evaluation.side_by_side import FALSE, MISSED, choices, picture, shown, side_by_side
+from LiverTumorSegLib.evaluation.pairs.label_pair import LabelPair
+from LiverTumorSegLib.evaluation.report.side_by_side import FALSE, MISSED, choices, picture, shown, side_by_side
 
 GREEN, ORANGE = (144, 238, 144), (221, 130, 101)
 

@@ -195,13 +195,24 @@ def test_many_points_without_a_near_one_take_a_transform_on_right_angles_only(mo
     assert bool(calls) is not sheared
 
 
-def test_noise_ends_the_search_of_near_steps_early_and_changes_nothing(monkeypatch):
-    random = np.random.default_rng(0)
+@pytest.mark.parametrize(("trials", "all_are_far"), [(0, True), (1, False), (1000, False)])
+def test_noise_ends_the_search_of_near_steps_early_and_changes_nothing(monkeypatch, trials, all_are_far):
+    random, far = np.random.default_rng(0), []
+    search = surface._Search._far
+    monkeypatch.setattr(surface, "_TRIALS_A_VOXEL", trials)
+    monkeypatch.setattr(surface._Search, "_far", lambda self, at, other: far.append(len(at)) or search(self, at, other))
     pair = [random.random((6, 20, 22)) < share for share in (0.3, 0.002)]
     axes = np.diag((2.0, 0.7, 0.9))
-    for trials in (0, 1, 8):
-        monkeypatch.setattr(surface, "_TRIALS_A_VOXEL", trials)
-        assert expected(*pair, axes) == measured(*pair, axes)
+    assert expected(*pair, axes) == measured(*pair, axes)
+    assert (far == [len(found) for found in distances(*pair, axes)]) is all_are_far
+
+
+def test_on_strongly_sheared_axes_the_nearest_voxel_may_be_many_steps_away():
+    axes = np.array([[0, 0, 1], [0.9, 0.43589, 0], [1, 0, 0]])
+    prediction, reference = voxel((5, 10, 15), 0, 0, 12), voxel((5, 10, 15), 4, 0, 13)
+    reference[0, 9, 3] = True  # 9 rows and 9 columns away: 4.02 mm; the other is 4 slices and a column away: 4.12 mm
+    assert distances(prediction, reference, axes)[0] == pytest.approx([4.02], abs=0.01)
+    assert expected(prediction, reference, axes) == measured(prediction, reference, axes)
 
 
 @lru_cache

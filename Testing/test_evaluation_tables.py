@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from evaluation_content import content
 
-from LiverTumorSegLib.evaluation.tables import cases_csv, lesions_csv, slices_csv
+from LiverTumorSegLib.evaluation.report.tables import cases_csv, lesions_csv, slices_csv
 
 
 def read(text):

@@ -62,8 +62,9 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure segmentations against references."""
-    from ..evaluation import pairing, report_folder
     from ..evaluation.evaluate import evaluate as run
+    from ..evaluation.pairs import pairing
+    from ..evaluation.report import report_folder
     from ..evaluation.settings import Settings
 
     rule = _empties(empties)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..quiet import quiet_libraries
-from . import overlap, reading, surface
+from . import overlap, surface
 from .agreement import Burden, burden
-from .detection import CaseDetection, detect
 from .empties import emptiness
-from .label_pair import LabelPair
-from .pairing import EvaluationPair
+from .lesions.detection import CaseDetection, detect
+from .pairs import reading
+from .pairs.label_pair import LabelPair
+from .pairs.pairing import EvaluationPair
 from .probabilities import Histogram, curve, histogram
 from .settings import Settings
 from .structures import STRUCTURES, mask

@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..progress import Job
 from .case import Case
 from .definitions import definitions
-from .pairing import EvaluationPair, Matches
+from .pairs.pairing import EvaluationPair, Matches
 from .run import measure_all
 from .settings import Settings
 from .summary import summarise

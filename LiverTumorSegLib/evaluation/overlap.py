@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .label_pair import LabelPair
+from .pairs.label_pair import LabelPair
 from .structures import values
 
 _LABELS = 3

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ..errors import UserError
 from ..progress import Job
 from .case import Case, measure_files
-from .pairing import EvaluationPair
+from .pairs.pairing import EvaluationPair
 from .settings import Settings
 
 Result = TypeVar("Result")

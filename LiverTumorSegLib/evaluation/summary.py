@@ -10,7 +10,7 @@ from typing import Any
 from . import statistics
 from .agreement import bland_altman, burden_errors
 from .case import MEASURES, Case
-from .detection import pooled
+from .lesions.detection import pooled
 from .probabilities import curve
 from .settings import Settings
 from .structures import LESION_NAME, LIVER_NAME, STRUCTURES

@@ -40,8 +40,8 @@ TOLERANCE_MM = 2.0
 FLOOR, OURS, OURS_6 = "reading both masks", "here, 18 neighbours", "here, 6 neighbours"
 MONAI, MONAI_ONCE, SURFELS = "MONAI, four functions", "MONAI, distances once", "surface-distance"
 OTHERS = (MONAI, MONAI_ONCE, SURFELS)
-warnings.simplefilter("ignore")  # both packages call what is deprecated, MONAI even of its own
 LEAST_TIMES_FASTER, MOST_TIMES_THE_PAIR = 2.0, 4.0
+warnings.simplefilter("ignore")  # both packages call what is deprecated, MONAI even of its own
 
 Figures = tuple[float, float, float, float]
 Masks = tuple[np.ndarray, np.ndarray]

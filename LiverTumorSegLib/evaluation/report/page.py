@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader
 
+from ... import DISCLAIMER
+from ..lesions.lesion_rows import SIZES
+from ..structures import LESION_NAME, LIVER_NAME, LIVER_ONLY, STRUCTURES
 from . import charts
-from .lesion_rows import SIZES
 from .side_by_side import FALSE, MISSED, Shown
-from .structures import LESION_NAME, LIVER_NAME, LIVER_ONLY, STRUCTURES
 
 TITLES = {
     "dice": "Dice per case",
@@ -34,8 +35,8 @@ TITLES = {
 }
 """Measures in the order of the page."""
 
-PICTURED, ROWS, MANY, NAMED = 12, 200, 50, 20
-"""Most cases with pictures, most lesions, most sentences of a kind, and most names in a row that a page shows."""
+ROWS, MANY, NAMED = 200, 50, 20
+"""Most lesions, most sentences of a kind, and most names in a row that a page shows."""
 
 _DRAWN = {"dice": True, "surface_dice": True, "assd_mm": False, "hd95_mm": False}
 """Measures with a chart, and whether more is better: overlap, and the surface by share, by mean and at its worst."""
@@ -56,7 +57,7 @@ def html(content: Content, pictures: Mapping[str, Sequence[Shown]]) -> str:
 
     Args:
         content: of :func:`LiverTumorSegLib.evaluation.evaluate.evaluate`.
-        pictures: of cases by name; the first of :func:`worst_first` are shown.
+        pictures: of cases by name; they are shown in the order of :func:`worst_first`.
     """
     cases, summary = content["cases"], content["summary"]
     anchors = charts.anchors_of(cases)
@@ -71,7 +72,7 @@ def html(content: Content, pictures: Mapping[str, Sequence[Shown]]) -> str:
         lesions=lesions[:ROWS],
         more_lesions=max(0, len(lesions) - ROWS),
         doubts=[(name, doubt) for name in order for doubt in cases[name]["warnings"]],
-        pictures=[(name, pictures[name]) for name in order if pictures.get(name)][:PICTURED],
+        pictures=[(name, pictures[name]) for name in order if pictures.get(name)],
         distributions=_distributions(cases, anchors),
         agreement=[charts.bland_altman(summary["volumes"][s], s, anchors) for s in (LIVER_NAME, LESION_NAME)],
         curves=[charts.curves(summary["probabilities"] or {}, kind) for kind in charts.KINDS],
@@ -120,9 +121,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _environment() -> Environment:
-    from ..report import DISCLAIMER  # brings PyTorch along, which no process that only measures needs
-
-    loader = PackageLoader(__package__.rpartition(".")[0], "templates")
+    loader = PackageLoader("LiverTumorSegLib", "templates")
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"figure": figure, "listed": listed, "words": lambda key: str(key).replace("_", " ")}
     environment.globals |= {

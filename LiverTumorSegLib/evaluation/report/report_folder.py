@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..progress import Job
-from ..quiet import quiet_libraries
-from ..whole_files import refuse_folder, refuse_unwritable, whole_folder
-from . import page, reading, tables
-from .evaluate import Evaluation
-from .pairing import EvaluationPair
-from .run import for_each
-from .settings import Settings
+from ...progress import Job
+from ...quiet import quiet_libraries
+from ...whole_files import refuse_folder, refuse_unwritable, whole_folder
+from ..evaluate import Evaluation
+from ..pairs import reading
+from ..pairs.pairing import EvaluationPair
+from ..run import for_each
+from ..settings import Settings
+from . import page, tables
 from .side_by_side import Shown, shown
 
 PAGE, JSON, CASES, LESIONS, SLICES = "report.html", "report.json", "cases.csv", "lesions.csv", "slices.csv"

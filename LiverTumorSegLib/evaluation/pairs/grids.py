@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..files.stored import Stored
-from ..volume import AxialView, axial_view
+from ...files.stored import Stored
+from ...volume import AxialView, axial_view
 
 SHARE = 0.1
 """Grids are one where no corner lies further off than this share of the smallest spacing, so that headers may round."""

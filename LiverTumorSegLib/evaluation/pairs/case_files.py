@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ..errors import UserError
-from ..files import stem
+from ...errors import UserError
+from ...files import stem
+from ..structures import LESION_NAME, LIVER_NAME
 from . import case_names
-from .structures import LESION_NAME, LIVER_NAME
 
 _ENDINGS = ".nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha or .mhd"
 _CHANNEL = "_0000"

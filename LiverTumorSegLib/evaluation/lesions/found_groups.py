@@ -9,9 +9,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import surface
+from .. import surface
+from ..surface import SurfaceDistances
 from .matching import Matching, Parts
-from .surface import SurfaceDistances
 
 Box = tuple[slice, ...]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ..errors import UserError
+from ...errors import UserError
 
 
 @dataclass(frozen=True)

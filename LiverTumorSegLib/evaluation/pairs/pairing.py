@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UserError
-from ..files import stem
+from ...errors import UserError
+from ...files import stem
 from . import case_files, case_list, case_names
 from .case_files import Found
 

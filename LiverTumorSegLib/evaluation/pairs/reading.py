@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.labels import whole_labels
-from ..errors import UserError
-from ..files import read_stored
-from ..files.stored import Stored
-from ..hounsfield import to_int16
+from ...datasets.labels import whole_labels
+from ...errors import UserError
+from ...files import read_stored
+from ...files.stored import Stored
+from ...hounsfield import to_int16
 from . import grids
 from .label_pair import LabelPair
 from .pairing import EvaluationPair

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..diameters import axial_diameter
-from .label_pair import LabelPair
+from ...diameters import axial_diameter
+from ..pairs.label_pair import LabelPair
 from .matching import Parts
 
 PREDICTION, REFERENCE = "prediction", "reference"

@@ -1,9 +1,9 @@
 """Detection of lesions as the LiTS challenge scores it, for a case and for a data set.
 
-Bilic et al., Medical Image Analysis 84 (2023), section on metrics; lesions are matched in groups, see
-:mod:`LiverTumorSegLib.evaluation.matching`. A group is found where the IoU of its merged prediction and its merged
-reference is above a threshold. True positives are the reference lesions of found groups, each one counted; false
-negatives are the other reference lesions; false positives are the predicted lesions that are in no found group.
+Bilic et al., Medical Image Analysis 84 (2023), section on metrics; lesions are matched in groups, see :mod:`.matching`.
+A group is found where the IoU of its merged prediction and its merged reference is above a threshold. True positives
+are the reference lesions of found groups, each one counted; false negatives are the other reference lesions; false
+positives are the predicted lesions that are in no found group.
 
 The public scoring program takes all predicted lesions less the true positives as false positives instead: a lesion
 found in two halves leaves 1 there, and two lesions found as one leave -1. A part of a found lesion is no false alarm
@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..postprocessing import LESION, bounds
+from ...postprocessing import LESION, bounds
+from ..pairs.label_pair import LabelPair
 from .found_groups import FoundGroup, found_groups
-from .label_pair import LabelPair
 from .lesion_rows import PREDICTION, REFERENCE, SIZES, LesionRow, lesion_rows
 from .matching import match, parts
 

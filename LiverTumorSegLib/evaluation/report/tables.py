@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import overlap
-from .lesion_rows import PREDICTION, REFERENCE, LesionRow
-from .structures import LESION_NAME, LIVER_NAME, STRUCTURES
+from .. import overlap
+from ..lesions.lesion_rows import PREDICTION, REFERENCE, LesionRow
+from ..structures import LESION_NAME, LIVER_NAME, STRUCTURES
 
 _CURVE_FIGURES = ("auc", "average_precision", "calibration_error", "brier")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

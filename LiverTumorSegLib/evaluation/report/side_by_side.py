@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..picture_layout import INK, below, beside, text
-from ..pictures import picture as drawn
-from ..postprocessing import bounds
-from .label_pair import LabelPair
-from .structures import LESION_NAME, LIVER_NAME, mask
+from ...picture_layout import INK, below, beside, text
+from ...pictures import picture as drawn
+from ...postprocessing import bounds
+from ..pairs.label_pair import LabelPair
+from ..structures import LESION_NAME, LIVER_NAME, mask
 
 MISSED, FALSE = (255, 176, 0), (100, 170, 255)
 """Colours of what the reference alone and the prediction alone has: told apart by colour-blind readers too."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..postprocessing import LESION, part_sizes
+from ...postprocessing import LESION, part_sizes
 
 _NONE = -1
 

@@ -1,0 +1,1 @@
+"""Lesions of a prediction matched with those of a reference."""

@@ -1,0 +1,1 @@
+"""The page, pictures and tables of an evaluation."""
