@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows:
         return
     for axis, span in ((0, rows), (1, columns)):
         shown = torch.nonzero(positive.any(dim=1 - axis)).flatten()
-        near = span.narrowed(int(shown[0]) - 1, int(shown[-1]) + 2)
+        near = span.narrowed(int(shown[0]) - span.margin, int(shown[-1]) + 1 + span.margin)
         over = over.narrow(axis + 2, near.start - span.start, near.stop - near.start)
         rows, columns = (near, columns) if axis == 0 else (rows, near)
     over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
@@ -128,6 +129,11 @@ class Span:
         self.start, self.stop, self._axis = start, stop, axis
         first, last = (axis.origin + edge * axis.step for edge in (start, stop))
         self.begin, self.end = max(0, int(np.ceil(first - 1e-6))), min(axis.own, int(last + 1e-6))
+
+    @property
+    def margin(self) -> int:
+        """Pixels beside one that voxels whose value it has a share in can reach: more where voxels are the larger."""
+        return 1 + ceil(0.5 / self._axis.step)
 
     def narrowed(self, low: int, high: int) -> Span:
         """The span from its pixel ``low`` to before ``high``, as far as it goes."""

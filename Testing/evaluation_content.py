@@ -51,6 +51,7 @@ def content(count=6, *, lesions=3, probabilities=False, failed=None, names=None,
         "settings": {"connectivity": 18, "tolerance_mm": 2.0, "empties": "lits", "iou": 0.5, "resample": False},
         "definitions": SENTENCES,
         "cases": cases,
+        "warnings": [],
         "failed": failed,
         "summary": _summary(cases, probabilities) | {"cases": len(cases), "failed": len(failed)},
     }
@@ -129,7 +130,8 @@ def _summary(cases, probabilities):
         "left_out": [name for name, case in cases.items() if case["burden"]["difference"] is None],
     }
     summary["volumes"] = {structure: _agreement(cases, structure) for structure in ("liver", "lesion")}
-    return summary | {"probabilities": _curves() if probabilities else None}
+    confusion = np.sum([case["confusion"] for case in cases.values()], axis=0).tolist()
+    return summary | {"confusion": confusion, "probabilities": _curves() if probabilities else None}
 
 
 def _structure(cases, structure):
@@ -172,7 +174,7 @@ def _detection(cases):
         "reference_lesions": sum(row["of"] == "reference" for row in rows),
         "predicted_lesions": sum(row["of"] == "prediction" for row in rows),
         "any_overlap": scores,
-        "detected": {"lesions": len(groups)}
+        "detected": {"groups": len(groups)}
         | {key: groups[0][key] if groups else None for key in ("dice", "voe", "rvd", "assd_mm", "rmsd_mm", "hd_mm")},
         "tumour_free": {
             "cases": len(free),
@@ -215,6 +217,8 @@ def _curves():
     return {
         name: {
             "voxels": 10_000,
+            "counted": 3,
+            "left_out": ["volume-1"],
             "positives": 500,
             "auc": 0.98,
             "average_precision": 0.9,

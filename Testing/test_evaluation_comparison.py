@@ -69,8 +69,23 @@ def test_without_zeros_and_ties_p_is_exact():
 def test_zeros_are_ranked_as_pratt_did_and_not_dropped_as_wilcoxon_did():
     differences = [0.0] * 4 + [0.02, -0.01, 0.04, 0.03, -0.015, 0.05, 0.06, 0.07, 0.08, -0.025]
     found = signed_rank(differences)
-    assert found == pytest.approx(every_sign(differences), rel=0.1)
+    assert found == pytest.approx(every_sign(differences))
     assert found != pytest.approx(stats.wilcoxon(differences, zero_method="wilcox").pvalue, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [[0.1] * 6, [0.1] * 7 + [-0.1], [0.02] * 8 + [0.0] * 3, [1, 1, 2, 2, -2, 3, 3, -1], [5, -1, -1, -1, -1, -1, 2]],
+)
+def test_with_ties_p_is_exact_too(differences):
+    assert signed_rank(differences) == pytest.approx(every_sign(differences))
+
+
+def test_many_differences_have_scipys_normal_p():
+    differences = np.random.default_rng(0).normal(0.1, 1, 300)
+    assert signed_rank(differences) == pytest.approx(stats.wilcoxon(differences, method="approx").pvalue, rel=1e-6)
+    few = differences[:200]
+    assert signed_rank(few) == pytest.approx(stats.wilcoxon(few, method="exact").pvalue, rel=1e-6)
 
 
 def test_equal_differences_tie_in_spite_of_rounding():
@@ -104,7 +119,7 @@ def test_p_is_adjusted_for_all_tests_that_were_made():
     assert (liver["difference"], liver["p"], liver["p_holm"], liver["counted"]) == (0, None, None, 8)
 
 
-def test_volumes_are_no_quality_and_not_compared():
+def test_volumes_are_not_compared():
     assert compare(report(named(A)), report(named(B)))["measures"]["lesion"].keys() == {"dice", "assd_mm"}
 
 
@@ -146,7 +161,26 @@ def test_a_measure_that_is_nowhere_defined_stays_undefined():
 
 
 def test_noise_is_called_noise():
-    assert "under 0.05" in compare(report({"a": 0.5}), report({"a": 0.5}))["remark"]
+    small, large = (compare(report(named(A)), report(named(np.add(A, by).tolist()))) for by in (0.04, 0.06))
+    assert any("under 0.05" in remark for remark in small["remarks"])
+    assert not any("under 0.05" in remark for remark in large["remarks"])
+
+
+def test_too_few_patients_for_the_number_of_tests_are_said():
+    few = compare(report(named(A[:6])), report(named(B[:6])))
+    assert few["tests"] == 2
+    assert "6 patients are too few for any of 2 tests to reach 0.05 after the correction." in few["remarks"]
+    assert not any("too few" in remark for remark in compare(report(named(A)), report(named(B)))["remarks"])
+
+
+def test_other_references_are_refused():
+    first, second = report(named(A)), report(named(B))
+    for made, checksum in ((first, "a"), (second, "b")):
+        made["cases"]["volume-2"]["reference_checksum"] = checksum
+    with pytest.raises(UserError, match="volume-2 was measured against two different references"):
+        compare(first, second)
+    second["cases"]["volume-2"]["reference_checksum"] = "a"
+    assert compare(first, second)["patients"] == 8
 
 
 def test_swapping_the_two_turns_the_sign_alone():

@@ -17,7 +17,7 @@ def test_every_figure_is_defined_in_words(rule):
 
 
 def test_definitions_say_what_was_chosen():
-    said = definitions(Settings(connectivity=6, tolerance_mm=3.5, iou=0.2, resamples=77))
+    said = definitions(Settings(connectivity=6, tolerance_mm=3.5, iou=0.2, bootstrap=77))
     assert "6-neighbourhood" in said["assd_mm"]
     assert "3.5 mm" in said["surface_dice"]
     assert "above 0.2" in said["detection"]

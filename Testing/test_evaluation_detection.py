@@ -167,7 +167,7 @@ def test_a_data_set_is_pooled_by_hand():
     assert score(told["by_size"]["under_10_mm"]) == (1, 1, 0, 1 / 2, 1, 2 / 3)
     assert score(told["by_size"]["10_to_20_mm"]) == (1, 1, 1, 1 / 2, 1 / 2, 1 / 2)
     assert score(told["by_size"]["over_20_mm"]) == (1, 1, 0, 1 / 2, 1, 2 / 3)
-    assert told["detected"]["lesions"] == 3
+    assert told["detected"]["groups"] == 3
     assert told["detected"]["dice"] == pytest.approx((1 + 10 / 11 + 1) / 3)
     assert told["detected"]["voe"] == pytest.approx((0 + 1 / 6 + 0) / 3)
     assert told["detected"]["rvd"] == pytest.approx((0 + 1 / 5 + 0) / 3)
@@ -190,14 +190,14 @@ def test_any_overlap_is_pooled_beside_the_threshold():
     assert score(told) == (0, 2, 2, 0, 0, 0)
     assert score(told["any_overlap"]) == (1, 1, 1, 1 / 2, 1 / 2, 1 / 2)
     assert score(told["any_overlap"]["by_size"]["over_20_mm"]) == (1, 0, 0, 1, 1, 1)
-    assert told["detected"] == {"lesions": 0} | dict.fromkeys(("dice", "voe", "rvd", "assd_mm", "rmsd_mm", "hd_mm"))
+    assert told["detected"] == {"groups": 0} | dict.fromkeys(("dice", "voe", "rvd", "assd_mm", "rmsd_mm", "hd_mm"))
 
 
 def test_a_threshold_of_0_is_any_overlap():
     pair = line("222222..22", "22....2...", WIDE)
     told = pooled({"a": detect(pair, iou=0)}, 0)
     assert {key: told[key] for key in told["any_overlap"]} == told["any_overlap"]
-    assert told["detected"]["lesions"] == 1
+    assert told["detected"]["groups"] == 1
 
 
 def test_a_data_set_without_cases_has_no_scores():

@@ -108,6 +108,31 @@ def test_spacings_that_differ_little_are_a_difference_where_they_add_up():
     assert grids.differences(Stored(np.zeros(large), affine), large, AXIAL) == "corners up to 0.20 mm away"
 
 
+def moved(*millimetres, affine=AXIAL):
+    by = np.eye(4)
+    by[:3, 3] = millimetres
+    return by @ affine
+
+
+@pytest.mark.parametrize(
+    ("affine", "shape", "reaches"),
+    [
+        (AXIAL, (3, 4, 5), True),
+        (AXIAL, (3, 4, 4), True),  # a voxel less
+        (AXIAL, (3, 4, 3), False),
+        (moved(0, 0, 2.4), (3, 4, 5), True),
+        (moved(0, 0, -2.6), (3, 4, 5), False),
+        (moved(0, -1, 0), (3, 4, 5), False),
+        (moved(4, 4, -10), (9, 14, 15), True),
+        (AXIAL @ np.diag([2, 2, 2, 1]), (3, 4, 5), True),
+        (AXIAL @ np.diag([0.5, 1, 1, 1]), (3, 4, 5), False),
+        (AXIAL @ np.diag([0.5, 1, 1, 1]), (3, 4, 10), True),
+    ],
+)
+def test_a_box_reaches_as_far_as_another_but_for_a_voxel(affine, shape, reaches):
+    assert grids.covers(Stored(np.zeros(shape, np.uint8), affine), (3, 4, 5), AXIAL) is reaches
+
+
 def seen_by_itk(values, affine, shape, target):
     """Nearest neighbour of SimpleITK."""
     image = sitk.Resample(

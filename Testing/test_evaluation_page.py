@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from evaluation_content import content
+from evaluation_content import SENTENCES, content
 
 from LiverTumorSegLib.evaluation.report import page
 from LiverTumorSegLib.evaluation.report.page import figure, html, left_out, lesions_worst_first, listed, worst_first
@@ -69,7 +69,7 @@ def test_who_was_empty_and_who_is_left_out_is_named():
 
 def test_found_lesions_are_kept_apart_in_words():
     words = text_of(html(content(), {}))
-    assert "These count only lesions that were found: they do not fall when lesions are missed." in words
+    assert SENTENCES["detected"] in words
     assert "whose reference has no lesion" in words
     none = text_of(html(content(2, lesions=0), {}))
     assert "No lesion was found, so there is nothing to measure." in none

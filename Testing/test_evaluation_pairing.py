@@ -93,6 +93,21 @@ def test_no_prediction_is_taken_for_a_ct(made):
     assert list(matches.failed) == ["a"]
 
 
+def test_why_nothing_can_be_compared_is_said_of_every_case(made):
+    predictions, references, images, maps = made("P/a.nii", "R/b.nii", "R/a2.nii", "I/c.nii", "Q/c_liver.nii")
+    matches = find(predictions, references, images=images, probabilities=maps)
+    assert matches.pairs == ()
+    assert list(matches.failed) == ["a", "a2", "b"]
+
+
+def test_cts_beside_the_masks_of_predictions_raise_the_question_of_swapped_folders(made):
+    predictions, references, *_ = made("P/volume-2.nii", "R/segmentation-2.nii", "R/volume-2.nii")
+    assert find(references, predictions).failed == {
+        "volume-2": f"{references / 'segmentation-2.nii'} and {references / 'volume-2.nii'} are both called volume-2: "
+        "keep one, or are the two folders swapped (predictions come first)?"
+    }
+
+
 def test_failures_are_sorted_as_cases_are(made):
     predictions, references, *_ = made("P/a.nii", "R/a.nii", "R/x10.nii", "R/x9.nii")
     assert list(find(predictions, references).failed) == ["x9", "x10"]
@@ -142,6 +157,8 @@ def test_a_csv_pairs_files_of_any_name(made, tmp_path):
         "x.nii,2/seg.nii,blind,,gone.nii\n"
         "x.nii,1/seg.nii,double,,\n"
         "y.nii,1/seg.nii,double,,\n"
+        "z.nii,1/seg.nii,again,,\n"
+        "z.nii,1/seg.nii,again,,\n"
     )
     matches = find(predictions, references, csv=tmp_path / "list.csv", images=images)
     assert matches.pairs == (
@@ -154,7 +171,8 @@ def test_a_csv_pairs_files_of_any_name(made, tmp_path):
     assert matches.failed["gone"] == f"{predictions / 'gone.nii'} does not exist: check the name."
     assert matches.failed["blind"] == f"{images / 'gone.nii'} does not exist: check the name."
     assert "are both called double" in matches.failed["double"]
-    assert list(matches.failed) == ["blind", "double", "gone"]
+    assert matches.failed["again"].endswith("z.nii is there twice as again, in two rows of the CSV: keep one.")
+    assert list(matches.failed) == ["again", "blind", "double", "gone"]
 
 
 def test_cts_of_a_csv_are_looked_for_among_the_references_without_a_folder_of_their_own(made, tmp_path):
@@ -182,9 +200,8 @@ def test_what_cannot_be_compared_at_all_is_refused_in_one_sentence(made, tmp_pat
         ((one, other), {"csv": csv}, r"a\.nii is a file: give the folder"),
         ((predictions, references), {"images": images / "c.nii"}, r"c\.nii is a file: give the folder"),
         ((one, other), {"probabilities": maps / "c_liver.nii"}, r"c_liver\.nii is a file: give the folder"),
-        ((predictions, references), {}, r"Nothing in .*P can be compared with .*R: .*P/a\.nii has no reference"),
-        ((one, other), {"images": images}, r"No file in .*I is called by a case, such as b"),
-        ((one, other), {"probabilities": maps}, r"No file in .*Q is called by a case, such as b"),
+        ((one, other), {"images": images}, r"No image in .*I is named .* such as b\.nii\.gz\.$"),
+        ((one, other), {"probabilities": maps}, r"No probability map in .*Q is named .* such as b_lesion\.nii\.gz\.$"),
     ):
         with pytest.raises(UserError, match=sentence) as caught:
             find(*arguments, **options)

@@ -176,15 +176,80 @@ def test_a_prediction_on_another_grid_is_resampled_on_wish_as_simpleitk_does(rea
     coarse = np.random.default_rng(3).integers(0, 3, (4, 6, 5)).astype(np.uint8)
     own = AFFINE @ np.diag([1.31, 0.77, 0.83, 1])
     own[:3, 3] += (0.31, -0.17, 0.23)
-    expected = sitk.Resample(
-        itk.placed(coarse, own), itk.placed(labels(2), target), sitk.Transform(), sitk.sitkNearestNeighbor
-    )
+    onto = itk.placed(labels(2), target), sitk.Transform(), sitk.sitkNearestNeighbor
+    expected = sitk.Resample(itk.placed(coarse, own), *onto)
+    outside = sitk.GetArrayFromImage(sitk.Resample(itk.placed(np.ones_like(coarse), own), *onto)) == 0
     for order in (((0, 1, 2), (False, False, False)), ((2, 0, 1), (True, False, True))):
         file = reordered(Volume(coarse, own), *order)
         found = read(file.voxels, labels(2), file.affine, target, ending, resample=True)
         assert_same(found, LabelPair(sitk.GetArrayFromImage(expected), labels(2), target))
-        (warning,) = found.warnings
-        assert warning.startswith("The prediction was put on the reference's grid by nearest neighbour: it has size 5")
+        moved, missed = found.warnings
+        assert moved.startswith("The prediction was put on the reference's grid by nearest neighbour: it has size 5")
+        assert missed.startswith(f"{np.count_nonzero(labels(2)[outside])} of the reference's ")
+
+
+def moved(z):
+    affine = AFFINE.copy()
+    affine[2, 3] += z
+    return affine
+
+
+@pytest.mark.parametrize(
+    ("prediction", "affine", "advice"),
+    [
+        (labels(1)[1:], moved(2.5), "use --resample to put it there."),
+        (labels(1)[2:], moved(5), "use --resample to put it there, or is it another patient?"),
+        (
+            labels(1),
+            moved(2),
+            "if the voxels are the same and its header was lost, use --resample if it is truly another grid.",
+        ),
+        (labels(1), moved(50), "if it is truly another grid, or is it another patient?"),
+    ],
+)
+def test_the_advice_about_another_grid_fits_what_differs(read, prediction, affine, advice):
+    with pytest.raises(UserError) as caught:
+        read(prediction, affine=affine)
+    assert str(caught.value).endswith(advice)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_predictions_grid_does_not_reach_is_background_and_said(read):
+    reference = np.zeros(SHAPE, np.uint8)
+    reference[0, 0, :3], reference[2, :, 0] = 1, 2
+    ones = np.ones(SHAPE, np.uint8)
+    found = read(ones, reference, affine=moved(2.5), resample=True)
+    assert np.array_equal(found.prediction[0], np.zeros(SHAPE[1:]))
+    assert np.array_equal(found.prediction[1:], ones[1:])
+    assert found.warnings[1:] == (
+        "3 of the reference's 8 marked voxels (37.5%) lie outside of the prediction's grid and count as missed.",
+    )
+    assert len(read(ones, 0 * reference, affine=moved(2.5), resample=True).warnings) == 1
+
+
+def test_values_are_taken_as_given_for_either_file(read):
+    own, other = labels(1), labels(2)
+    stored = np.array([0, 5, 7], np.uint8)[own]
+    organs = np.where(other == 0, 117, np.where(other == 1, 6, 9)).astype(np.int16)
+    found = read(stored, organs, prediction_values={5: 1, 7: 2}, reference_values={6: 1, 9: 2})
+    assert_same(found, LabelPair(own, other, AFFINE))
+    assert found.warnings == ()
+
+
+def test_names_of_segments_decide_for_either_file(tmp_path, save):
+    image = itk.placed(np.array([0, 2, 1], np.uint8)[labels(1)], AFFINE)
+    for number, (name, value) in enumerate({"tumor": "1", "liver": "2"}.items()):
+        image.SetMetaData(f"Segment{number}_Name", name)
+        image.SetMetaData(f"Segment{number}_LabelValue", value)
+    path = tmp_path / "a.seg.nrrd"
+    sitk.WriteImage(image, str(path))
+    sentence = "labels were taken from the names of its segments (tumor 1, liver 2)."
+    found = read_pair(EvaluationPair("a", "a", path, save("r.nii", labels(2))))
+    assert_same(found, LabelPair(labels(1), labels(2), AFFINE))
+    assert found.warnings == (f"Prediction: {sentence}",)
+    found = read_pair(EvaluationPair("a", "a", save("p.nii", labels(2)), path))
+    assert_same(found, LabelPair(labels(2), labels(1), AFFINE))
+    assert found.warnings == (f"Reference: {sentence}",)
 
 
 def test_one_grid_is_not_resampled_on_wish(read):
@@ -237,7 +302,7 @@ def test_probabilities_and_cts_on_another_grid_are_resampled_on_wish_only(save, 
     ones = np.ones(SHAPE, np.float32)
     for reader, name, values in ((read_values, "q.nii", ones), (read_image, "ct.nii", ct)):
         path = save(name, values, up)
-        with pytest.raises(UserError, match=rf"{name} does not lie on .* \(origin 2\.5 mm away\): use --resample"):
+        with pytest.raises(UserError, match=rf"{name} does not lie on .* \(origin 2\.5 mm away\): .* use --resample"):
             reader(path, pair)
         found = reader(path, pair, resample=True)
         assert np.array_equal(found[1:], values[:-1])

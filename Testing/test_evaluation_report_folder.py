@@ -10,7 +10,7 @@ from LiverTumorSegLib.evaluation.report import report_folder
 from LiverTumorSegLib.evaluation.settings import Settings
 from LiverTumorSegLib.progress import Job
 
-SETTINGS = Settings(resamples=100)
+SETTINGS = Settings(bootstrap=100)
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def test_all_files_are_written_and_hold_the_content(evaluation, tmp_path):
     assert list(pictures) == ["a"]
     report_folder.write(tmp_path / "report", evaluation, pictures)
     assert {path.name for path in (tmp_path / "report").iterdir()} == report_folder.NAMES
-    assert json.loads((tmp_path / "report" / "report.json").read_text()) == evaluation.content
-    page = (tmp_path / "report" / "report.html").read_text()
+    assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == evaluation.content
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "data:image/" in page
-    assert (tmp_path / "report" / "cases.csv").read_text().count("\n") == 3
-    slices = (tmp_path / "report" / "slices.csv").read_text().splitlines()
+    assert (tmp_path / "report" / "cases.csv").read_text(encoding="utf-8").count("\n") == 3
+    slices = (tmp_path / "report" / "slices.csv").read_text(encoding="utf-8").splitlines()
     assert len(slices) == 1 + 2 * 8
 
 

@@ -1,6 +1,11 @@
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 from evaluation_cases import save, save_pair, small_pair
 
@@ -27,7 +32,17 @@ def stumble(number):
 def die(number):
     if number == 1:
         os._exit(9)
-    time.sleep(0.5)
+    return number
+
+
+def linger(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def press(number):
+    """Ctrl-C in the process itself, as a terminal sends it to all of a group."""
+    os.kill(os.getpid(), signal.SIGINT)
     return number
 
 
@@ -51,11 +66,37 @@ def test_what_cannot_be_measured_is_said_and_the_others_go_on(processes):
     assert failed["case 2"].startswith("There is not enough memory")
 
 
-def test_a_process_that_dies_is_said():
+def test_a_process_that_dies_is_said_and_takes_no_other_along():
     done, failed = for_each(TASKS, die, 2, Job())
-    assert "case 1" in failed
-    assert failed["case 1"].startswith("The process that measured it ended unexpectedly")
-    assert done.keys() | failed.keys() == TASKS.keys()
+    assert done == {"case 0": 0, "case 2": 2, "case 3": 3}
+    assert list(failed) == ["case 1"]
+    assert failed["case 1"].startswith("Its process ended unexpectedly")
+
+
+def test_ctrl_c_is_left_to_the_parent():
+    assert for_each({"a": (1,), "b": (2,)}, press, 2, Job()) == ({"a": 1, "b": 2}, {})
+
+
+def test_no_process_outlives_its_parent(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "import test_evaluation_run as test\n"
+        "if __name__ == '__main__':\n"
+        "    test.for_each({'a': (sys.argv[1],), 'b': (sys.argv[1],)}, test.linger, 2, test.Job())\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    (tmp_path / "begun").mkdir()
+    here = str(Path(__file__).parent)
+    parent = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path / "begun", here])
+    end = time.monotonic() + 60
+    while len(begun := [int(path.name) for path in (tmp_path / "begun").iterdir()]) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    while any(psutil.pid_exists(process) for process in begun):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

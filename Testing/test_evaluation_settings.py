@@ -14,7 +14,7 @@ from LiverTumorSegLib.evaluation.settings import Settings
         ({"tolerance_mm": -1.0}, "A tolerance of -1.0 mm cannot be"),
         ({"tolerance_mm": math.nan}, "A tolerance of nan mm cannot be"),
         ({"iou": 1.0}, "No overlap can be above 1.0"),
-        ({"resamples": 0}, "A bootstrap of 0 resamples says nothing"),
+        ({"bootstrap": 0}, "A bootstrap of 0 resamples says nothing"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(choice, said):

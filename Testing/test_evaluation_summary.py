@@ -7,7 +7,7 @@ from LiverTumorSegLib.evaluation.settings import Settings
 from LiverTumorSegLib.evaluation.structures import STRUCTURES
 from LiverTumorSegLib.evaluation.summary import summarise
 
-SETTINGS = Settings(resamples=200)
+SETTINGS = Settings(bootstrap=200)
 KEYS = (
     *("dice_per_case", "dice_global", "iou", "voe", "rvd", "assd_mm", "rmsd_mm", "hd_mm", "hd95_mm"),
     *("sensitivity", "specificity", "precision", "accuracy"),

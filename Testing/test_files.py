@@ -141,6 +141,20 @@ def test_missing_and_unknown_files_are_named(tmp_path):
         files.read_volume(tmp_path / "ct.txt")
 
 
+@pytest.mark.parametrize(("name", "content"), [("a.dcm", b"x"), ("IM0001", bytes(128) + b"DICM")])
+def test_one_dicom_file_is_told_from_a_folder_of_them(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} is one DICOM file: .* convert it .*; of a CT give the folder"):
+        files.read_stored(tmp_path / name)
+
+
+def test_only_segmentations_name_their_labels(tmp_path, ct):
+    labels = np.ones(ct.voxels.shape, np.uint8)
+    for name, expected in (("a.seg.nrrd", {1: "liver", 2: "liver lesion"}), ("a.nrrd", {}), ("a.nii", {})):
+        files.write_labels(tmp_path / name, labels, ct)
+        assert files.segment_names(tmp_path / name) == expected
+
+
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)], ids=["slices first", "slices last"])
 @pytest.mark.parametrize("ending", [".nii", ".nrrd"])
 def test_damaged_axial_slices_are_interpolated_on_wish_and_said(tmp_path, ct, axes, ending):

@@ -1,69 +1,33 @@
-import csv
 import json
 import math
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from training_cases import make_data, recipe_with
 
-from LiverTumorSegLib import model, networks, phantom
-from LiverTumorSegLib.datasets.slices import Patient
+from LiverTumorSegLib import model, networks
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.networks import SliceNetwork
+from LiverTumorSegLib.progress import Cancelled, CancelToken
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from LiverTumorSegLib.training import fit as fitting
+from LiverTumorSegLib.training import log_folder, segmenter
 from LiverTumorSegLib.training import recipe as recipes
-from LiverTumorSegLib.training.fit import SliceSegmenter, fit
-from LiverTumorSegLib.training.losses import partial_label_loss
-from LiverTumorSegLib.training.network import build
+from LiverTumorSegLib.training.fit import fit
 from LiverTumorSegLib.training.validate import validate
-
-RECIPE = """
-name: quick
-title: A quick one
-segments: the liver and its lesions
-seed: 1
-data: [{folder: lits, intensities: [-40, 160], default_spacing_mm: 5}]
-validation: [volume-2]
-preprocessing: [{step: window, level: 60, width: 200}]
-stack: {slices: 3, spacing_mm: 8}
-network: {name: unet, in_channels: 3, options: {features: [4, 4, 8, 8, 8, 4]}}
-crop: 48
-schedule: {steps: 6, batch: 2, learning_rate: 0.01, precision: 32-true}
-licence: {name: CC0-1.0, terms: free.}
-"""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Three phantoms as slice pictures."""
-    root = tmp_path_factory.mktemp("data")
-    for kind in ("images", "masks"):
-        (root / "lits" / kind).mkdir(parents=True)
-    rows = [["volume", "dx_mm", "dy_mm", "dz_native_mm"]]
-    for patient in range(3):
-        made = phantom.create((10, 64, 80), (20.0, 5.0, 5.0), seed=patient)
-        rows.append([patient, 5.0, 5.0, 20.0])
-        grey = ((made.volume.voxels.clip(-40, 160) + 40.0) / 200 * 255).astype(np.uint8)
-        for number in range(10):
-            name = f"volume-{patient}_slice_{number}"
-            Image.fromarray(grey[number]).save(root / "lits" / "images" / f"{name}.jpg", quality=95)
-            Image.fromarray(made.labels[number]).save(root / "lits" / "masks" / f"{name}.png")
-    with (root / "lits" / "slices.csv").open("w") as table:
-        csv.writer(table).writerows(rows)
-    return root
-
-
-def recipe_with(tmp_path, *changes):
-    (tmp_path / "quick.yaml").write_text(RECIPE)
-    return recipes.load(tmp_path / "quick.yaml", recipes.parse_changes(list(changes)))
+    return make_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
 def plan(tmp_path):
     return recipe_with(tmp_path)
+
+
+BROKEN = "callbacks={checkpoint_every: 2, save: best, early_stopping: {patience: 9}}"
 
 
 class Levels(SliceNetwork):
@@ -78,11 +42,7 @@ class Levels(SliceNetwork):
 
     def logits(self, slices):
         made = self.body(slices)
-        return [made, made[..., ::2, ::2]]
-
-
-def segmenter_of(plan, train=()):
-    return SliceSegmenter(plan, build(plan), train)
+        return [made, made[..., ::2, ::2]] if self.training else made
 
 
 def weights(folder):
@@ -145,7 +105,7 @@ def test_a_training_without_validation_patients_uses_all(data, tmp_path):
 
 
 def test_a_training_that_diverged_is_not_saved(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "over_levels", lambda _loss, logits, _labels: (logits * math.nan).sum())
+    monkeypatch.setattr(segmenter, "over_levels", lambda _loss, logits, _labels: (logits * math.nan).sum())
     plan = recipe_with(tmp_path, "schedule.steps=2")
     with pytest.raises(UserError, match="Training diverged and no model was saved.*learning_rate than 0.01"):
         fit(plan, data, tmp_path / "model", command="")
@@ -185,26 +145,6 @@ def test_a_model_for_lesions_alone_with_another_loss_optimiser_and_ranges(data, 
     assert "| volume-2 | - |" in (tmp_path / "model" / model.CARD).read_text()
 
 
-def test_median_frequency_weights_are_those_of_the_networks_own_classes(tmp_path):
-    lesions = ["labels=[background, lesion]", "network.classes=2"]
-    plan = recipe_with(tmp_path, *lesions, "loss={name: cross_entropy, weights: median_frequency}")
-    labels = torch.tensor([[[0, 0, 1, 2]]], dtype=torch.uint8)
-    patient = Patient("a", np.arange(1), labels[:, None], labels, None, lesions_apart=True)
-    assert segmenter_of(plan, [patient])._loss.weights == pytest.approx((0.5 / 0.75, 0.5 / 0.25))
-
-
-def test_a_recipe_that_names_no_loss_has_the_one_of_joined_labels(plan, monkeypatch):
-    batch = {
-        "pixels": torch.rand(2, 3, 32, 32),
-        "labels": torch.randint(0, 3, (2, 32, 32), dtype=torch.uint8),
-        "lesions_apart": torch.tensor([True, False]),
-    }
-    segmenter = segmenter_of(plan).eval()
-    monkeypatch.setattr(segmenter, "log", lambda *_, **__: None)
-    wanted = partial_label_loss(segmenter.network(batch["pixels"]), batch["labels"], batch["lesions_apart"])
-    assert segmenter.training_step(batch).item() == pytest.approx(wanted.item(), rel=1e-5)
-
-
 def test_networks_with_several_levels_and_without_borders_are_trained(data, tmp_path, monkeypatch):
     monkeypatch.setitem(networks._REGISTRY, "levels", Levels)
     plan = recipe_with(tmp_path, "network={name: levels, in_channels: 3}", "crop=49")
@@ -212,25 +152,81 @@ def test_networks_with_several_levels_and_without_borders_are_trained(data, tmp_
     assert (tmp_path / "model" / model.WEIGHTS).exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "kind"), [("policy=one_cycle", torch.optim.AdamW), ("optimizer=adagrad", torch.optim.Adagrad)]
-)
-def test_the_optimiser_is_the_recipes_with_a_cycle_of_its_learning_rate(tmp_path, change, kind):
-    made = segmenter_of(recipe_with(tmp_path, f"schedule.{change}")).configure_optimizers()
-    assert isinstance(made["optimizer"], kind)
-    assert made["lr_scheduler"]["interval"] == "step"
-
-
-def test_a_constant_learning_rate_has_no_schedule(tmp_path):
-    made = segmenter_of(recipe_with(tmp_path, "schedule.policy=constant")).configure_optimizers()
-    assert made.param_groups[0]["lr"] == 0.01
-
-
-def test_what_became_of_encoder_weights_is_reported(tmp_path, monkeypatch, caplog):
-    asked = []
-    monkeypatch.setattr(
-        networks, "load_encoder_weights", lambda network, source: asked.append((network, source)) or "all of it"
+def test_the_log_is_beside_the_model_and_its_checkpoints_go_when_that_is_saved(data, tmp_path):
+    told = []
+    plan = recipe_with(
+        tmp_path, "schedule.validate_every=2", "callbacks={pictures_every: 2, checkpoint_every: 1, save: best}"
     )
-    segmenter = segmenter_of(recipe_with(tmp_path, "encoder_weights=encoder.pth"))
-    assert asked == [(segmenter.network, "encoder.pth")]
-    assert "all of it" in caplog.text
+    fit(plan, data, tmp_path / "model", command="", say=told.append)
+    (log,) = log_folder.logs(tmp_path / "model")
+    assert told[0] == f"The log is in {log}."
+    assert "the best of the validations" in told[1]
+    assert {path.name for path in log.iterdir()} == {"metrics.csv", "curves.png", "pictures"}
+    assert sorted(path.name for path in (log / "pictures").iterdir()) == ["step-000000004.png", "step-000000006.png"]
+
+
+@pytest.mark.parametrize("change", ["validation=[]", "schedule.validate_every=0"])
+def test_without_validations_training_goes_as_before(data, tmp_path, change):
+    fit(recipe_with(tmp_path, change), data, tmp_path / "model", command="")
+    (log,) = log_folder.logs(tmp_path / "model")
+    assert "validation_loss" not in (log / "metrics.csv").read_text()
+
+
+def test_a_training_that_was_cancelled_goes_on_to_the_same_weights_and_log(data, tmp_path):
+    plan = recipe_with(tmp_path, "schedule.steps=8", "schedule.validate_every=3", BROKEN)
+    fit(plan, data, tmp_path / "unbroken", command="")
+    cancel, told = CancelToken(), []
+
+    def interrupt(_fraction, sentence):
+        if sentence.startswith("Step 6 "):
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        fit(plan, data, tmp_path / "model", command="", progress=interrupt, cancel=cancel)
+    assert not (tmp_path / "model").exists()
+    with pytest.raises(UserError, match=r"holds an unfinished training: go on with it \(--resume\)"):
+        fit(plan, data, tmp_path / "model", command="")
+    fit(plan, data, tmp_path / "model", command="", resume=True, say=told.append)
+    assert told[0] == "Training goes on after step 6."
+    assert weights(tmp_path / "model") == weights(tmp_path / "unbroken")
+    tables = [(log_folder.logs(tmp_path / name)[-1] / "metrics.csv").read_text() for name in ("model", "unbroken")]
+    assert tables[0] == tables[1]
+
+
+def test_an_unfinished_training_can_be_given_up(data, tmp_path):
+    plan = recipe_with(tmp_path, "schedule.steps=3", "callbacks.checkpoint_every=1")
+    stopped = CancelToken()
+    with pytest.raises(Cancelled):
+        fit(
+            plan,
+            data,
+            tmp_path / "model",
+            command="",
+            progress=lambda done, _: done < 0.6 or stopped.cancel(),
+            cancel=stopped,
+        )
+    fit(plan, data, tmp_path / "model", command="", overwrite=True)
+    assert [log.name for log in log_folder.logs(tmp_path / "model")] == ["version_0", "version_1"]
+    assert log_folder.unfinished(tmp_path / "model") is None
+
+
+def test_training_stops_early_and_saves_the_best(data, tmp_path):
+    told = []
+    callbacks = "callbacks={save: best, early_stopping: {patience: 2}}"
+    schedule = ["steps=20", "validate_every=1", "average=0", "learning_rate=1.0e-30", "policy=constant"]
+    plan = recipe_with(tmp_path, *(f"schedule.{change}" for change in schedule), callbacks)
+    fit(plan, data, tmp_path / "model", command="", say=told.append)
+    assert told[1] == "The saved weights are those after step 1, the best of the validations."
+    (log,) = log_folder.logs(tmp_path / "model")
+    assert len((log / "metrics.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_diverged_training_is_noticed_at_its_next_checkpoint(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenter, "over_levels", lambda _loss, logits, _labels: (logits * math.nan).sum())
+    seen = []
+    plan = recipe_with(tmp_path, "schedule.steps=50", "callbacks.checkpoint_every=2")
+    with pytest.raises(UserError, match="Training diverged"):
+        fit(plan, data, tmp_path / "model", command="", progress=lambda _, sentence: seen.append(sentence))
+    assert seen[:2] == ["Reading the slices", "Starting"]
+    assert [sentence.partition(" of ")[0] for sentence in seen[2:]] == ["Step 1", "Step 2"]
+    assert log_folder.unfinished(tmp_path / "model") is None

@@ -4,6 +4,7 @@ import SimpleITK as sitk
 
 from LiverTumorSegLib import files
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import itk
 
 
 def write(path, array, **options):
@@ -35,6 +36,37 @@ def test_two_and_four_dimensions_and_colours_are_refused(tmp_path):
         files.read_volume(write(tmp_path / "b.nrrd", np.zeros((2, 3, 4, 5), np.int16), isVector=False))
     with pytest.raises(UserError, match="holds 3 numbers a voxel"):
         files.read_volume(write(tmp_path / "c.mha", np.zeros((3, 4, 5, 3), np.uint8), isVector=True))
+
+
+def test_the_advice_is_for_cts_and_masks(tmp_path):
+    with pytest.raises(UserError, match=r"give one three-dimensional volume\.$"):
+        files.read_stored(write(tmp_path / "a.mha", np.zeros((4, 5), np.int16)))
+    with pytest.raises(UserError, match=r"such as colours: export a volume with one number a voxel\.$"):
+        files.read_stored(write(tmp_path / "b.nrrd", np.zeros((3, 4, 5, 3), np.uint8), isVector=True))
+
+
+def test_layers_of_segments_are_to_be_one_labelmap(tmp_path):
+    image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 2), np.uint8), isVector=True)
+    image.SetMetaData("Segment0_Name", "liver")
+    sitk.WriteImage(image, str(tmp_path / "a.seg.nrrd"))
+    content = (tmp_path / "a.seg.nrrd").read_bytes()
+    (tmp_path / "a.seg.nrrd").write_bytes(content.replace(b"kinds: vector", b"kinds: list"))  # as Slicer writes them
+    with pytest.raises(UserError, match=r"holds 2 layers, as its segments overlap: export them as one labelmap\.$"):
+        files.read_stored(tmp_path / "a.seg.nrrd")
+
+
+def test_a_header_is_read_without_the_voxels(tmp_path):
+    image = sitk.GetImageFromArray(np.zeros((3, 4, 5), np.uint8))
+    image.SetMetaData("colour", "blue")
+    sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
+    content = (tmp_path / "a.nrrd").read_bytes()
+    (tmp_path / "a.nrrd").write_bytes(content[:-60])
+    assert itk.fields(tmp_path / "a.nrrd")["colour"] == "blue"
+    (tmp_path / "a.nrrd").write_bytes(content.replace(b"blue", b"bl\xfce"))  # Latin-1
+    assert itk.fields(tmp_path / "a.nrrd")["colour"] == "bl\ufffde"
+    (tmp_path / "a.nrrd").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"a\.nrrd ends too early, is damaged"):
+        itk.fields(tmp_path / "a.nrrd")
 
 
 @pytest.mark.parametrize("spacing", ["0 1 1", "-1 1 1", "nan 1 1"])

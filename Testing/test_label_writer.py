@@ -53,6 +53,15 @@ def test_interpolation_is_numpys_between_pixel_centres(own, prepared, origin, se
     assert all(origin - 1 <= v + 0.5 <= origin + own + 1 for v in voxels)
 
 
+@given(own=st.integers(1, 40), prepared=st.integers(1, 40), seed=st.integers(0, 1000))
+def test_looking_only_around_positive_pixels_loses_no_voxel(own, prepared, seed):
+    logits = torch.from_numpy(np.random.default_rng(seed).normal(-1, 1, (1, 1, 1, prepared)).astype(np.float32))
+    columns = Span(0, prepared, Axis(own, own / prepared))
+    everywhere = columns.interpolate(logits, 3)[0, 0, 0].numpy()
+    found = written(logits, Head((1,), sigmoid=True), *whole(1), columns, size=(1, own))
+    assert found[0, 0, columns.begin : columns.end].tolist() == (everywhere > 0).tolist()
+
+
 def test_a_crop_writes_where_it_was_cut_out():
     logits = torch.full((1, 1, 4, 6), 1.0)
     rows, columns = Span(0, 4, Axis(20, 1.0, 5.0)), Span(0, 6, Axis(30, 2.0, 10.0))

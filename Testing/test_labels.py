@@ -84,6 +84,24 @@ def test_scaling_makes_labels_and_infinity_none():
         whole_labels(Stored(np.array([[[np.inf]]]), np.eye(4)), Path("labels.nii"))
 
 
+@pytest.mark.parametrize(("slope", "dtype"), [(1, np.uint8), (1, np.int16), (0.5, np.uint8), (1, np.float32)])
+def test_given_values_become_labels_and_all_others_background(slope, dtype):
+    values = (np.array([[[0, 5, 6, 7, 117]]]) / slope).astype(dtype)
+    read = whole_labels(Stored(values, np.eye(4), slope), Path("labels.nii"), {5: 1, 6: 1, 7: 2})
+    assert read.tolist() == [[[0, 1, 1, 2, 0]]]
+    assert read.dtype == np.uint8
+
+
+def test_given_values_do_not_let_pass_what_is_not_whole():
+    with pytest.raises(UserError, match="not whole"):
+        whole_labels(Stored(np.array([[[1, 0.5]]]), np.eye(4)), Path("labels.nii"), {1: 2})
+
+
+def test_the_advice_about_other_labels_may_be_another():
+    with pytest.raises(UserError, match=r"2 lesion \(3\): ask her\.$"):
+        whole_labels(Stored(np.full((1, 1, 1), 3), np.eye(4)), Path("labels.nii"), advice="ask her")
+
+
 def test_labels_seen_another_way_are_copied_in_that_order():
     values = np.arange(24, dtype=np.int16).reshape(2, 3, 4) % 3
     seen = values.transpose(2, 0, 1)[::-1]

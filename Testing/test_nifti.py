@@ -46,7 +46,7 @@ def test_an_empty_file_is_refused(tmp_path):
 def test_two_and_four_dimensions_are_refused(tmp_path, voxels):
     with pytest.raises(UserError, match=r"has 2 dimensions \(9 x 8\)"):
         files.read_volume(save(tmp_path / "a.nii", voxels[..., 0]))
-    with pytest.raises(UserError, match=r"has 4 dimensions \(9 x 8 x 7 x 2\)"):
+    with pytest.raises(UserError, match=r"has 4 dimensions \(9 x 8 x 7 x 2\): give one three-dimensional volume\.$"):
         files.read_volume(save(tmp_path / "b.nii", np.stack([voxels, voxels], axis=-1)))
 
 
@@ -56,7 +56,7 @@ def test_a_fourth_dimension_of_one_is_left_out(tmp_path, voxels):
 
 def test_colours_are_refused(tmp_path):
     colours = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    with pytest.raises(UserError, match="holds colours"):
+    with pytest.raises(UserError, match=r"holds colours .*: export a volume that does\.$"):
         files.read_volume(save(tmp_path / "ct.nii", colours))
 
 

@@ -9,6 +9,7 @@ from LiverTumorSegLib.training import recipe
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.losses import PartialLabel
 from LiverTumorSegLib.training.optimisers import AdamW
+from LiverTumorSegLib.training.policies import OneCycle, Plateau
 from LiverTumorSegLib.training.recipe import Recipe
 
 LIBRARY = Path(recipe.__file__).parents[1]
@@ -32,11 +33,11 @@ def test_the_recipe_within_the_model_that_ships_still_means_the_same():
     assert plan.loss == PartialLabel()
     assert plan.augmentation == Augmentation(rotation=15, zoom=(0.75, 1.4), shift=24, liver_offset=(-0.3, 0.12))
     schedule = plan.schedule
-    assert (schedule.optimizer, schedule.policy, schedule.weight_decay) == (AdamW(), "one_cycle", 0.01)
+    assert (schedule.optimizer, schedule.policy, schedule.weight_decay) == (AdamW(), OneCycle(), 0.01)
 
 
 def test_a_recipe_survives_being_written_down():
-    plan = changed("augmentation=ahmad", "schedule.optimizer=sgd", "data=[]", "loss=tversky")
+    plan = changed("augmentation=ahmad", "schedule.optimizer=sgd", "data=[]", "loss=tversky", "schedule.policy=plateau")
     assert Recipe.model_validate_json(plan.model_dump_json()) == plan
 
 
@@ -50,6 +51,28 @@ def test_losses_optimisers_and_ranges_go_by_their_names_or_by_name_and_options()
     assert plan.augmentation == SETS["li"]
     assert (plan.loss.name, plan.loss.gamma) == ("focal", 1)
     assert plan.schedule.optimizer.name == "adagrad"
+
+
+def test_a_policy_goes_by_its_name_or_by_name_and_options():
+    assert changed("schedule.policy=plateau").schedule.policy == Plateau(factor=0.5, patience=5)
+    policy = changed("schedule.policy={name: plateau, patience: 2, monitor: loss}").schedule.policy
+    assert (policy.patience, policy.monitor) == (2, "loss")
+
+
+def test_what_validations_are_judged_by_is_known_by_the_entry_that_asks():
+    assert changed().monitored == {}
+    changes = ("callbacks={save: best, best: {monitor: loss}, early_stopping: {patience: 2, monitor: lesion_dice}}",)
+    assert changed(*changes, "schedule.policy=plateau").monitored == {
+        "schedule.policy: plateau": "score",
+        "callbacks.save: best": "loss",
+        "callbacks.early_stopping": "lesion_dice",
+    }
+
+
+def test_without_validation_patients_or_steps_between_them_nothing_is_validated():
+    assert changed().validates
+    assert not changed("validation=[]").validates
+    assert not changed("schedule.validate_every=0").validates
 
 
 def test_preprocessing_goes_by_the_name_of_a_published_chain_and_is_stored_as_its_steps():
@@ -85,7 +108,21 @@ def test_joined_masks_may_teach_the_liver_alone_to_any_loss():
             ["schedule.optimizer=lamb"],
             "no optimizer “lamb” at schedule, optimizer: choose one of sgd, adagrad, adam, adamw",
         ),
-        (["schedule.policy=poly"], "schedule, policy should be one_cycle or constant, not “poly”"),
+        (
+            ["schedule.policy=poly"],
+            "no policy “poly” at schedule, policy: choose one of one_cycle, constant, plateau",
+        ),
+        (["schedule.policy={name: plateau, factor: 2}"], r"schedule, policy \(plateau\), factor should be less than 1"),
+        (["callbacks.early_stoping={}"], "there is no “early_stoping” at callbacks: did you mean early_stopping"),
+        (["callbacks.early_stopping={patience: 0}"], "callbacks, early_stopping, patience should be larger than 0"),
+        (["callbacks.best.monitor=dice"], "monitor should be score, liver_dice, lesion_dice or loss, not “dice”"),
+        (["validation=[]", "schedule.policy=plateau"], r"policy: plateau needs validations .* name patients"),
+        (
+            ["schedule.validate_every=0", "callbacks.save=best"],
+            r"callbacks\.save: best needs validations .* schedule\.validate_every above 0",
+        ),
+        (["validation=[]", "callbacks.early_stopping={patience: 3}"], r"callbacks\.early_stopping needs validations"),
+        (["validation=[]", "callbacks.pictures_every=1"], r"callbacks\.pictures_every needs validations"),
         (["schedule.precision=16"], "precision should be 32-true, 16-mixed or bf16-mixed, not 16"),
         (
             ["loss=dice_ce"],

@@ -59,6 +59,13 @@ def test_the_seed_decides():
     assert not torch.equal(first, other)
 
 
+def test_a_batch_depends_on_the_seed_and_its_number_alone():
+    third = batches(3)[2]
+    (begun_there,) = batches(1, first=2)
+    assert torch.equal(third["pixels"], begun_there["pixels"])
+    assert torch.equal(third["labels"], begun_there["labels"])
+
+
 @pytest.mark.parametrize(("kind", "label"), [("lesion", 2), ("liver", 1), ("other", 0)])
 def test_a_share_of_all_shows_that_kind_alone(kind, label):
     (batch,) = batches(1, sampling=only(kind))

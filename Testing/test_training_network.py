@@ -52,3 +52,13 @@ def test_every_network_can_learn_from_one_crop_of_its_smallest_size(name):
         network = networks.create(name, 1, 3, **({"slices": 1} if name == "dalu_net" else {}))
         smallest = network.smallest + (network.remainder - network.smallest) % network.stride * bool(network.margin)
         network.train()(torch.empty(1, 1, smallest, smallest))
+
+
+def test_what_became_of_encoder_weights_is_said(monkeypatch):
+    asked, told = [], []
+    monkeypatch.setattr(
+        networks, "load_encoder_weights", lambda network, source: asked.append((network, source)) or "all of it"
+    )
+    network = build(plan("encoder_weights=encoder.pth"), told.append)
+    assert asked == [(network, "encoder.pth")]
+    assert told == ["all of it"]

@@ -10,13 +10,12 @@ import typer
 from .. import __version__
 from ..errors import UserError
 from ..progress import Cancelled
-from . import architectures, evaluating, models, phantoms, preparing, segmenting, trainers
-from .console import USER_ERROR, complain, err
-
-CANCELLED = 130
+from . import architectures, cohorts, data, evaluating, exporting, models, phantoms, preparing, segmenting, trainers
+from .console import CANCELLED, USER_ERROR, complain, err
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("segment")(segmenting.segment)
+app.command("segment-cohort")(cohorts.segment_cohort)
 app.command("demo")(phantoms.demo)
 app.command("phantom")(phantoms.phantom)
 app.command("preprocess")(preparing.preprocess)
@@ -26,8 +25,10 @@ app.command("train")(trainers.train)
 app.command("validate")(trainers.validate)
 app.command("evaluate")(evaluating.evaluate)
 app.command("compare-evaluations")(evaluating.compare_evaluations)
+app.command("export")(exporting.export)
 app.command("networks")(architectures.networks)
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

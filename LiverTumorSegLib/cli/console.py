@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Table
 
 from ..progress import CancelToken, Progress
 
@@ -22,8 +23,10 @@ Damaged = Annotated[
     str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
 ]
 
-USER_ERROR = 3
-"""Exit code where the user can mend what is wrong."""
+USER_ERROR, CANCELLED = 3, 130
+"""Exit codes where the user can mend what is wrong, and where the user ended it."""
+
+_WIDEST = 140
 
 out, err = Console(), Console(stderr=True)
 
@@ -31,6 +34,11 @@ out, err = Console(), Console(stderr=True)
 def say(sentence: str) -> None:
     """Print a sentence as it is, on one line."""
     out.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+
+def show(table: Table) -> None:
+    """Print a table whole, however narrow the terminal is: a figure that is cut off misleads."""
+    Console(width=max(out.width, _WIDEST)).print(table)
 
 
 def warn(sentence: str) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..progress import job
-from .console import USER_ERROR, Overwrite, bar, command_line, complain, interruptible, out, say, warn
+from .console import USER_ERROR, Overwrite, bar, command_line, complain, interruptible, say, show, warn
 
 if TYPE_CHECKING:
     from ..evaluation.empties import Empties
@@ -21,7 +21,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON."
 Resamples = Annotated[int, typer.Option("--bootstrap", min=1, help="Resamples of the bootstrap intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 _STRUCTURES = {"liver": "liver", "liver_only": "liver only", "lesion": "lesion"}
-_COMPARED = ("dice", "voe", "assd_mm", "hd95_mm")
+Values = Annotated[str | None, typer.Option(help="Values of the masks that are not 1 and 2: liver=5,lesion=7.")]
+_MANY = 20
 _UNPAIRED = {
     "only_a": "Only A has",
     "only_b": "Only B has",
@@ -49,6 +50,8 @@ def evaluate(
     resample: Annotated[
         bool, typer.Option("--resample", help="Put predictions on another grid on the reference's, by nearest.")
     ] = False,
+    prediction_values: Values = None,
+    reference_values: Values = None,
     accept_float: Annotated[
         bool, typer.Option("--accept-float", help="Take masks of floating-point numbers that are whole.")
     ] = False,
@@ -62,20 +65,36 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure segmentations against references."""
+    from ..evaluation.evaluate import NothingMeasured
     from ..evaluation.evaluate import evaluate as run
     from ..evaluation.pairs import pairing
+    from ..evaluation.pairs.label_values import parse_values
     from ..evaluation.report import report_folder
     from ..evaluation.settings import Settings
 
-    rule = _empties(empties)
-    settings = Settings(connectivity, tolerance, rule, iou, resample, accept_float, bootstrap, seed)
+    settings = Settings(
+        connectivity=connectivity,
+        tolerance_mm=tolerance,
+        empties=_empties(empties),
+        iou=iou,
+        resample=resample,
+        accept_float=accept_float,
+        prediction_values=parse_values(prediction_values) if prediction_values else None,
+        reference_values=parse_values(reference_values) if reference_values else None,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
     if output:
         report_folder.check(output, overwrite=overwrite)
     matches = pairing.find(predictions, references, csv=csv, images=images, probabilities=probabilities)
     at_once = processes or os.cpu_count() or 1
     with interruptible() as cancel, bar() as progress:
         whole = job(progress, cancel)
-        result = run(matches, settings, processes=at_once, command=command_line(), job=whole.part(0, 0.9))
+        try:
+            result = run(matches, settings, processes=at_once, command=command_line(), job=whole.part(0, 0.9))
+        except NothingMeasured as error:
+            _complain_of_each(error.failed)
+            raise typer.Exit(USER_ERROR) from error
         if output:
             drawn = report_folder.draw_worst(result, settings, pictures, at_once, whole.part(0.9, 1))
             report_folder.write(output, result, drawn, overwrite=overwrite)
@@ -98,6 +117,7 @@ def compare_evaluations(
     if as_json:
         print(json.dumps(result, indent=2))  # noqa: T201
         return
+    say(f"A: {first}. B: {second}.")
     _print_comparison(result)
 
 
@@ -113,27 +133,39 @@ def _empties(name: str) -> Empties:
 
 def _print(content: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(content, indent=2))  # noqa: T201
+        print(json.dumps(content, indent=1))  # noqa: T201
     else:
         _print_summary(content["summary"])
     for name, case in content["cases"].items():
         for sentence in case["warnings"]:
             warn(f"{name}: {sentence}")
-    for name, sentence in content["failed"].items():
-        complain(f"{name}: {sentence}")
+    for sentence in content["warnings"]:
+        warn(sentence)
+    _complain_of_each(content["failed"])
+    if not as_json:
+        failed = f", {len(content['failed'])} could not be" if content["failed"] else ""
+        say(f"{len(content['cases'])} cases were measured{failed}.")
     if output and not as_json:
         say(f"Wrote {output / 'report.html'}. Research only, not a medical device.")
 
 
+def _complain_of_each(failed: dict[str, str]) -> None:
+    for name, sentence in list(failed.items())[:_MANY]:
+        complain(f"{name}: {sentence}")
+    if len(failed) > _MANY:
+        complain(f"{len(failed) - _MANY} more cases could not be measured.")
+
+
 def _print_summary(summary: dict[str, Any]) -> None:
-    table = Table("", "Dice", "95 %", "global", "ASSD mm", "HD95 mm", "cases")
+    table = Table("", "Dice", "95 %", "global", "cases", "ASSD mm", "HD95 mm", "cases")
     for structure, title in _STRUCTURES.items():
         figures = summary[structure]
         dice = figures["statistics"]["dice"]
         keys = ("dice_per_case", "dice_global", "assd_mm", "hd95_mm")
-        cells = [_cell(figures[key]) for key in keys]
-        table.add_row(title, cells[0], _interval(dice), *cells[1:], f"{dice['counted']} of {summary['cases']}")
-    out.print(table)
+        score, pooled, *distances = (_cell(figures[key]) for key in keys)
+        counted = [str(figures["statistics"][key]["counted"]) for key in ("dice", "assd_mm")]
+        table.add_row(title, score, _interval(dice), pooled, counted[0], *distances, counted[1])
+    show(table)
     say(_detection_in_words(summary["lesion"]["detection"]))
 
 
@@ -146,18 +178,19 @@ def _detection_in_words(detection: dict[str, Any]) -> str:
 
 
 def _print_comparison(result: dict[str, Any]) -> None:
-    table = Table("", "", "A", "B", "B - A", "95 %", "p", "Holm", "of")
+    table = Table("", "", "A", "B", "B - A", "95 %", "p", "p, Holm", "patients")
     for structure, title in _STRUCTURES.items():
-        for key in _COMPARED:
-            row = result["measures"][structure][key]
+        for key, row in result["measures"][structure].items():
             figures = [_cell(row[name]) for name in ("mean_a", "mean_b", "difference")]
             tests = [_cell(row[name]) for name in ("p", "p_holm")]
             table.add_row(title, key, *figures, _interval(row), *tests, str(row["counted"]))
-    out.print(table)
+    show(table)
     for key, words in _UNPAIRED.items():
         if result[key]:
             warn(f"{words}: {', '.join(result[key])}.")
-    say(f"{result['remark']} p is Wilcoxon's signed-rank test, paired by patient.")
+    say(f"p: Wilcoxon's signed-rank test, paired by patient; Holm's correction for {result['tests']} tests.")
+    for remark in result["remarks"]:
+        say(remark)
 
 
 def _cell(value: float | None) -> str:
@@ -165,4 +198,4 @@ def _cell(value: float | None) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return "-" if row["low"] is None else f"{row['low']:.3f}…{row['high']:.3f}"
+    return "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"

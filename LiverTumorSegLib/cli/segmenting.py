@@ -12,6 +12,7 @@ import typer
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..quiet import quiet_libraries
+from .cleaning import FillHoles, LargestLiver, LesionsInLiver, SmallestLesion, SmallestLiver, changed
 from .console import Damaged, DeviceName, Overwrite, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
@@ -40,20 +41,11 @@ def segment(
     ] = True,
     batch: Annotated[int | None, typer.Option(min=1, help="Slices a batch.")] = None,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    largest_liver: Annotated[
-        bool | None, typer.Option("--largest-liver/--no-largest-liver", help="Keep the largest liver alone.")
-    ] = None,
-    lesions_in_liver: Annotated[
-        bool | None,
-        typer.Option("--lesions-in-liver/--no-lesions-in-liver", help="Keep lesions in or on the liver alone."),
-    ] = None,
-    fill_holes: Annotated[
-        bool | None, typer.Option("--fill-holes/--no-fill-holes", help="Fill holes in the liver.")
-    ] = None,
-    smallest_lesion: Annotated[float | None, typer.Option(min=0, max=1e4, help="Drop lesions below this, ml.")] = None,
-    smallest_liver: Annotated[
-        float | None, typer.Option(min=0, max=1e4, help="Below this, ml, it is no liver.")
-    ] = None,
+    largest_liver: LargestLiver = None,
+    lesions_in_liver: LesionsInLiver = None,
+    fill_holes: FillHoles = None,
+    smallest_lesion: SmallestLesion = None,
+    smallest_liver: SmallestLiver = None,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
     damaged: Damaged = "as-is",
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
@@ -68,13 +60,6 @@ def segment(
     from ..inference import segment as run
     from ..label_writer import CERTAIN
 
-    changes = {
-        "largest_liver": largest_liver,
-        "lesions_in_liver": lesions_in_liver,
-        "fill_holes": fill_holes,
-        "smallest_lesion_ml": smallest_lesion,
-        "smallest_liver_ml": smallest_liver,
-    }
     with interruptible() as cancel:
         files.check_output(output, overwrite=overwrite)
         if report:
@@ -89,8 +74,13 @@ def segment(
         files.check_grid(output, volume)
         if probabilities:
             maps.check_grid(volume)
-        cleaning = loaded.description.postprocessing.model_copy(
-            update={name: value for name, value in changes.items() if value is not None}
+        cleaning = changed(
+            loaded.description.postprocessing,
+            largest_liver=largest_liver,
+            lesions_in_liver=lesions_in_liver,
+            fill_holes=fill_holes,
+            smallest_lesion_ml=smallest_lesion,
+            smallest_liver_ml=smallest_liver,
         )
         options = Options(coarse, batch, cleaning, precision, probabilities is not None)
         with bar() as progress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -10,7 +12,8 @@ import typer
 from rich.table import Table
 
 from ..errors import UserError
-from .console import DeviceName, Overwrite, bar, command_line, out, say
+from ..progress import Cancelled
+from .console import DeviceName, Overwrite, bar, command_line, interruptible, out, say, warn
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")]
 _RECIPES = Path(__file__).parents[1] / "recipes"
@@ -22,8 +25,9 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
     changes: Annotated[list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.")] = None,
     overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training left off.")] = False,
 ) -> None:
-    """Train a model."""
+    """Train a model; its log goes into OUTPUT-log."""
     from ..model import DESCRIPTION, FILES
     from ..whole_files import refuse_folder, refuse_unwritable
 
@@ -32,7 +36,9 @@ def train(
     fit, recipes = _training()
     shipped = _RECIPES / f"{recipe}.yaml"
     plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
-    fit.fit(plan, data, output, command=command_line(), overwrite=overwrite)
+    kept = {"overwrite": overwrite, "resume": resume}
+    with interruptible() as cancel, bar() as progress, _how_to_go_on():
+        fit.fit(plan, data, output, command=command_line(), say=say, progress=progress, cancel=cancel, **kept)
 
 
 def validate(
@@ -59,6 +65,15 @@ def validate(
         table.add_row(name, *cells(case))
     out.print(table)
     say(figures.in_words)
+
+
+@contextmanager
+def _how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except Cancelled:
+        warn("The checkpoints of this training stay: the same command with --resume goes on from the newest.")
+        raise
 
 
 def _training() -> tuple[ModuleType, ModuleType]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +43,21 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
     return whole_labels(stored, path), doubt
 
 
-def whole_labels(stored: Stored, path: Path) -> NDArray[np.uint8]:
+def whole_labels(
+    stored: Stored,
+    path: Path,
+    values: Mapping[int, int] | None = None,
+    *,
+    advice: str = "rename or merge them first",
+) -> NDArray[np.uint8]:
     """What a file stores, as labels, plane by plane to spare memory.
 
     Args:
         stored: numbers of any real type; within a thousandth of a whole number after the file's own scaling they count
             as that.
         path: file that an error names.
+        values: the label of each number, where they are not labels themselves; all others are then background.
+        advice: what an error tells to do about other labels.
 
     Returns:
         uint8 of the shape stored, C-contiguous: 0 background, 1 liver, 2 lesion.
@@ -59,7 +67,7 @@ def whole_labels(stored: Stored, path: Path) -> NDArray[np.uint8]:
     """
     labels = np.empty(stored.values.shape, np.uint8)
     others: set[int] = set()
-    for out, plane in zip(labels, _whole_planes(stored, path), strict=True):
+    for out, plane in zip(labels, _planes(stored, path, values), strict=True):
         wrong = (plane < 0) | (plane > LESION.label)
         if wrong.any():
             others |= {int(value) for value in np.unique(plane[wrong])}
@@ -67,12 +75,20 @@ def whole_labels(stored: Stored, path: Path) -> NDArray[np.uint8]:
                 break
         out[:] = plane
     if others:
-        msg = (
-            f"{path} holds other labels than 0 background, 1 liver and 2 lesion ({_listed(others)}): "
-            "rename or merge them first."
-        )
+        msg = f"{path} holds other labels than 0 background, 1 liver and 2 lesion ({_listed(others)}): {advice}."
         raise UserError(msg)
     return labels
+
+
+def _planes(stored: Stored, path: Path, values: Mapping[int, int] | None) -> Iterator[NDArray]:
+    for plane in _whole_planes(stored, path):
+        if values is None:
+            yield plane
+            continue
+        labels = np.zeros(plane.shape, np.uint8)
+        for value, label in values.items():
+            labels[plane == value] = label
+        yield labels
 
 
 def _whole_planes(stored: Stored, path: Path) -> Iterator[NDArray]:

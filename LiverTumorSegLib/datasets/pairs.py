@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files
 from ..errors import UserError
+from . import lits
 from .dump import LeftOut
-
-_LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -55,24 +53,8 @@ def in_folder(folder: Path) -> tuple[list[Pair], tuple[LeftOut, ...]]:
     Raises:
         UserError: there is no pair, or one name occurs twice.
     """
-    found: dict[str, dict[int, Path]] = {"volume": {}, "segmentation": {}}
-    for path in sorted(folder.rglob("*-*.nii*")):
-        match = _LITS.match(path.name)
-        if not match or not path.is_file():
-            continue
-        kind, number = match[1], int(match[2])
-        if number in found[kind]:
-            msg = f"{found[kind][number]} and {path} have one name: take one of them out of the folder."
-            raise UserError(msg)
-        found[kind][number] = path
-    volumes, segmentations = found["volume"], found["segmentation"]
-    both = sorted(volumes.keys() & segmentations.keys())
+    both, left_out = lits.match(folder)
     if not both:
         msg = f"{folder} holds no volume-N.nii with its segmentation-N.nii: give CTs, and --labels for each."
         raise UserError(msg)
-    pairs = [Pair(f"volume-{number}", volumes[number], segmentations[number]) for number in both]
-    return pairs, (*_alone(volumes, both, "it has no segmentation"), *_alone(segmentations, both, "it has no volume"))
-
-
-def _alone(paths: dict[int, Path], both: list[int], reason: str) -> list[LeftOut]:
-    return [LeftOut(name=files.stem(paths[number]), reason=reason) for number in sorted(paths.keys() - set(both))]
+    return [Pair(f"volume-{number}", *paths) for number, paths in both.items()], left_out

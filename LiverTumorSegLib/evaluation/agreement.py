@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..postprocessing import LESION
+from ..postprocessing import LESION, LIVER
 
 _WITHIN_SD = 1.96
 """95 % of a normal distribution lie so many standard deviations around its mean."""
@@ -21,7 +21,7 @@ class Burden:
 
     Args:
         prediction: 0 to 1.
-        reference: 0 to 1; None where the reference has no liver.
+        reference: 0 to 1; None where the reference has no liver, or no label 1: lesions alone have no share.
         difference: prediction less reference; None where the reference's is.
     """
 
@@ -35,13 +35,13 @@ def burden(confusion: NDArray[np.int64]) -> Burden:
 
     A prediction that marks no liver has a burden of 0: it found no tumour, and the case stays in the mean, where
     leaving it out would reward a model for failing. LiTS's program takes 9001 instead, which is no share and decides
-    the mean alone. A reference without a liver says nothing about a burden.
+    the mean alone. A reference without a liver, or with lesions alone, says nothing about a burden.
 
     Args:
         confusion: 3x3 voxels ``[label in the reference, label in the prediction]``.
     """
     prediction = _share(confusion.sum(axis=0)) or 0.0
-    reference = _share(confusion.sum(axis=1))
+    reference = _share(confusion.sum(axis=1)) if confusion[LIVER].any() else None
     return Burden(prediction, reference, None if reference is None else prediction - reference)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..postprocessing import LESION, LIVER
 from ..quiet import quiet_libraries
 from . import overlap, surface
 from .agreement import Burden, burden
@@ -25,7 +27,7 @@ from .surface import SurfaceDistances
 
 MEASURES = (
     *("dice", "iou", "voe", "rvd", "sensitivity", "specificity", "precision", "accuracy"),
-    *(field.name for field in fields(SurfaceDistances)),
+    *(entry.name for entry in fields(SurfaceDistances)),
     "dice_per_slice",
     *("prediction_ml", "reference_ml"),
 )
@@ -43,6 +45,9 @@ class Case:
         voxel_ml: volume of a voxel.
         diagonal_mm: longest distance in the image.
         histograms: of the probabilities of each structure that has them.
+        reference: checksum of the reference's labels as axial slices, by which two evaluations know that they had the
+            same.
+        files: names of prediction and reference.
         warnings: what is suspicious about the files, a sentence each.
     """
 
@@ -53,6 +58,8 @@ class Case:
     voxel_ml: float
     diagonal_mm: float
     histograms: Mapping[str, Histogram]
+    reference: str
+    files: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -90,16 +97,28 @@ class Case:
         """The case's entry in a report."""
         structures = {name: {**self.measures(name, settings), "empty": self.empty(name)} for name in STRUCTURES}
         curves = {name: curve(counted) for name, counted in self.histograms.items()}
+        figures = {name: {key: x for key, x in one.items() if not isinstance(x, list)} for name, one in curves.items()}
         return {
             "patient": self.patient,
+            "files": dict(self.files),
+            "reference_checksum": self.reference,
             **structures,
             "detection": self.detection.to_dict(),
             "lesions": [asdict(row) for row in self.detection.rows],
             "burden": asdict(self.burden),
             "confusion": self.confusion.tolist(),
-            "probabilities": curves or None,
-            "warnings": list(self.warnings),
+            "probabilities": figures or None,
+            "warnings": [*self.warnings, *self._doubts()],
         }
+
+    def _doubts(self) -> list[str]:
+        """Doubts about what the labels stand for."""
+        liver, lesion = self.confusion[:, LIVER], self.confusion[:, LESION]
+        if not lesion.any() and 2 * liver[LESION] > liver.sum():
+            return ["Most of what the prediction marks with 1 is lesion in the reference: does 1 stand for lesions?"]
+        if lesion.any() and not liver.any() and self.confusion[LIVER].any():
+            return ["The prediction marks lesions but no liver: figures of the liver count its lesions alone."]
+        return []
 
 
 def measure(
@@ -137,8 +156,17 @@ def measure(
             name: histogram(mask(pair.reference, name), reading.read_values(path, pair, resample=settings.resample))
             for name, path in (probabilities or {}).items()
         },
-        pair.warnings,
+        checksum(pair),
+        warnings=pair.warnings,
     )
+
+
+def checksum(pair: LabelPair) -> str:
+    """Of the reference's labels, the same for any order and sense of a file's axes."""
+    made = blake2b(repr(pair.reference.shape).encode(), digest_size=16)
+    for plane in pair.reference:
+        made.update(plane.tobytes())
+    return made.hexdigest()
 
 
 def measure_files(pair: EvaluationPair, settings: Settings) -> Case:
@@ -148,5 +176,20 @@ def measure_files(pair: EvaluationPair, settings: Settings) -> Case:
         UserError: a file cannot be read, is no mask, or lies on another grid.
     """
     with quiet_libraries():
-        labels = reading.read_pair(pair, resample=settings.resample, accept_float=settings.accept_float)
-    return measure(labels, settings, pair.patient, pair.probabilities)
+        case = measure(read_labels(pair, settings), settings, pair.patient, pair.probabilities)
+    return replace(case, files={"prediction": pair.prediction.name, "reference": pair.reference.name})
+
+
+def read_labels(pair: EvaluationPair, settings: Settings) -> LabelPair:
+    """Read a case's masks as the settings say.
+
+    Raises:
+        UserError: a file cannot be read, is no mask, or lies on another grid.
+    """
+    return reading.read_pair(
+        pair,
+        resample=settings.resample,
+        accept_float=settings.accept_float,
+        prediction_values=settings.prediction_values,
+        reference_values=settings.reference_values,
+    )

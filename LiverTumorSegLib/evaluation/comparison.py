@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 from ..errors import UserError
 from .statistics import RESAMPLES, SEED, summarise
-from .structures import STRUCTURES
+from .structures import LESION_NAME, STRUCTURES
 
 NOISE = 0.05
 REMARK = (
@@ -23,9 +24,12 @@ REMARK = (
 SAME = ("connectivity", "tolerance_mm", "empties", "iou")
 """Settings that change what a figure means."""
 
-_NO_QUALITY = ("empty", "prediction_ml", "reference_ml")
+COMPARED = ("dice", "surface_dice", "assd_mm", "hd95_mm")
+"""Measures that are tested; others say much the same, and each more makes the correction for their number stricter."""
+
 _FEWEST = 6
-_MOST_EXACT = 50
+_MOST_EXACT = 200
+_SIGNIFICANT = 0.05
 _DECIMALS = 9
 
 Report = Mapping[str, Any]
@@ -89,17 +93,19 @@ def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEE
 
     Returns:
         ``patients``, how many both have; ``only_a`` and ``only_b``, names of those that one has; ``other_cases``, names
-        of those of whom the two have different cases, which are not compared either; ``remark``, a caution in words;
-        ``measures``, by structure and measure:
+        of those of whom the two have different cases, which are not compared either; ``remarks``, cautions in words;
+        ``tests``, how many p there are; ``measures``, of :data:`COMPARED`, by structure and measure:
         ``mean_a`` and ``mean_b`` over the patients that count; ``difference``, the mean of B - A, with ``low`` and
         ``high``, its 95 % interval by patient; ``p`` of :func:`signed_rank`; ``p_holm``, the same adjusted for the
-        number of tests in all of ``measures`` by :func:`holm`; ``counted`` patients; ``left_out``, names of those
+        number of tests by :func:`holm`; ``counted`` patients; ``left_out``, names of those
         without a value.
 
     Raises:
-        UserError: settings that change what a figure means differ, or no patient can be compared.
+        UserError: settings that change what a figure means differ, a case was measured against two references, or no
+            patient can be compared.
     """
     _refuse_other_settings(a, b)
+    _refuse_other_references(a, b)
     first, second = _by_patient(a), _by_patient(b)
     both = sorted(first.keys() & second.keys())
     same = [patient for patient in both if first[patient].keys() == second[patient].keys()]
@@ -113,14 +119,15 @@ def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEE
         }
         for structure in STRUCTURES
     }
-    _adjust([row for rows in measures.values() for row in rows.values()])
+    tests = _adjust([row for rows in measures.values() for row in rows.values()])
     return {
         "patients": len(same),
         "only_a": sorted(first.keys() - second.keys()),
         "only_b": sorted(second.keys() - first.keys()),
         "other_cases": sorted(set(both) - set(same)),
         "measures": measures,
-        "remark": REMARK,
+        "tests": tests,
+        "remarks": _remarks(measures, len(same), tests),
     }
 
 
@@ -129,18 +136,31 @@ def signed_rank(differences: Sequence[float]) -> float | None:
 
     With 5, no result can have a p under 0.05: the least is 2 / 2^5. Differences of 0 are ranked and then left out of
     the sums (Pratt 1959): left out beforehand, as Wilcoxon did, patients on whom both agree would not count against a
-    difference. The distribution is exact for up to 50 differences without zeros and ties, else normal, without
-    correction for continuity.
+    difference. The distribution over all signs is exact, also with ties, for up to 200 differences: the normal one
+    that SciPy takes for ties gives too small p for few patients.
 
     Args:
         differences: one a patient; rounded to 9 decimals, so that equal ones tie.
     """
     rounded = np.round(np.asarray(differences, np.float64), _DECIMALS)
-    if np.count_nonzero(rounded) < _FEWEST:
+    shown = rounded != 0
+    if np.count_nonzero(shown) < _FEWEST:
         return None
-    untied = len(np.unique(np.abs(rounded))) == len(rounded) and rounded.all()
-    method = "exact" if untied and len(rounded) <= _MOST_EXACT else "approx"
-    return float(wilcoxon(rounded, zero_method="pratt", method=method).pvalue)
+    if len(rounded) > _MOST_EXACT:
+        return float(wilcoxon(rounded, zero_method="pratt", method="approx").pvalue)
+    doubled = (2 * rankdata(np.abs(rounded))).astype(int)[shown]  # whole numbers also where ranks are shared
+    positive = int(doubled[rounded[shown] > 0].sum())
+    tail = min(positive, int(doubled.sum()) - positive)
+    return min(1.0, 2 * float(_sums(doubled)[: tail + 1].sum()))
+
+
+def _sums(ranks: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Probability of each sum of those of the ranks whose sign is positive, every sign being as likely."""
+    shares = np.ones(1)
+    for rank in ranks:
+        without, including = np.pad(shares, (0, rank)), np.pad(shares, (rank, 0))
+        shares = (without + including) / 2
+    return shares
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -160,6 +180,26 @@ def _refuse_other_settings(a: Report, b: Report) -> None:
             raise UserError(msg)
 
 
+def _refuse_other_references(a: Report, b: Report) -> None:
+    for name in a["cases"].keys() & b["cases"].keys():
+        first, second = (report["cases"][name].get("reference_checksum") for report in (a, b))
+        if first and second and first != second:
+            msg = f"{name} was measured against two different references: compare evaluations on the same ones."
+            raise UserError(msg)
+
+
+def _remarks(measures: Mapping[str, Any], patients: int, tests: int) -> list[str]:
+    remarks = []
+    difference = measures[LESION_NAME].get("dice", {}).get("difference")
+    if difference and abs(difference) < NOISE:
+        remarks.append(REMARK)
+    if not tests:
+        remarks.append(f"In no measure do {_FEWEST} patients differ or more, which a test needs.")
+    if tests * 2.0 ** (1 - patients) > _SIGNIFICANT:
+        remarks.append(f"{patients} patients are too few for any of {tests} tests to reach 0.05 after the correction.")
+    return remarks
+
+
 def _by_patient(report: Report) -> dict[str, dict[str, Any]]:
     """Cases of each patient, by name."""
     patients: dict[str, dict[str, Any]] = {}
@@ -169,9 +209,9 @@ def _by_patient(report: Report) -> dict[str, dict[str, Any]]:
 
 
 def _keys(a: Report, b: Report, structure: str) -> list[str]:
-    """Measures of a structure that both evaluations have, in the order of the first."""
+    """Measures of a structure that are compared and that both evaluations have."""
     first, second = (next(iter(report["cases"].values()))[structure] for report in (a, b))
-    return [key for key in first if key in second and key not in _NO_QUALITY]
+    return [key for key in COMPARED if key in first and key in second]
 
 
 def _means(patients: Mapping[str, Mapping[str, Any]], names: Sequence[str], structure: str, key: str) -> Values:
@@ -199,7 +239,8 @@ def _row(first: Values, second: Values, resamples: int, seed: int) -> dict[str, 
     }
 
 
-def _adjust(rows: Sequence[dict[str, Any]]) -> None:
+def _adjust(rows: Sequence[dict[str, Any]]) -> int:
     tested = [row for row in rows if row["p"] is not None]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p
+    return len(tested)

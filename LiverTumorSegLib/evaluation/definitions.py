@@ -5,14 +5,16 @@ from __future__ import annotations
 from .empties import Empties
 from .settings import Settings
 
-_OVERLAPS = "Dice, IoU and surface Dice are 1 where prediction and reference are both empty and 0 where one is"
+_OVERLAPS = (
+    "Dice, IoU and surface Dice are 1 (VOE and RVD 0) where prediction and reference are both empty, and 0 where one is"
+)
 
 _EMPTIES = {
     Empties.LITS: f"{_OVERLAPS}; distances are not defined then, and such cases are left out of their means by "
     "name (the rule of LiTS).",
     Empties.WORST: f"{_OVERLAPS}; a distance is 0 where both are, and the image's diagonal where one is.",
-    Empties.LEAVE_OUT: "A case whose reference is empty is left out by name; where only the prediction is empty, Dice, "
-    "IoU and surface Dice are 0 and distances are not defined (the rule of MONAI).",
+    Empties.LEAVE_OUT: "A case whose reference is empty is left out by name, also of the pooled Dice; where only "
+    "the prediction is empty, Dice, IoU and surface Dice are 0 and distances are not defined (the rule of MONAI).",
 }
 
 _FIXED = {
@@ -44,7 +46,7 @@ _FIXED = {
     "volumes": "Bland and Altman: mean difference of the volumes (prediction less reference), and 1.96 standard "
     "deviations to either side.",
     "probabilities": "Over all voxels of all cases that have probabilities, background too, so that the AUC is near 1 "
-    "in any large image; average precision is not flattered so.",
+    "in any large image, and the calibration error near 0; average precision is not flattered so.",
 }
 
 
@@ -53,14 +55,15 @@ def definitions(settings: Settings) -> dict[str, str]:
     iou = f"{settings.iou:g}"
     return _FIXED | {
         "empties": _EMPTIES[settings.empties],
-        "interval": f"95 % of {settings.resamples} means over patients drawn with replacement (percentile bootstrap).",
+        "interval": f"95 % of {settings.bootstrap} means over patients drawn with replacement (percentile bootstrap); "
+        "of less than some ten patients it is too narrow.",
         "assd_mm": "Average symmetric surface distance: mean over the voxels of both surfaces of the distance to the "
         f"other; surface voxels have a neighbour outside ({settings.connectivity}-neighbourhood), distances go from "
         "centre to centre.",
         "surface_dice": f"Share of the voxels of both surfaces within {settings.tolerance_mm:g} mm of the other.",
         "detection": "Lesions are connected parts of label 2 (through faces). References that one predicted lesion "
         "spans are joined, and predictions of one reference too; a reference lesion is found where the IoU of what "
-        f"was joined is above {iou} (or 0: any overlap). Precision is found references over these and the predicted "
+        f"was joined is above {iou} (or above 0). Precision is found references over these and the predicted "
         "lesions that belong to none; lesions of all cases count together. The LiTS program divides by all predicted "
         "lesions instead (true_positives / predicted_lesions).",
         "detected": f"Means over found lesions alone (IoU above {iou}), as the tables of LiTS have them: what was "

@@ -18,8 +18,8 @@ class Empties(str, Enum):
     ``WORST``: the same, but a distance is 0 where both are empty and the image's diagonal where one is, so that a
     missed structure cannot improve a mean (Maier-Hein et al., Metrics reloaded, Nature Methods 21, 2024).
 
-    ``LEAVE_OUT``: a case whose reference is empty is left out of everything, as MONAI's metrics do by default; a
-    missed structure has Dice 0 and no distance.
+    ``LEAVE_OUT``: a case whose reference is empty is left out, also of the pooled Dice, as MONAI's metrics do by
+    default; a missed structure has Dice 0 and no distance. Volumes, burden and lesions count all cases.
     """
 
     LITS = "lits"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
 from ..errors import UserError
+from ..postprocessing import LESION
 from ..progress import Job
 from .case import Case
 from .definitions import definitions
@@ -18,6 +19,20 @@ from .summary import summarise
 
 FORMAT = 1
 _DIGITS = 6
+
+
+class NothingMeasured(UserError):
+    """No case could be measured.
+
+    Args:
+        failed: why, a sentence by case; what was matched and yet not measured comes first.
+    """
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        self.failed = dict(failed)
+        first, *others = self.failed.values()
+        more = f" {len(others)} more could not be measured either." if others else ""
+        super().__init__(first + more)
 
 
 @dataclass(frozen=True)
@@ -49,16 +64,17 @@ def evaluate(
 
     Returns:
         ``content`` has the keys ``format``, ``software``, ``command``, ``settings``, ``definitions`` (a sentence by
-        key), ``cases`` (measures by case and structure), ``failed`` (a sentence by case) and ``summary``.
+        key), ``cases`` (measures by case and structure), ``failed`` (a sentence by case), ``warnings`` (doubts about
+        all cases together) and ``summary``.
 
     Raises:
-        UserError: no case at all can be measured.
+        NothingMeasured: no case at all can be measured.
         Cancelled: the user asked to stop.
     """
     cases, failed = measure_all(matches.pairs, settings, processes, job or Job())
-    failed = dict(matches.failed) | failed
+    failed |= matches.failed
     if not cases:
-        raise UserError(_first_of(list(failed.values())))
+        raise NothingMeasured(failed)
     contents = {name: case.to_dict(settings) for name, case in cases.items()}
     content = {
         "format": FORMAT,
@@ -68,16 +84,19 @@ def evaluate(
         "definitions": definitions(settings),
         "cases": contents,
         "failed": failed,
+        "warnings": _doubts(cases),
         "summary": summarise(cases, contents, settings) | {"cases": len(cases), "failed": len(failed)},
     }
     return Evaluation(_rounded(content), cases, {pair.case: pair for pair in matches.pairs if pair.case in cases})
 
 
-def _first_of(sentences: Sequence[str]) -> str:
-    others = len(sentences) - 1
-    if not others:
-        return sentences[0]
-    return f"{sentences[0]} {others} more case{'' if others == 1 else 's'} could not be measured either."
+def _doubts(cases: Mapping[str, Case]) -> list[str]:
+    found, real = (sum(case.confusion.sum(axis=axis)[LESION] for case in cases.values()) for axis in (0, 1))
+    if real and not found:
+        return ["No prediction marks a lesion (label 2), and references do."]
+    if not real:
+        return ["No reference marks a lesion (label 2): figures of lesions compare with nothing."]
+    return []
 
 
 def _rounded(content: Any) -> Any:

@@ -73,6 +73,12 @@ def counts(matrix: NDArray[np.int64], structure: str) -> Counts:
     return Counts(tp, found - tp, real - tp, int(matrix.sum()) - found - real + tp)
 
 
+def counts_by_slice(slices: NDArray[np.int64], structure: str) -> list[Counts]:
+    """A structure's counts in each slice of ``[slice, reference, prediction]``."""
+    tally = np.stack([*_tally(slices, structure), slices.sum((-2, -1))], axis=-1).tolist()
+    return [Counts(tp, found - tp, real - tp, every - found - real + tp) for tp, found, real, every in tally]
+
+
 def dice_per_slice(slices: NDArray[np.int64], structure: str) -> float | None:
     """Mean Dice over the axial slices where prediction or reference has the structure; None where none has.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ class Settings:
         iou: a lesion is found where its overlap is above this.
         resample: whether a prediction on another grid is put on the reference's.
         accept_float: whether masks of floating-point numbers that are whole are taken.
-        resamples: of the bootstrap.
+        prediction_values, reference_values: label 0, 1 or 2 for each value of the files, where these are others.
+        bootstrap: resamples.
         seed: of the bootstrap.
 
     Raises:
@@ -35,7 +37,9 @@ class Settings:
     iou: float = 0.5
     resample: bool = False
     accept_float: bool = False
-    resamples: int = 10_000
+    prediction_values: Mapping[int, int] | None = None
+    reference_values: Mapping[int, int] | None = None
+    bootstrap: int = 10_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -48,8 +52,8 @@ class Settings:
         if not 0 <= self.iou < 1:
             msg = f"No overlap can be above {self.iou}: choose an IoU from 0 to below 1."
             raise UserError(msg)
-        if self.resamples < 1:
-            msg = f"A bootstrap of {self.resamples} resamples says nothing: choose 1 or more."
+        if self.bootstrap < 1:
+            msg = f"A bootstrap of {self.bootstrap} resamples says nothing: choose 1 or more."
             raise UserError(msg)
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+import numpy as np
+
 from . import statistics
 from .agreement import bland_altman, burden_errors
 from .case import MEASURES, Case
@@ -37,20 +39,24 @@ def summarise(cases: Cases, contents: Contents, settings: Settings) -> dict[str,
         for structure in (LIVER_NAME, LESION_NAME)
     }
     summary["probabilities"] = _curves(cases) or None
+    summary["confusion"] = np.sum([case.confusion for case in cases.values()], axis=0).tolist()
     return summary
 
 
 def _structure(cases: Cases, contents: Contents, structure: str, settings: Settings) -> dict[str, Any]:
-    drawing = {"resamples": settings.resamples, "seed": settings.seed}
+    drawing = {"resamples": settings.bootstrap, "seed": settings.seed}
     patients = {name: case.patient for name, case in cases.items()}
     figures = {
         key: statistics.summarise({name: m[structure][key] for name, m in contents.items()}, patients, **drawing)
         for key in MEASURES
     }
-    counts = {name: case.counts(structure) for name, case in cases.items()}
+    counts = {
+        name: None if contents[name][structure]["accuracy"] is None else case.counts(structure)
+        for name, case in cases.items()
+    }  # no accuracy: the rule for empty masks leaves the case out
     figures["dice_global"] = statistics.ratio(
-        {name: 2 * n.tp for name, n in counts.items()},
-        {name: 2 * n.tp + n.fp + n.fn for name, n in counts.items()},
+        {name: 2 * n.tp if n else None for name, n in counts.items()},
+        {name: 2 * n.tp + n.fp + n.fn if n else None for name, n in counts.items()},
         patients,
         **drawing,
     )
@@ -63,8 +69,10 @@ def _structure(cases: Cases, contents: Contents, structure: str, settings: Setti
 
 
 def _curves(cases: Cases) -> dict[str, Any]:
-    given = {
-        structure: [case.histograms[structure] for case in cases.values() if structure in case.histograms]
-        for structure in (LIVER_NAME, LESION_NAME)
-    }
-    return {name: curve(reduce(add, counted)) for name, counted in given.items() if counted}
+    found = {}
+    for structure in (LIVER_NAME, LESION_NAME):
+        given = [case.histograms[structure] for case in cases.values() if structure in case.histograms]
+        if given:
+            left_out = [name for name, case in cases.items() if structure not in case.histograms]
+            found[structure] = curve(reduce(add, given)) | {"counted": len(given), "left_out": left_out}
+    return found

@@ -178,7 +178,10 @@ def _transform(surface: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDAr
 
     image = sitk.GetImageFromArray(surface.view(np.uint8))
     image.SetSpacing(spacing[::-1].tolist())
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True))
+    try:
+        return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True))
+    except RuntimeError as error:  # ITK's word for it
+        raise MemoryError from error
 
 
 def _summary(one: NDArray[np.float64], other: NDArray[np.float64], tolerance_mm: float) -> SurfaceDistances:

@@ -79,6 +79,16 @@ def read_stored(path: Path, series: str | None = None) -> Stored:
     return stored
 
 
+def segment_names(path: Path) -> dict[int, str]:
+    """What a segmentation of 3D Slicer in NRRD calls each of its labels; nothing for other files.
+
+    Raises:
+        UserError: its header is damaged.
+    """
+    found: dict[int, str] = _module("segmentation").names(path) if path.name.lower().endswith(".nrrd") else {}
+    return found
+
+
 def check_output(path: Path, *, overwrite: bool = False) -> None:
     """Refuse an output name before any work is done for it.
 
@@ -127,6 +137,12 @@ def _module(name: str) -> ModuleType:
 
 def _reader(path: Path) -> str:
     ending = _ending(path, list(_READERS))
+    if ending is None and _is_dicom(path):
+        msg = (
+            f"{path} is one DICOM file: DICOM segmentations are not read yet, convert it to NIfTI or NRRD; "
+            "of a CT give the folder of its series."
+        )
+        raise UserError(msg)
     if ending is None:
         msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
         raise UserError(msg)
@@ -134,6 +150,13 @@ def _reader(path: Path) -> str:
         msg = f"{path} is empty: get the file again."
         raise UserError(msg)
     return _READERS[ending]
+
+
+def _is_dicom(path: Path) -> bool:
+    if path.suffix.lower() == ".dcm":
+        return True
+    with path.open("rb") as content:
+        return content.read(132)[128:] == b"DICM"
 
 
 def _writer(path: Path) -> str:

@@ -14,6 +14,8 @@ from .stored import Stored
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
+_DAMAGED = "{} ends too early, is damaged or states an impossible geometry: get or export it again."
+
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
@@ -23,17 +25,22 @@ def read(path: Path) -> Stored:
     Raises:
         UserError: it is damaged, not three-dimensional, or holds several numbers a voxel.
     """
-    _refuse_name(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader = _reader(path)
+    _check_kind(reader, path)
     try:
-        reader.ReadImageInformation()
-        _check_kind(reader, path)
         image = reader.Execute()
     except RuntimeError as error:
-        msg = f"{path} ends too early, is damaged or states an impossible geometry: get or export it again."
-        raise UserError(msg) from error
+        raise UserError(_DAMAGED.format(path)) from error
     return Stored(_grid(image), affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin()))
+
+
+def fields(path: Path) -> dict[str, str]:
+    """What a header says beside the geometry, without reading a voxel.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return _fields(_reader(path))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
@@ -89,14 +96,33 @@ def _refuse_name(path: Path) -> None:
         raise UserError(msg) from error
 
 
+def _reader(path: Path) -> sitk.ImageFileReader:
+    """What has read the header."""
+    _refuse_name(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise UserError(_DAMAGED.format(path)) from error
+    return reader
+
+
+def _fields(reader: sitk.ImageFileReader) -> dict[str, str]:
+    found = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    return {key: value.encode(errors="surrogateescape").decode(errors="replace") for key, value in found.items()}
+
+
 def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
-    size = reader.GetSize()
-    if reader.GetNumberOfComponents() != 1:
-        count = reader.GetNumberOfComponents()
-        msg = f"{path} holds {count} numbers a voxel, such as colours: export the CT itself."
-        raise UserError(msg)
+    size, count = reader.GetSize(), reader.GetNumberOfComponents()
     if len(size) < 3 or any(extra != 1 for extra in size[3:]):
-        msg = f"{path} has {len(size)} dimensions ({' x '.join(map(str, size))}): give one three-dimensional CT."
+        msg = f"{path} has {len(size)} dimensions ({' x '.join(map(str, size))}): give one three-dimensional volume."
+        raise UserError(msg)
+    if count != 1 and "Segment0_Name" in _fields(reader):
+        msg = f"{path} holds {count} layers, as its segments overlap: export them as one labelmap."
+        raise UserError(msg)
+    if count != 1:
+        msg = f"{path} holds {count} numbers a voxel, such as colours: export a volume with one number a voxel."
         raise UserError(msg)
     if not all(0 < mm < np.inf for mm in reader.GetSpacing()):
         stated = " x ".join(f"{mm:g}" for mm in reader.GetSpacing())

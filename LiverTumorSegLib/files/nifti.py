@@ -76,10 +76,10 @@ def _save(path: Path, voxels: NDArray, volume: Volume) -> None:
 def _check_kind(image: nibabel.Nifti1Image, path: Path) -> None:
     shape = image.shape
     if image.get_data_dtype().fields or np.issubdtype(image.get_data_dtype(), np.complexfloating):
-        msg = f"{path} holds colours or complex numbers, not one number a voxel: export the CT itself."
+        msg = f"{path} holds colours or complex numbers, not one number a voxel: export a volume that does."
         raise UserError(msg)
     if len(shape) < 3 or any(extra != 1 for extra in shape[3:]):
-        msg = f"{path} has {len(shape)} dimensions ({' x '.join(map(str, shape))}): give one three-dimensional CT."
+        msg = f"{path} has {len(shape)} dimensions ({' x '.join(map(str, shape))}): give one three-dimensional volume."
         raise UserError(msg)
     if 0 in shape:
         msg = f"{path} has no voxels ({' x '.join(map(str, shape))}): export it again."

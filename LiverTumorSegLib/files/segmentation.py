@@ -1,7 +1,8 @@
-"""``.seg.nrrd``: labels that 3D Slicer opens as a segmentation with names, colours and coded terms."""
+"""``.seg.nrrd``: labels with names, colours and coded terms, as 3D Slicer writes and opens segmentations."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from ..segments import SEGMENTS, Segment
 from ..volume import Volume
 from . import itk
+
+_NAME = re.compile(r"Segment\d+_Name")
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
@@ -24,6 +27,13 @@ def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
         for key, value in _fields(segment, extent).items():
             image.SetMetaData(f"Segment{number}_{key}", value)
     itk.write(path, image)
+
+
+def names(path: Path) -> dict[int, str]:
+    """What the header calls each label; nothing where it knows of no segments."""
+    found = itk.fields(path)
+    numbered = ((found.get(f"{key[:-5]}_LabelValue", ""), name) for key, name in found.items() if _NAME.fullmatch(key))
+    return {int(value): name.strip() for value, name in numbered if value.strip().isdecimal()}
 
 
 def _fields(segment: Segment, extent: str) -> dict[str, str]:

@@ -6,85 +6,65 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
-import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
 from ..datasets.slices import Patient, read_patients
 from ..description import Description, Training
 from ..errors import UserError
 from ..model import save
-from ..networks import SliceNetwork
+from ..progress import CancelToken, Progress, job
+from .beginning import Say, beginning
 from .card import card_text
-from .losses import CrossEntropy, over_levels
+from .log_folder import remove_checkpoints
 from .network import build
-from .optimisers import one_cycle
 from .recipe import Recipe
-from .sampling import Batch, Drawn, SliceSampler, augmented
-from .targets import targets
+from .sampling import SliceSampler
+from .segmenter import SliceSegmenter
+from .trainer import Course
 
 
-class SliceSegmenter(lightning.LightningModule):
-    """A network with the recipe's loss, optimiser and schedule.
-
-    Args:
-        recipe: which.
-        network: the recipe's.
-        train: patients whose labels decide the weights of classes, where the loss asks for that.
-
-    Raises:
-        UserError: a class whose weight the loss asks for occurs nowhere.
-    """
-
-    def __init__(self, recipe: Recipe, network: SliceNetwork, train: Sequence[Patient]) -> None:
-        super().__init__()
-        loss = recipe.loss
-        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._schedule, self._labels = recipe.schedule, recipe.labels
-        if isinstance(loss, CrossEntropy):
-            loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), network.classes)
-        self._loss = loss
-
-    def on_after_batch_transfer(self, batch: Drawn, _dataloader: int) -> Batch:
-        return augmented(batch)
-
-    def training_step(self, batch: Batch) -> torch.Tensor:
-        logits = self.network(batch["pixels"].contiguous(memory_format=torch.channels_last))
-        loss = over_levels(
-            lambda level, labels: self._loss(level, labels, batch["lesions_apart"]),
-            logits,
-            targets(batch["labels"], self._labels),
-        )
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def configure_optimizers(self):  # type: ignore[no-untyped-def]  # noqa: ANN201, Lightning's type is private
-        plan = self._schedule
-        optimizer = plan.optimizer(self.parameters(), plan.learning_rate, plan.weight_decay)
-        if plan.policy == "constant":
-            return optimizer
-        schedule = one_cycle(optimizer, plan.steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bool = False) -> None:
+def fit(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    command: str,
+    overwrite: bool = False,
+    resume: bool = False,
+    say: Say = lambda _: None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> None:
     """Train on the patients that are not for validation, and save a model folder.
+
+    Beside it, ``FOLDER-log/version_N`` gets the log: ``metrics.csv``, ``curves.png``, TensorBoard's events where that
+    is installed, example ``pictures``, and until the model is saved ``checkpoints``. A training that goes on from one
+    comes out as an unbroken one on the same device, to the last bit where PyTorch can repeat itself there.
 
     Args:
         recipe: how to train.
         data: folder that holds the recipe's data folders.
         folder: model folder to write.
         command: what to write into the card as the command that made the model.
-        overwrite: whether a folder of that name may be replaced.
+        overwrite: whether a folder of that name may be replaced, and an unfinished training be given up.
+        resume: go on where an interrupted training left off, if there is one.
+        say: told where the log is and other single sentences.
+        progress: told after every step.
+        cancel: checked before and after the slices are read, and after every step.
 
     Raises:
         UserError: the network cannot be trained, data are missing or show nothing that is asked for, a validation
-            patient does not exist, training diverged, or the folder exists.
+            patient does not exist, training diverged, the folder exists, an unfinished training is in the way, or the
+            one to go on with had another recipe.
+        Cancelled: ``cancel`` was used; the checkpoints stay.
     """
+    task = job(progress, cancel)
+    start = beginning(recipe, folder, resume=resume, overwrite=overwrite, say=say)
     lightning.seed_everything(recipe.seed, verbose=False)
-    network = build(recipe)
-    train = _training_patients(recipe, data)
+    network = build(recipe, say)
+    task.at(0, "Reading the slices")
+    train, held_out = _patients(recipe, data)
+    task.at(0, "Starting")
     sampler = SliceSampler(
         train,
         sampling=recipe.sampling,
@@ -93,12 +73,19 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
         crop=recipe.crop,
         batch=recipe.schedule.batch,
         seed=recipe.seed,
+        first=start.step,
     )
     segmenter = SliceSegmenter(recipe, network, train)
-    trainer = _trainer(recipe, folder)
-    trainer.fit(segmenter, sampler)
-    _check_finite(segmenter.network, recipe.schedule.learning_rate)
-    training = Training(
+    course = Course(recipe, segmenter, held_out, start, task)
+    remove_checkpoints(folder, but_of=start.log)
+    say(f"The log is in {start.log}.")
+    say(course.run(sampler))
+    save_trained(recipe, network, _origin(recipe, train, command), folder, overwrite=overwrite)
+    remove_checkpoints(folder)
+
+
+def _origin(recipe: Recipe, train: Sequence[Patient], command: str) -> Training:
+    return Training(
         data=", ".join(source.folder for source in recipe.data),
         patients=tuple(p.name for p in train),
         validation_patients=recipe.validation,
@@ -106,7 +93,6 @@ def fit(recipe: Recipe, data: Path, folder: Path, *, command: str, overwrite: bo
         command=command,
         recipe=recipe.model_dump(mode="json"),
     )
-    save_trained(recipe, segmenter.network, training, folder, overwrite=overwrite)
 
 
 def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder: Path, *, overwrite: bool) -> None:
@@ -122,7 +108,8 @@ def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder:
     )
 
 
-def _training_patients(recipe: Recipe, data: Path) -> list[Patient]:
+def _patients(recipe: Recipe, data: Path) -> tuple[list[Patient], list[Patient]]:
+    """For training, and for validation."""
     if not recipe.data:
         msg = "The recipe names no data: list at least one folder of slices in its data."
         raise UserError(msg)
@@ -135,27 +122,4 @@ def _training_patients(recipe: Recipe, data: Path) -> list[Patient]:
     if not train:
         msg = "The recipe keeps all patients for validation: leave some for training."
         raise UserError(msg)
-    return train
-
-
-def _check_finite(network: nn.Module, learning_rate: float) -> None:
-    if not all(torch.isfinite(values).all() for values in network.state_dict().values()):
-        msg = (
-            "Training diverged and no model was saved, since the network's weights are not finite numbers: try a "
-            f"smaller schedule.learning_rate than {learning_rate:g}."
-        )
-        raise UserError(msg)
-
-
-def _trainer(recipe: Recipe, folder: Path) -> lightning.Trainer:
-    log = CSVLogger(folder.parent, name=f"{folder.name}-log")
-    checkpoint = ModelCheckpoint(log.log_dir, filename="{step}", every_n_train_steps=400)
-    return lightning.Trainer(
-        max_steps=recipe.schedule.steps,
-        precision=recipe.schedule.precision,
-        gradient_clip_val=1.0,
-        callbacks=[EMAWeightAveraging(decay=recipe.schedule.average), checkpoint],
-        logger=log,
-        log_every_n_steps=50,
-        enable_model_summary=False,
-    )
+    return train, [p for p in patients if p.name in recipe.validation] if recipe.validates else []

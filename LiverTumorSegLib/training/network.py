@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.utilities import rank_zero_info
+from collections.abc import Callable
 
 from .. import networks
 from ..errors import UserError
@@ -10,8 +10,12 @@ from ..networks import SliceNetwork
 from .recipe import Recipe
 
 
-def build(recipe: Recipe) -> SliceNetwork:
+def build(recipe: Recipe, say: Callable[[str], None] = lambda _: None) -> SliceNetwork:
     """A recipe's network with the weights that training starts from.
+
+    Args:
+        recipe: which.
+        say: told what became of encoder weights.
 
     Raises:
         UserError: the network cannot be built, is not for slices, cannot take the recipe's crop, or has no such encoder
@@ -24,7 +28,7 @@ def build(recipe: Recipe) -> SliceNetwork:
         raise UserError(msg)
     _check_crop(network, spec.name, recipe.crop)
     if recipe.encoder_weights is not None:
-        rank_zero_info(str(networks.load_encoder_weights(network, recipe.encoder_weights)))
+        say(str(networks.load_encoder_weights(network, recipe.encoder_weights)))
     return network
 
 

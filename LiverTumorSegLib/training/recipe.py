@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ..datasets.slices import SliceSource
 from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec, Stack, check_channels, check_labels
@@ -15,12 +15,11 @@ from ..postprocessing import Postprocessing
 from ..preprocessing import Chain, named
 from ..validation_words import in_words
 from .augmentation import Augmentation, NamedAugmentation
+from .callback_options import Callbacks, Monitor
+from .entry import Entry
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .optimisers import AdamW, NamedOptimiser
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from .policies import NamedPolicy, OneCycle, Plateau
 
 
 def _by_name(value: Any) -> Any:
@@ -30,7 +29,7 @@ def _by_name(value: Any) -> Any:
 NamedPreprocessing = Annotated[Chain, BeforeValidator(_by_name)]
 
 
-class Sampling(_Entry):
+class Sampling(Entry):
     """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
 
     Args:
@@ -48,7 +47,7 @@ class Sampling(_Entry):
     centred: bool = True
 
 
-class Schedule(_Entry):
+class Schedule(Entry):
     """How the weights are found.
 
     Args:
@@ -56,23 +55,25 @@ class Schedule(_Entry):
         batch: samples a batch.
         optimizer: name of an optimiser, or its name and options.
         learning_rate: the largest.
-        policy: how the learning rate changes.
+        policy: how the learning rate changes, a name, or a name and options.
         weight_decay: None for the optimiser's usual one.
         average: decay of the exponential moving average of the weights.
         precision: of Lightning, with the weights in 32 bits.
+        validate_every: steps from one validation to the next, 0 for none; the last step is validated too.
     """
 
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     optimizer: NamedOptimiser = AdamW()
     learning_rate: float = Field(gt=0)
-    policy: Literal["one_cycle", "constant"] = "one_cycle"
+    policy: NamedPolicy = OneCycle()
     weight_decay: float | None = Field(None, ge=0)
     average: float = Field(0.998, ge=0, lt=1)
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "bf16-mixed"
+    validate_every: int = Field(400, ge=0)
 
 
-class Recipe(_Entry):
+class Recipe(Entry):
     """Everything that decides how a model comes out, but for the machine.
 
     Args:
@@ -92,6 +93,7 @@ class Recipe(_Entry):
         augmentation: name of a set of ranges, or ranges.
         crop: rows and columns that the network sees.
         schedule: optimiser and learning rate.
+        callbacks: what happens beside the steps.
         postprocessing: clean-up of the model's results.
         licence: of the weights.
     """
@@ -112,6 +114,7 @@ class Recipe(_Entry):
     augmentation: NamedAugmentation = Augmentation()
     crop: int = Field(gt=0, le=1024)
     schedule: Schedule
+    callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()
     licence: Licence
 
@@ -121,12 +124,38 @@ class Recipe(_Entry):
         check_labels(self.network, self.labels)
         self._check_loss()
         self._check_precision()
+        self._check_validation()
         self.augmentation.check_folding(self.crop)
         return self
 
     def _check_precision(self) -> None:
         if self.schedule.precision == "bf16-mixed" and not self.preprocessing.fits_8_bits:
             msg = "bfloat16 rounds away what such wide windows hold: set schedule.precision to 32-true"
+            raise ValueError(msg)
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validations during training."""
+        return bool(self.validation) and self.schedule.validate_every > 0
+
+    @property
+    def monitored(self) -> dict[str, Monitor]:
+        """What validations are judged by, by the entry that asks for it."""
+        policy, callbacks = self.schedule.policy, self.callbacks
+        asked: dict[str, Monitor] = {}
+        if isinstance(policy, Plateau):
+            asked["schedule.policy: plateau"] = policy.monitor
+        if callbacks.save == "best":
+            asked["callbacks.save: best"] = callbacks.best.monitor
+        if callbacks.early_stopping:
+            asked["callbacks.early_stopping"] = callbacks.early_stopping.monitor
+        return asked
+
+    def _check_validation(self) -> None:
+        asking = [*self.monitored, *(["callbacks.pictures_every"] if self.callbacks.pictures_every else [])]
+        if asking and not self.validates:
+            mend = "set schedule.validate_every above 0" if self.validation else "name patients for validation"
+            msg = f"{asking[0]} needs validations during training, of which there are none: {mend}, or leave it out"
             raise ValueError(msg)
 
     def _check_loss(self) -> None:

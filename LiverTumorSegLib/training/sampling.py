@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TypedDict
 
 import numpy as np
@@ -60,7 +61,18 @@ def augmented(drawn: Drawn) -> Batch:
 class SliceSampler:
     """Endless random batches of slice stacks and how to change them; the same seed gives the same batches.
 
-    A patient is drawn with a weight of the square root of its slices, so that no single one dominates.
+    A batch depends on the seed and on its own number alone, so that the sampler can begin at any. A patient is drawn
+    with a weight of the square root of its slices, so that no single one dominates.
+
+    Args:
+        patients: whose slices.
+        sampling: which of them how often.
+        augmentation: how far they are changed.
+        stack: neighbours as channels.
+        crop: rows and columns of a sample.
+        batch: samples of a batch.
+        seed: of all that is drawn.
+        first: number of the first batch.
 
     Raises:
         UserError: no slice shows what a share of the samples is drawn for.
@@ -76,17 +88,17 @@ class SliceSampler:
         crop: int,
         batch: int,
         seed: int,
+        first: int = 0,
     ) -> None:
         self._augmentation, self._stack, self._crop = augmentation, stack, crop
-        self._batch, self._seed, self._centred = batch, seed, sampling.centred
+        self._batch, self._seed, self._first, self._centred = batch, seed, first, sampling.centred
         self._in_unit = all(patient.in_unit for patient in patients)
         self._in_bytes = all(patient.pixels.dtype == torch.uint8 for patient in patients)
         self._pools = _Pools(patients, sampling)
 
     def __iter__(self) -> Iterator[Drawn]:
-        random = np.random.default_rng(self._seed)
-        while True:
-            yield self._draw(random)
+        for number in count(self._first):
+            yield self._draw(np.random.default_rng([self._seed, number]))
 
     def _draw(self, random: np.random.Generator) -> Drawn:
         samples = [self._sample(*self._pools.draw(random), random) for _ in range(self._batch)]

@@ -139,7 +139,7 @@ def _means(groups: Collection[FoundGroup]) -> dict[str, Any]:
     """How many groups there are, and the mean of each measure, None without a group."""
     names = [field.name for field in fields(FoundGroup)]
     means = {name: fmean(getattr(group, name) for group in groups) if groups else None for name in names}
-    return {"lesions": len(groups)} | means
+    return {"groups": len(groups)} | means
 
 
 def _tumour_free(cases: Iterable[CaseDetection]) -> dict[str, Any]:

@@ -67,6 +67,20 @@ def differences(stored: Stored, shape: tuple[int, ...], affine: NDArray[np.float
     return ", ".join(words for words, applies in faults.items() if applies) or f"corners up to {off:.2f} mm away"
 
 
+def covers(stored: Stored, shape: tuple[int, ...], affine: NDArray[np.float64]) -> bool:
+    """Whether a grid's box reaches as far as another's in every direction, but for a voxel of the other.
+
+    Args:
+        stored: of the first grid.
+        shape: ``[slice, row, column]`` of the other.
+        affine: of the other.
+    """
+    faces = np.array(list(product(*((-0.5, size - 0.5) for size in reversed(stored.values.shape)))))
+    back = np.linalg.inv(affine) @ stored.affine
+    reached = faces @ back[:3, :3].T + back[:3, 3]
+    return bool((reached.min(axis=0) <= 0.5).all() and (reached.max(axis=0) >= np.array(shape[::-1]) - 1.5).all())
+
+
 def resampled(stored: Stored, shape: tuple[int, ...], affine: NDArray[np.float64], outside: float = 0) -> NDArray:
     """Values on another grid by nearest neighbour, whatever the two affines are.
 

@@ -13,8 +13,12 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import stem
+from ..structures import LESION_NAME
 from . import case_files, case_list, case_names
 from .case_files import Found
+
+_TWICE = "keep one, or name the cases in a CSV (--csv)."
+_SWAPPED = "keep one, or are the two folders swapped (predictions come first)?"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Matches:
     """What can be compared, and what cannot.
 
     Args:
-        pairs: by name, ``volume-2`` before ``volume-10``.
+        pairs: by name, ``volume-2`` before ``volume-10``; none where nothing can be compared.
         failed: a sentence by case, in the same order.
     """
 
@@ -69,8 +73,7 @@ def find(
         probabilities: folder of ``CASE_liver`` and ``CASE_lesion``.
 
     Raises:
-        UserError: something does not exist or holds nothing, is a file where a folder is needed, or is of no use; or
-            nothing can be compared.
+        UserError: something does not exist or holds nothing, is a file where a folder is needed, or is of no use.
     """
     sources = _Sources(predictions, references, csv, images, probabilities)
     sources.check()
@@ -79,11 +82,12 @@ def find(
     settled = {each.case: each.settled(maps) for each in candidates}
     pairs = tuple(result for result in settled.values() if isinstance(result, EvaluationPair))
     failed = {case: result for case, result in settled.items() if isinstance(result, str)}
-    if not pairs:
-        msg = f"Nothing in {predictions} can be compared with {references}: {next(iter(failed.values()))}"
-        raise UserError(msg)
-    _refuse_unused(images, pairs, used=any(pair.image for pair in pairs))
-    _refuse_unused(probabilities, pairs, used=any(pair.probabilities for pair in pairs))
+    if pairs:
+        case = pairs[0].case
+        if images and not any(pair.image for pair in pairs):
+            raise UserError(_unused("image", images, case))
+        if probabilities and not any(pair.probabilities for pair in pairs):
+            raise UserError(_unused("probability map", probabilities, f"{case}_{LESION_NAME}"))
     return Matches(pairs, failed)
 
 
@@ -112,17 +116,18 @@ class _Candidates:
         return EvaluationPair(
             self.case,
             self.patient or self.case,
-            self._only(self.predictions),
+            self._only(self.predictions, _SWAPPED if _are_with_cts(self.predictions) else _TWICE),
             self._only(self.references),
             self._only(self.images) if self.images else None,
             {name: self._only(found[self.case]) for name, found in maps.items() if self.case in found},
         )
 
-    def _only(self, paths: list[Path]) -> Path:
+    def _only(self, paths: list[Path], advice: str = _TWICE) -> Path:
+        if len(paths) > 1 and paths[0] == paths[1]:
+            msg = f"{paths[0]} is there twice as {self.case}, in two rows of the CSV: keep one."
+            raise UserError(msg)
         if len(paths) > 1:
-            msg = (
-                f"{paths[0]} and {paths[1]} are both called {self.case}: keep one, or name the cases in a CSV (--csv)."
-            )
+            msg = f"{paths[0]} and {paths[1]} are both called {self.case}: {advice}"
             raise UserError(msg)
         _refuse_missing(paths[0])
         return paths[0]
@@ -208,10 +213,12 @@ def _case(path: Path) -> str:
     return case_names.read(stem(path)).case
 
 
-def _refuse_unused(folder: Path | None, pairs: tuple[EvaluationPair, ...], *, used: bool) -> None:
-    if folder is not None and not used:
-        msg = f"No file in {folder} is called by a case, such as {pairs[0].case}: rename them."
-        raise UserError(msg)
+def _are_with_cts(paths: list[Path]) -> bool:
+    return all(case_files.marked_apart(paths))
+
+
+def _unused(kind: str, folder: Path, wanted: str) -> str:
+    return f"No {kind} in {folder} is named after a case: expected names such as {wanted}.nii.gz."
 
 
 def _refuse_missing(path: Path) -> None:

@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.labels import whole_labels
 from ...errors import UserError
 from ...files import read_stored
 from ...files.stored import Stored
 from ...hounsfield import to_int16
-from . import grids
+from . import grids, masks
 from .label_pair import LabelPair
 from .pairing import EvaluationPair
 
 _AIR = -1000
+_OUTSIDE = 255
 _ROUNDING = 1e-3
 
 
-def read_pair(pair: EvaluationPair, *, resample: bool = False, accept_float: bool = False) -> LabelPair:
+def read_pair(
+    pair: EvaluationPair,
+    *,
+    resample: bool = False,
+    accept_float: bool = False,
+    prediction_values: Mapping[int, int] | None = None,
+    reference_values: Mapping[int, int] | None = None,
+) -> LabelPair:
     """Read prediction and reference.
 
     Args:
         pair: their files.
         resample: put a prediction on another grid on the reference's by nearest neighbour; a warning says so.
         accept_float: take floating-point numbers, if they are whole.
+        prediction_values: label, 1 or 2, of each value in the file where its values are no labels; all others are
+            background, since files of many organs hold them as well. Without, the names of segments decide where the
+            file has some that tell all its values, as 3D Slicer's do; a warning says so.
+        reference_values: the same of the reference.
 
     Returns:
         Axial slices of the reference's grid, decided by its affine alone: flips and orders of axes in the files make
         no difference.
 
     Raises:
-        UserError: a file cannot be read, holds other numbers than 0, 1 and 2 or stores them as floating point; or
-            the grids differ, by their size or by corners that lie more than a tenth of the reference's smallest
+        UserError: a file cannot be read, holds numbers that are no labels or stores them as floating point; or the
+            grids differ, by their size or by corners that lie more than a tenth of the reference's smallest
             spacing apart.
     """
-    reference = _labels(grids.axial(read_stored(pair.reference)), pair.reference, accept_float=accept_float)
+    stored = grids.axial(read_stored(pair.reference))
+    reference = masks.labelled(
+        stored, pair.reference, "--reference-values", reference_values, accept_float=accept_float
+    )
     shape, affine = reference.values.shape, reference.affine
-    own = _labels(grids.along(read_stored(pair.prediction), affine), pair.prediction, accept_float=accept_float)
-    prediction, moved = _fitted(own, pair.prediction, shape, affine, resample=resample)
+    stored = grids.along(read_stored(pair.prediction), affine)
+    own = masks.labelled(stored, pair.prediction, "--prediction-values", prediction_values, accept_float=accept_float)
+    prediction, moved = _fitted(own, pair.prediction, shape, affine, resample=resample, outside=_OUTSIDE)
     warnings = [f"Reference: {sentence}" for sentence in reference.warnings]
     warnings += [f"Prediction: {sentence}" for sentence in own.warnings]
     if moved:
         warnings.append(f"The prediction was put on the reference's grid by nearest neighbour: it has {moved}.")
+        warnings += _missed(prediction == _OUTSIDE, reference.values)
+        prediction[prediction == _OUTSIDE] = 0
     if pair.prediction.samefile(pair.reference):
         warnings.append("Prediction and reference are one file.")
     return LabelPair(prediction, reference.values, affine, tuple(warnings))
@@ -96,11 +114,14 @@ def read_image(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArra
     return _fitted(seen, path, pair.reference.shape, pair.affine, resample=resample, outside=_AIR)[0]
 
 
-def _labels(stored: Stored, path: Path, *, accept_float: bool) -> Stored:
-    if stored.values.dtype.kind == "f" and not accept_float:
-        msg = f"{path} stores floating-point numbers, as probabilities are: give labels, or use --accept-float."
-        raise UserError(msg)
-    return replace(stored, values=whole_labels(stored, path))
+def _missed(outside: NDArray[np.bool_], reference: NDArray[np.uint8]) -> list[str]:
+    """A sentence about what of the reference a prediction's grid does not reach."""
+    marked = np.count_nonzero(reference)
+    missed = np.count_nonzero(reference[outside])
+    if not missed:
+        return []
+    of = f"{missed} of the reference's {marked} marked voxels ({missed / marked:.1%})"
+    return [f"{of} lie outside of the prediction's grid and count as missed."]
 
 
 def _fitted(
@@ -115,6 +136,16 @@ def _fitted(
     """The values on a grid, and what had to be resampled for that."""
     found = grids.differences(stored, shape, affine)
     if found and not resample:
-        msg = f"{path} does not lie on the grid of its reference ({found}): use --resample to put it there."
+        msg = f"{path} does not lie on the grid of its reference ({found}): {_advice(stored, shape, affine)}"
         raise UserError(msg)
     return (grids.resampled(stored, shape, affine, outside) if found else stored.values), found
+
+
+def _advice(stored: Stored, shape: tuple[int, ...], affine: NDArray[np.float64]) -> str:
+    ways = "use --resample to put it there"
+    if stored.values.shape == shape:
+        ways = (
+            "copy the reference's geometry if the voxels are the same and its header was lost, use --resample if it is "
+            "truly another grid"
+        )
+    return f"{ways}{'.' if grids.covers(stored, shape, affine) else ', or is it another patient?'}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from ... import DISCLAIMER
@@ -76,7 +75,6 @@ def html(content: Content, pictures: Mapping[str, Sequence[Shown]]) -> str:
         distributions=_distributions(cases, anchors),
         agreement=[charts.bland_altman(summary["volumes"][s], s, anchors) for s in (LIVER_NAME, LESION_NAME)],
         curves=[charts.curves(summary["probabilities"] or {}, kind) for kind in charts.KINDS],
-        confusion=np.sum([case["confusion"] for case in cases.values()], axis=0, dtype=np.int64).tolist(),
         left_out=left_out(summary),
     )
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...errors import UserError
 from ...progress import Job
 from ...quiet import quiet_libraries
 from ...whole_files import refuse_folder, refuse_unwritable, whole_folder
+from ..case import read_labels
 from ..evaluate import Evaluation
 from ..pairs import reading
 from ..pairs.pairing import EvaluationPair
@@ -37,10 +39,11 @@ def check(folder: Path, *, overwrite: bool = False) -> None:
 def draw_worst(
     evaluation: Evaluation, settings: Settings, count: int, processes: int, job: Job
 ) -> dict[str, list[Shown]]:
-    """Pictures of the worst cases by name, the worst first; one that cannot be read again is left out.
+    """Pictures of the worst cases by name, the worst first.
 
     Args:
-        evaluation: what was measured.
+        evaluation: what was measured; where a case cannot be drawn, or its CT not be shown, its warnings get a
+            sentence.
         settings: its definitions.
         count: of cases.
         processes: how many cases are drawn at once.
@@ -48,7 +51,12 @@ def draw_worst(
     """
     worst = page.worst_first(evaluation.content["cases"])[:count]
     tasks = {name: (evaluation.pairs[name], settings) for name in worst}
-    return for_each(tasks, _draw, processes, job)[0] if tasks else {}
+    drawn, failed = for_each(tasks, _draw, processes, job, "Drew") if tasks else ({}, {})
+    doubts = {name: doubt for name, (_, doubt) in drawn.items()} | failed
+    for name, doubt in doubts.items():
+        if doubt:
+            evaluation.content["cases"][name]["warnings"].append(f"It is not shown on its CT: {doubt}")
+    return {name: pictures for name, (pictures, _) in drawn.items()}
 
 
 def write(folder: Path, evaluation: Evaluation, pictures: Pictures, *, overwrite: bool = False) -> None:
@@ -75,8 +83,13 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _draw(pair: EvaluationPair, settings: Settings) -> list[Shown]:
+def _draw(pair: EvaluationPair, settings: Settings) -> tuple[list[Shown], str]:
+    """Pictures, and why they are without the CT."""
     with quiet_libraries():
-        labels = reading.read_pair(pair, resample=settings.resample, accept_float=settings.accept_float)
-        image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
-    return shown(pair.case, labels, image)
+        labels = read_labels(pair, settings)
+        try:
+            image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
+            doubt = ""
+        except (UserError, OSError) as error:
+            image, doubt = None, str(error)
+    return shown(pair.case, labels, image), doubt

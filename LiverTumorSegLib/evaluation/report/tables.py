@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,12 @@ def slices_csv(cases: Mapping[str, NDArray[np.int64]]) -> str:
         cases: voxels ``[slice, reference, prediction]`` of each case, as
             :func:`LiverTumorSegLib.evaluation.overlap.confusion` counts them.
     """
-    measures = overlap.Counts(0, 0, 0, 0).measures()
-    names = ["case", "slice", *(f"{structure}_{key}" for structure in STRUCTURES for key in measures)]
+    empty = overlap.Counts(0, 0, 0, 0)
+    names = ["case", "slice", *(f"{structure}_{key}" for structure in STRUCTURES for key in _counted(empty))]
     rows = (
-        {"case": name, "slice": number} | _slice(matrix)
+        {"case": name, "slice": number} | _slice(counts)
         for name, matrices in cases.items()
-        for number, matrix in enumerate(matrices, start=1)
+        for number, counts in enumerate(_by_slice(matrices), start=1)
     )
     return _written(names, rows)
 
@@ -69,6 +69,7 @@ def _case(case: Mapping[str, Any]) -> dict[str, Any]:
         "patient": case["patient"],
         "failure": None,
         **{f"{name}_{key}": value for name in STRUCTURES for key, value in case[name].items()},
+        **{f"{name}_{key}": n for name in STRUCTURES for key, n in _voxels(case["confusion"], name).items()},
         "reference_lesions": owners.count(REFERENCE),
         "predicted_lesions": owners.count(PREDICTION),
         **{f"{key}_{hit}_iou": n for hit in ("above", "any") for key, n in case["detection"][hit].items()},
@@ -76,6 +77,10 @@ def _case(case: Mapping[str, Any]) -> dict[str, Any]:
         **{f"{s}_{key}": curves.get(s, {}).get(key) for s in (LIVER_NAME, LESION_NAME) for key in _CURVE_FIGURES},
         "warnings": " ".join(case["warnings"]),
     }
+
+
+def _voxels(confusion: Sequence[Sequence[int]], structure: str) -> dict[str, int]:
+    return asdict(overlap.counts(np.array(confusion, np.int64), structure))
 
 
 def _lesion(case: str, row: Row) -> dict[str, Any]:
@@ -87,12 +92,20 @@ def _axes() -> list[str]:
     return [f"centroid_{axis}_mm" for axis in "ras"]
 
 
-def _slice(matrix: NDArray[np.int64]) -> dict[str, float | None]:
+def _by_slice(matrices: NDArray[np.int64]) -> Iterable[tuple[overlap.Counts, ...]]:
+    return zip(*(overlap.counts_by_slice(matrices, structure) for structure in STRUCTURES), strict=True)
+
+
+def _slice(counts: Iterable[overlap.Counts]) -> dict[str, float | None]:
     return {
         f"{structure}_{key}": value
-        for structure in STRUCTURES
-        for key, value in overlap.counts(matrix, structure).measures().items()
+        for structure, counted in zip(STRUCTURES, counts, strict=True)
+        for key, value in _counted(counted).items()
     }
+
+
+def _counted(counts: overlap.Counts) -> dict[str, float | None]:
+    return {**asdict(counts), **counts.measures()}
 
 
 def _written(names: list[str], rows: Iterable[Row]) -> str:

@@ -1,0 +1,50 @@
+"""``cohort.csv``: a row a case."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import records
+from .records import Record, State
+from .unfinished import whole_files
+
+NAME = "cohort.csv"
+_COLUMNS = {
+    "case": "case",
+    "seconds": "seconds",
+    "device": "device",
+    "liver_ml": "liver_ml",
+    "lesion_ml": "lesion_ml",
+    "burden_percent": "burden_percent",
+    "lesions": "lesion_count",
+    "warnings": "warnings",
+    "failure": "failure",
+}
+
+
+def write(output: Path, rank: int) -> None:
+    """Put the table together from the records.
+
+    Every rank does so when it ends, and again where records changed meanwhile: whichever writes last has seen all
+    records that were there, since no rank ends before it has written after its own last record.
+    """
+    written = None
+    while (text := as_csv(records.read_all(output))) != written:
+        with whole_files(output, f"{NAME}-{rank}") as scratch:
+            (scratch / NAME).write_text(text, encoding="utf-8")
+        written = text
+
+
+def as_csv(rows: Iterable[Record]) -> str:
+    """A header and a row for each case that is done or failed; a cell is empty where nothing is known."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for record in rows:
+        if record.state is not State.UNFINISHED:
+            fields = record.model_dump() | {"warnings": " ".join(record.warnings)}
+            writer.writerow([fields[name] for name in _COLUMNS.values()])
+    return text.getvalue()

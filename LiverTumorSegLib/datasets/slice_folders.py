@@ -1,0 +1,155 @@
+"""Folders of slice pictures as scans: ``images/P_slice_K.jpg`` with ``masks/P_slice_K.png``.
+
+All slices of a patient are stacked, although some between them may be missing, as millimetres between slices the
+middle one of the gaps stands for all. Columns are taken to run to the patient's left and rows to the back, as
+:mod:`.slices` and :mod:`.export` have them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..damaged import find as find_damage
+from ..errors import UserError
+from ..files.stored import Stored
+from ..volume import Volume
+from .dump import IMAGES, MASKS, TABLE, LeftOut, read_note
+from .labels import whole_labels
+from .patients import WRONG_SPACING, has_wrong_spacing
+from .scans import Examined, Scan
+
+_NAME = re.compile(r"(?P<patient>[^.].*)_slice_(?P<number>\d+)[a-z]?$")
+_NO_HU = "The pictures do not say their HU: grey values from 0 to 255 stand for them."
+_NO_SPACING = f"{TABLE} states no spacing: 1 mm in every direction was assumed, so volumes in ml mean little."
+
+
+class Slice(NamedTuple):
+    """One slice's number, counted from the feet, and its pictures."""
+
+    number: int
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class SliceScan(Scan):
+    """A patient of a folder of slice pictures.
+
+    Args:
+        slices: ascending.
+        spacing: millimetres between slice numbers, rows and columns; None where nothing states it.
+        intensities: HU of the darkest and the brightest grey, None where they are not known.
+    """
+
+    slices: tuple[Slice, ...]
+    spacing: tuple[float, float, float] | None
+    intensities: tuple[float, float] | None
+
+    def read(self) -> tuple[Volume, NDArray[np.uint8]]:
+        grey = self._stacked([each.image for each in self.slices])
+        masks = self._stacked([each.mask for each in self.slices])
+        if masks.shape != grey.shape:
+            msg = f"{self.ct} holds pictures of {self.name} that differ in size from their masks: export them again."
+            raise UserError(msg)
+        low, high = self.intensities or (0, 255)
+        voxels = np.rint(grey * ((high - low) / 255) + low).astype(np.int16)
+        labels = whole_labels(Stored(masks, np.eye(4)), self.slices[0].mask.parent)
+        return Volume(voxels, self._affine, self._warnings), labels
+
+    def examine(self) -> Examined:
+        volume, labels = self.read()
+        return Examined(volume, labels, find_damage(volume.voxels), "HU" if self.intensities else "grey")
+
+    @property
+    def _affine(self) -> NDArray[np.float64]:
+        number_mm, row_mm, column_mm = self.spacing or (1.0, 1.0, 1.0)
+        gaps = np.diff(sorted({each.number for each in self.slices}))
+        gap = float(np.median(gaps)) if len(gaps) else 1.0
+        return np.diag([-column_mm, -row_mm, gap * number_mm, 1.0])
+
+    @property
+    def _warnings(self) -> tuple[str, ...]:
+        wrong = self.spacing is not None and has_wrong_spacing(self.patient, *self.spacing[1:])
+        doubts = {_NO_HU: not self.intensities, _NO_SPACING: not self.spacing, WRONG_SPACING: wrong}
+        return tuple(sentence for sentence, applies in doubts.items() if applies)
+
+    def _stacked(self, pictures: Sequence[Path]) -> NDArray[np.uint8]:
+        grey = [_read_grey(path) for path in pictures]
+        if len({picture.shape for picture in grey}) > 1:
+            msg = f"{pictures[0].parent} holds pictures of {self.name} that differ in size: export them again."
+            raise UserError(msg)
+        return np.stack(grey)
+
+
+def find(folder: Path) -> tuple[tuple[SliceScan, ...], tuple[LeftOut, ...]]:
+    """The patients of a folder by name, and what is left out.
+
+    Raises:
+        UserError: the folder's ``export.json`` or ``slices.csv`` is damaged.
+    """
+    if not (folder / IMAGES).is_dir() or not (folder / MASKS).is_dir():
+        return (), ()
+    images, masks = _pictures(folder / IMAGES, ".jpg"), _pictures(folder / MASKS, ".png")
+    note, spacings = read_note(folder), _spacings(folder / TABLE)
+    intensities = note.intensities if note else None
+    scans = tuple(
+        SliceScan(name, folder / IMAGES, slices, spacings.get(name), intensities)
+        for name, slices in _by_patient(images, masks).items()
+    )
+    return scans, (*_alone(images, masks, "it has no mask"), *_alone(masks, images, "it has no picture"))
+
+
+def _pictures(folder: Path, ending: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob(f"*_slice_*{ending}")) if _NAME.match(path.stem)}
+
+
+def _by_patient(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, tuple[Slice, ...]]:
+    found: defaultdict[str, list[Slice]] = defaultdict(list)
+    for stem in images.keys() & masks.keys():
+        match = _NAME.match(stem)
+        if match:
+            found[match["patient"]].append(Slice(int(match["number"]), images[stem], masks[stem]))
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+
+
+def _alone(these: dict[str, Path], others: dict[str, Path], reason: str) -> list[LeftOut]:
+    return [LeftOut(name=stem, reason=reason) for stem in sorted(these.keys() - others.keys())]
+
+
+def _spacings(table: Path) -> dict[str, tuple[float, float, float]]:
+    """By patient, whom a table names as ``patient`` or, in LiTS, by the number of the ``volume``."""
+    if not table.exists():
+        return {}
+    try:
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
+        return {
+            row.get("patient") or f"volume-{row['volume']}": (
+                float(row["dz_native_mm"]),
+                float(row["dy_mm"]),
+                float(row["dx_mm"]),
+            )
+            for row in rows
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
+        raise UserError(msg) from error
+
+
+def _read_grey(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("L") if path.suffix == ".jpg" else image, np.uint8)
+    except (OSError, ValueError, TypeError) as error:
+        msg = f"{path} is no picture that can be read: export it again."
+        raise UserError(msg) from error

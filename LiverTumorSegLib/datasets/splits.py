@@ -1,0 +1,214 @@
+"""Splits by patient, stratified by tumour load, saved to a file.
+
+A split by slices puts neighbours of one tumour into training and test, and a split that ignores how much tumour a
+patient has often leaves a fold without any: a handful of LiTS patients hold most tumour pixels. So patients are
+sorted by their tumour load and dealt out in blocks of as many as there are folds. Fold totals then differ by at most
+the largest single load, because each block's largest load is no more than the least one of the block before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import UserError
+from ..validation_words import in_words
+from ..whole_files import whole_file
+
+Names = tuple[str, ...]
+
+
+class Round(NamedTuple):
+    """One training with its validation, and a test set where one was kept back."""
+
+    train: Names
+    validation: Names
+    test: Names = ()
+
+
+class Split(BaseModel):
+    """Who is trained on and who is measured on.
+
+    Args:
+        format: of the file.
+        seed: that it was drawn with.
+        folds: names by fold, for cross-validation; empty where there is one training only.
+        train, validation, test: names, where there is one training only.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    seed: int = Field(ge=0)
+    folds: tuple[Names, ...] = ()
+    train: Names = ()
+    validation: Names = ()
+    test: Names = ()
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Split:
+        parts = (self.train, self.validation, self.test)
+        if bool(self.folds) == any(parts):
+            msg = "give either folds, or train and validation"
+            raise ValueError(msg)
+        needed = self.folds or parts[:2]
+        if len(needed) < 2 or not all(needed):
+            msg = "at least two folds are needed, or train and validation, and none may be empty"
+            raise ValueError(msg)
+        doubled = next((name for name, count in Counter(self.names).items() if count > 1), None)
+        if doubled is not None:
+            msg = f"{doubled} occurs twice"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def names(self) -> Names:
+        """Everyone in it."""
+        parts = self.folds or (self.train, self.validation, self.test)
+        return tuple(name for part in parts for name in part)
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """One a fold, which is validated on the model of the others; or the only one."""
+        if not self.folds:
+            return (Round(self.train, self.validation, self.test),)
+        return tuple(
+            Round(tuple(name for other in self.folds if other is not fold for name in other), fold)
+            for fold in self.folds
+        )
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write it as JSON.
+
+        Raises:
+            UserError: the file exists, or cannot be written.
+        """
+        content = {"format": 1} | self.model_dump(mode="json", exclude_defaults=True)
+        with whole_file(path, overwrite=overwrite) as unfinished:
+            unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def load(path: Path, known: Collection[str] | None = None) -> Split:
+    """Read a split.
+
+    Args:
+        path: JSON file.
+        known: names that the data hold; any where it is None.
+
+    Raises:
+        UserError: it does not exist, is no split, or names somebody twice or who is not in the data.
+    """
+    try:
+        split = Split.model_validate_json(path.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): give the file of a split."
+        raise UserError(msg) from error
+    except ValidationError as error:
+        msg = f"{path} is no split that can be used: {in_words(error, Split)}"
+        raise UserError(msg) from error
+    strange = sorted(set(split.names) - set(known)) if known is not None else []
+    if strange:
+        others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        msg = f"{path} names {strange[0]}{others}, whom the data do not hold: give the data it was drawn from."
+        raise UserError(msg)
+    return split
+
+
+def draw(
+    patients: Mapping[str, float],
+    *,
+    folds: int | None = None,
+    validation: float | None = None,
+    test: float = 0.0,
+    seed: int,
+    groups: Iterable[Collection[str]] = (),
+) -> Split:
+    """Split into folds for cross-validation, or into training, validation and, where a share is given, test.
+
+    Args:
+        patients: tumour load in ml by name, in any order.
+        folds: how many, at least two; their numbers of persons differ by one at most, their loads by the largest.
+        validation: share of the persons, at least one; one is drawn from each of as many stretches of the list by load.
+        test: the same; nobody where it is 0.
+        seed: decides among equals, and which fold a person of a block goes to.
+        groups: names that are one person; who is in two groups joins them. Names that are no patient count for nothing.
+            A person's load is the largest of its names', whose scans show the same tumours.
+
+    Raises:
+        UserError: neither or both of folds and shares are given, or there are too few persons for them.
+    """
+    check_choice(folds, validation, test)
+    random = np.random.default_rng(seed)
+    persons = _by_load(patients, groups, random)
+    if folds is not None:
+        return Split(seed=seed, folds=_folds(persons, folds, random))
+    counts = [max(1, round(share * len(persons))) if share else 0 for share in (test, validation or 0.0)]
+    if sum(counts) >= len(persons):
+        msg = f"{len(persons)} patients are too few to keep {sum(counts)} of them back: take smaller shares, or folds."
+        raise UserError(msg)
+    tested, rest = _drawn(persons, counts[0], random)
+    validated, trained = _drawn(rest, counts[1], random)
+    return Split(seed=seed, train=_names(trained), validation=_names(validated), test=_names(tested))
+
+
+def check_choice(folds: int | None, validation: float | None, test: float) -> None:
+    """Refuse a split that cannot be drawn from any patients.
+
+    Raises:
+        UserError: neither or both of folds and shares are given, or shares that leave nobody.
+    """
+    if (folds is None) == (validation is None) or (folds is not None and test):
+        msg = "A split needs either folds or a share for validation, and a share for test with the latter alone."
+        raise UserError(msg)
+    if validation is not None and not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
+        msg = f"Shares of {validation:g} and {test:g} cannot be kept back: take some of 0 to 1, together below 1."
+        raise UserError(msg)
+
+
+def _folds(persons: list[list[str]], count: int, random: np.random.Generator) -> tuple[Names, ...]:
+    if not 2 <= count <= len(persons):
+        msg = f"{count} folds cannot be made of {len(persons)} patients: take two or more, and at most one a patient."
+        raise UserError(msg)
+    parts: list[list[list[str]]] = [[] for _ in range(count)]
+    for start in range(0, len(persons), count):
+        for at, person in zip(random.permutation(count), persons[start : start + count], strict=False):
+            parts[at].append(person)
+    return tuple(_names(part) for part in parts)
+
+
+def _names(persons: list[list[str]]) -> Names:
+    return tuple(sorted(name for person in persons for name in person))
+
+
+def _drawn(
+    persons: list[list[str]], count: int, random: np.random.Generator
+) -> tuple[list[list[str]], list[list[str]]]:
+    """So many, one of each stretch, and the rest in its order."""
+    if not count:
+        return [], persons
+    stretches = np.array_split(np.arange(len(persons)), count)
+    chosen = {int(random.choice(stretch)) for stretch in stretches}
+    return [persons[at] for at in sorted(chosen)], [each for at, each in enumerate(persons) if at not in chosen]
+
+
+def _by_load(
+    patients: Mapping[str, float], groups: Iterable[Collection[str]], random: np.random.Generator
+) -> list[list[str]]:
+    """Persons, each as its names, the largest load first; equals in an order that the seed alone decides."""
+    persons = _persons(patients, groups)
+    shuffled = [persons[at] for at in random.permutation(len(persons))]
+    return sorted(shuffled, key=lambda person: -max(patients[name] for name in person))
+
+
+def _persons(names: Iterable[str], groups: Iterable[Collection[str]]) -> list[list[str]]:
+    person = {name: frozenset([name]) for name in names}
+    for group in groups:
+        joined = frozenset(other for name in group for other in person.get(name, ()))
+        person |= dict.fromkeys(joined, joined)
+    return sorted(sorted(names) for names in set(person.values()))

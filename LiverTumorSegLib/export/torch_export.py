@@ -1,0 +1,38 @@
+"""``.pt2``: the graph of ``torch.export`` and its tensors in a zip file, without pickled code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..model import DESCRIPTION, Model
+from . import graph
+from .feeding import facts
+from .scene import Scene
+
+FILE = "model.pt2"
+CONTENTS = frozenset({FILE, DESCRIPTION, "README.md"})
+USE = f"""`{FILE}` runs where PyTorch {torch.__version__.split("+")[0]} or later is, without LiverTumorSeg:
+
+```python
+import torch
+
+extra = {{"{DESCRIPTION}": ""}}
+logits = torch.export.load("{FILE}", extra_files=extra).module()(channels)
+```
+
+`extra` then holds the model's facts; `torch.export.passes.move_to_device_pass` moves the graph to a GPU."""
+
+
+def write(folder: Path, model: Model) -> None:
+    """Write ``model.pt2`` and ``model.json``."""
+    told = facts(model)
+    torch.export.save(graph.program(model), folder / FILE, extra_files=told)
+    (folder / DESCRIPTION).write_text(told[DESCRIPTION] + "\n", encoding="utf-8")
+
+
+def run(folder: Path, scene: Scene) -> torch.Tensor:
+    """Logits of what was written."""
+    logits: torch.Tensor = torch.export.load(folder / FILE).module()(scene.channels)
+    return logits

@@ -1,0 +1,101 @@
+"""Where a training begins: at the first step, or where one that was interrupted left off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from ..errors import UserError
+from .checkpoints import newest_whole
+from .log_folder import CHECKPOINTS, next_log, unfinished
+from .policies import OneCycle
+from .recipe import Recipe
+from .segmenter import RECIPE
+
+Say = Callable[[str], None]
+
+_STEPS = "schedule.steps"
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a training begins.
+
+    Args:
+        log: folder for its log and its checkpoints.
+        checkpoint: what to go on from, None to start anew.
+        step: steps that are done.
+    """
+
+    log: Path
+    checkpoint: Path | None = None
+    step: int = 0
+
+
+def beginning(recipe: Recipe, model: Path, *, resume: bool, overwrite: bool, say: Say) -> Beginning:
+    """Find out where a training begins; nothing is changed.
+
+    Args:
+        recipe: how to train.
+        model: model folder that training will write.
+        resume: go on where an interrupted training left off, if there is one.
+        overwrite: an interrupted training may be given up, if it is not gone on with.
+        say: told from where it goes on, and what is damaged.
+
+    Raises:
+        UserError: a training was interrupted and neither is allowed, or its recipe was another one.
+    """
+    left = unfinished(model)
+    if left is None or not resume:
+        if left and not overwrite:
+            msg = f"{left} holds an unfinished training: go on with it (--resume), or start anew (--overwrite)."
+            raise UserError(msg)
+        if resume:
+            say("There is no checkpoint to go on from yet: training starts at the first step.")
+        return Beginning(next_log(model))
+    return _continued(recipe, left, say)
+
+
+def _continued(recipe: Recipe, log: Path, say: Say) -> Beginning:
+    found = newest_whole(log / CHECKPOINTS, lambda path: say(f"{path} is damaged and left out."))
+    if found is None:
+        say(f"No checkpoint in {log} is whole: training starts at the first step.")
+        return Beginning(log)
+    path, content = found
+    _refuse_other(content[RECIPE], recipe, log)
+    say(f"Training goes on after step {content['global_step']}.")
+    return Beginning(log, path, content["global_step"])
+
+
+def _refuse_other(before: Mapping[str, Any], recipe: Recipe, log: Path) -> None:
+    """Raise where a recipe is not the one that training began with, but for more steps where that is possible."""
+    old, new = dict(_entries(before)), dict(_entries(recipe.model_dump(mode="json")))
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if differing == [_STEPS] and new[_STEPS] > old[_STEPS] and not isinstance(recipe.schedule.policy, OneCycle):
+        return
+    if differing:
+        key, *others = differing
+        more = f" (and {len(others)} more)" if others else ""
+        why = ", which decides the whole course of one_cycle" if key == _STEPS else ""
+        msg = (
+            f"The training in {log} began with another recipe: {key} was {_shown(old.get(key))} and is "
+            f"{_shown(new.get(key))}{why}{more}: go on with that recipe, or start anew (--overwrite)."
+        )
+        raise UserError(msg)
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else shorten(str(value), _LONGEST, placeholder=" …")
+
+
+def _entries(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by their dotted keys."""
+    if isinstance(content, Mapping) and content:
+        for key, value in content.items():
+            yield from _entries(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, content

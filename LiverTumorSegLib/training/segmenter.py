@@ -1,0 +1,81 @@
+"""A recipe's network with its loss, optimiser and schedule, as Lightning trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+
+from ..datasets.slices import Patient
+from ..networks import SliceNetwork
+from .losses import CrossEntropy, over_levels
+from .optimisers import one_cycle
+from .policies import OneCycle
+from .recipe import Recipe
+from .sampling import Batch, Drawn, augmented
+from .targets import targets
+
+RECIPE = "recipe"
+"""Key of the recipe in a checkpoint."""
+
+
+class SliceSegmenter(lightning.LightningModule):
+    """A network with the recipe's loss, optimiser and schedule.
+
+    Args:
+        recipe: which.
+        network: the recipe's.
+        train: patients whose labels decide the weights of classes, where the loss asks for that.
+
+    Raises:
+        UserError: a class whose weight the loss asks for occurs nowhere.
+    """
+
+    def __init__(self, recipe: Recipe, network: SliceNetwork, train: Sequence[Patient]) -> None:
+        super().__init__()
+        loss = recipe.loss
+        self.network: SliceNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._recipe = recipe
+        if isinstance(loss, CrossEntropy):
+            loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), network.classes)
+        self._loss = loss
+
+    def on_after_batch_transfer(self, batch: Drawn, _dataloader: int) -> Batch:
+        return augmented(batch)
+
+    def on_train_batch_start(self, _batch: Batch, _number: int) -> None:
+        """Seed what a network draws (dropout) by the step alone, so that training can go on at any."""
+        state = np.random.SeedSequence([self._recipe.seed, self.trainer.global_step])
+        torch.manual_seed(int(state.generate_state(1, np.uint64)[0]))
+
+    def training_step(self, batch: Batch) -> torch.Tensor:
+        logits = self.network(batch["pixels"].contiguous(memory_format=torch.channels_last))
+        return self.loss(logits, batch["labels"], batch["lesions_apart"])
+
+    def loss(
+        self, logits: torch.Tensor | list[torch.Tensor], labels: torch.Tensor, lesions_apart: torch.Tensor
+    ) -> torch.Tensor:
+        """The recipe's loss.
+
+        Args:
+            logits: ``[batch, class, row, column]``, or a list of levels.
+            labels: ``[batch, row, column]``: 0 background, 1 liver, 2 lesion.
+            lesions_apart: bool ``[batch]``.
+        """
+        return over_levels(
+            lambda level, own: self._loss(level, own, lesions_apart), logits, targets(labels, self._recipe.labels)
+        )
+
+    def configure_optimizers(self):  # type: ignore[no-untyped-def]  # noqa: ANN201, Lightning's type is private
+        plan = self._recipe.schedule
+        optimizer = plan.optimizer(self.parameters(), plan.learning_rate, plan.weight_decay)
+        if not isinstance(plan.policy, OneCycle):  # a plateau is the business of a callback
+            return optimizer
+        schedule = one_cycle(optimizer, plan.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[RECIPE] = self._recipe.model_dump(mode="json")

@@ -1,0 +1,119 @@
+"""Lightning's trainer with everything that happens beside the steps of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import lightning.pytorch as lightning
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from ..datasets.slices import Patient
+from ..progress import Job
+from .beginning import Beginning
+from .callbacks.averaging import Averaging
+from .callbacks.best import BestWeights
+from .callbacks.checkpointing import Checkpointing
+from .callbacks.examples import Examples
+from .callbacks.metrics_log import MetricsLog
+from .callbacks.plateau import LowerOnPlateau
+from .callbacks.reporting import Reporting
+from .callbacks.stopping import Stopping
+from .callbacks.validation import Listener, Validation
+from .checkpoints import WholeCheckpoints
+from .finite import check_finite
+from .log_folder import CHECKPOINTS
+from .policies import Plateau
+from .recipe import Recipe
+from .sampling import SliceSampler
+from .scoring import Scorer
+from .segmenter import SliceSegmenter
+from .surroundings import quiet_lightning, repeatable
+
+
+class Course:
+    """A recipe's training from where it begins to its last step.
+
+    Args:
+        recipe: how to train.
+        segmenter: what is trained.
+        held_out: patients that validations measure.
+        start: where it begins.
+        job: told about every step, and asked whether to go on.
+
+    Raises:
+        UserError: what validations are judged by is in none of the patients.
+    """
+
+    def __init__(
+        self, recipe: Recipe, segmenter: SliceSegmenter, held_out: Sequence[Patient], start: Beginning, job: Job
+    ) -> None:
+        self._recipe, self._segmenter, self._start = recipe, segmenter, start
+        self._averaging = Averaging(decay=recipe.schedule.average)
+        self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
+        self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
+        self._callbacks = [self._averaging, *self._validation(held_out), self._log, Reporting(job, self._log)]
+
+    def run(self, sampler: SliceSampler) -> str:
+        """Train; the network then has the weights to be saved.
+
+        Returns:
+            A sentence on which these are.
+
+        Raises:
+            UserError: training diverged, or the log cannot be written.
+            Cancelled: the job was.
+        """
+        with quiet_lightning(), repeatable():
+            trainer = self._trainer()
+            trainer.fit(self._segmenter, sampler, ckpt_path=self._start.checkpoint, weights_only=True)
+        check_finite(self._segmenter.network, self._recipe.schedule.learning_rate)
+        if self._recipe.callbacks.save == "best":
+            self._segmenter.network.load_state_dict(self._best.weights)
+            return f"The saved weights are those after step {self._best.step}, the best of the validations."
+        return f"The saved weights are those after step {trainer.global_step}, the last."
+
+    def _validation(self, held_out: Sequence[Patient]) -> list[lightning.Callback]:
+        recipe = self._recipe
+        if not recipe.validates:
+            return []
+        scorer = Scorer(recipe, held_out, self._segmenter.loss)
+        listeners = self._listeners(scorer)
+        every = recipe.schedule.validate_every
+        return [Validation(scorer, self._averaging, every, [self._log, *listeners]), *listeners]
+
+    def _listeners(self, scorer: Scorer) -> list[Listener]:
+        schedule, options = self._recipe.schedule, self._recipe.callbacks
+        listeners: list[Listener] = [self._best] if options.save == "best" else []
+        if isinstance(schedule.policy, Plateau):
+            listeners.append(LowerOnPlateau(schedule.policy))
+        if options.early_stopping:
+            listeners.append(Stopping(options.early_stopping))
+        if options.pictures_every:
+            every = options.pictures_every * schedule.validate_every
+            listeners.append(Examples(scorer, self._averaging, self._start.log / "pictures", every))
+        return listeners
+
+    def _trainer(self) -> lightning.Trainer:
+        schedule, options = self._recipe.schedule, self._recipe.callbacks
+        folder = self._start.log / CHECKPOINTS
+        return lightning.Trainer(
+            max_steps=schedule.steps,
+            precision=schedule.precision,
+            gradient_clip_val=1.0,
+            callbacks=[*self._callbacks, Checkpointing(folder, options.checkpoint_every, schedule.learning_rate)],
+            plugins=[WholeCheckpoints()],
+            logger=_loggers(self._start),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+
+def _loggers(start: Beginning) -> list[Logger]:
+    """A table, and TensorBoard's events where that is installed."""
+    place = {"save_dir": start.log.parent.parent, "name": start.log.parent.name, "version": start.log.name}
+    loggers: list[Logger] = [CSVLogger(**place)]
+    if find_spec("tensorboard"):
+        purge = {"purge_step": start.step + 1} if start.step else {}
+        loggers.append(TensorBoardLogger(**place, default_hp_metric=False, **purge))
+    return loggers

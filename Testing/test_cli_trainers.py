@@ -1,0 +1,62 @@
+import signal
+
+import pytest
+from training_cases import RECIPE, make_data
+
+pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.training import log_folder
+from LiverTumorSegLib.training.callbacks.reporting import Reporting
+
+
+@pytest.fixture
+def words(tmp_path):
+    (tmp_path / "quick.yaml").write_text(RECIPE)
+    changes = ("schedule.steps=4", "schedule.validate_every=2", "callbacks.checkpoint_every=1")
+    options = [word for change in changes for word in ("--set", change)]
+    data = make_data(tmp_path / "data")
+    return ["train", tmp_path / "quick.yaml", "--data", data, "-o", tmp_path / "model", *options]
+
+
+def interrupt_after(step, monkeypatch):
+    report = Reporting.on_train_batch_end
+
+    def interrupted(self, trainer, *rest):
+        if trainer.global_step == step:
+            signal.raise_signal(signal.SIGINT)
+        report(self, trainer, *rest)
+
+    monkeypatch.setattr(Reporting, "on_train_batch_end", interrupted)
+
+
+def test_training_says_where_its_log_is_and_nothing_of_lightning(run, words, tmp_path):
+    code, said, complained = run(*words)
+    assert (code, complained) == (0, "")
+    log, weights = said.splitlines()
+    assert log == f"The log is in {tmp_path / 'model-log' / 'version_0'}."
+    assert weights == "The saved weights are those after step 4, the last."
+
+
+def test_an_interrupted_training_goes_on_only_when_told_to(run, words, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        interrupt_after(3, patch)
+        code, _, complained = run(*words)
+    assert code == 130
+    assert "--resume" in complained
+    assert not (tmp_path / "model").exists()
+    code, _, complained = run(*words)
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "unfinished training: go on with it (--resume), or start anew (--overwrite)" in complained
+    code, said, complained = run(*words, "--resume")
+    assert (code, complained) == (0, "")
+    assert said.startswith("Training goes on after step 2.")
+    assert log_folder.unfinished(tmp_path / "model") is None
+
+
+def test_starting_anew_gives_the_unfinished_training_up(run, words, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        interrupt_after(2, patch)
+        run(*words)
+    code, said, _ = run(*words, "--overwrite")
+    assert code == 0
+    assert "version_1" in said
+    assert log_folder.unfinished(tmp_path / "model") is None

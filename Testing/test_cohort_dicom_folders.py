@@ -1,0 +1,56 @@
+import pytest
+from test_dicom import write_series
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.cohort import dicom_folders
+
+
+def test_files_are_dicom_by_their_first_bytes_whatever_they_are_called(tmp_path):
+    one = next(write_series(tmp_path / "ct").iterdir())
+    bare = tmp_path / "IM_0001"
+    bare.write_bytes(one.read_bytes()[132:])
+    other = tmp_path / "notes.dcm"
+    other.write_bytes(b"no DICOM")
+    assert dicom_folders.has_dicom([other, one])
+    assert dicom_folders.has_dicom([bare])
+    assert not dicom_folders.has_dicom([other, tmp_path / "missing"])
+
+
+def test_a_single_series_is_called_by_its_folder(tmp_path):
+    (case,), left_out = dicom_folders.cases(write_series(tmp_path / "patient"))
+    assert (case.name, case.series, left_out) == ("patient", "1.2.3", [])
+
+
+def test_several_series_are_told_apart_by_as_little_of_their_uids_as_does(tmp_path):
+    for uid in ("1.2.44.7", "1.2.55.7"):
+        write_series(tmp_path / "two", uid)
+    for uid in ("1.2.3", "1.2.44"):
+        write_series(tmp_path / "plain", uid, gap=float(len(uid)))
+    assert [case.name for case in dicom_folders.cases(tmp_path / "two")[0]] == ["two-44.7", "two-55.7"]
+    plain = dicom_folders.cases(tmp_path / "plain")[0]
+    assert [case.name for case in plain] == ["plain-3", "plain-44"]
+    spacings = [files.read_volume(case.path, series=case.series, force=True).spacing[0] for case in plain]
+    assert spacings == pytest.approx([5, 6])
+
+
+def test_other_modalities_and_localisers_are_left_out_and_said(tmp_path):
+    folder = write_series(tmp_path / "patient", "1.2.3")
+    write_series(folder, "1.2.4", modality="MR")
+    localiser = next(write_series(tmp_path / "other", "1.2.5").iterdir())
+    localiser.rename(folder / localiser.name)
+    (case,), left_out = dicom_folders.cases(folder)
+    assert (case.name, case.series) == ("patient", "1.2.3")
+    assert sorted(left_out) == ["1.2.4 in patient", "1.2.5 in patient"]
+
+
+def test_a_single_image_alone_is_a_case_whose_failure_will_be_said(tmp_path):
+    folder = write_series(tmp_path / "patient")
+    for file in sorted(folder.iterdir())[1:]:
+        file.unlink()
+    assert [case.name for case in dicom_folders.cases(folder)[0]] == ["patient"]
+
+
+def test_folders_inside_are_cases_of_their_own(tmp_path):
+    write_series(tmp_path / "outer", "1.2.3")
+    write_series(tmp_path / "outer" / "inner", "1.2.4")
+    assert [case.series for case in dicom_folders.cases(tmp_path / "outer")[0]] == ["1.2.3"]

@@ -1,0 +1,206 @@
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+from cohort_cases import hidden, labels, save, save_cohort, small_ct, touch
+from test_dicom import write_series
+
+from LiverTumorSegLib import cohort, files
+from LiverTumorSegLib.cohort import Rank, Settings
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.inference import Options, segment
+from LiverTumorSegLib.progress import Cancelled, CancelToken
+
+
+@pytest.fixture
+def cts(tmp_path):
+    return save_cohort(tmp_path / "cts")
+
+
+def rows(output):
+    with (output / "cohort.csv").open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def written(output):
+    return {path.name: path.stat().st_mtime_ns for path in output.glob("*.seg.nrrd")}
+
+
+def test_labels_are_those_of_segmenting_case_by_case(cts, thresholds, tmp_path):
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    assert list(summary.done) == ["volume-3", "volume-2", "volume-1", "volume-0"]
+    for source in sorted(cts.iterdir()):
+        volume = files.read_volume(source)
+        alone = segment(volume, thresholds, "cpu").labels
+        assert alone.any()
+        path = tmp_path / "out" / f"{files.stem(source)}.seg.nrrd"
+        assert np.array_equal(labels(path), alone)
+        assert np.allclose(files.read_volume(path, force=True).affine, volume.affine)
+
+
+def test_the_table_has_a_row_a_case_with_its_measures(cts, thresholds, tmp_path):
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    table = rows(tmp_path / "out")
+    assert [row["case"] for row in table] == [f"volume-{number}" for number in range(4)]
+    for row in table:
+        voxel_ml = files.read_volume(cts / f"{row['case']}.nii.gz").voxel_ml
+        found = labels(tmp_path / "out" / f"{row['case']}.seg.nrrd")
+        assert float(row["liver_ml"]) == pytest.approx(np.count_nonzero(found) * voxel_ml, abs=1e-3)
+        assert float(row["lesion_ml"]) == pytest.approx(np.count_nonzero(found == 2) * voxel_ml, abs=1e-3)
+        assert (row["device"][:3], row["failure"]) == ("cpu", "")
+        assert summary.done[row["case"]].lesion_count == int(row["lesions"])
+
+
+def test_what_is_done_is_skipped_and_what_is_missing_is_done_again(cts, thresholds, tmp_path):
+    output = tmp_path / "out"
+    cohort.run(cts, output, thresholds, device="cpu")
+    before = written(output)
+    (output / "volume-2.seg.nrrd").unlink()
+    save(cts / "volume-1.nii.gz", small_ct(9, 16))  # another CT in its place
+    summary = cohort.run(cts, output, thresholds, device="cpu")
+    after = written(output)
+    assert sorted(summary.done) == ["volume-1", "volume-2"]
+    assert summary.skipped == ("volume-3", "volume-0")
+    assert {name for name in after if after[name] == before[name]} == {"volume-0.seg.nrrd", "volume-3.seg.nrrd"}
+    assert len(labels(output / "volume-1.seg.nrrd")) == 16
+
+
+def test_what_a_killed_process_left_is_removed_also_of_cases_that_are_done_or_fail(cts, thresholds, tmp_path):
+    output = tmp_path / "out"
+    cohort.run(cts, output, thresholds, device="cpu")
+    (cts / "volume-0.nii.gz").write_bytes(b"")
+    for case in ("volume-0", "volume-3"):
+        touch(output, f".{case}.unfinished/{case}.seg.nrrd", f".cohort/.{case}.unfinished/{case}.json")
+    cohort.run(cts, output, thresholds, device="cpu")
+    assert hidden(output) == []
+
+
+def test_reports_and_probabilities_that_are_asked_for_later_are_added(cts, thresholds, tmp_path):
+    cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    settings = Settings(probabilities=tmp_path / "maps")
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu", settings=settings)
+    assert len(summary.done) == 4
+    assert len(list((tmp_path / "maps").glob("*_lesion.nii.gz"))) == 4
+    assert len(cohort.run(cts, tmp_path / "out", thresholds, device="cpu", settings=settings).skipped) == 4
+
+
+def test_a_bad_case_is_recorded_tried_again_and_stops_no_other(cts, thresholds, tmp_path):
+    output = tmp_path / "out"
+    whole = (cts / "volume-2.nii.gz").read_bytes()
+    (cts / "volume-2.nii.gz").write_bytes(b"")
+    summary = cohort.run(cts, output, thresholds, device="cpu")
+    assert len(summary.done) == 3
+    assert summary.failed == {"volume-2": "volume-2.nii.gz is empty: get the file again."}
+    assert rows(output)[2]["failure"] == summary.failed["volume-2"]
+    for path in (path for path in output.rglob("*") if path.is_file()):
+        assert str(tmp_path).encode() not in path.read_bytes()
+    (cts / "volume-2.nii.gz").write_bytes(whole)
+    summary = cohort.run(cts, output, thresholds, device="cpu")
+    assert (list(summary.done), summary.failed) == (["volume-2"], {})
+    assert [row["failure"] for row in rows(output)] == [""] * 4
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("odd"), ValueError("odd"), OSError(28, "No space")])
+def test_what_nobody_foresaw_is_a_failure_of_one_case(cts, thresholds, tmp_path, monkeypatch, error):
+    from LiverTumorSegLib.cohort import work
+
+    def fail(volume, *arguments, **options):
+        if len(volume.voxels) == 12:
+            raise error
+        return segment(volume, *arguments, **options)
+
+    monkeypatch.setattr(work, "segment", fail)
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    assert list(summary.failed) == ["volume-1"]
+    assert len(summary.done) == 3
+
+
+def test_a_case_that_fails_leaves_no_labels_of_an_earlier_run(cts, thresholds, tmp_path):
+    cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    (cts / "volume-0.nii.gz").write_bytes(b"")
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    assert list(summary.failed) == ["volume-0"]
+    assert sorted(written(tmp_path / "out")) == [f"volume-{number}.seg.nrrd" for number in (1, 2, 3)]
+
+
+def test_another_model_or_option_is_refused_unless_all_is_done_again(cts, thresholds, tmp_path):
+    output = tmp_path / "out"
+    cohort.run(cts, output, thresholds, device="cpu")
+    before = written(output)
+    renamed = thresholds.description.model_copy(update={"name": "other"})
+    other = dataclasses.replace(thresholds, description=renamed)
+    with pytest.raises(UserError, match="the model tiny and not the model other"):
+        cohort.run(cts, output, other, device="cpu")
+    with pytest.raises(UserError, match="coarse_pass"):
+        cohort.run(cts, output, thresholds, device="cpu", settings=Settings(Options(coarse_pass=False)))
+    assert written(output) == before
+    summary = cohort.run(cts, output, other, device="cpu", settings=Settings(overwrite=True))
+    assert len(summary.done) == 4
+    assert all(written(output)[name] > before[name] for name in before)
+
+
+def stop_at(case, cancel):
+    def tell(fraction, sentence):
+        if sentence.startswith(f"{case}: Segmenting"):
+            cancel.cancel()
+
+    return tell
+
+
+def test_a_stop_leaves_what_is_done_and_the_next_run_goes_on(cts, thresholds, tmp_path):
+    output, cancel = tmp_path / "out", CancelToken()
+    with pytest.raises(Cancelled):
+        cohort.run(cts, output, thresholds, device="cpu", progress=stop_at("volume-1", cancel), cancel=cancel)
+    assert sorted(written(output)) == ["volume-2.seg.nrrd", "volume-3.seg.nrrd"]
+    assert [row["case"] for row in rows(output)] == ["volume-2", "volume-3"]
+    assert hidden(output) == []
+    assert len(cohort.run(cts, output, thresholds, device="cpu").done) == 2
+
+
+def test_a_replacement_that_was_stopped_goes_on_without_being_told_again(cts, thresholds, tmp_path):
+    output, cancel = tmp_path / "out", CancelToken()
+    cohort.run(cts, output, thresholds, device="cpu")
+    renamed = thresholds.description.model_copy(update={"name": "other"})
+    other = dataclasses.replace(thresholds, description=renamed)
+    again, tell = Settings(overwrite=True), stop_at("volume-1", cancel)
+    with pytest.raises(Cancelled):
+        cohort.run(cts, output, other, device="cpu", settings=again, progress=tell, cancel=cancel)
+    summary = cohort.run(cts, output, other, device="cpu")
+    assert (sorted(summary.done), summary.skipped) == (["volume-0", "volume-1"], ("volume-3", "volume-2"))
+
+
+def test_ranks_do_their_shares_and_another_number_of_ranks_goes_on(cts, thresholds, tmp_path):
+    output = tmp_path / "out"
+    first = cohort.run(cts, output, thresholds, device="cpu", rank=Rank(0, 2))
+    assert list(first.done) == ["volume-3", "volume-1"]
+    assert len(rows(output)) == 2
+    last = cohort.run(cts, output, thresholds, device="cpu", rank=Rank(2, 3))
+    assert (list(last.done), last.skipped) == ([], ("volume-1",))
+    assert list(cohort.run(cts, output, thresholds, device="cpu").done) == ["volume-2", "volume-0"]
+    assert len(rows(output)) == 4
+
+
+def test_dicom_series_are_cases(thresholds, tmp_path):
+    for uid in ("1.2.3", "1.2.44"):
+        write_series(tmp_path / "cts" / "patient", uid)
+    cts, output = tmp_path / "cts", tmp_path / "out"
+    summary = cohort.run(cts, output, thresholds, device="cpu", settings=Settings(force=True, format="nii.gz"))
+    assert sorted(summary.done) == ["patient-3", "patient-44"]
+    assert labels(output / "patient-44.nii.gz").shape == (6, 10, 12)
+
+
+def test_progress_names_the_cases_and_never_goes_back(cts, thresholds, tmp_path):
+    told = []
+    cohort.run(cts, tmp_path / "out", thresholds, device="cpu", progress=lambda *said: told.append(said))
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert {"Case 1 of 4, volume-3: reading", "Case 4 of 4, volume-0: reading"} <= {sentence for _, sentence in told}
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_said_before_anything_is_done(cts, thresholds, tmp_path, device):
+    with pytest.raises(UserError, match=device):
+        cohort.run(cts, tmp_path / "out", thresholds, device=device)
+    assert not (tmp_path / "out").exists()

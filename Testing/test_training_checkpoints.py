@@ -1,0 +1,84 @@
+import os
+import zipfile
+
+import pytest
+import torch
+
+pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.training import checkpoints
+from LiverTumorSegLib.training.checkpoints import WholeCheckpoints, newest_whole, path_of, remove_old
+
+
+def write(folder, *steps):
+    for step in steps:
+        WholeCheckpoints().save_checkpoint({"global_step": step, "weights": torch.arange(1000)}, path_of(folder, step))
+
+
+def test_the_newest_whole_checkpoint_is_taken(tmp_path):
+    write(tmp_path, 200, 1000, 400)
+    path, content = newest_whole(tmp_path, lambda path: pytest.fail(f"{path} is whole"))
+    assert path == path_of(tmp_path, 1000)
+    assert content["global_step"] == 1000
+    assert torch.equal(content["weights"], torch.arange(1000))
+
+
+def halved(content):
+    return content[: len(content) // 2]
+
+
+def with_other_numbers(content):
+    """One bit of the weights, in the middle of 8000 zeros and ones of numbers that are stored as they are."""
+    at = content.index(torch.arange(400, 500).numpy().tobytes())
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("damage", [halved, with_other_numbers, lambda _: b""])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+    write(tmp_path, 1, 2)
+    path_of(tmp_path, 2).write_bytes(damage(path_of(tmp_path, 2).read_bytes()))
+    told = []
+    path, content = newest_whole(tmp_path, told.append)
+    assert (path, content["global_step"]) == (path_of(tmp_path, 1), 1)
+    assert told == [path_of(tmp_path, 2)]
+
+
+def test_where_none_is_whole_there_is_none(tmp_path):
+    path_of(tmp_path, 1).write_bytes(b"")
+    assert newest_whole(tmp_path, lambda _: None) is None
+    assert newest_whole(tmp_path / "none", lambda _: None) is None
+
+
+def test_a_checkpoint_that_could_not_be_finished_leaves_the_old_one_alone(tmp_path, monkeypatch):
+    write(tmp_path, 1)
+    before = path_of(tmp_path, 1).read_bytes()
+
+    def fail(_content, file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 1)
+    assert path_of(tmp_path, 1).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [path_of(tmp_path, 1).name]
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("ran",)
+
+
+def test_nothing_in_a_checkpoint_can_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"global_step": 1, "evil": Evil()}, path_of(tmp_path, 1))
+    assert zipfile.is_zipfile(path_of(tmp_path, 1))
+    assert newest_whole(tmp_path, lambda _: None) is None
+    with pytest.raises(Exception, match="Weights only load failed"):
+        WholeCheckpoints().load_checkpoint(path_of(tmp_path, 1))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_two_newest_are_kept(tmp_path):
+    write(tmp_path, 200, 400, 1000)
+    remove_old(tmp_path)
+    assert checkpoints.in_order(tmp_path) == [path_of(tmp_path, 1000), path_of(tmp_path, 400)]
