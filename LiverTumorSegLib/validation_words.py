@@ -88,6 +88,9 @@ class _Place:
         elif "discriminator" in node:
             self._node = self._resolved({"$ref": node["discriminator"]["mapping"].get(part, "")})
             self._parts[-1:] = [f"{''.join(self._parts[-1:])} ({part})"]
+        elif "oneOf" in node:  # told apart by the key that only one has
+            options = [self._resolved(option) for option in node["oneOf"]]
+            self._node = next((option for option in options if part in option.get("properties", {})), {})
         else:
             self._node = self._resolved(node.get("properties", {}).get(part) or node.get("additionalProperties") or {})
             self._parts.append(part)

@@ -1,5 +1,6 @@
 """Parts that several tests share."""
 
+import locale
 import sys
 import time
 from pathlib import Path
@@ -159,6 +160,14 @@ def _own_models(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_locale():
+    """SimpleITK leaves the locale C behind where a test has it write DICOM."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
 
 
 def settle(panel, until=lambda panel: not panel.busy, seconds=60):

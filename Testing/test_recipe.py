@@ -27,7 +27,8 @@ def test_a_recipe_that_ships_is_valid_and_named_as_its_file(path):
 
 
 def test_the_recipe_within_the_model_that_ships_still_means_the_same():
-    stored = json.loads((LIBRARY / "pretrained" / "unet-lits" / "model.json").read_text())["training"]["recipe"]
+    described = (LIBRARY / "pretrained" / "unet-lits" / "model.json").read_text(encoding="utf-8")
+    stored = json.loads(described)["training"]["recipe"]
     assert Recipe.model_validate(stored) == recipe.load(UNET_LITS)
     plan = recipe.load(UNET_LITS)
     assert plan.loss == PartialLabel()
@@ -178,3 +179,34 @@ def test_the_recipe_in_the_readme_can_be_used_as_it_is(tmp_path):
     _, _, rest = readme.read_text(encoding="utf-8").partition("```yaml\n")
     (tmp_path / "recipe.yaml").write_text(rest.partition("```")[0])
     assert recipe.load(tmp_path / "recipe.yaml").network.name == "resnet50"
+
+
+def test_a_split_stands_in_place_of_validation_patients():
+    plan = changed("validation=[]", "split={file: folds.json, fold: 2}", "callbacks.save=best")
+    assert (plan.split.file, plan.split.fold, plan.validates) == ("folds.json", 2, True)
+    assert Recipe.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_recipe_says_in_one_way_who_is_validated_on():
+    with pytest.raises(UserError, match="validation and split both say who is validated on"):
+        changed("split={file: folds.json}")
+    content = changed().model_dump(exclude={"validation"})
+    with pytest.raises(ValueError, match="validation is missing"):
+        Recipe.model_validate(content)
+    assert Recipe.model_validate(content | {"split": {"file": "folds.json"}}).validation == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("[{volumes: LITS, evry: 2}]", "there is no “evry” at data, entry 1: did you mean every?"),
+        ("[{folder: lits, volumes: LITS}]", "there is no “folder” at data, entry 1: there are volumes"),
+        ("[{volumes: LITS, every: 0}]", "data, entry 1, every should be 1 or more, not 0"),
+        ("[LITS]", "data, entry 1 should be a mapping of names to values, not the text “LITS”"),
+        ("[{lesions_apart: true}]", "data, entry 1, folder is missing"),
+    ],
+)
+def test_what_is_wrong_with_data_is_said(data, words):
+    with pytest.raises(UserError) as caught:
+        changed(f"data={data}")
+    assert words in str(caught.value)

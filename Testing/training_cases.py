@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from evaluation_cases import save
 from PIL import Image
 
 from LiverTumorSegLib import phantom
@@ -61,3 +62,28 @@ def patient(labels, pixels=None, name="a", lesions_apart=True):
 def at_step(step, of=100, **more):
     """As much of a trainer as callbacks look at."""
     return SimpleNamespace(global_step=step, max_steps=of, should_stop=False, **more)
+
+
+def make_volumes(root, numbers=(0, 1, 2), writes=None):
+    """Phantoms as CTs of LiTS in ``LITS``, or as another data set's function writes them."""
+    for number in numbers:
+        made = phantom.create((10, 64, 80), (20.0, 5.0, 5.0), seed=number)
+        (writes or write_phantom)(root, number, made)
+    return root
+
+
+def write_phantom(root, number, made):
+    """A phantom as LiTS has its scans."""
+    affine = made.volume.affine
+    save(root / "LITS" / f"volume-{number}.nii.gz", made.volume.voxels, dtype=np.int16, affine=affine)
+    save(root / "LITS" / f"segmentation-{number}.nii.gz", made.labels, affine=affine)
+
+
+def write_phantom_as_msd(root, number, made):
+    """A phantom as MSD Task03 has its scans."""
+    affine = made.volume.affine
+    save(root / "MSD" / "imagesTr" / f"liver_{number}.nii.gz", made.volume.voxels, dtype=np.int16, affine=affine)
+    save(root / "MSD" / "labelsTr" / f"liver_{number}.nii.gz", made.labels, affine=affine)
+
+
+VOLUMES = ("data=[{volumes: LITS}]",)

@@ -26,6 +26,9 @@ def train(
     changes: Annotated[list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.")] = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training left off.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that keeps what CTs become; else the user's cache.")
+    ] = None,
 ) -> None:
     """Train a model; its log goes into OUTPUT-log."""
     from ..model import DESCRIPTION, FILES
@@ -36,7 +39,7 @@ def train(
     fit, recipes = _training()
     shipped = _RECIPES / f"{recipe}.yaml"
     plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
-    kept = {"overwrite": overwrite, "resume": resume}
+    kept = {"overwrite": overwrite, "resume": resume, "cache": cache}
     with interruptible() as cancel, bar() as progress, _how_to_go_on():
         fit.fit(plan, data, output, command=command_line(), say=say, progress=progress, cancel=cancel, **kept)
 

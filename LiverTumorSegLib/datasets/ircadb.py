@@ -20,7 +20,7 @@ from ..files.itk import LPS_TO_RAS
 from ..segments import LESION, LIVER
 from ..volume import Volume
 from .dump import LeftOut
-from .scans import VolumeScan
+from .scans import Grid, VolumeScan
 
 _CT, _MASKS = "PATIENT_DICOM", "MASKS_DICOM"
 _PATIENT = re.compile(r"3dircadb1\.(\d+)", re.IGNORECASE)
@@ -39,6 +39,24 @@ class MaskScan(VolumeScan):
 
     liver: Path
     tumours: tuple[Path, ...]
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return self.ct, self.liver, *self.tumours
+
+    def grid(self) -> Grid:
+        files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(self.ct))
+        if not files:
+            msg = f"{self.ct} holds no DICOM images: unzip the patient's {_CT} again."
+            raise UserError(msg)
+        try:
+            reader, ends = _header(files[0]), [_place(files[0]), _place(files[-1])]
+        except RuntimeError as error:
+            msg = f"{self.ct} holds images that are damaged: unzip the patient's {_CT} again."
+            raise UserError(msg) from error
+        (columns, rows), (column_mm, row_mm) = reader.GetSize()[:2], reader.GetSpacing()[:2]
+        slice_mm = float(np.linalg.norm(ends[1] - ends[0])) / max(1, len(files) - 1)
+        return Grid((len(files), rows, columns), (slice_mm or 1.0, row_mm, column_mm))
 
     def read_labels(self, volume: Volume) -> tuple[NDArray[np.uint8], str]:
         labels, doubt = np.zeros(volume.voxels.shape, np.uint8), ""
@@ -116,7 +134,11 @@ def _read_mask(folder: Path, upwards: NDArray[np.float64]) -> tuple[NDArray[np.b
 
 
 def _place(file: str) -> NDArray[np.float64]:
+    return LPS_TO_RAS @ np.array(_header(file).GetOrigin())
+
+
+def _header(file: str) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     reader.SetFileName(file)
     reader.ReadImageInformation()
-    return LPS_TO_RAS @ np.array(reader.GetOrigin())
+    return reader

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..damaged import Damage
-from ..volume import Volume
+from ..files import nifti
+from ..volume import Volume, axial_view
 from .labels import read_labels
 from .patients import WRONG_SPACING, has_wrong_spacing, patient_of
+
+
+class Grid(NamedTuple):
+    """How large a CT is, seen as axial slices, and the millimetres between its slices, rows and columns."""
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
 
 
 class Examined(NamedTuple):
@@ -78,6 +86,19 @@ class VolumeScan(Scan):
     def read_labels(self, volume: Volume) -> tuple[NDArray[np.uint8], str]:
         """Labels on the CT's voxels, and a sentence where they state another place than it, else nothing."""
 
+    @property
+    @abstractmethod
+    def sources(self) -> tuple[Path, ...]:
+        """Every file or folder that CT and labels are read from."""
+
+    @abstractmethod
+    def grid(self) -> Grid:
+        """What the headers say, at the cost of reading these alone.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+
     def _with_labels(self, volume: Volume) -> tuple[Volume, NDArray[np.uint8]]:
         labels, doubt = self.read_labels(volume)
         wrong = WRONG_SPACING if has_wrong_spacing(self.patient, *volume.axial.spacing[1:]) else ""
@@ -96,3 +117,13 @@ class FileScan(VolumeScan):
 
     def read_labels(self, volume: Volume) -> tuple[NDArray[np.uint8], str]:
         return read_labels(self.labels, volume)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return self.ct, self.labels
+
+    def grid(self) -> Grid:
+        shape, affine = nifti.grid(self.ct)
+        axial = axial_view(affine)
+        slices, rows, columns = (shape[axis] for axis in axial.axes)
+        return Grid((slices, rows, columns), axial.spacing)

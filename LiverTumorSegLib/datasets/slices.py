@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +22,10 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import UserError
-from ..preprocessing import Chain, Slices
+from ..preprocessing import Chain
 from ..volume import Volume
-from .dump import IMAGES, MASKS, NOTE, TABLE, labels_on, read_note, read_picture, to_bytes
+from .dump import IMAGES, MASKS, NOTE, TABLE, read_note, read_picture, to_bytes
+from .prepared import prepare
 
 _NAME = re.compile(r"(?P<patient>.+)_slice_(?P<index>\d+)[a-z]?$")
 
@@ -66,6 +67,24 @@ class Spacing:
     slice: float | None
 
 
+class Overview(NamedTuple):
+    """What is known of a patient only after a look at every pixel.
+
+    Args:
+        shown: largest label of each slice, uint8 ``[slice]``.
+        in_unit: whether the chain's values lie in [0, 1], however they are stored.
+    """
+
+    shown: NDArray[np.uint8]
+    in_unit: bool
+
+    @classmethod
+    def of(cls, pixels: torch.Tensor, labels: torch.Tensor) -> Overview:
+        """Look at pixels and labels as a patient has them."""
+        in_unit = pixels.dtype == torch.uint8 or all(to_bytes(one) is not None for one in pixels)
+        return cls(labels.flatten(1).amax(1).numpy(), in_unit)
+
+
 @dataclass(frozen=True)
 class Patient:
     """All slices of one patient, preprocessed.
@@ -78,6 +97,7 @@ class Patient:
         labels: uint8 ``[slice, row, column]``: 0 background, 1 liver, 2 lesion.
         slice_mm: millimetres between consecutive slice numbers, None where neighbours are unknown.
         lesions_apart: False where label 1 stands for liver and lesions together.
+        known: the overview, where it was kept; None to look when it is asked for.
     """
 
     name: str
@@ -86,11 +106,17 @@ class Patient:
     labels: torch.Tensor
     slice_mm: float | None
     lesions_apart: bool
+    known: Overview | None = None
 
     @cached_property
+    def overview(self) -> Overview:
+        """What only a look at every pixel tells."""
+        return Overview.of(self.pixels, self.labels) if self.known is None else self.known
+
+    @property
     def in_unit(self) -> bool:
         """Whether the chain's values lie in [0, 1], however they are stored."""
-        return self.pixels.dtype == torch.uint8 or all(to_bytes(one) is not None for one in self.pixels)
+        return self.overview.in_unit
 
     def stack(self, chosen: list[int]) -> torch.Tensor:
         """Channels of the slices at these positions, slice by slice, in the chain's units.
@@ -109,23 +135,35 @@ class Patient:
         return [int(np.abs(self.numbers - number).argmin()) for number in wanted]
 
 
-def read_patients(source: SliceSource, root: Path, chain: Chain) -> list[Patient]:
-    """Read every patient of a folder, preprocessed; slices without a mask are left out.
+def patient_names(source: SliceSource, root: Path) -> list[str]:
+    """Who has slices with masks in a folder, in order.
+
+    Raises:
+        UserError: nobody has.
+    """
+    return sorted(_with_pictures(source, root).files)
+
+
+def read_patients(source: SliceSource, root: Path, chain: Chain, names: Collection[str] | None = None) -> list[Patient]:
+    """Read patients of a folder, preprocessed; slices without a mask are left out.
+
+    Args:
+        source: which folder, and how to read it.
+        root: folder that holds the source's.
+        chain: what the slices go through.
+        names: who is wanted of those that there are; all where it is None.
 
     Raises:
         UserError: the folder has no slice pictures, does not say their HU, or is a dump of another chain.
     """
-    folder = _Folder(source, root)
-    if not folder.files:
-        msg = f"There are no slice pictures in {folder.path / IMAGES}: they should be named PATIENT_slice_K.jpg."
-        raise UserError(msg)
+    folder = _with_pictures(source, root)
     if folder.note and folder.note.chain != chain:
         msg = (
             f"{folder.path} was exported with another preprocessing chain than the recipe's: export it again with the "
             f"recipe's, or write the one in its {NOTE} into the recipe."
         )
         raise UserError(msg)
-    return [_read(name, folder, chain) for name in sorted(folder.files)]
+    return [_read(name, folder, chain) for name in sorted(folder.files) if names is None or name in names]
 
 
 def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.ndarray]:
@@ -210,6 +248,14 @@ class _Folder:
         return np.stack(pictures)
 
 
+def _with_pictures(source: SliceSource, root: Path) -> _Folder:
+    folder = _Folder(source, root)
+    if not folder.files:
+        msg = f"There are no slice pictures in {folder.path / IMAGES}: they should be named PATIENT_slice_K.jpg."
+        raise UserError(msg)
+    return folder
+
+
 def _evenly_spaced(files: list[_Files]) -> list[_Files]:
     """The longest run of slices whose numbers are as near to each other as any are."""
     gaps = np.diff([file.number for file in files])
@@ -248,30 +294,7 @@ def _read(name: str, folder: _Folder, chain: Chain) -> Patient:
     if folder.note:
         pixels = folder.dumped(files, folder.note.channels)
     else:
-        pixels, labels = _preprocess(folder.hounsfield(files), labels, spacing, chain)
+        millimetres = (spacing.slice or spacing.row, spacing.row, spacing.column)
+        pixels, labels = prepare(folder.hounsfield(files), labels, millimetres, chain)
     numbers = np.array([file.number for file in files])
     return Patient(name, numbers, pixels, labels, spacing.slice, folder.source.lesions_apart)
-
-
-def _preprocess(
-    hounsfield: NDArray[np.float32], labels: torch.Tensor, spacing: Spacing, chain: Chain
-) -> tuple[torch.Tensor, torch.Tensor]:
-    rounded = np.rint(hounsfield).astype(np.int16)
-    fitted = chain.fitted(rounded, (spacing.slice or spacing.row, spacing.row, spacing.column))
-
-    def prepare(number: int) -> Slices:
-        return fitted(Slices(torch.from_numpy(hounsfield[number][None, None]), (spacing.row, spacing.column)))
-
-    pixels = _compact(lambda number: prepare(number).pixels[0], len(hounsfield), in_8_bits=chain.fits_8_bits)
-    return pixels, labels_on(labels, prepare(0))
-
-
-def _compact(prepare: Callable[[int], torch.Tensor], count: int, *, in_8_bits: bool) -> torch.Tensor:
-    """All slices in 8 bits where that is wanted and their values lie in [0, 1], else as float16."""
-    kept = []
-    for number in range(count):
-        grey = to_bytes(prepare(number)) if in_8_bits else None
-        if grey is None:
-            return torch.stack([prepare(n).half() for n in range(count)])
-        kept.append(grey)
-    return torch.stack(kept)

@@ -29,16 +29,7 @@ def read(path: Path) -> Stored:
     Raises:
         UserError: it is damaged, no NIfTI, not three-dimensional, in colour, or its spacing is not positive.
     """
-    try:
-        image = nibabel.load(path)
-    except _DAMAGED as error:
-        msg = f"{path} is not a NIfTI file that can be read: get or export it again."
-        raise UserError(msg) from error
-    if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
-        msg = f"{path} is not a NIfTI file but {type(image).__name__}: export it as NIfTI."
-        raise UserError(msg)
-    _check_kind(image, path)
-    _check_spacing(image, path)
+    image = _opened(path)
     try:
         stored = np.asanyarray(image.dataobj.get_unscaled())
     except _DAMAGED as error:
@@ -46,8 +37,18 @@ def read(path: Path) -> Stored:
         raise UserError(msg) from error
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     grid = stored.reshape(stored.shape[:3], order="F").transpose(2, 1, 0)
-    affine = np.diag([_MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)] * 3 + [1.0]) @ image.affine
-    return Stored(grid, affine, slope, intercept, _warnings(image))
+    return Stored(grid, _affine(image), slope, intercept, _warnings(image))
+
+
+def grid(path: Path) -> tuple[tuple[int, int, int], NDArray[np.float64]]:
+    """Voxels along k, j and i, and the affine, from the header alone.
+
+    Raises:
+        UserError: as :func:`read`, but for what is behind the header.
+    """
+    image = _opened(path)
+    i, j, k = image.shape[:3]
+    return (k, j, i), _affine(image)
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
@@ -71,6 +72,26 @@ def _save(path: Path, voxels: NDArray, volume: Volume) -> None:
     image.set_sform(volume.affine, code="scanner")
     image.set_qform(volume.affine, code="unknown" if volume.is_sheared else "scanner")
     nibabel.save(image, path)
+
+
+def _opened(path: Path) -> nibabel.Nifti1Image:
+    try:
+        image = nibabel.load(path)
+    except _DAMAGED as error:
+        msg = f"{path} is not a NIfTI file that can be read: get or export it again."
+        raise UserError(msg) from error
+    if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
+        msg = f"{path} is not a NIfTI file but {type(image).__name__}: export it as NIfTI."
+        raise UserError(msg)
+    _check_kind(image, path)
+    _check_spacing(image, path)
+    return image
+
+
+def _affine(image: nibabel.Nifti1Image) -> NDArray[np.float64]:
+    scale = _MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)
+    affine: NDArray[np.float64] = np.diag([scale] * 3 + [1.0]) @ image.affine
+    return affine
 
 
 def _check_kind(image: nibabel.Nifti1Image, path: Path) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
 from torch import nn
 
-from ..datasets.slices import Patient, read_patients
 from ..description import Description, Training
-from ..errors import UserError
 from ..model import save
 from ..progress import CancelToken, Progress, job
+from . import patients
 from .beginning import Say, beginning
 from .card import card_text
 from .log_folder import remove_checkpoints
 from .network import build
+from .patients import Patients
 from .recipe import Recipe
 from .sampling import SliceSampler
 from .segmenter import SliceSegmenter
@@ -31,6 +30,7 @@ def fit(
     command: str,
     overwrite: bool = False,
     resume: bool = False,
+    cache: Path | None = None,
     say: Say = lambda _: None,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
@@ -43,19 +43,20 @@ def fit(
 
     Args:
         recipe: how to train.
-        data: folder that holds the recipe's data folders.
+        data: folder that holds the recipe's data folders, and its split's file.
         folder: model folder to write.
         command: what to write into the card as the command that made the model.
         overwrite: whether a folder of that name may be replaced, and an unfinished training be given up.
         resume: go on where an interrupted training left off, if there is one.
+        cache: folder that keeps what CTs become, to be read once; None for the user's.
         say: told where the log is and other single sentences.
         progress: told after every step.
-        cancel: checked before and after the slices are read, and after every step.
+        cancel: checked while the slices are read, and after every step.
 
     Raises:
-        UserError: the network cannot be trained, data are missing or show nothing that is asked for, a validation
-            patient does not exist, training diverged, the folder exists, an unfinished training is in the way, or the
-            one to go on with had another recipe.
+        UserError: the network cannot be trained, data are missing or show nothing that is asked for, the cache has no
+            room, a validation patient does not exist, training diverged, the folder exists, an unfinished training is
+            in the way, or the one to go on with had another recipe.
         Cancelled: ``cancel`` was used; the checkpoints stay.
     """
     task = job(progress, cancel)
@@ -63,10 +64,10 @@ def fit(
     lightning.seed_everything(recipe.seed, verbose=False)
     network = build(recipe, say)
     task.at(0, "Reading the slices")
-    train, held_out = _patients(recipe, data)
+    found = patients.read(recipe, data, cache, say=say, job=task)
     task.at(0, "Starting")
     sampler = SliceSampler(
-        train,
+        found.train,
         sampling=recipe.sampling,
         augmentation=recipe.augmentation,
         stack=recipe.stack,
@@ -75,20 +76,20 @@ def fit(
         seed=recipe.seed,
         first=start.step,
     )
-    segmenter = SliceSegmenter(recipe, network, train)
-    course = Course(recipe, segmenter, held_out, start, task)
+    segmenter = SliceSegmenter(recipe, network, found.train)
+    course = Course(recipe, segmenter, found.validation, start, task)
     remove_checkpoints(folder, but_of=start.log)
     say(f"The log is in {start.log}.")
     say(course.run(sampler))
-    save_trained(recipe, network, _origin(recipe, train, command), folder, overwrite=overwrite)
+    save_trained(recipe, network, _origin(recipe, found, command), folder, overwrite=overwrite)
     remove_checkpoints(folder)
 
 
-def _origin(recipe: Recipe, train: Sequence[Patient], command: str) -> Training:
+def _origin(recipe: Recipe, found: Patients, command: str) -> Training:
     return Training(
         data=", ".join(source.folder for source in recipe.data),
-        patients=tuple(p.name for p in train),
-        validation_patients=recipe.validation,
+        patients=tuple(p.name for p in found.train),
+        validation_patients=found.held_out,
         seed=recipe.seed,
         command=command,
         recipe=recipe.model_dump(mode="json"),
@@ -106,20 +107,3 @@ def save_trained(recipe: Recipe, network: nn.Module, training: Training, folder:
         training=training,
         **shared,
     )
-
-
-def _patients(recipe: Recipe, data: Path) -> tuple[list[Patient], list[Patient]]:
-    """For training, and for validation."""
-    if not recipe.data:
-        msg = "The recipe names no data: list at least one folder of slices in its data."
-        raise UserError(msg)
-    patients = [p for source in recipe.data for p in read_patients(source, data, recipe.preprocessing)]
-    unknown = set(recipe.validation) - {p.name for p in patients}
-    if unknown:
-        msg = f"The recipe's validation patients {', '.join(sorted(unknown))} are not in the data."
-        raise UserError(msg)
-    train = [p for p in patients if p.name not in recipe.validation]
-    if not train:
-        msg = "The recipe keeps all patients for validation: leave some for training."
-        raise UserError(msg)
-    return train, [p for p in patients if p.name in recipe.validation] if recipe.validates else []

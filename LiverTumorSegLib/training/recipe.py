@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from ..datasets.slices import SliceSource
+from ..datasets.sources import AnySource
 from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec, Stack, check_channels, check_labels
 from ..errors import UserError
 from ..postprocessing import Postprocessing
@@ -73,6 +73,18 @@ class Schedule(Entry):
     validate_every: int = Field(400, ge=0)
 
 
+class SplitFile(Entry):
+    """A split that ``livertumorseg data split`` drew.
+
+    Args:
+        file: its path from the data root.
+        fold: which of its folds is validated on, counted from 0; None where it has none.
+    """
+
+    file: str
+    fold: int | None = Field(None, ge=0)
+
+
 class Recipe(Entry):
     """Everything that decides how a model comes out, but for the machine.
 
@@ -81,8 +93,9 @@ class Recipe(Entry):
         title: in a line.
         segments: what it finds, in words.
         seed: of the network's first weights and of all that is drawn.
-        data: folders of slices.
+        data: folders of slice pictures, or of CTs.
         validation: patients to keep for it.
+        split: file that says it, in place of ``validation``.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
         network: which, and its options.
@@ -102,8 +115,9 @@ class Recipe(Entry):
     title: str
     segments: str
     seed: int = Field(ge=0)
-    data: tuple[SliceSource, ...]
-    validation: tuple[str, ...]
+    data: tuple[AnySource, ...]
+    validation: tuple[str, ...] = ()
+    split: SplitFile | None = None
     preprocessing: NamedPreprocessing
     stack: Stack = Stack()
     network: NetworkSpec
@@ -122,11 +136,20 @@ class Recipe(Entry):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
+        self._check_split()
         self._check_loss()
         self._check_precision()
         self._check_validation()
         self.augmentation.check_folding(self.crop)
         return self
+
+    def _check_split(self) -> None:
+        if self.validation and self.split:
+            msg = "validation and split both say who is validated on: leave one of them out"
+            raise ValueError(msg)
+        if self.split is None and "validation" not in self.model_fields_set:
+            msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
+            raise ValueError(msg)
 
     def _check_precision(self) -> None:
         if self.schedule.precision == "bf16-mixed" and not self.preprocessing.fits_8_bits:
@@ -136,7 +159,7 @@ class Recipe(Entry):
     @property
     def validates(self) -> bool:
         """Whether there are validations during training."""
-        return bool(self.validation) and self.schedule.validate_every > 0
+        return bool(self.validation or self.split) and self.schedule.validate_every > 0
 
     @property
     def monitored(self) -> dict[str, Monitor]:
@@ -154,7 +177,11 @@ class Recipe(Entry):
     def _check_validation(self) -> None:
         asking = [*self.monitored, *(["callbacks.pictures_every"] if self.callbacks.pictures_every else [])]
         if asking and not self.validates:
-            mend = "set schedule.validate_every above 0" if self.validation else "name patients for validation"
+            mend = (
+                "set schedule.validate_every above 0"
+                if self.validation or self.split
+                else "name patients for validation"
+            )
             msg = f"{asking[0]} needs validations during training, of which there are none: {mend}, or leave it out"
             raise ValueError(msg)
 

@@ -160,7 +160,7 @@ class _Pools:
 def _by_patient(patients: list[Patient], label: int) -> list[tuple[Patient, np.ndarray]]:
     found = []
     for patient in patients:
-        shown = patient.labels.flatten(1).amax(1).numpy()
+        shown = patient.overview.shown
         slices = np.flatnonzero((shown == 0) if label == 0 else (shown >= label))
         if len(slices):
             found.append((patient, slices))

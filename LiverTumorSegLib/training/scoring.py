@@ -103,7 +103,7 @@ class Scorer:
         return torch.where(most > 0, values[channel], 0)
 
     def _refuse_undefined(self, recipe: Recipe) -> None:
-        shown = max(int(patient.labels.max()) for patient in self.patients)
+        shown = max(int(patient.overview.shown.max()) for patient in self.patients)
         there = {f"{name}_dice" for name in self._names if shown >= _LEAST[name]}
         defined = there | {"loss"} | ({"score"} if there else set())
         for entry, monitor in recipe.monitored.items():

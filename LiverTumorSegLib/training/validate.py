@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
 from .. import model
+from ..datasets import volumes
+from ..datasets.dump import IMAGES
+from ..datasets.scans import VolumeScan
 from ..datasets.slices import SliceSource, read_volume
+from ..datasets.sources import AnySource, Source
+from ..datasets.volumes import VolumeSource
 from ..description import Case, Description, Figures
 from ..errors import UserError
 from ..evaluation.overlap import dice
@@ -13,13 +23,13 @@ from ..inference import Options, segment
 from ..model import Model
 from ..postprocessing import LESION
 from ..progress import Progress
+from ..volume import Volume
 from ..whole_files import whole_file
 from .card import card_text
 
-DEFINITION = (
-    "Dice in three dimensions, by patient, over the evenly spaced slices around the liver, after postprocessing, on "
-    "patients never trained on; liver: labels 1 and 2 together, lesion: label 2."
-)
+_SOURCE: TypeAdapter[Source] = TypeAdapter(AnySource)
+_PICTURES, _CTS = "the evenly spaced slices around the liver", "every slice of the CT"
+_PLACES = {SliceSource: _PICTURES, VolumeSource: _CTS}
 
 
 def validate(
@@ -42,23 +52,33 @@ def validate(
     if not names:
         msg = f"{folder} kept no patient for validation: name some in its recipe and train it again."
         raise UserError(msg)
-    cases = {}
-    for number, name in enumerate(names):
+    cases, sources = {}, {name: source_of(trained.description, data, name) for name in names}
+    for number, (name, source) in enumerate(sources.items()):
         if progress:
             progress(number / len(names), name)
-        cases[name] = measure_case(trained, source_of(trained.description, data, name), data, name, device)
+        cases[name] = measure_case(trained, source, data, name, device)
     before = trained.description.figures
     kept = {"compared": before.compared, "remark": before.remark} if before else {}
-    figures = Figures(definition=DEFINITION, command=command, cases=cases, **kept)
+    figures = Figures(definition=definition(sources.values()), command=command, cases=cases, **kept)
     store(folder, trained.description, figures)
     return figures
 
 
+def definition(sources: Iterable[Source]) -> str:
+    """What is measured, where the patients come from these sources."""
+    places = " or ".join(dict.fromkeys(_PLACES[type(source)] for source in sources))
+    where = f"{places}, by where a patient's data come from," if " or " in places else f"{places},"
+    return (
+        f"Dice in three dimensions, by patient, over {where} after postprocessing, on patients never trained on; "
+        "liver: labels 1 and 2 together, lesion: label 2."
+    )
+
+
 def measure_case(
-    trained: Model, source: SliceSource, data: Path, name: str, device: str, options: Options | None = None
+    trained: Model, source: Source, data: Path, name: str, device: str, options: Options | None = None
 ) -> Case:
     """Segment one patient and compare what the model can find."""
-    volume, reference = read_volume(source, data, name)
+    volume, reference = _read(source, data, name)
     labels = segment(volume, trained, device, options=options or Options()).labels
     finds = trained.description.labels
     has_lesion = bool((reference == LESION).any())
@@ -79,12 +99,31 @@ def store(folder: Path, description: Description, figures: Figures) -> None:
         unfinished.write_text(card_text(updated), encoding="utf-8")
 
 
-def source_of(description: Description, data: Path, name: str) -> SliceSource:
+def source_of(description: Description, data: Path, name: str) -> Source:
     """Which of the recipe's data folders holds a patient."""
-    sources = [SliceSource.model_validate(entry) for entry in description.training.recipe.get("data", [])]
+    sources = [_SOURCE.validate_python(entry) for entry in description.training.recipe.get("data", [])]
     for source in sources:
-        if any((data / source.folder / "images").glob(f"{name}_slice_*")):
+        if _holds(source, data, name):
             return source
-    folders = " or ".join(str(data / source.folder / "images") for source in sources) or data
+    folders = " or ".join(str(_place(source, data)) for source in sources) or data
     msg = f"There are no slices of {name} in {folders}: give the folder that holds the recipe's data folders."
     raise UserError(msg)
+
+
+def _place(source: Source, data: Path) -> Path:
+    return data / source.folder / IMAGES if isinstance(source, SliceSource) else data / source.folder
+
+
+def _holds(source: Source, data: Path, name: str) -> bool:
+    place = _place(source, data)
+    if isinstance(source, SliceSource):
+        return any(place.glob(f"{name}_slice_*"))
+    return place.is_dir() and name in _scans(source, data)
+
+
+def _read(source: Source, data: Path, name: str) -> tuple[Volume, NDArray[np.uint8]]:
+    return read_volume(source, data, name) if isinstance(source, SliceSource) else _scans(source, data)[name].read()
+
+
+def _scans(source: VolumeSource, data: Path) -> dict[str, VolumeScan]:
+    return {scan.name: scan for scan in volumes.find(source, data)[0]}

@@ -1,0 +1,176 @@
+"""CTs of a data set as patients to train on: each decoded and preprocessed once, then kept in a cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import UserError
+from ..evaluation.run import for_each
+from ..preprocessing import Chain
+from ..progress import Job
+from ..quiet import quiet_libraries
+from . import cache, layouts
+from .dump import LeftOut
+from .prepared import prepare
+from .scans import VolumeScan
+from .slices import Patient
+
+Say = Callable[[str], None]
+
+_DARKEST, _BRIGHTEST = -1000, 1000
+_WORTH_A_PROCESS = 4
+"""CTs that take longer to read than a process takes to start."""
+
+
+class VolumeSource(BaseModel):
+    """One data set of CTs with labels, and how to read it.
+
+    Args:
+        volumes: folder below the data root that holds LiTS, 3D-IRCADb-01 or MSD Task03_Liver.
+        lesions_apart: False where the labels join lesions to the liver (label 1).
+        every: every how many slices one is kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    volumes: str
+    lesions_apart: bool = True
+    every: int = Field(1, ge=1)
+
+    @property
+    def folder(self) -> str:
+        """Where it is below the data root."""
+        return self.volumes
+
+
+class Wanted(NamedTuple):
+    """A scan to be read, of which source, and what its slices go through."""
+
+    scan: VolumeScan
+    source: VolumeSource
+    chain: Chain
+
+    @property
+    def key(self) -> str:
+        """Of its entry in a cache."""
+        options = self.source.model_dump_json(exclude={"volumes"})
+        return cache.key(self.scan.sources, self.scan.name, self.chain.to_json(), options)
+
+
+def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tuple[LeftOut, ...]]:
+    """The scans of a source, by number, and what is left out.
+
+    Raises:
+        UserError: the folder holds no known data set, or slice pictures.
+    """
+    layout = layouts.find(root / source.volumes)
+    scans = tuple(scan for scan in layout.scans if isinstance(scan, VolumeScan))
+    if not scans:
+        msg = f"{layout.folder} holds {layout.title}, not CTs: name it as folder in the recipe's data, not as volumes."
+        raise UserError(msg)
+    return scans, layout.left_out
+
+
+def read(wanted: Wanted) -> Patient:
+    """Read and preprocess a scan: its axial slices from the feet upwards, numbered from 0.
+
+    Raises:
+        UserError: a file cannot be read, the labels do not fit, or the slices do not suit the chain.
+    """
+    scan, source, chain = wanted
+    volume, labels = scan.read()
+    axial = volume.axial
+    seen = torch.from_numpy(np.ascontiguousarray(axial.of(labels)))
+    pixels, marked = prepare(axial.of(volume.voxels), seen, axial.spacing, chain, every=source.every)
+    numbers = np.arange(0, len(seen), source.every)
+    return Patient(scan.name, numbers, pixels, marked, axial.spacing[0], source.lesions_apart)
+
+
+def read_patients(wanted: Sequence[Wanted], folder: Path, *, say: Say, job: Job) -> list[Patient]:
+    """Read scans through a cache; those that it lacks are read in several processes where there are many.
+
+    Args:
+        wanted: which scans.
+        folder: of the cache.
+        say: told what the cache will cost, if anything.
+        job: told after every scan; its fraction stays at the beginning.
+
+    Returns:
+        Patients in the order asked for, their arrays mapped into memory.
+
+    Raises:
+        UserError: a scan cannot be read, or the cache's disk has not enough room.
+        Cancelled: the user asked to stop; what was read stays in the cache.
+    """
+    places = [folder / each.key for each in wanted]
+    found = {place: cache.load(place) for place in places}
+    missing = {place: each for place, each in zip(places, wanted, strict=True) if found[place] is None}
+    if missing:
+        _fill(missing, folder, say, job)
+        found |= {place: cache.load(place) for place in missing}
+    patients = [patient for patient in (found[place] for place in places) if patient is not None]
+    if len(patients) < len(places):
+        msg = f"Something deletes the cache in {folder} while it is made: choose another folder (--cache)."
+        raise UserError(msg)
+    return patients
+
+
+def _fill(missing: Mapping[Path, Wanted], folder: Path, say: Say, job: Job) -> None:
+    size = sum(_bytes(each) for each in missing.values())
+    cache.check_room(folder, size)
+    count = len(missing)
+    say(f"{count} CT{'s' * (count > 1)} will be read once; the cache in {folder} grows by {cache.in_words(size)}.")
+
+    def progress(done: float, _: str) -> None:
+        job.at(0, f"Reading the CTs: {round(done * count)} of {count}")
+
+    tasks = {str(place): (each, place) for place, each in missing.items()}
+    processes = min(os.cpu_count() or 1, max(1, count // _WORTH_A_PROCESS))
+    _, failed = for_each(tasks, _read_into, processes, Job(progress, job.cancel))
+    if failed:
+        place, sentence = next(iter(failed.items()))
+        others = f" ({len(failed) - 1} more cannot, either.)" if len(failed) > 1 else ""
+        msg = f"{missing[Path(place)].scan.name} cannot be trained on: {sentence}{others}"
+        raise UserError(msg)
+
+
+def _read_into(wanted: Wanted, entry: Path) -> None:
+    with quiet_libraries(), _one_thread():
+        cache.keep(entry, read(wanted))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads of their own in every process would get in each other's way, and change the order of sums."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _bytes(wanted: Wanted) -> int:
+    """Of pixels and labels, from the CT's header; nothing where that cannot be read, which reading then tells."""
+    try:
+        (slices, rows, columns), spacing = wanted.scan.grid()
+        return -(-slices // wanted.source.every) * _slice_bytes(rows, columns, spacing, wanted.chain.to_json())
+    except UserError:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _slice_bytes(rows: int, columns: int, spacing: tuple[float, float, float], chain: str) -> int:
+    """What a slice of this size takes after a chain, tried on a ramp from air to bone."""
+    ramp = np.linspace(_DARKEST, _BRIGHTEST, rows * columns).reshape(1, rows, columns).astype(np.int16)
+    labels = torch.zeros(ramp.shape, dtype=torch.uint8)
+    return sum(part.nbytes for part in prepare(ramp, labels, spacing, Chain.from_json(chain)))

@@ -1,0 +1,155 @@
+"""A recipe's patients: who is trained on, who is validated on, and their slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..datasets import cache, slices, splits, volumes
+from ..datasets.dump import LeftOut
+from ..datasets.patients import patient_of
+from ..datasets.scans import VolumeScan
+from ..datasets.slices import Patient, SliceSource
+from ..datasets.sources import Source
+from ..datasets.splits import Round
+from ..datasets.volumes import VolumeSource, Wanted
+from ..errors import UserError
+from ..progress import Job
+from .beginning import Say
+from .recipe import Recipe, SplitFile
+
+
+class Patients(NamedTuple):
+    """Patients of a recipe.
+
+    Args:
+        train: to be trained on.
+        validation: to be measured during training; empty where the recipe never does.
+        held_out: names of all that are for validation.
+    """
+
+    train: list[Patient]
+    validation: list[Patient]
+    held_out: tuple[str, ...]
+
+
+class _Opened(NamedTuple):
+    """A source, and its CTs by name or nothing for slice pictures."""
+
+    source: Source
+    members: dict[str, VolumeScan | None]
+
+
+def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job: Job) -> Patients:
+    """Read whom a recipe trains and validates on, and nobody else.
+
+    Args:
+        recipe: which data, split and preprocessing.
+        data: folder that holds the recipe's data folders and the split's file.
+        cache_folder: for what CTs become; None for the user's.
+        say: told what is left out of the data, and what the cache costs.
+        job: told while CTs are read.
+
+    Raises:
+        UserError: data are missing or cannot be read, or they and the split do not name the same patients.
+        Cancelled: the user asked to stop.
+    """
+    if not recipe.data:
+        msg = "The recipe names no data: list at least one folder of slices in its data."
+        raise UserError(msg)
+    opened = [_open(source, data, say) for source in recipe.data]
+    names = [name for each in opened for name in each.members]
+    parts = parting(recipe, data, names)
+    if not parts.train:
+        msg = "The recipe keeps all patients for validation: leave some for training."
+        raise UserError(msg)
+    for sentence in _shared_persons(parts):
+        say(sentence)
+    wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
+    patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job)
+    return Patients(
+        [p for p in patients if p.name in parts.train],
+        [p for p in patients if p.name not in parts.train],
+        parts.validation,
+    )
+
+
+def parting(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
+    """Who of the patients in the data is for what.
+
+    Raises:
+        UserError: the recipe or its split's file names who is not in the data, or that file leaves out who is.
+    """
+    if recipe.split:
+        return _from_file(recipe.split, data / recipe.split.file, names)
+    unknown = set(recipe.validation) - set(names)
+    if unknown:
+        msg = f"The recipe's validation patients {', '.join(sorted(unknown))} are not in the data."
+        raise UserError(msg)
+    return Round(tuple(name for name in names if name not in recipe.validation), recipe.validation)
+
+
+def _from_file(chosen: SplitFile, path: Path, names: Sequence[str]) -> Round:
+    split = splits.load(path, names)
+    unnamed = sorted(set(names) - set(split.names))
+    if unnamed:
+        others = f" and {len(unnamed) - 1} more" if len(unnamed) > 1 else ""
+        msg = f"{path} does not say what {unnamed[0]}{others} of the data are for: draw a split of all of the data."
+        raise UserError(msg)
+    if not split.folds and chosen.fold is not None:
+        msg = f"{path} holds no folds: leave fold out of the recipe's split."
+        raise UserError(msg)
+    if split.folds and (chosen.fold is None or chosen.fold >= len(split.folds)):
+        msg = f"{path} holds {len(split.folds)} folds: give one of 0 to {len(split.folds) - 1} as fold of the split."
+        raise UserError(msg)
+    return split.rounds[chosen.fold or 0]
+
+
+def _shared_persons(parts: Round) -> Iterator[str]:
+    """A sentence for each person who is trained on under one data set's name and held out under another's."""
+    held_out = {patient_of(name): name for name in (*parts.validation, *parts.test)}
+    for name in parts.train:
+        if other := held_out.get(patient_of(name)):
+            yield f"Warning: {name}, who is trained on, and {other}, who is not, are one patient by their numbers."
+
+
+def _open(source: Source, data: Path, say: Say) -> _Opened:
+    if isinstance(source, SliceSource):
+        return _Opened(source, dict.fromkeys(slices.patient_names(source, data)))
+    scans, left_out = volumes.find(source, data)
+    if left_out:
+        say(_without(data / source.folder, left_out))
+    return _Opened(source, {scan.name: scan for scan in scans})
+
+
+def _without(folder: Path, left_out: Sequence[LeftOut]) -> str:
+    named = "; ".join(f"{each.name}, as {each.reason}" for each in left_out)
+    return f"Left out of {folder}: {named}."
+
+
+def _read(
+    opened: Sequence[_Opened],
+    names: set[str],
+    recipe: Recipe,
+    data: Path,
+    cache_folder: Path,
+    say: Say,
+    job: Job,
+) -> list[Patient]:
+    """Those named: of slice pictures first, then of CTs, in the order of their sources."""
+    chain = recipe.preprocessing
+    pictures = [
+        patient
+        for source, _ in opened
+        if isinstance(source, SliceSource)
+        for patient in slices.read_patients(source, data, chain, names)
+    ]
+    wanted = [
+        Wanted(scan, source, chain)
+        for source, members in opened
+        if isinstance(source, VolumeSource)
+        for name, scan in members.items()
+        if scan is not None and name in names
+    ]
+    return pictures + volumes.read_patients(wanted, cache_folder, say=say, job=job)
