@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PROCESSES ?= 2
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
 .PHONY: demo test check bench screenshots cmake-lists clean
@@ -12,7 +13,7 @@ demo: $(VENV)/product
 
 test: $(VENV)/test
 	$(BIN)/python Testing/system_libraries.py
-	$(BIN)/python -m pytest $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST)
 
 check: $(VENV)/test
 	$(BIN)/ruff check $(SOURCES)

@@ -31,6 +31,12 @@ def test_without_a_number_there_are_weights_all_the_same():
     assert go_through([(10, float("nan")), (20, float("nan"))]).weights["weight"].item() == 10.0
 
 
+@pytest.mark.parametrize("monitor", ["score", "loss"])
+def test_a_first_validation_without_a_number_gives_way_to_one_with(monitor):
+    best = go_through([(10, float("nan")), (20, 0.3), (30, float("nan"))], monitor)
+    assert (best.step, best.weights["weight"].item()) == (20, 20.0)
+
+
 def test_its_state_goes_on_elsewhere():
     again = go_through([])
     again.load_state_dict(go_through([(10, 0.3), (20, 0.8)]).state_dict())

@@ -96,3 +96,13 @@ def test_ctrl_c_says_that_what_is_done_stays(run, words, monkeypatch):
     code, said, complained = run(*words)
     assert (code, said) == (130, "")
     assert "what is done stays" in complained
+
+
+def test_other_cts_with_the_same_names_are_refused_in_one_sentence(run, words, tmp_path):
+    run(*words)
+    first, second = (tmp_path / "cts" / f"volume-{number}.nii.gz" for number in range(2))
+    first.write_bytes(second.read_bytes())
+    code, said, complained = run(*words)
+    assert (code, said, complained.count("\n")) == (3, "", 1)
+    assert "holds volume-0, made of another CT than" in complained
+    assert run(*words, "--overwrite")[1].startswith("2 segmented, 0 done before, 0 failed.")

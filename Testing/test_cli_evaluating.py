@@ -268,12 +268,12 @@ def test_ctrl_c_ends_it_without_a_report(tmp_path):
     code = (
         "import os, signal, threading, sys\n"
         "from LiverTumorSegLib import cli\n"
-        "from LiverTumorSegLib.evaluation import run\n"
-        "before = run.Job.at\n"
+        "from LiverTumorSegLib import processes\n"
+        "before = processes.Job.at\n"
         "def at(job, fraction, sentence):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    before(job, fraction, sentence)\n"
-        "run.Job.at = at\n"
+        "processes.Job.at = at\n"
         "cli.main()\n"
     )
     ended = subprocess.run(

@@ -41,7 +41,9 @@ def test_an_interrupted_training_goes_on_only_when_told_to(run, words, tmp_path,
         interrupt_after(3, patch)
         code, _, complained = run(*words)
     assert code == 130
-    assert "--resume" in complained
+    log = tmp_path / "model-log" / "version_0"
+    words_of_it = f"and {log} has checkpoints: the same recipe goes on from the newest with --resume."
+    assert complained == f"Cancelled; no model was written, {words_of_it}\n"
     assert not (tmp_path / "model").exists()
     code, _, complained = run(*words)
     assert (code, complained.count("\n")) == (3, 1)
@@ -50,6 +52,14 @@ def test_an_interrupted_training_goes_on_only_when_told_to(run, words, tmp_path,
     assert (code, complained) == (0, "")
     assert said.startswith("Training goes on after step 2.")
     assert log_folder.unfinished(tmp_path / "model") is None
+
+
+@pytest.mark.parametrize("every", [0, 3])
+def test_an_interrupted_training_without_a_checkpoint_promises_none(run, words, monkeypatch, every):
+    interrupt_after(2, monkeypatch)
+    code, _, complained = run(*words, "--set", f"callbacks.checkpoint_every={every}")
+    assert code == 130
+    assert complained == "Cancelled; no model was written, and there is no checkpoint to go on from.\n"
 
 
 def test_starting_anew_gives_the_unfinished_training_up(run, words, tmp_path, monkeypatch):

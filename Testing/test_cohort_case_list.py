@@ -30,6 +30,24 @@ def test_a_ct_that_is_not_there_is_a_case_whose_failure_will_be_said(tmp_path):
     assert (case.name, case.size) == ("gone", 0)
 
 
+def test_broken_links_refuse_no_list(tmp_path):
+    folder = write_series(tmp_path / "dicom")
+    whole = sum(file.stat().st_size for file in folder.iterdir())
+    (folder / "gone.dcm").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.nii").symlink_to(tmp_path / "loop.nii")
+    (tmp_path / "list.txt").write_text("dicom\nloop.nii\n")
+    assert [case.size for case in case_list.read(tmp_path / "list.txt")] == [whole, 0]
+
+
+def test_what_programs_that_show_folders_leave_there_makes_no_other_ct(tmp_path):
+    folder = write_series(tmp_path / "dicom")
+    (tmp_path / "list.txt").write_text("dicom\n")
+    (before,) = case_list.read(tmp_path / "list.txt")
+    touch(folder, ".DS_Store")
+    (after,) = case_list.read(tmp_path / "list.txt")
+    assert before.fingerprint == after.fingerprint
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

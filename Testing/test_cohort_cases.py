@@ -62,6 +62,21 @@ def test_dicom_folders_are_cases_beside_files(tmp_path):
     assert found[1].size == sum(file.stat().st_size for file in (tmp_path / "patient_1" / "ct").iterdir())
 
 
+def test_linked_folders_are_followed_once_and_not_in_circles(tmp_path):
+    touch(tmp_path, "store/b/ct-2.nii", "cts/ct-1.nii", "cts/labelsTr/ct-1.nii", "out/ct-9.nii")
+    write_series(tmp_path / "patient")
+    for link, place in {"aliases": "cts/labelsTr", "b": "store/b", "c": "store", "d": "patient", "up": "cts"}.items():
+        (tmp_path / "cts" / link).symlink_to(tmp_path / place, target_is_directory=True)
+    (tmp_path / "cts" / "results").symlink_to(tmp_path / "out", target_is_directory=True)
+    (tmp_path / "store" / "back").symlink_to(tmp_path / "cts", target_is_directory=True)
+    assert names(tmp_path / "cts", tmp_path / "out") == ["ct-1", "ct-2", "patient"]
+
+
+def test_a_broken_link_is_a_case_whose_failure_will_be_said(tmp_path):
+    (tmp_path / "ct.nii").symlink_to(tmp_path / "nowhere")
+    assert [(case.name, case.size) for case in cohort.find(tmp_path).cases] == [("ct", 0)]
+
+
 @pytest.mark.parametrize(
     "pair", [("a.nii", "a.nii.gz"), ("one/a.nii", "two/A.nrrd"), ("volume-1.nii", "volume-01.nii")]
 )

@@ -54,3 +54,14 @@ def test_folders_inside_are_cases_of_their_own(tmp_path):
     write_series(tmp_path / "outer", "1.2.3")
     write_series(tmp_path / "outer" / "inner", "1.2.4")
     assert [case.series for case in dicom_folders.cases(tmp_path / "outer")[0]] == ["1.2.3"]
+
+
+def test_a_file_that_is_gone_before_it_is_measured_ends_no_search(tmp_path, monkeypatch):
+    folder = write_series(tmp_path / "patient")
+    gone = str(tmp_path / "gone.dcm")
+    found = dicom_folders.sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), "1.2.3")
+    reader = dicom_folders.sitk.ImageSeriesReader
+    monkeypatch.setattr(reader, "GetGDCMSeriesFileNames", staticmethod(lambda *_: (*found, gone)))
+    (case,), _ = dicom_folders.cases(folder)
+    assert case.size == sum(file.stat().st_size for file in folder.iterdir())
+    assert case.fingerprint

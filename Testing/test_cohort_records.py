@@ -3,7 +3,7 @@ from LiverTumorSegLib.cohort.records import Record, State
 
 
 def test_what_is_written_is_read(tmp_path):
-    done = Record(case="volume-2", state=State.DONE, how={"a": [1, 0.1]}, size=3, liver_ml=1.5, warnings=("One.",))
+    done = Record(case="volume-2", state=State.DONE, how={"a": [1, 0.1]}, ct="0f", liver_ml=1.5, warnings=("One.",))
     failed = Record(case="volume-10", state=State.FAILED, failure="It is empty.")
     for record in (failed, done):
         records.write(tmp_path, record)

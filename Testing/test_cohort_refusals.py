@@ -2,6 +2,7 @@ import pytest
 from cohort_cases import touch
 
 from LiverTumorSegLib.cohort import Settings, records, refusals
+from LiverTumorSegLib.cohort.case import CohortCase
 from LiverTumorSegLib.cohort.outputs import Outputs
 from LiverTumorSegLib.cohort.records import Record, State
 from LiverTumorSegLib.errors import UserError
@@ -61,3 +62,18 @@ def test_models_and_options_are_not_mixed(tmp_path, change, said):
     records.write(tmp_path, Record(case="b", state=State.UNFINISHED, how=HOW | change))
     with pytest.raises(UserError, match=said):
         refusals.refuse_mixed(tmp_path, HOW)
+
+
+@pytest.mark.parametrize("state", State)
+def test_labels_of_another_ct_are_not_taken_for_a_cases(tmp_path, state):
+    case = CohortCase("a", tmp_path / "cts" / "a.nii", 0)
+    touch(tmp_path, "cts/a.nii")
+    refusals.refuse_other_cts(tmp_path, [case])
+    records.write(tmp_path, Record(case="a", state=state, how=HOW, ct=case.fingerprint))
+    refusals.refuse_other_cts(tmp_path, [case])
+    records.write(tmp_path, Record(case="a", state=state, how=HOW, ct="another"))
+    if state is State.FAILED:  # it has no labels
+        refusals.refuse_other_cts(tmp_path, [case])
+    else:
+        with pytest.raises(UserError, match=r"holds a, made of another CT than .*a\.nii is now: .*--overwrite"):
+            refusals.refuse_other_cts(tmp_path, [case])

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -57,19 +58,46 @@ def test_what_is_done_is_skipped_and_what_is_missing_is_done_again(cts, threshol
     cohort.run(cts, output, thresholds, device="cpu")
     before = written(output)
     (output / "volume-2.seg.nrrd").unlink()
-    save(cts / "volume-1.nii.gz", small_ct(9, 16))  # another CT in its place
     summary = cohort.run(cts, output, thresholds, device="cpu")
     after = written(output)
-    assert sorted(summary.done) == ["volume-1", "volume-2"]
-    assert summary.skipped == ("volume-3", "volume-0")
-    assert {name for name in after if after[name] == before[name]} == {"volume-0.seg.nrrd", "volume-3.seg.nrrd"}
-    assert len(labels(output / "volume-1.seg.nrrd")) == 16
+    assert list(summary.done) == ["volume-2"]
+    assert summary.skipped == ("volume-3", "volume-1", "volume-0")
+    assert {name for name in after if after[name] != before[name]} == {"volume-2.seg.nrrd"}
+
+
+def test_other_cts_with_the_same_names_are_refused_unless_all_is_done_again(thresholds, tmp_path):
+    output, ours, theirs = tmp_path / "out", tmp_path / "a", tmp_path / "b"
+    sizes = {save(folder / "ct.nii", small_ct(seed)).stat().st_size for seed, folder in enumerate((ours, theirs))}
+    assert len(sizes) == 1
+    cohort.run(ours, output, thresholds, device="cpu")
+    before = written(output)
+    with pytest.raises(UserError, match="holds ct, made of another CT than"):
+        cohort.run(theirs, output, thresholds, device="cpu")
+    assert written(output) == before
+    summary = cohort.run(theirs, output, thresholds, device="cpu", settings=Settings(overwrite=True))
+    assert list(summary.done) == ["ct"]
+    alone = segment(files.read_volume(theirs / "ct.nii"), thresholds, "cpu").labels
+    assert np.array_equal(labels(output / "ct.seg.nrrd"), alone)
+
+
+def test_the_same_cts_in_another_folder_are_done(cts, thresholds, tmp_path):
+    cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    moved = cts.rename(tmp_path / "moved")
+    assert len(cohort.run(moved, tmp_path / "out", thresholds, device="cpu").skipped) == 4
+
+
+def test_a_broken_link_is_a_failure_of_one_case(cts, thresholds, tmp_path):
+    (cts / "gone.nii.gz").symlink_to(tmp_path / "nowhere.nii.gz")
+    (cts / "loop.nii.gz").symlink_to(cts / "loop.nii.gz")
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    assert sorted(summary.failed) == ["gone", "loop"]
+    assert len(summary.done) == 4
 
 
 def test_what_a_killed_process_left_is_removed_also_of_cases_that_are_done_or_fail(cts, thresholds, tmp_path):
     output = tmp_path / "out"
-    cohort.run(cts, output, thresholds, device="cpu")
     (cts / "volume-0.nii.gz").write_bytes(b"")
+    cohort.run(cts, output, thresholds, device="cpu")
     for case in ("volume-0", "volume-3"):
         touch(output, f".{case}.unfinished/{case}.seg.nrrd", f".cohort/.{case}.unfinished/{case}.json")
     cohort.run(cts, output, thresholds, device="cpu")
@@ -101,8 +129,17 @@ def test_a_bad_case_is_recorded_tried_again_and_stops_no_other(cts, thresholds, 
     assert [row["failure"] for row in rows(output)] == [""] * 4
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("odd"), ValueError("odd"), OSError(28, "No space")])
-def test_what_nobody_foresaw_is_a_failure_of_one_case(cts, thresholds, tmp_path, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "There is not enough memory"),
+        (RuntimeError("odd\nin two lines"), r"could not be segmented \(RuntimeError: odd in two lines\): "),
+        (KeyError("odd"), r"could not be segmented \(KeyError: 'odd'\): "),
+        (ZeroDivisionError(), r"could not be segmented \(ZeroDivisionError:\): "),
+        (OSError(28, "No space"), "No space"),
+    ],
+)
+def test_what_nobody_foresaw_is_a_failure_of_one_case(cts, thresholds, tmp_path, monkeypatch, error, said):
     from LiverTumorSegLib.cohort import work
 
     def fail(volume, *arguments, **options):
@@ -113,13 +150,25 @@ def test_what_nobody_foresaw_is_a_failure_of_one_case(cts, thresholds, tmp_path,
     monkeypatch.setattr(work, "segment", fail)
     summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
     assert list(summary.failed) == ["volume-1"]
+    assert re.search(said, summary.failed["volume-1"])
     assert len(summary.done) == 3
+
+
+def test_ctrl_c_is_no_failure_of_a_case(cts, thresholds, tmp_path, monkeypatch):
+    from LiverTumorSegLib.cohort import work
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "segment", stop)
+    with pytest.raises(KeyboardInterrupt):
+        cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
 
 
 def test_a_case_that_fails_leaves_no_labels_of_an_earlier_run(cts, thresholds, tmp_path):
     cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
     (cts / "volume-0.nii.gz").write_bytes(b"")
-    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu", settings=Settings(overwrite=True))
     assert list(summary.failed) == ["volume-0"]
     assert sorted(written(tmp_path / "out")) == [f"volume-{number}.seg.nrrd" for number in (1, 2, 3)]
 

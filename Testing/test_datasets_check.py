@@ -158,3 +158,15 @@ def test_it_can_be_cancelled(tmp_path):
     token.cancel()
     with pytest.raises(Cancelled):
         look(tmp_path, cancel=token)
+
+
+def test_a_flipped_copy_is_the_same_content_also_where_a_slice_is_repeated(tmp_path):
+    for name, flipped in (("a", False), ("b", True)):
+        voxels = ct(3)
+        voxels[4] = voxels[3]
+        write_lits(tmp_path / name, 1, voxels[::-1] if flipped else voxels)
+    first, second = (only(tmp_path / name) for name in "ab")
+    assert first.damaged
+    assert first.content == second.content
+    write_lits(tmp_path / "c", 1, ct(3))
+    assert only(tmp_path / "c").content != first.content

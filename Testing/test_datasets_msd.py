@@ -4,6 +4,7 @@ from dataset_cases import ct, labels, write_msd
 
 from LiverTumorSegLib.datasets import msd
 from LiverTumorSegLib.datasets.dump import LeftOut
+from LiverTumorSegLib.errors import UserError
 
 
 @pytest.mark.parametrize("inside", ["", "Task03_Liver"])
@@ -35,3 +36,10 @@ def test_what_has_no_partner_is_named_and_what_macos_adds_is_not(tmp_path):
 
 def test_a_folder_without_images_holds_nothing(tmp_path):
     assert msd.find(tmp_path) == ((), ())
+
+
+def test_one_number_twice_is_refused(tmp_path):
+    write_msd(tmp_path, 1)
+    write_msd(tmp_path, "01", ct(1))
+    with pytest.raises(UserError, match=r"liver_01\.nii\.gz and .*liver_1\.nii\.gz have one name"):
+        msd.find(tmp_path)

@@ -123,3 +123,26 @@ def test_the_shared_slices_are_their_patients():
     volume, marked = by_name["volume-0"].read()
     assert volume.spacing[1:] == pytest.approx((0.703125, 0.703125))
     assert marked.max() <= 2
+
+
+def test_numbers_of_a_16_bit_mask_do_not_turn_into_labels(tmp_path):
+    write_slices(tmp_path, "anna", marked=labels().astype(np.uint16) + 256)
+    (scan,), _ = slice_folders.find(tmp_path)
+    with pytest.raises(UserError, match="holds other labels than 0 background, 1 liver and 2 lesion"):
+        scan.read()
+
+
+def test_a_mask_in_colours_is_refused(tmp_path):
+    write_slices(tmp_path, "anna")
+    mask = next((tmp_path / "masks").iterdir())
+    Image.open(mask).convert("RGB").save(mask)
+    (scan,), _ = slice_folders.find(tmp_path)
+    with pytest.raises(UserError, match="has colours"):
+        scan.read()
+
+
+@pytest.mark.parametrize("wrong", ["0", "nan", "-1"])
+def test_a_spacing_that_cannot_be_is_refused(tmp_path, wrong):
+    write_slices(tmp_path, "anna", spacing=(2.0, wrong, 0.8))
+    with pytest.raises(UserError, match="states no dx_mm"):
+        slice_folders.find(tmp_path)

@@ -1,5 +1,8 @@
 import json
 import math
+import os
+import shutil
+import signal
 
 import pytest
 import torch
@@ -191,6 +194,50 @@ def test_a_training_that_was_cancelled_goes_on_to_the_same_weights_and_log(data,
     assert weights(tmp_path / "model") == weights(tmp_path / "unbroken")
     tables = [(log_folder.logs(tmp_path / name)[-1] / "metrics.csv").read_text() for name in ("model", "unbroken")]
     assert tables[0] == tables[1]
+
+
+def stopped_after(step, plan, data, folder, *, stop):
+    """A training that is ended from outside after a step."""
+
+    def interrupt(_fraction, sentence):
+        if sentence.startswith(f"Step {step} "):
+            stop()
+
+    with pytest.raises(Cancelled):
+        fit(plan, data, folder, command="", progress=interrupt)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+def test_a_training_that_is_asked_to_end_is_cancelled_and_can_be_gone_on_with(data, tmp_path):
+    plan = recipe_with(tmp_path, "callbacks.checkpoint_every=1")
+    before = signal.getsignal(signal.SIGTERM)
+    stopped_after(3, plan, data, tmp_path / "model", stop=lambda: signal.raise_signal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert not (tmp_path / "model").exists()
+    told = []
+    fit(plan, data, tmp_path / "model", command="", resume=True, say=told.append)
+    assert told[0] == "Training goes on after step 3."
+
+
+def cancel():
+    raise Cancelled
+
+
+def test_a_training_does_not_go_on_with_other_slices(data, tmp_path):
+    plan = recipe_with(tmp_path, "callbacks.checkpoint_every=1")
+    shutil.copytree(data, tmp_path / "data")
+    stopped_after(3, plan, tmp_path / "data", tmp_path / "model", stop=cancel)
+    (tmp_path / "data" / "lits" / "masks" / "volume-1_slice_4.png").unlink()
+    with pytest.raises(UserError, match="other data: the training patient volume-1 had 10 slices and has 9 slices"):
+        fit(plan, tmp_path / "data", tmp_path / "model", command="", resume=True)
+    assert log_folder.unfinished(tmp_path / "model")
+
+
+def test_a_training_of_several_processes_is_refused_before_anything_is_read(plan, tmp_path, monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="one of 2 processes, and a training runs in one"):
+        fit(plan, tmp_path / "none", tmp_path / "model", command="")
 
 
 def test_an_unfinished_training_can_be_given_up(data, tmp_path):

@@ -91,3 +91,11 @@ def test_a_file_that_states_no_orientation_is_warned_about(tmp_path, voxels):
 def test_an_identity_affine_is_warned_about(tmp_path, voxels):
     path = save(tmp_path / "ct.nii", voxels, affine=np.eye(4))
     assert "1 mm in every direction" in files.read_volume(path).warnings[0]
+
+
+def test_a_unit_of_length_that_does_not_exist_is_taken_for_millimetres(tmp_path, voxels):
+    volume = files.read_volume(save(tmp_path / "ct.nii", voxels, xyzt_units=7), force=True)
+    assert volume.spacing == pytest.approx((2, 1, 1))
+    assert files.read_volume(save(tmp_path / "m.nii", voxels, xyzt_units=3 + 8), force=True).spacing[
+        0
+    ] == pytest.approx(0.002)

@@ -1,9 +1,13 @@
 import importlib.util
+import math
 
 import pytest
 from training_cases import recipe_with
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from lightning.pytorch.accelerators import CPUAccelerator
+
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.progress import job
 from LiverTumorSegLib.training import trainer
 from LiverTumorSegLib.training.beginning import Beginning
@@ -21,10 +25,13 @@ class Held:
         self.patients = []
 
 
-def callbacks_of(folder, *changes):
+def course_of(folder, *changes):
     plan = recipe_with(folder, *changes)
-    course = Course(plan, SliceSegmenter(plan, build(plan), []), [], Beginning(folder / "log"), job(None, None))
-    return [type(callback).__name__ for callback in course._trainer().callbacks]
+    return Course(plan, SliceSegmenter(plan, build(plan), []), [], Beginning(folder / "log"), job(None, None))
+
+
+def callbacks_of(folder, *changes):
+    return [type(callback).__name__ for callback in course_of(folder, *changes)._trainer().callbacks]
 
 
 def test_validation_comes_before_what_reads_it_and_the_checkpoint_after_all(tmp_path, monkeypatch):
@@ -49,3 +56,28 @@ def test_tensorboard_is_written_where_it_is_installed_and_forgets_what_is_repeat
     (options,) = made
     place = {"save_dir": tmp_path, "name": "model-log", "version": "version_3"}
     assert options == {**place, "default_hp_metric": False, **purged}
+
+
+SEVERAL = {"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+
+
+def test_one_process_trains_on_one_device_whatever_there_is_and_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(CPUAccelerator, "auto_device_count", staticmethod(lambda: 2))
+    for name, value in {**SEVERAL, "TORCHELASTIC_RUN_ID": "1", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    made = course_of(tmp_path, "validation=[]")._trainer()
+    assert (made.num_devices, made.world_size) == (1, 1)
+    assert type(made.strategy).__name__ == "SingleDeviceStrategy"
+    assert type(made.strategy.checkpoint_io).__name__ == "WholeCheckpoints"
+    environment = made._accelerator_connector.cluster_environment  # SLURM's would have SIGTERM do nothing
+    assert type(environment).__name__ == "LightningEnvironment"
+
+
+def test_best_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "Scorer", Held)
+    course = course_of(tmp_path, "callbacks.save=best")
+    state = course._segmenter.network.state_dict()
+    course._best.weights = {name: values * math.nan for name, values in state.items()}
+    monkeypatch.setattr(course, "_fit", lambda *_: None)
+    with pytest.raises(UserError, match="Training diverged and no model was saved"):
+        course.run([])

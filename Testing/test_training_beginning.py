@@ -1,21 +1,31 @@
 import pytest
+import torch
 from training_cases import recipe_with
 
 from LiverTumorSegLib.errors import UserError
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from LiverTumorSegLib.training.beginning import Beginning, beginning
+from LiverTumorSegLib.training.beginning import Beginning, beginning, refuse_other_patients
 from LiverTumorSegLib.training.checkpoints import WholeCheckpoints, path_of
 from LiverTumorSegLib.training.log_folder import CHECKPOINTS
+from LiverTumorSegLib.training.network import build
 
 CONSTANT = "schedule.policy=constant"
+PATIENTS = {"training": {"volume-0": 10, "volume-1": 10}, "validation": {"volume-2": 10}}
+
+
+def content_of(plan, step):
+    """As much of a checkpoint as is looked at."""
+    weights = {f"network.{name}": values for name, values in build(plan).state_dict().items()}
+    lightning = dict.fromkeys(("optimizer_states", "lr_schedulers", "loops", "callbacks"))
+    ours = {"recipe": plan.model_dump(mode="json"), "patients": PATIENTS}
+    return {"global_step": step, "state_dict": weights, "current_model_state": weights, **lightning, **ours}
 
 
 def leave(folder, plan, *steps):
     log = folder / "model-log" / "version_0"
     for step in steps:
-        content = {"global_step": step, "recipe": plan.model_dump(mode="json")}
-        WholeCheckpoints().save_checkpoint(content, path_of(log / CHECKPOINTS, step))
+        WholeCheckpoints().save_checkpoint(content_of(plan, step), path_of(log / CHECKPOINTS, step))
     return log
 
 
@@ -36,8 +46,8 @@ def test_an_unfinished_training_is_gone_on_with_given_up_or_in_the_way(tmp_path)
     plan = recipe_with(tmp_path)
     log = leave(tmp_path, plan, 2, 4)
     checkpoint = path_of(log / CHECKPOINTS, 4)
-    assert begin(tmp_path, plan) == (Beginning(log, checkpoint, 4), "Training goes on after step 4.")
-    assert begin(tmp_path, plan, overwrite=True)[0] == Beginning(log, checkpoint, 4)
+    assert begin(tmp_path, plan) == (Beginning(log, checkpoint, 4, PATIENTS), "Training goes on after step 4.")
+    assert begin(tmp_path, plan, overwrite=True)[0] == Beginning(log, checkpoint, 4, PATIENTS)
     assert begin(tmp_path, plan, resume=False, overwrite=True)[0] == Beginning(log.with_name("version_1"))
     with pytest.raises(UserError, match=r"go on with it \(--resume\), or start anew \(--overwrite\)\.$"):
         begin(tmp_path, plan, resume=False)
@@ -75,3 +85,64 @@ def test_another_recipe_is_refused_with_what_differs(tmp_path, before, now, word
 def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(tmp_path):
     leave(tmp_path, recipe_with(tmp_path, CONSTANT), 2)
     assert begin(tmp_path, recipe_with(tmp_path, CONSTANT, "schedule.steps=12"))[0].step == 2
+
+
+def without(key):
+    return lambda content: content.pop(key)
+
+
+def with_another_shape(content):
+    weights = content["state_dict"]
+    content["state_dict"] = {**weights, next(iter(weights)): torch.zeros(1)}
+
+
+def with_another_name(content):
+    content["current_model_state"] = {**content["current_model_state"], "network.other": torch.zeros(1)}
+
+
+FOREIGN = [*map(without, ("recipe", "patients", "state_dict", "loops")), with_another_shape, with_another_name]
+
+
+@pytest.mark.parametrize("change", FOREIGN)
+def test_a_whole_file_that_is_no_checkpoint_of_the_recipe_gives_way_to_the_one_before(tmp_path, change):
+    plan = recipe_with(tmp_path)
+    log = leave(tmp_path, plan, 2)
+    content = content_of(plan, 4)
+    change(content)
+    WholeCheckpoints().save_checkpoint(content, path_of(log / CHECKPOINTS, 4))
+    found, told = begin(tmp_path, plan)
+    assert found.step == 2
+    assert "step-000000004.ckpt is damaged and left out." in told
+
+
+def test_a_whole_file_that_holds_something_else_is_damaged(tmp_path):
+    log = leave(tmp_path, recipe_with(tmp_path))
+    WholeCheckpoints().save_checkpoint([1, 2], path_of(log / CHECKPOINTS, 4))
+    found, told = begin(tmp_path, recipe_with(tmp_path))
+    assert found == Beginning(log)
+    assert told.endswith("is whole: training starts at the first step.")
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"training": {"volume-0": 10, "volume-1": 9}}, "training patient volume-1 had 10 slices and has 9 slices: go"),
+        ({"training": {"volume-0": 10}}, "the training patient volume-1 had 10 slices and has no slices: go on"),
+        ({"validation": {}}, "the validation patient volume-2 had 10 slices and has no slices: go on"),
+        (
+            {"training": {**PATIENTS["training"], "volume-2": 10}, "validation": {"volume-3": 1}},
+            r"validation patient volume-2 had 10 slices and has no slices \(and 2 more\): go on with those data",
+        ),
+    ],
+)
+def test_other_patients_than_a_training_began_with_are_refused(tmp_path, now, words):
+    start = Beginning(tmp_path, tmp_path, 2, PATIENTS)
+    with pytest.raises(UserError, match=words):
+        refuse_other_patients(start, {**PATIENTS, **now})
+
+
+def test_the_same_patients_in_any_order_and_any_at_the_first_step_are_taken(tmp_path):
+    refuse_other_patients(
+        Beginning(tmp_path, tmp_path, 2, PATIENTS), {**PATIENTS, "training": {"volume-1": 10, "volume-0": 10}}
+    )
+    refuse_other_patients(Beginning(tmp_path), PATIENTS)

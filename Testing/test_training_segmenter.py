@@ -9,7 +9,7 @@ pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumo
 from LiverTumorSegLib.training.losses import partial_label_loss
 from LiverTumorSegLib.training.network import build
 from LiverTumorSegLib.training.recipe import Recipe
-from LiverTumorSegLib.training.segmenter import RECIPE, SliceSegmenter
+from LiverTumorSegLib.training.segmenter import PATIENTS, RECIPE, SliceSegmenter
 
 
 def segmenter_of(plan, train=()):
@@ -64,7 +64,9 @@ def test_what_a_network_draws_depends_on_the_seed_and_the_step_alone(tmp_path, m
     assert drawn_at(5) == first
 
 
-def test_a_checkpoint_holds_the_recipe(tmp_path):
+def test_a_checkpoint_holds_the_recipe_and_how_many_slices_its_patients_have(tmp_path):
     plan, checkpoint = recipe_with(tmp_path), {}
-    segmenter_of(plan).on_save_checkpoint(checkpoint)
+    counts = {"training": {"volume-0": 10}, "validation": {}}
+    SliceSegmenter(plan, build(plan), (), counts).on_save_checkpoint(checkpoint)
+    assert checkpoint[PATIENTS] == counts
     assert Recipe.model_validate(checkpoint[RECIPE]) == plan

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from ..progress import job
@@ -83,6 +84,7 @@ def split_data(
     _print_doubts(found)
     say(f"Wrote {output}.")
     if found.failed:
+        warn(f"Scans that cannot be read are in no part of {output}: mend them, and split again.")
         raise typer.Exit(USER_ERROR)
 
 
@@ -119,8 +121,8 @@ def _print_set(report: SetReport) -> None:
 
 def _row(scan: ScanReport) -> tuple[str, ...]:
     size, spacing = "×".join(map(str, scan.size)), "×".join(f"{mm:.2f}" for mm in scan.spacing_mm)
-    volumes = f"{scan.liver_ml:.0f}", f"{scan.lesion_ml:.1f}"
-    return scan.name, size, spacing, scan.orientation, *volumes, str(scan.lesions), str(len(scan.warnings) or "")
+    found = f"{scan.liver_ml:.0f}", f"{scan.lesion_ml:.1f}", str(scan.lesions)
+    return escape(scan.name), size, spacing, scan.orientation, *found, str(len(scan.warnings) or "")
 
 
 def _print_doubts(found: Check) -> None:

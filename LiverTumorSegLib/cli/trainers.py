@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..progress import Cancelled
-from .console import DeviceName, Overwrite, bar, command_line, interruptible, out, say, warn
+from .console import CANCELLED, DeviceName, Overwrite, bar, command_line, err, interruptible, out, say
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")]
 _RECIPES = Path(__file__).parents[1] / "recipes"
@@ -40,7 +40,7 @@ def train(
     shipped = _RECIPES / f"{recipe}.yaml"
     plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
     kept = {"overwrite": overwrite, "resume": resume, "cache": cache}
-    with interruptible() as cancel, bar() as progress, _how_to_go_on():
+    with interruptible() as cancel, bar() as progress, _how_to_go_on(output):
         fit.fit(plan, data, output, command=command_line(), say=say, progress=progress, cancel=cancel, **kept)
 
 
@@ -71,12 +71,17 @@ def validate(
 
 
 @contextmanager
-def _how_to_go_on() -> Iterator[None]:
+def _how_to_go_on(output: Path) -> Iterator[None]:
+    from ..training.log_folder import unfinished
+
     try:
         yield
     except Cancelled:
-        warn("The checkpoints of this training stay: the same command with --resume goes on from the newest.")
-        raise
+        log = unfinished(output)
+        going_on = f"{log} has checkpoints: the same recipe goes on from the newest with --resume"
+        sentence = going_on if log else "there is no checkpoint to go on from"
+        err.print(f"Cancelled; no model was written, and {sentence}.", soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit(CANCELLED) from None
 
 
 def _training() -> tuple[ModuleType, ModuleType]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..errors import UserError
+from . import contents
 
 _NO_FILE_NAME = re.compile(r'^\.|[\\/:*?"<>|\x00-\x1f]')
 
@@ -21,12 +23,19 @@ class CohortCase:
         path: file, or folder of DICOM files.
         size: bytes of its files, 0 where they are not there.
         series: UID of the DICOM series.
+        files: of a folder; none where the path is the file.
     """
 
     name: str
     path: Path
     size: int
     series: str | None = None
+    files: tuple[Path, ...] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells it from another CT of this name, of :func:`.contents.fingerprint`."""
+        return contents.fingerprint(self.files or (self.path,), self.series)
 
 
 def refuse_clashes(cases: Iterable[CohortCase]) -> None:

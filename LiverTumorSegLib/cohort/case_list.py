@@ -6,12 +6,14 @@ Paths may be relative to the folder of the list. In text, empty lines and those 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError
 from ..evaluation.pairs import case_names
 from ..files import stem
+from . import contents
 from .case import CohortCase
 
 _COLUMNS = ("image", "case", "series")
@@ -59,11 +61,13 @@ def _table(lines: Iterator[list[str]], path: Path) -> Iterator[dict[str, str]]:
 
 def _case(folder: Path, image: str, case: str = "", series: str = "") -> CohortCase:
     path = folder / image
-    name = case or case_names.read(path.resolve().name if path.is_dir() else stem(path)).case
-    return CohortCase(name, path, _size(path), series or None)
+    files = tuple(_files(path))
+    name = case or case_names.read(Path(os.path.realpath(path)).name if files else stem(path)).case
+    return CohortCase(name, path, contents.size(files or (path,)), series or None, files)
 
 
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.is_file() else 0
+def _files(path: Path) -> Iterator[Path]:
+    """All in a folder but what is hidden, which programs that show folders leave there."""
+    for place, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))

@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..evaluation.pairs import case_names
 from ..files import stem
 from ..progress import CancelToken
-from . import case_list, dicom_folders
+from . import case_list, contents, dicom_folders
 from .case import CohortCase, refuse_clashes
 
 _CHANNEL = "_0000"
@@ -47,7 +47,8 @@ def find(source: Path, others: Collection[Path] = (), cancel: CancelToken | None
 
     Args:
         source: folder that is searched with all in it for NIfTI, NRRD and MetaImage files and for folders of DICOM
-            files; or a list (:mod:`.case_list`). Hidden files, masks, and DICOM series other than CT are left out.
+            files, also where links lead; or a list (:mod:`.case_list`). Hidden files, masks, and DICOM series other
+            than CT are left out.
         others: folders, such as those of outputs, that are left out where they lie inside it.
         cancel: checked before each folder.
 
@@ -87,11 +88,20 @@ def _in_folder(source: Path, others: Collection[Path], left_out: LeftOut, cancel
 
 
 def _places(source: Path, others: Collection[Path]) -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder with the files in it, but for hidden ones."""
-    for place, folders, names in os.walk(source):
-        seen = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [name for name in seen if Path(place, name).resolve() not in others]
-        yield Path(place), [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+    """Each folder once with the files in it, but for hidden ones; links come last, so that names are the folders'."""
+    seen = set(others)
+    roots = [source]
+    for root in roots:
+        for name, folders, names in os.walk(root):
+            place = Path(name)
+            if place.resolve() in seen:
+                folders.clear()
+                continue
+            seen.add(place.resolve())
+            inside = [place / folder for folder in sorted(folders) if not folder.startswith(".")]
+            roots += [path for path in inside if path.is_symlink()]
+            folders[:] = [path.name for path in inside if not path.is_symlink()]
+            yield place, [place / file for file in sorted(names) if not file.startswith(".")]
 
 
 def _is_mask(path: Path, source: Path) -> bool:
@@ -107,7 +117,7 @@ def _named(volumes: list[Path]) -> list[CohortCase]:
     names = [case_names.read(stem(path)).case for path in volumes]
     if all(name.endswith(_CHANNEL) for name in names):
         names = [name.removesuffix(_CHANNEL) for name in names]
-    return [CohortCase(name, path, path.stat().st_size) for name, path in zip(names, volumes, strict=True)]
+    return [CohortCase(name, path, contents.size([path])) for name, path in zip(names, volumes, strict=True)]
 
 
 def _add(left_out: LeftOut, why: str, which: list[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from . import contents
 from .case import CohortCase
 
 _MODALITY = "0008|0060"
@@ -39,7 +40,8 @@ def cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
     wanted = _wanted(series)
     name = _name(folder)
     names = {uid: f"{name}-{end}" for uid, end in _ends(wanted).items()} if len(wanted) > 1 else {}
-    found = [CohortCase(names.get(uid, name), folder, _size(series[uid]), uid) for uid in wanted]
+    files = {uid: tuple(map(Path, series[uid])) for uid in wanted}
+    found = [CohortCase(names.get(uid, name), folder, contents.size(files[uid]), uid, files[uid]) for uid in wanted]
     return found, [f"{uid} in {folder.name}" for uid in series if uid not in wanted]
 
 
@@ -72,10 +74,6 @@ def _ends(uids: Collection[str]) -> dict[str, str]:
         if len(set(ends.values())) == len(ends):
             break
     return ends
-
-
-def _size(names: Iterable[str]) -> int:
-    return sum(Path(name).stat().st_size for name in names)
 
 
 def _looks_like_dicom(path: Path) -> bool:

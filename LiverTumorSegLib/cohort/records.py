@@ -31,7 +31,7 @@ class Record(BaseModel):
         case: its name.
         state: how far it is.
         how: what its labels follow from, of :meth:`.settings.Settings.how`.
-        size: bytes of its CT.
+        ct: what tells its CT from others, of :attr:`.case.CohortCase.fingerprint`.
         seconds: taken to segment it.
         device: where it was segmented, and in which precision.
         liver_ml, lesion_ml, burden_percent, lesion_count: as :class:`LiverTumorSegLib.lesions.LesionTable`.
@@ -45,7 +45,7 @@ class Record(BaseModel):
     case: str
     state: State
     how: dict[str, Any] = {}
-    size: int = 0
+    ct: str = ""
     seconds: float | None = None
     device: str = ""
     liver_ml: float | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from . import records
+from .case import CohortCase
 from .outputs import Outputs
 from .records import State
 from .settings import Settings
@@ -33,7 +35,7 @@ def refuse_inputs(inputs: Iterable[Path], outputs: Iterable[Outputs]) -> None:
     Raises:
         UserError: it would be replaced.
     """
-    taken = {path.resolve() for path in inputs}
+    taken = {Path(os.path.realpath(path)) for path in inputs}  # resolve() raises on a link to itself until Python 3.13
     own = next((path for each in outputs for path in each.files if path.resolve() in taken), None)
     if own is not None:
         msg = f"{own} is one of the CTs: choose another folder to write to."
@@ -76,6 +78,23 @@ def refuse_mixed(output: Path, how: Mapping[str, Any]) -> None:
         msg = (
             f"{output} holds {record.case}, made with {_in_words(key, record.how)} and not {_in_words(key, how)}: "
             "choose another folder, or have every case done again (--overwrite)."
+        )
+        raise UserError(msg)
+
+
+def refuse_other_cts(output: Path, cases: Iterable[CohortCase]) -> None:
+    """Refuse to take the labels of another CT for those of a case, or to replace them.
+
+    Raises:
+        UserError: a case's record is of another CT, or of one that cannot be read any more.
+    """
+    for case in cases:
+        record = records.read(output, case.name)
+        if record is None or record.state is State.FAILED or not record.how or record.ct == case.fingerprint:
+            continue
+        msg = (
+            f"{output} holds {case.name}, made of another CT than {case.path} is now: choose another folder, or have "
+            "every case done again (--overwrite)."
         )
         raise UserError(msg)
 

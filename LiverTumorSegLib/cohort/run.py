@@ -52,9 +52,9 @@ def run(
 ) -> Summary:
     """Segment a cohort; run again, it goes on where it was stopped or killed, and tries again what failed.
 
-    A case is done when its files are there and its record says that this model made them, with these options, of a CT
-    of this size. Ranks do not talk to each other: each takes its share of what is found, and a restart, be it with
-    another number of ranks, takes what is not done. Two runs with the same cases must not go on at the same time.
+    A case is done when its files are there and its record says that this model made them, with these options, of this
+    CT. Ranks do not talk to each other: each takes its share of what is found, and a restart, be it with another number
+    of ranks, takes what is not done. Two runs with the same cases must not go on at the same time.
 
     Args:
         source: folder or list, see :func:`.cases.find`.
@@ -68,7 +68,7 @@ def run(
 
     Raises:
         UserError: before anything is segmented: there is no CT, two have one name, the output is where it must not be
-            or holds files that are not from here or from another model.
+            or holds files that are not from here, from another model or of other CTs with the same names.
         Cancelled: ``cancel`` was used; what is done stays.
     """
     refusals.refuse_nested(source, output, settings)

@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..inference import Segmentation, segment
 from ..lesions import LesionTable
 from ..model import Model
-from ..progress import Job
+from ..progress import Cancelled, Job
 from ..quiet import quiet_libraries
 from ..volume import Volume
 from . import records, refusals, table, unfinished
@@ -60,6 +60,7 @@ class Work:
         if not self.settings.overwrite:
             refusals.refuse_mixed(self.output, self.how)
             refusals.refuse_foreign(self.output, outputs)
+            refusals.refuse_other_cts(self.output, cases)
         for folder in (self.output, self.output / records.FOLDER, *self.settings.folders):
             with unfinished.whole_files(folder, f"{table.NAME}-{rank}"):
                 pass  # it can be written to
@@ -74,7 +75,7 @@ class Work:
         record = records.read(self.output, case.name)
         if record is None or record.state is not State.DONE:
             return False
-        return record.how == self.how and record.size == case.size and self._outputs(case).are_whole
+        return record.how == self.how and record.ct == case.fingerprint and self._outputs(case).are_whole
 
     def segment_all(self, cases: Sequence[CohortCase], task: Job) -> list[Record]:
         """Segment cases, and record those that cannot be.
@@ -93,12 +94,10 @@ class Work:
     def _try(self, case: CohortCase, take: Callable[[], Volume], task: Job) -> Record:
         try:
             return self._segment(case, take(), task)
-        except (UserError, OSError) as error:
-            sentence = str(error)
-        except MemoryError:
-            sentence = _MEMORY
-        except (RuntimeError, ValueError) as error:  # one odd CT must not cost the others a night
-            sentence = f"It could not be segmented ({type(error).__name__}: {error})."
+        except Exception as error:  # one odd CT must not cost the others a night
+            if isinstance(error, Cancelled):
+                raise
+            sentence = _why(error)
         self._write(case, State.UNFINISHED)
         self._outputs(case).remove()
         return self._write(case, State.FAILED, failure=self._without_places(sentence, case))
@@ -119,13 +118,14 @@ class Work:
         return self._write(case, State.DONE, **_facts(result, measured))
 
     def _read(self, case: CohortCase) -> Volume:
+        _ = case.fingerprint  # taken before the CT is read, so that one replaced meanwhile is told from it
         with quiet_libraries():
             return files.read_volume(
                 case.path, series=case.series, force=self.settings.force, damaged=self.settings.damaged
             )
 
     def _write(self, case: CohortCase, state: State, **facts: Any) -> Record:
-        record = Record(case=case.name, state=state, how=self.how, size=case.size, **facts)
+        record = Record(case=case.name, state=state, how=self.how, ct=case.fingerprint, **facts)
         records.write(self.output, record)
         return record
 
@@ -138,6 +138,15 @@ class Work:
             for place in (folder.resolve(), folder.absolute(), *([folder] if folder.name else [])):
                 sentence = sentence.replace(f"{place}{os.sep}", "")
         return sentence
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, (UserError, OSError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return _MEMORY
+    kind = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"It could not be segmented ({kind}): see whether other programs open the CT, or leave it out."
 
 
 def _facts(result: Segmentation, measured: LesionTable) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..damaged import Damage
 from ..errors import UserError
-from ..evaluation.run import for_each
 from ..postprocessing import bounds
+from ..processes import for_each
 from ..progress import Job
 from ..quiet import quiet_libraries
 from ..segments import LESION, LIVER
+from ..volume import Volume
 from . import twins
 from .scans import Examined, Scan
 from .twins import Entry, Twins
@@ -44,7 +46,7 @@ class ScanReport:
         damaged: damaged slices, counted from 1 at the feet.
         warnings: what is doubtful, a sentence each.
         unit: what the voxels count, ``HU`` or ``grey``.
-        content: :func:`.twins.fingerprint` of the CT.
+        content: :func:`.twins.fingerprint` of the CT's whole slices, None where none is.
     """
 
     name: str
@@ -59,7 +61,7 @@ class ScanReport:
     damaged: tuple[int, ...]
     warnings: tuple[str, ...]
     unit: str
-    content: str
+    content: str | None
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,15 @@ def examine(scan: Scan) -> ScanReport:
         damaged=tuple(number + 1 for number in damage.reasons),
         warnings=_warnings(examined),
         unit=unit,
-        content=twins.fingerprint(volume.voxels),
+        content=_content(volume, damage),
     )
+
+
+def _content(volume: Volume, damage: Damage) -> str | None:
+    """What the whole slices hold: which of two equal ones counts as damaged depends on the order in the file."""
+    seen = volume.axial.of(volume.voxels)
+    whole = np.delete(seen, list(damage.reasons), axis=0) if damage.reasons else seen
+    return twins.fingerprint(whole) if len(whole) else None
 
 
 def _warnings(examined: Examined) -> tuple[str, ...]:

@@ -33,9 +33,7 @@ def match(folder: Path) -> Matches:
         if not named or not path.is_file():
             continue
         kind, number = named[1], int(named[2])
-        if number in found[kind]:
-            msg = f"{found[kind][number]} and {path} have one name: take one of them out of the folder."
-            raise UserError(msg)
+        refuse_twice(found[kind].get(number), path)
         found[kind][number] = path
     volumes, segmentations = found["volume"], found["segmentation"]
     both = sorted(volumes.keys() & segmentations.keys())
@@ -53,6 +51,13 @@ def find(folder: Path) -> tuple[tuple[FileScan, ...], tuple[LeftOut, ...]]:
     """
     found = match(folder)
     return tuple(FileScan(f"volume-{number}", *paths) for number, paths in found.both.items()), found.left_out
+
+
+def refuse_twice(first: Path | None, path: Path) -> None:
+    """Raise :class:`UserError` where a file was found already for what another stands for."""
+    if first is not None:
+        msg = f"{first} and {path} have one name: take one of them out of the folder."
+        raise UserError(msg)
 
 
 def alone(paths: dict[int, Path], both: list[int], reason: str) -> list[LeftOut]:

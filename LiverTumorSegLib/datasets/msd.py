@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import files
 from .dump import LeftOut
-from .lits import alone
+from .lits import alone, refuse_twice
 from .scans import FileScan
 
 _IMAGES, _LABELS = "imagesTr", "labelsTr"
@@ -19,7 +19,11 @@ _NAME = re.compile(r"liver_(\d+)\.nii(\.gz)?$")
 
 
 def find(folder: Path) -> tuple[tuple[FileScan, ...], tuple[LeftOut, ...]]:
-    """The scans of a folder by ascending number, and what is left out."""
+    """The scans of a folder by ascending number, and what is left out.
+
+    Raises:
+        UserError: one number occurs twice.
+    """
     root = next((place for place in (folder, folder / "Task03_Liver") if (place / _IMAGES).is_dir()), None)
     if root is None:
         return (), ()
@@ -31,5 +35,11 @@ def find(folder: Path) -> tuple[tuple[FileScan, ...], tuple[LeftOut, ...]]:
 
 def _numbered(folder: Path) -> dict[int, Path]:
     """Files by number; macOS's ``._liver_N`` begin with another name."""
-    named = ((_NAME.match(path.name), path) for path in sorted(folder.glob("liver_*")))
-    return {int(match[1]): path for match, path in named if match}
+    found: dict[int, Path] = {}
+    for path in sorted(folder.glob("liver_*")):
+        named = _NAME.match(path.name)
+        if named:
+            number = int(named[1])
+            refuse_twice(found.get(number), path)
+            found[number] = path
+    return found

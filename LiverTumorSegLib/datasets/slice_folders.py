@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class SliceScan(Scan):
         doubts = {_NO_HU: not self.intensities, _NO_SPACING: not self.spacing, WRONG_SPACING: wrong}
         return tuple(sentence for sentence, applies in doubts.items() if applies)
 
-    def _stacked(self, pictures: Sequence[Path]) -> NDArray[np.uint8]:
+    def _stacked(self, pictures: Sequence[Path]) -> NDArray:
         grey = [_read_grey(path) for path in pictures]
         if len({picture.shape for picture in grey}) > 1:
             msg = f"{pictures[0].parent} holds pictures of {self.name} that differ in size: export them again."
@@ -133,23 +134,28 @@ def _spacings(table: Path) -> dict[str, tuple[float, float, float]]:
     try:
         with table.open(encoding="utf-8", newline="") as lines:
             rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
-        return {
-            row.get("patient") or f"volume-{row['volume']}": (
-                float(row["dz_native_mm"]),
-                float(row["dy_mm"]),
-                float(row["dx_mm"]),
-            )
-            for row in rows
-        }
+        return {row.get("patient") or f"volume-{row['volume']}": _spacing(row) for row in rows}
     except (KeyError, TypeError, ValueError) as error:
         msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
         raise UserError(msg) from error
 
 
-def _read_grey(path: Path) -> NDArray[np.uint8]:
+def _spacing(row: dict[str, str]) -> tuple[float, float, float]:
+    z, y, x = (float(row[key]) for key in ("dz_native_mm", "dy_mm", "dx_mm"))
+    if not all(0 < mm < inf for mm in (z, y, x)):
+        raise ValueError(row)
+    return z, y, x
+
+
+def _read_grey(path: Path) -> NDArray:
+    """Numbers as they are stored: cast to 8 bits, those of a 16-bit mask would turn into labels."""
     try:
         with Image.open(path) as image:
-            return np.array(image.convert("L") if path.suffix == ".jpg" else image, np.uint8)
-    except (OSError, ValueError, TypeError) as error:
+            values = np.array(image.convert("L") if path.suffix == ".jpg" else image)
+    except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
         msg = f"{path} is no picture that can be read: export it again."
         raise UserError(msg) from error
+    if values.ndim != 2:
+        msg = f"{path} has colours, and a mask has one number a pixel: export it again."
+        raise UserError(msg)
+    return values

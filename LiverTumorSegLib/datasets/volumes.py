@@ -14,8 +14,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UserError
-from ..evaluation.run import for_each
 from ..preprocessing import Chain
+from ..processes import for_each
 from ..progress import Job
 from ..quiet import quiet_libraries
 from . import cache, layouts

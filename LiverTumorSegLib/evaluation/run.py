@@ -1,33 +1,14 @@
-"""Measure every case, in processes of their own; one that cannot be measured does not stop the others."""
+"""Measure every case; one that cannot be measured does not stop the others."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from functools import partial
-from threading import Thread
-from typing import TypeVar
+from collections.abc import Iterable
 
-from ..errors import UserError
+from ..processes import for_each
 from ..progress import Job
 from .case import Case, measure_files
 from .pairs.pairing import EvaluationPair
 from .settings import Settings
-
-Result = TypeVar("Result")
-Work = Callable[..., Result]
-Outcomes = Generator[tuple[str, Callable[[], Result]], None, None]
-
-_MOST = 61
-"""Processes that Windows can wait for."""
-
-_LOST = "Its process ended unexpectedly, perhaps for want of memory: close other programs, or look at its files."
-_MEMORY = "There is not enough memory for it: close other programs, or try --processes 1."
 
 
 def measure_all(
@@ -48,100 +29,3 @@ def measure_all(
         Cancelled: the user asked to stop.
     """
     return for_each({pair.case: (pair, settings) for pair in pairs}, measure_files, processes, job)
-
-
-def for_each(
-    tasks: Mapping[str, tuple], work: Work[Result], processes: int, job: Job, doing: str = "Measured"
-) -> tuple[dict[str, Result], dict[str, str]]:
-    """Call ``work`` with the arguments of each task; as :func:`measure_all` else.
-
-    Args:
-        tasks: arguments by name.
-        work: called in another process, if several are asked for.
-        processes: how many at once.
-        job: told after every task.
-        doing: what was done with it, in a word.
-    """
-    done: dict[str, Result] = {}
-    failed: dict[str, str] = {}
-    job.at(0, "Starting")
-    for outcomes in (_all(tasks, work, min(processes, len(tasks), _MOST)), _lost(tasks, work, done, failed)):
-        with closing(outcomes):
-            for name, get in outcomes:
-                _keep(name, get, done, failed)
-                job.at((len(done) + len(failed)) / len(tasks), f"{doing} {name}")
-    return _in_order(done, tasks), _in_order(failed, tasks)
-
-
-def _keep(name: str, get: Callable[[], Result], done: dict[str, Result], failed: dict[str, str]) -> None:
-    try:
-        done[name] = get()
-    except (UserError, OSError) as error:
-        failed[name] = str(error)
-    except MemoryError:
-        failed[name] = _MEMORY
-    except BrokenProcessPool:
-        failed[name] = _LOST
-
-
-def _in_order(results: Mapping[str, Result], tasks: Mapping[str, tuple]) -> dict[str, Result]:
-    return {name: results[name] for name in tasks if name in results}
-
-
-def _all(tasks: Mapping[str, tuple], work: Work[Result], processes: int) -> Outcomes[Result]:
-    if processes <= 1:
-        for name, arguments in tasks.items():
-            yield name, partial(work, *arguments)
-        return
-    with _pool(processes) as pool:
-        with _uninterrupted():
-            futures: dict[Future[Result], str] = {pool.submit(work, *args): name for name, args in tasks.items()}
-        for future in as_completed(futures):
-            name = futures.pop(future)
-            if not isinstance(future.exception(), BrokenProcessPool):
-                yield name, future.result
-
-
-def _lost(
-    tasks: Mapping[str, tuple], work: Work[Result], done: Mapping[str, Result], failed: Mapping[str, str]
-) -> Outcomes[Result]:
-    """Each task that has no result yet, alone: a process that ends takes the results of others with it."""
-    for name in [name for name in tasks if name not in done and name not in failed]:
-        with _pool(1) as pool:
-            with _uninterrupted():
-                future = pool.submit(work, *tasks[name])
-            yield name, future.result
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _end_with_parent)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Leave Ctrl-C to this process: those begun meanwhile inherit that it is blocked, where a system has signals."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_with_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        Thread(target=_follow, args=(parent.join,), daemon=True).start()
-
-
-def _follow(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)

@@ -53,7 +53,7 @@ def run(folder: Path, scene: Scene) -> torch.Tensor:
     """Logits of the bundle's network, for a network of slices with the bundle's own preprocessing of the CT."""
     parser = ConfigParser()
     parser.read_config(folder / "configs" / "inference.json")
-    parser["bundle_root"], parser["device"] = str(folder), "$torch.device('cpu')"
+    parser["bundle_root"], parser["device"] = str(folder.resolve()), "$torch.device('cpu')"
     network = parser.get_parsed_content("network_def").eval()
     channels = scene.channels
     if channels.ndim == 4:  # a patch of a volume is not where the bundle's inferer would cut one

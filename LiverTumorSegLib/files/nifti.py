@@ -18,7 +18,8 @@ from ..whole_files import whole_file
 from .stored import Stored
 
 _DAMAGED = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
-_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+_UNITS_MM = {1: 1000.0, 3: 0.001}
+"""NIfTI's codes of metres and micrometres; all others, also those that are none, are taken for millimetres."""
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said once, by the errors raised here
 
@@ -89,7 +90,7 @@ def _opened(path: Path) -> nibabel.Nifti1Image:
 
 
 def _affine(image: nibabel.Nifti1Image) -> NDArray[np.float64]:
-    scale = _MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)
+    scale = _UNITS_MM.get(int(image.header["xyzt_units"]) & 7, 1.0)
     affine: NDArray[np.float64] = np.diag([scale] * 3 + [1.0]) @ image.affine
     return affine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -11,14 +11,18 @@ from typing import Any
 from ..errors import UserError
 from .checkpoints import newest_whole
 from .log_folder import CHECKPOINTS, next_log, unfinished
+from .network import build
 from .policies import OneCycle
 from .recipe import Recipe
-from .segmenter import RECIPE
+from .segmenter import PATIENTS, RECIPE
 
 Say = Callable[[str], None]
+SliceCounts = Mapping[str, Mapping[str, int]]
 
 _STEPS = "schedule.steps"
 _LONGEST = 60
+_WEIGHTS = ("state_dict", "current_model_state")
+_NEEDED = {RECIPE, PATIENTS, "global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks", *_WEIGHTS}
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,13 @@ class Beginning:
         log: folder for its log and its checkpoints.
         checkpoint: what to go on from, None to start anew.
         step: steps that are done.
+        patients: slice counts of the patients that it began with, by what they are for; None to start anew.
     """
 
     log: Path
     checkpoint: Path | None = None
     step: int = 0
+    patients: SliceCounts | None = None
 
 
 def beginning(recipe: Recipe, model: Path, *, resume: bool, overwrite: bool, say: Say) -> Beginning:
@@ -60,32 +66,74 @@ def beginning(recipe: Recipe, model: Path, *, resume: bool, overwrite: bool, say
     return _continued(recipe, left, say)
 
 
+def refuse_other_patients(start: Beginning, patients: SliceCounts) -> None:
+    """Raise :class:`UserError` where patients or their slices are not those that a training began with."""
+    if start.patients is None:
+        return
+    old, new = _by_words(start.patients), _by_words(patients)
+    differing = _differing(old, new)
+    if differing:
+        key, *others = differing
+        msg = (
+            f"The training in {start.log} began with other data: {key} had {_slices(old.get(key))} and has "
+            f"{_slices(new.get(key))}{_more(others)}: go on with those data, or start anew (--overwrite)."
+        )
+        raise UserError(msg)
+
+
+def _by_words(patients: SliceCounts) -> dict[str, int]:
+    return {f"the {part} patient {name}": count for part, those in patients.items() for name, count in those.items()}
+
+
+def _slices(count: int | None) -> str:
+    return f"{count or 'no'} slice{'' if count == 1 else 's'}"
+
+
 def _continued(recipe: Recipe, log: Path, say: Say) -> Beginning:
-    found = newest_whole(log / CHECKPOINTS, lambda path: say(f"{path} is damaged and left out."))
+    def usable(content: Any) -> bool:
+        if not isinstance(content, Mapping) or not content.keys() >= _NEEDED:
+            return False
+        _refuse_other(content[RECIPE], recipe, log)
+        return _has_weights_of(recipe, content)
+
+    found = newest_whole(log / CHECKPOINTS, lambda path: say(f"{path} is damaged and left out."), usable)
     if found is None:
         say(f"No checkpoint in {log} is whole: training starts at the first step.")
         return Beginning(log)
     path, content = found
-    _refuse_other(content[RECIPE], recipe, log)
     say(f"Training goes on after step {content['global_step']}.")
-    return Beginning(log, path, content["global_step"])
+    return Beginning(log, path, content["global_step"], content[PATIENTS])
+
+
+def _has_weights_of(recipe: Recipe, content: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's weights have the names and shapes of a recipe's network."""
+    network = build(recipe.model_copy(update={"encoder_weights": None}))
+    wanted = {f"network.{name}": values.shape for name, values in network.state_dict().items()}
+    return all({name: values.shape for name, values in content[key].items()} == wanted for key in _WEIGHTS)
 
 
 def _refuse_other(before: Mapping[str, Any], recipe: Recipe, log: Path) -> None:
     """Raise where a recipe is not the one that training began with, but for more steps where that is possible."""
     old, new = dict(_entries(before)), dict(_entries(recipe.model_dump(mode="json")))
-    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    differing = _differing(old, new)
     if differing == [_STEPS] and new[_STEPS] > old[_STEPS] and not isinstance(recipe.schedule.policy, OneCycle):
         return
     if differing:
         key, *others = differing
-        more = f" (and {len(others)} more)" if others else ""
         why = ", which decides the whole course of one_cycle" if key == _STEPS else ""
         msg = (
             f"The training in {log} began with another recipe: {key} was {_shown(old.get(key))} and is "
-            f"{_shown(new.get(key))}{why}{more}: go on with that recipe, or start anew (--overwrite)."
+            f"{_shown(new.get(key))}{why}{_more(others)}: go on with that recipe, or start anew (--overwrite)."
         )
         raise UserError(msg)
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
+
+
+def _more(others: Sequence[str]) -> str:
+    return f" (and {len(others)} more)" if others else ""
 
 
 def _shown(value: Any) -> str:

@@ -56,16 +56,19 @@ def in_order(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
 
 
-def newest_whole(folder: Path, damaged: Callable[[Path], None]) -> tuple[Path, dict[str, Any]] | None:
+def newest_whole(
+    folder: Path, damaged: Callable[[Path], None], usable: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> tuple[Path, dict[str, Any]] | None:
     """The newest checkpoint that is whole, and its content on the CPU.
 
     Args:
         folder: where they are.
-        damaged: told each newer one that is not whole.
+        damaged: told each newer one that is not whole, or not usable.
+        usable: whether the content is what it should be.
     """
     for path in in_order(folder):
         content = _content(path)
-        if content is not None:
+        if content is not None and usable(content):
             return path, content
         damaged(path)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import lightning.pytorch as lightning
@@ -11,7 +12,7 @@ from ..description import Description, Training
 from ..model import save
 from ..progress import CancelToken, Progress, job
 from . import patients
-from .beginning import Say, beginning
+from .beginning import Say, beginning, refuse_other_patients
 from .card import card_text
 from .log_folder import remove_checkpoints
 from .network import build
@@ -19,6 +20,7 @@ from .patients import Patients
 from .recipe import Recipe
 from .sampling import SliceSampler
 from .segmenter import SliceSegmenter
+from .surroundings import refuse_ranks
 from .trainer import Course
 
 
@@ -56,15 +58,17 @@ def fit(
     Raises:
         UserError: the network cannot be trained, data are missing or show nothing that is asked for, the cache has no
             room, a validation patient does not exist, training diverged, the folder exists, an unfinished training is
-            in the way, or the one to go on with had another recipe.
-        Cancelled: ``cancel`` was used; the checkpoints stay.
+            in the way, the one to go on with had another recipe or other patients, or this process is one of several.
+        Cancelled: ``cancel`` was used, or the process was asked to end; the checkpoints stay.
     """
     task = job(progress, cancel)
+    refuse_ranks(os.environ)
     start = beginning(recipe, folder, resume=resume, overwrite=overwrite, say=say)
     lightning.seed_everything(recipe.seed, verbose=False)
     network = build(recipe, say)
     task.at(0, "Reading the slices")
     found = patients.read(recipe, data, cache, say=say, job=task)
+    refuse_other_patients(start, found.slice_counts)
     task.at(0, "Starting")
     sampler = SliceSampler(
         found.train,
@@ -76,7 +80,7 @@ def fit(
         seed=recipe.seed,
         first=start.step,
     )
-    segmenter = SliceSegmenter(recipe, network, found.train)
+    segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts)
     course = Course(recipe, segmenter, found.validation, start, task)
     remove_checkpoints(folder, but_of=start.log)
     say(f"The log is in {start.log}.")

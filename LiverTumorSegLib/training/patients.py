@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,12 @@ class Patients(NamedTuple):
     train: list[Patient]
     validation: list[Patient]
     held_out: tuple[str, ...]
+
+    @property
+    def slice_counts(self) -> Mapping[str, Mapping[str, int]]:
+        """How many slices each patient that was read has, by what it is for and its name."""
+        parts = {"training": self.train, "validation": self.validation}
+        return {part: {patient.name: len(patient.numbers) for patient in those} for part, those in parts.items()}
 
 
 class _Opened(NamedTuple):

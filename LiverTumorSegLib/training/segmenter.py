@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -18,8 +18,8 @@ from .recipe import Recipe
 from .sampling import Batch, Drawn, augmented
 from .targets import targets
 
-RECIPE = "recipe"
-"""Key of the recipe in a checkpoint."""
+RECIPE, PATIENTS = "recipe", "patients"
+"""Keys of the recipe, and of its patients' slice counts, in a checkpoint."""
 
 
 class SliceSegmenter(lightning.LightningModule):
@@ -29,16 +29,23 @@ class SliceSegmenter(lightning.LightningModule):
         recipe: which.
         network: the recipe's.
         train: patients whose labels decide the weights of classes, where the loss asks for that.
+        slice_counts: of the patients, for whoever goes on from a checkpoint to compare.
 
     Raises:
         UserError: a class whose weight the loss asks for occurs nowhere.
     """
 
-    def __init__(self, recipe: Recipe, network: SliceNetwork, train: Sequence[Patient]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: SliceNetwork,
+        train: Sequence[Patient],
+        slice_counts: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
         super().__init__()
         loss = recipe.loss
         self.network: SliceNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._recipe = recipe
+        self._recipe, self._slice_counts = recipe, slice_counts or {}
         if isinstance(loss, CrossEntropy):
             loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), network.classes)
         self._loss = loss
@@ -79,3 +86,4 @@ class SliceSegmenter(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[RECIPE] = self._recipe.model_dump(mode="json")
+        checkpoint[PATIENTS] = self._slice_counts

@@ -7,9 +7,11 @@ from importlib.util import find_spec
 
 import lightning.pytorch as lightning
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ..datasets.slices import Patient
-from ..progress import Job
+from ..progress import Cancelled, Job
 from .beginning import Beginning
 from .callbacks.averaging import Averaging
 from .callbacks.best import BestWeights
@@ -62,16 +64,26 @@ class Course:
 
         Raises:
             UserError: training diverged, or the log cannot be written.
-            Cancelled: the job was.
+            Cancelled: the job was, or the process was asked to end (SIGTERM).
         """
         with quiet_lightning(), repeatable():
             trainer = self._trainer()
-            trainer.fit(self._segmenter, sampler, ckpt_path=self._start.checkpoint, weights_only=True)
-        check_finite(self._segmenter.network, self._recipe.schedule.learning_rate)
+            self._fit(trainer, sampler)
+        self._check_finite()
         if self._recipe.callbacks.save == "best":
             self._segmenter.network.load_state_dict(self._best.weights)
+            self._check_finite()
             return f"The saved weights are those after step {self._best.step}, the best of the validations."
         return f"The saved weights are those after step {trainer.global_step}, the last."
+
+    def _fit(self, trainer: lightning.Trainer, sampler: SliceSampler) -> None:
+        try:
+            trainer.fit(self._segmenter, sampler, ckpt_path=self._start.checkpoint, weights_only=True)
+        except SIGTERMException:  # a SystemExit with code 0, which would pass for a training that came to its end
+            raise Cancelled from None
+
+    def _check_finite(self) -> None:
+        check_finite(self._segmenter.network, self._recipe.schedule.learning_rate)
 
     def _validation(self, held_out: Sequence[Patient]) -> list[lightning.Callback]:
         recipe = self._recipe
@@ -102,7 +114,9 @@ class Course:
             precision=schedule.precision,
             gradient_clip_val=1.0,
             callbacks=[*self._callbacks, Checkpointing(folder, options.checkpoint_every, schedule.learning_rate)],
-            plugins=[WholeCheckpoints()],
+            devices=1,
+            num_nodes=1,
+            plugins=[LightningEnvironment(), WholeCheckpoints()],  # else Lightning asks SLURM and torchrun for ranks
             logger=_loggers(self._start),
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...processes import for_each
 from ...progress import Job
 from ...quiet import quiet_libraries
 from ...whole_files import refuse_folder, refuse_unwritable, whole_folder
@@ -15,7 +16,6 @@ from ..case import read_labels
 from ..evaluate import Evaluation
 from ..pairs import reading
 from ..pairs.pairing import EvaluationPair
-from ..run import for_each
 from ..settings import Settings
 from . import page, tables
 from .side_by_side import Shown, shown

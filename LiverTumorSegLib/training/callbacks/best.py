@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -23,7 +24,7 @@ class BestWeights(Listener):
     Attributes:
         weights: on the CPU; empty before the first validation.
         step: after which they were found.
-        value: what they were judged by, more being better.
+        value: what they were judged by, more being better; NaN counts as the worst.
     """
 
     def __init__(self, averaging: Averaging, monitor: Monitor) -> None:
@@ -32,7 +33,8 @@ class BestWeights(Listener):
         self.step, self.value = 0, float("-inf")
 
     def validated(self, trainer: lightning.Trainer, scores: Scores) -> None:
-        value = scores.monitored(self._monitor)
+        found = scores.monitored(self._monitor)
+        value = float("-inf") if math.isnan(found) else found
         if value > self.value or not self.weights:
             self.step, self.value = trainer.global_step, value
             state = self._averaging.network.state_dict()
