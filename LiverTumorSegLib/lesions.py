@@ -22,6 +22,9 @@ from .diameters import axial_diameter, diameter
 from .postprocessing import LESION, LIVER, bounds, part_sizes
 from .volume import Volume
 
+LARGEST_LIVER_ML = 10_000
+"""More than the largest livers, those full of cysts."""
+
 MANY = 100
 """More lesions than this are more than a reader of one patient can use."""
 
@@ -74,11 +77,15 @@ class LesionTable:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Doubts about the lesions, a sentence each."""
-        count = len(self.lesions)
-        if count <= MANY:
-            return ()
-        return (f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.",)
+        """Doubts about liver and lesions, a sentence each."""
+        count, liver = len(self.lesions), self.liver_ml or 0.0
+        doubts = {
+            f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it.": liver > LARGEST_LIVER_ML,
+            f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.": (
+                count > MANY
+            ),
+        }
+        return tuple(sentence for sentence, applies in doubts.items() if applies)
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""

@@ -80,6 +80,15 @@ def test_other_cts_with_the_same_names_are_refused_unless_all_is_done_again(thre
     assert np.array_equal(labels(output / "ct.seg.nrrd"), alone)
 
 
+def test_rows_of_cases_that_are_no_longer_there_are_named(cts, thresholds, tmp_path):
+    (cts / "volume-9.nii.gz").write_bytes(b"no CT")
+    assert list(cohort.run(cts, tmp_path / "out", thresholds, device="cpu").failed) == ["volume-9"]
+    (cts / "volume-9.nii.gz").unlink()
+    summary = cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
+    assert (summary.failed, len(summary.skipped)) == ({}, 4)
+    assert "cohort.csv also has cases that are not among these: volume-9." in summary.remarks
+
+
 def test_the_same_cts_in_another_folder_are_done(cts, thresholds, tmp_path):
     cohort.run(cts, tmp_path / "out", thresholds, device="cpu")
     moved = cts.rename(tmp_path / "moved")

@@ -263,7 +263,10 @@ def test_training_stops_early_and_saves_the_best(data, tmp_path):
     schedule = ["steps=20", "validate_every=1", "average=0", "learning_rate=1.0e-30", "policy=constant"]
     plan = recipe_with(tmp_path, *(f"schedule.{change}" for change in schedule), callbacks)
     fit(plan, data, tmp_path / "model", command="", say=told.append)
-    assert told[1] == "The saved weights are those after step 1, the best of the validations."
+    assert told[1] == (
+        "Training stopped at step 3 of 20, since score was not better for 2 validations. "
+        "The saved weights are those after step 1, the best of the validations."
+    )
     (log,) = log_folder.logs(tmp_path / "model")
     assert len((log / "metrics.csv").read_text().splitlines()) == 1 + 3
 

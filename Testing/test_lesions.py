@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.lesions import MANY, measure, numbered
+from LiverTumorSegLib.lesions import MANY, LesionTable, measure, numbered
 from LiverTumorSegLib.volume import Volume
 
 
@@ -200,3 +200,10 @@ def test_more_lesions_than_anyone_reads_are_doubted(count):
     table = measure(*case(labels))
     assert len(table.lesions) == count
     assert [text.split(" ")[0] for text in table.warnings] == ([str(count)] if count > MANY else [])
+
+
+@pytest.mark.parametrize(("litres", "doubts"), [(9.9, 0), (42.4, 1)])
+def test_a_liver_that_no_one_has_is_doubted(litres, doubts):
+    table = LesionTable(1000 * litres, 0.0, 0.0, ())
+    assert len(table.warnings) == doubts
+    assert all(text == "A liver of 42.4 l cannot be: the model has not found it." for text in table.warnings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -26,7 +28,7 @@ Damaged = Annotated[
 USER_ERROR, CANCELLED = 3, 130
 """Exit codes where the user can mend what is wrong, and where the user ended it."""
 
-_WIDEST = 140
+_WIDEST, _LINE_EVERY_S = 140, 60
 
 out, err = Console(), Console(stderr=True)
 
@@ -52,17 +54,32 @@ def complain(sentence: str) -> None:
 
 
 def command_line() -> str:
-    """What the user typed."""
-    return " ".join(["livertumorseg", *sys.argv[1:]])
+    """What the user typed, as a shell takes it."""
+    return shlex.join(["livertumorseg", *sys.argv[1:]])
 
 
 @contextmanager
 def bar() -> Iterator[Progress]:
-    """A progress bar on standard error where that is a terminal."""
+    """A progress bar on standard error; where that is no terminal, a line a minute."""
+    if not err.is_terminal:
+        yield _lines()
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+    with Bar(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Starting", total=1.0)
         yield lambda fraction, sentence: shown.update(task, completed=fraction, description=sentence)
+
+
+def _lines() -> Progress:
+    told = monotonic()
+
+    def tell(fraction: float, sentence: str) -> None:
+        nonlocal told
+        if monotonic() - told >= _LINE_EVERY_S:
+            told = monotonic()
+            err.print(f"{fraction:4.0%} {sentence}", soft_wrap=True, highlight=False, markup=False)
+
+    return tell
 
 
 @contextmanager

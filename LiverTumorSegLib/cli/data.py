@@ -163,7 +163,7 @@ def _print_split(split: Split, loads: dict[str, float]) -> None:
 
 def _parts(split: Split) -> list[tuple[str, tuple[str, ...]]]:
     if split.folds:
-        return [(f"fold {number}", names) for number, names in enumerate(split.folds, start=1)]
+        return [(f"fold {number}", names) for number, names in enumerate(split.folds)]
     only: Round = split.rounds[0]
     return [(title, names) for title, names in only._asdict().items() if names]
 

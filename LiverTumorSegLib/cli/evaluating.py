@@ -144,7 +144,8 @@ def _print(content: dict[str, Any], output: Path | None, *, as_json: bool) -> No
     _complain_of_each(content["failed"])
     if not as_json:
         failed = f", {len(content['failed'])} could not be" if content["failed"] else ""
-        say(f"{len(content['cases'])} cases were measured{failed}.")
+        measured = len(content["cases"])
+        say(f"{measured} case{' was' if measured == 1 else 's were'} measured{failed}.")
     if output and not as_json:
         say(f"Wrote {output / 'report.html'}. Research only, not a medical device.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from .. import device as devices
 from ..model import Model
 from ..progress import CancelToken, Progress, job
 from ..quiet import quiet_libraries
-from . import ranks, refusals, table
+from . import ranks, records, refusals, table
 from .cases import find
 from .ranks import ALONE, Rank
 from .records import Record, State
@@ -87,6 +87,11 @@ def run(
         done={record.case: record for record in done if record.state is State.DONE},
         skipped=tuple(case.name for case in share if case not in todo),
         failed={record.case: record.failure for record in done if record.state is State.FAILED},
-        remarks=found.remarks,
+        remarks=(*found.remarks, *_of_others(output, {case.name for case in found.cases})),
         table=output / table.NAME,
     )
+
+
+def _of_others(output: Path, names: Collection[str]) -> list[str]:
+    others = [record.case for record in records.read_all(output) if record.case not in names]
+    return [f"{table.NAME} also has cases that are not among these: {', '.join(others)}."] if others else []

@@ -57,7 +57,7 @@ class Schedule(Entry):
         learning_rate: the largest.
         policy: how the learning rate changes, a name, or a name and options.
         weight_decay: None for the optimiser's usual one.
-        average: decay of the exponential moving average of the weights.
+        average: decay of the exponential moving average of the weights, which is what is validated and saved.
         precision: of Lightning, with the weights in 32 bits.
         validate_every: steps from one validation to the next, 0 for none; the last step is validated too.
     """

@@ -70,11 +70,21 @@ class Course:
             trainer = self._trainer()
             self._fit(trainer, sampler)
         self._check_finite()
+        ended = self._ended(trainer.global_step)
         if self._recipe.callbacks.save == "best":
             self._segmenter.network.load_state_dict(self._best.weights)
             self._check_finite()
-            return f"The saved weights are those after step {self._best.step}, the best of the validations."
-        return f"The saved weights are those after step {trainer.global_step}, the last."
+            return f"{ended}The saved weights are those after step {self._best.step}, the best of the validations."
+        return f"{ended}The saved weights are those after step {trainer.global_step}, the last."
+
+    def _ended(self, step: int) -> str:
+        steps, stopping = self._recipe.schedule.steps, self._recipe.callbacks.early_stopping
+        if step >= steps or stopping is None:
+            return ""
+        return (
+            f"Training stopped at step {step} of {steps}, since {stopping.monitor} was not better for "
+            f"{stopping.patience} validations. "
+        )
 
     def _fit(self, trainer: lightning.Trainer, sampler: SliceSampler) -> None:
         try:

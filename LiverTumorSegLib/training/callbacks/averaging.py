@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.callbacks import EMAWeightAveraging
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
 
 from ...networks import SliceNetwork
 
 
-class Averaging(EMAWeightAveraging):
-    """Lightning's, with its network open to others."""
+class Averaging(WeightAveraging):
+    """Exponential moving average from the first step on, with its network open to others.
+
+    It is corrected for its start as Adam's moments are (Kingma and Ba 2015, section 3), else the first weights would
+    outweigh all others for as many steps as the average is long.
+
+    Args:
+        decay: share that a step leaves to those before it, once there are many.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(before: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+            share = (1 - decay) / (1 - decay ** (int(count) + 1))
+            return before + (now - before) * share
+
+        super().__init__(avg_fn=average)
 
     @property
     def network(self) -> SliceNetwork:
