@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 
 from .diameters import axial_diameter, diameter
 from .postprocessing import LESION, LIVER, bounds, part_sizes
+from .rounding import rounded
 from .volume import Volume
 
 LARGEST_LIVER_ML = 10_000
@@ -27,6 +28,8 @@ LARGEST_LIVER_ML = 10_000
 
 MANY = 100
 """More lesions than this are more than a reader of one patient can use."""
+
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class LesionTable:
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""
-        content: dict[str, Any] = _rounded({"lesion_count": len(self.lesions)} | asdict(self))
+        content: dict[str, Any] = rounded({"lesion_count": len(self.lesions)} | asdict(self), _DIGITS)
         return content
 
     def to_json(self) -> str:
@@ -111,7 +114,7 @@ class LesionTable:
         at = names.index("centroid_mm")
         writer.writerow([*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]])
         for lesion in self.lesions:
-            values = _rounded(list(asdict(lesion).values()))
+            values = rounded(list(asdict(lesion).values()), _DIGITS)
             writer.writerow([*values[:at], *values[at], *values[at + 1 :]])
         return text.getvalue()
 
@@ -229,13 +232,3 @@ def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.
     lesion = cKDTree(rim)
     bound = lesion.query(surface[least.argsort()[:50]])[0].min()
     return float(lesion.query(surface[least <= bound])[0].min())
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, float):
-        return round(content, 3)
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_rounded(value) for value in content]
-    return content

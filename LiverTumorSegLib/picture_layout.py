@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -59,3 +59,8 @@ def level(images: Sequence[Image.Image], paper: Colour = CARD) -> list[Image.Ima
     """Images made as high as the highest, with paper below them."""
     height = max(image.height for image in images)
     return [ImageOps.expand(image, (0, 0, 0, height - image.height), paper) for image in images]
+
+
+def headed(panels: Mapping[str, Image.Image], size: int, gap: int) -> Image.Image:
+    """Images from left to right, each below its name."""
+    return beside([below([text(name, size, panel.width), panel], 2) for name, panel in panels.items()], gap)

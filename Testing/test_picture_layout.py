@@ -40,3 +40,10 @@ def test_words_are_broken_into_lines_that_fit():
 
 def test_no_words_take_next_to_no_room():
     assert layout.text("", 14, 100).size == (100, 1)
+
+
+def test_images_stand_below_their_names():
+    image = layout.headed({"one": Image.new("RGB", (40, 20), RED), "two": Image.new("RGB", (30, 20), GREEN)}, 14, 6)
+    assert image.width == 40 + 6 + 30
+    assert [image.getpixel((x, image.height - 1)) for x in (0, 39, 46, 75)] == [RED, RED, GREEN, GREEN]
+    assert image.crop((0, 0, 40, image.height - 20)).getcolors() != [((255, 255, 255), 40)], "a name is written"

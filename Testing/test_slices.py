@@ -171,3 +171,14 @@ def test_rounding_errors_of_resampling_are_no_reason_to_refuse(root):
     steps = [{"step": "window", "level": 60, "width": 200}, {"step": "resample", "spacing_mm": 1.03}]
     (patient,) = read_patients(SOURCE, root, Chain.model_validate(steps))
     assert (patient.pixels == 255).all()
+
+
+def test_numbers_of_a_16_bit_mask_do_not_turn_into_labels(root):
+    mask = root / "set" / "masks" / "volume-1_slice_10.png"
+    for path in mask.parent.iterdir():
+        Image.fromarray(np.array(Image.open(path), np.uint16)).save(path)
+    (patient,) = read_patients(SOURCE, root, CHAIN)
+    assert patient.labels.max() == 2
+    Image.fromarray(np.full((16, 24), 258, np.uint16)).save(mask)
+    with pytest.raises(UserError, match=r"holds other labels than 0 background, 1 liver and 2 lesion \(258\)"):
+        read_patients(SOURCE, root, CHAIN)

@@ -12,7 +12,21 @@ import typer
 from .. import DEFAULT_MODEL
 from ..progress import Cancelled
 from .cleaning import FillHoles, LargestLiver, LesionsInLiver, SmallestLesion, SmallestLiver, changed
-from .console import CANCELLED, USER_ERROR, Damaged, DeviceName, bar, complain, err, interruptible, say, warn
+from .console import (
+    CANCELLED,
+    USER_ERROR,
+    BatchSize,
+    Coarse,
+    Damaged,
+    DeviceName,
+    Precision,
+    bar,
+    complain,
+    err,
+    interruptible,
+    say,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ..cohort import Rank, Summary
@@ -42,11 +56,9 @@ def segment_cohort(
         int | None, typer.Option(min=0, help="Number of this process, from 0; torchrun's or SLURM's if left out.")
     ] = None,
     ranks: Annotated[int | None, typer.Option(min=1, help="How many processes share the cohort out.")] = None,
-    coarse: Annotated[
-        bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
-    ] = True,
-    batch: Annotated[int | None, typer.Option(min=1, help="Slices a batch.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    coarse: Coarse = True,
+    batch: BatchSize = None,
+    precision: Precision = "auto",
     largest_liver: LargestLiver = None,
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,

@@ -13,7 +13,7 @@ from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..quiet import quiet_libraries
 from .cleaning import FillHoles, LargestLiver, LesionsInLiver, SmallestLesion, SmallestLiver, changed
-from .console import Damaged, DeviceName, Overwrite, bar, interruptible, say, warn
+from .console import BatchSize, Coarse, Damaged, DeviceName, Overwrite, Precision, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
     from ..inference import Segmentation
@@ -36,11 +36,9 @@ def segment(
         ),
     ] = None,
     series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
-    coarse: Annotated[
-        bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
-    ] = True,
-    batch: Annotated[int | None, typer.Option(min=1, help="Slices a batch.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    coarse: Coarse = True,
+    batch: BatchSize = None,
+    precision: Precision = "auto",
     largest_liver: LargestLiver = None,
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,

@@ -7,18 +7,12 @@ middle one of the gaps stands for all. Columns are taken to run to the patient's
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..damaged import find as find_damage
 from ..errors import UserError
@@ -28,18 +22,10 @@ from .dump import IMAGES, MASKS, TABLE, LeftOut, read_note
 from .labels import whole_labels
 from .patients import WRONG_SPACING, has_wrong_spacing
 from .scans import Examined, Scan
+from .slice_pictures import Slice, by_patient, pictures, read_numbers, spacings
 
-_NAME = re.compile(r"(?P<patient>[^.].*)_slice_(?P<number>\d+)[a-z]?$")
 _NO_HU = "The pictures do not say their HU: grey values from 0 to 255 stand for them."
 _NO_SPACING = f"{TABLE} states no spacing: 1 mm in every direction was assumed, so volumes in ml mean little."
-
-
-class Slice(NamedTuple):
-    """One slice's number, counted from the feet, and its pictures."""
-
-    number: int
-    image: Path
-    mask: Path
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,7 @@ class SliceScan(Scan):
         return tuple(sentence for sentence, applies in doubts.items() if applies)
 
     def _stacked(self, pictures: Sequence[Path]) -> NDArray:
-        grey = [_read_grey(path) for path in pictures]
+        grey = [read_numbers(path) for path in pictures]
         if len({picture.shape for picture in grey}) > 1:
             msg = f"{pictures[0].parent} holds pictures of {self.name} that differ in size: export them again."
             raise UserError(msg)
@@ -100,62 +86,15 @@ def find(folder: Path) -> tuple[tuple[SliceScan, ...], tuple[LeftOut, ...]]:
     """
     if not (folder / IMAGES).is_dir() or not (folder / MASKS).is_dir():
         return (), ()
-    images, masks = _pictures(folder / IMAGES, ".jpg"), _pictures(folder / MASKS, ".png")
-    note, spacings = read_note(folder), _spacings(folder / TABLE)
+    images, masks = pictures(folder / IMAGES, ".jpg"), pictures(folder / MASKS, ".png")
+    note, stated = read_note(folder), spacings(folder / TABLE)
     intensities = note.intensities if note else None
     scans = tuple(
-        SliceScan(name, folder / IMAGES, slices, spacings.get(name), intensities)
-        for name, slices in _by_patient(images, masks).items()
+        SliceScan(name, folder / IMAGES, slices, stated.get(name), intensities)
+        for name, slices in by_patient(images, masks).items()
     )
     return scans, (*_alone(images, masks, "it has no mask"), *_alone(masks, images, "it has no picture"))
 
 
-def _pictures(folder: Path, ending: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob(f"*_slice_*{ending}")) if _NAME.match(path.stem)}
-
-
-def _by_patient(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, tuple[Slice, ...]]:
-    found: defaultdict[str, list[Slice]] = defaultdict(list)
-    for stem in images.keys() & masks.keys():
-        match = _NAME.match(stem)
-        if match:
-            found[match["patient"]].append(Slice(int(match["number"]), images[stem], masks[stem]))
-    return {name: tuple(sorted(found[name])) for name in sorted(found)}
-
-
 def _alone(these: dict[str, Path], others: dict[str, Path], reason: str) -> list[LeftOut]:
     return [LeftOut(name=stem, reason=reason) for stem in sorted(these.keys() - others.keys())]
-
-
-def _spacings(table: Path) -> dict[str, tuple[float, float, float]]:
-    """By patient, whom a table names as ``patient`` or, in LiTS, by the number of the ``volume``."""
-    if not table.exists():
-        return {}
-    try:
-        with table.open(encoding="utf-8", newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
-        return {row.get("patient") or f"volume-{row['volume']}": _spacing(row) for row in rows}
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
-        raise UserError(msg) from error
-
-
-def _spacing(row: dict[str, str]) -> tuple[float, float, float]:
-    z, y, x = (float(row[key]) for key in ("dz_native_mm", "dy_mm", "dx_mm"))
-    if not all(0 < mm < inf for mm in (z, y, x)):
-        raise ValueError(row)
-    return z, y, x
-
-
-def _read_grey(path: Path) -> NDArray:
-    """Numbers as they are stored: cast to 8 bits, those of a 16-bit mask would turn into labels."""
-    try:
-        with Image.open(path) as image:
-            values = np.array(image.convert("L") if path.suffix == ".jpg" else image)
-    except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        msg = f"{path} is no picture that can be read: export it again."
-        raise UserError(msg) from error
-    if values.ndim != 2:
-        msg = f"{path} has colours, and a mask has one number a pixel: export it again."
-        raise UserError(msg)
-    return values

@@ -6,10 +6,7 @@ the pictures are a training dump, already preprocessed: they are taken as they a
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import UserError
+from ..files.stored import Stored
 from ..preprocessing import Chain
 from ..volume import Volume
 from .dump import IMAGES, MASKS, NOTE, TABLE, read_note, read_picture, to_bytes
+from .labels import whole_labels
 from .prepared import prepare
-
-_NAME = re.compile(r"(?P<patient>.+)_slice_(?P<index>\d+)[a-z]?$")
+from .slice_pictures import Slice, by_patient, pictures, read_numbers, spacings
 
 
 class SliceSource(BaseModel):
@@ -180,7 +177,7 @@ def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.
         UserError: there is no such patient, or no run of slices, or the HU of the pictures are not known.
     """
     folder = _Folder(source, root)
-    files = _evenly_spaced(folder.files.get(name, []))
+    files = _evenly_spaced(folder.files.get(name, ()))
     if not files:
         msg = f"{folder.path} holds no run of evenly spaced slices of {name}."
         raise UserError(msg)
@@ -188,12 +185,6 @@ def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.
     hounsfield = np.rint(folder.hounsfield(files)).astype(np.int16)
     gap = (files[1].number - files[0].number) * (spacing.slice or 1.0)
     return Volume(hounsfield, np.diag([-spacing.column, -spacing.row, gap, 1.0])), folder.labels(files)
-
-
-class _Files(NamedTuple):
-    number: int
-    image: Path
-    mask: Path
 
 
 class _Folder:
@@ -207,11 +198,11 @@ class _Folder:
 
     def __init__(self, source: SliceSource, root: Path) -> None:
         self.source, self.path = source, root / source.folder
-        self.files = _files_by_patient(self.path)
-        self.spacings = _stated_spacings(self.path / TABLE)
+        self.files = by_patient(pictures(self.path / IMAGES, ".jpg"), pictures(self.path / MASKS, ".png"))
+        self.spacings = {name: Spacing(y, x, z) for name, (z, y, x) in spacings(self.path / TABLE).items()}
         self.note = read_note(self.path)
 
-    def hounsfield(self, files: list[_Files]) -> NDArray[np.float32]:
+    def hounsfield(self, files: Sequence[Slice]) -> NDArray[np.float32]:
         """HU ``[slice, row, column]``."""
         known = self.note.intensities if self.note else self.source.intensities
         if known is None:
@@ -220,7 +211,7 @@ class _Folder:
             msg = f"The HU of the pictures in {self.path / IMAGES} are not known: {mend}."
             raise UserError(msg)
         low, high = known
-        gray = self._stacked([np.asarray(Image.open(file.image).convert("L")) for file in files])
+        gray = self._stacked([read_numbers(file.image) for file in files])
         return gray.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
 
     def spacing(self, name: str) -> Spacing:
@@ -233,19 +224,20 @@ class _Folder:
             raise UserError(msg)
         return Spacing(in_plane, in_plane, self.source.default_slice_mm)
 
-    def dumped(self, files: list[_Files], channels: int) -> torch.Tensor:
+    def dumped(self, files: Sequence[Slice], channels: int) -> torch.Tensor:
         """The pictures of a training dump, uint8 ``[slice, channel, row, column]``."""
         return torch.from_numpy(self._stacked([read_picture(file.image, channels) for file in files]))
 
-    def labels(self, files: list[_Files]) -> NDArray[np.uint8]:
+    def labels(self, files: Sequence[Slice]) -> NDArray[np.uint8]:
         """The masks ``[slice, row, column]``."""
-        return self._stacked([np.asarray(Image.open(file.mask), np.uint8) for file in files])
+        masks = self._stacked([read_numbers(file.mask) for file in files])
+        return whole_labels(Stored(masks, np.eye(4)), self.path / MASKS)
 
-    def _stacked(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        if len({picture.shape for picture in pictures}) > 1:
+    def _stacked(self, numbers: Sequence[NDArray]) -> NDArray:
+        if len({one.shape for one in numbers}) > 1:
             msg = f"{self.path} holds slices of one patient that differ in size: export them again."
             raise UserError(msg)
-        return np.stack(pictures)
+        return np.stack(numbers)
 
 
 def _with_pictures(source: SliceSource, root: Path) -> _Folder:
@@ -256,36 +248,13 @@ def _with_pictures(source: SliceSource, root: Path) -> _Folder:
     return folder
 
 
-def _evenly_spaced(files: list[_Files]) -> list[_Files]:
+def _evenly_spaced(files: Sequence[Slice]) -> list[Slice]:
     """The longest run of slices whose numbers are as near to each other as any are."""
     gaps = np.diff([file.number for file in files])
     if not len(gaps):
         return []
     runs = np.split(np.arange(len(files)), np.flatnonzero(gaps != gaps.min()) + 1)
     return [files[index] for index in max(runs, key=len)]
-
-
-def _files_by_patient(folder: Path) -> dict[str, list[_Files]]:
-    found = defaultdict(list)
-    for image in sorted((folder / IMAGES).glob("*_slice_*.jpg")):
-        match, mask = _NAME.match(image.stem), folder / MASKS / f"{image.stem}.png"
-        if match and mask.exists():
-            found[match["patient"]].append(_Files(int(match["index"]), image, mask))
-    return {patient: sorted(files) for patient, files in found.items()}
-
-
-def _stated_spacings(table: Path) -> dict[str, Spacing]:
-    """By patient, whom a table names as ``patient`` or, in LiTS, by the number of the ``volume``."""
-    if not table.exists():
-        return {}
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
-    return {
-        row.get("patient") or f"volume-{row['volume']}": Spacing(
-            float(row["dy_mm"]), float(row["dx_mm"]), float(row["dz_native_mm"])
-        )
-        for row in rows
-    }
 
 
 def _read(name: str, folder: _Folder, chain: Chain) -> Patient:

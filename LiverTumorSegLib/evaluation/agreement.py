@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..postprocessing import LESION, LIVER
+from .overlap import ratio
 
 _WITHIN_SD = 1.96
 """95 % of a normal distribution lie so many standard deviations around its mean."""
@@ -87,5 +88,4 @@ def bland_altman(cases: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
 
 def _share(voxels: NDArray[np.int64]) -> float | None:
     """Lesions' share of liver and lesions in voxels by label."""
-    organ = int(voxels[1:].sum())
-    return int(voxels[LESION]) / organ if organ else None
+    return ratio(int(voxels[LESION]), int(voxels[1:].sum()))

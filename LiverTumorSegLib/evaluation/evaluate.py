@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import UserError
 from ..postprocessing import LESION
 from ..progress import Job
+from ..rounding import rounded
 from .case import Case
 from .definitions import definitions
 from .pairs.pairing import EvaluationPair, Matches
@@ -87,7 +88,9 @@ def evaluate(
         "warnings": _doubts(cases),
         "summary": summarise(cases, contents, settings) | {"cases": len(cases), "failed": len(failed)},
     }
-    return Evaluation(_rounded(content), cases, {pair.case: pair for pair in matches.pairs if pair.case in cases})
+    return Evaluation(
+        rounded(content, _DIGITS), cases, {pair.case: pair for pair in matches.pairs if pair.case in cases}
+    )
 
 
 def _doubts(cases: Mapping[str, Case]) -> list[str]:
@@ -97,13 +100,3 @@ def _doubts(cases: Mapping[str, Case]) -> list[str]:
     if not real:
         return ["No reference marks a lesion (label 2): figures of lesions compare with nothing."]
     return []
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, float):
-        return round(content, _DIGITS)
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_rounded(value) for value in content]
-    return content

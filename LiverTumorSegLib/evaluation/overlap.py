@@ -33,17 +33,17 @@ class Counts:
     @property
     def dice(self) -> float | None:
         """Dice coefficient 2|P∩R| / (|P|+|R|), which is the F1 of the voxels."""
-        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+        return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def iou(self) -> float | None:
         """Intersection over union, the Jaccard index."""
-        return _ratio(self.tp, self.tp + self.fp + self.fn)
+        return ratio(self.tp, self.tp + self.fp + self.fn)
 
     @property
     def rvd(self) -> float | None:
         """Relative volume difference (|P|-|R|) / |R|, positive where too much was found."""
-        return _ratio(self.fp - self.fn, self.tp + self.fn)
+        return ratio(self.fp - self.fn, self.tp + self.fn)
 
     def measures(self) -> dict[str, float | None]:
         """Every overlap measure by its key in a report."""
@@ -52,10 +52,10 @@ class Counts:
             "iou": self.iou,
             "voe": None if self.iou is None else 1 - self.iou,
             "rvd": self.rvd,
-            "sensitivity": _ratio(self.tp, self.tp + self.fn),
-            "specificity": _ratio(self.tn, self.tn + self.fp),
-            "precision": _ratio(self.tp, self.tp + self.fp),
-            "accuracy": _ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn),
+            "sensitivity": ratio(self.tp, self.tp + self.fn),
+            "specificity": ratio(self.tn, self.tn + self.fp),
+            "precision": ratio(self.tp, self.tp + self.fp),
+            "accuracy": ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn),
         }
 
 
@@ -101,8 +101,9 @@ def _tally(matrices: NDArray[np.int64], structure: str) -> tuple[NDArray[np.int6
 def dice(result: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float | None:
     """Dice coefficient 2|A∩B| / (|A|+|B|) of two masks; None where both are empty."""
     both, either = int(np.count_nonzero(result & reference)), int(np.count_nonzero(result | reference))
-    return _ratio(2 * both, both + either)
+    return ratio(2 * both, both + either)
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def ratio(part: float, whole: int) -> float | None:
+    """A share, None of nothing."""
     return part / whole if whole else None

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .overlap import ratio
+
 LEVELS = 4096
 """Probabilities are rounded to so many parts of 1, which bounds memory for any number of voxels."""
 
@@ -87,8 +89,8 @@ def curve(counted: Histogram) -> dict[str, Any]:
         "voxels": voxels,
         "positives": positives,
         **_ranking(counted),
-        "brier": _share(inside @ (1 - _PROBABILITIES) ** 2 + outside @ _PROBABILITIES**2, voxels),
-        "calibration_error": _share(sum(count * abs(mean - observed) for mean, observed, count in bins), voxels),
+        "brier": ratio(float(inside @ (1 - _PROBABILITIES) ** 2 + outside @ _PROBABILITIES**2), voxels),
+        "calibration_error": ratio(sum(count * abs(mean - observed) for mean, observed, count in bins), voxels),
         "calibration": bins,
     }
 
@@ -135,7 +137,3 @@ def _calibration(counted: Histogram) -> list[list[float]]:
     some = count > 0
     columns = (expected[some] / count[some], observed[some] / count[some], count[some].astype(np.int64))
     return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-
-
-def _share(total: Any, of: int) -> float | None:
-    return float(total) / of if of else None

@@ -67,8 +67,15 @@ def write_volume(path: Path, volume: Volume, *, overwrite: bool = False) -> None
         _save(unfinished, volume.voxels, volume)
 
 
-def _save(path: Path, voxels: NDArray, volume: Volume) -> None:
+def write_scaled(path: Path, levels: NDArray[np.uint16], slope: float, volume: Volume) -> None:
+    """Write numbers that any reader multiplies by the slope."""
+    _save(path, levels, volume, slope)
+
+
+def _save(path: Path, voxels: NDArray, volume: Volume, slope: float | None = None) -> None:
     image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), volume.affine)
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0)
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.affine, code="scanner")
     image.set_qform(volume.affine, code="unknown" if volume.is_sheared else "scanner")

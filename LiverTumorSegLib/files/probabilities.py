@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..volume import Volume
 from ..whole_files import refuse_existing, refuse_unwritable, whole_file
+from . import nifti
 
 
 def paths(folder: Path, name: str, structures: Iterable[str]) -> dict[str, Path]:
@@ -62,10 +62,5 @@ def write(
         UserError: a file exists, or the folder cannot be written to.
     """
     for structure, path in files.items():
-        image = nibabel.Nifti1Image(levels[structure].transpose(2, 1, 0), volume.affine)
-        image.header.set_slope_inter(1 / certain, 0)
-        image.header.set_xyzt_units("mm")
-        image.set_sform(volume.affine, code="scanner")
-        image.set_qform(volume.affine, code="scanner")
         with whole_file(path, overwrite=overwrite) as unfinished:
-            nibabel.save(image, unfinished)
+            nifti.write_scaled(unfinished, levels[structure], 1 / certain, volume)

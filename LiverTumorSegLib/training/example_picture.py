@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..datasets.slices import Patient
-from ..picture_layout import INK, below, beside, text
+from ..picture_layout import below, headed
 from ..pictures import picture
 from ..postprocessing import LESION
 
@@ -43,7 +43,7 @@ def _row(patient: Patient, at: int, prediction: NDArray[np.uint8]) -> Image.Imag
         "prediction": prediction,
     }
     panels = {name: picture((hounsfield, one, (1.0, 1.0)), "", _LONG_SIDE) for name, one in labels.items()}
-    return beside([below([text(name, _HEADING, panel.width, INK), panel], 2) for name, panel in panels.items()], _GAP)
+    return headed(panels, _HEADING, _GAP)
 
 
 def _as_hounsfield(patient: Patient, at: int) -> NDArray[np.int16]:

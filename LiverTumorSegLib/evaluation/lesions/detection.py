@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...postprocessing import LESION, bounds
+from ..overlap import ratio
 from ..pairs.label_pair import LabelPair
 from .found_groups import FoundGroup, found_groups
 from .lesion_rows import PREDICTION, REFERENCE, SIZES, LesionRow, lesion_rows
@@ -46,9 +47,9 @@ class Detections:
         """
         found, wrong, missed = self.true_positives, self.false_positives, self.false_negatives
         return asdict(self) | {
-            "precision": _ratio(found, found + wrong),
-            "recall": _ratio(found, found + missed),
-            "f1": _ratio(2 * found, 2 * found + wrong + missed),
+            "precision": ratio(found, found + wrong),
+            "recall": ratio(found, found + missed),
+            "f1": ratio(2 * found, 2 * found + wrong + missed),
         }
 
 
@@ -151,7 +152,3 @@ def _tumour_free(cases: Iterable[CaseDetection]) -> dict[str, Any]:
         "false_positives": sum(len(rows) for rows in free),
         "false_positive_ml": fsum(row.volume_ml for rows in free for row in rows),
     }
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

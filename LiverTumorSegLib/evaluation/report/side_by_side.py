@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...picture_layout import INK, below, beside, text
+from ...picture_layout import headed
 from ...pictures import picture as drawn
 from ...postprocessing import bounds
 from ..pairs.label_pair import LabelPair
@@ -97,12 +97,6 @@ def choices(pair: LabelPair) -> list[Choice]:
     return apart
 
 
-def picture(pair: LabelPair, image: NDArray | None, structure: str) -> Image.Image:
-    """The slice with the most voxels of a structure that differ, as :func:`side_by_side` draws it."""
-    counted = np.count_nonzero(errors(pair, structure), axis=(1, 2))
-    return side_by_side(pair, image, int(counted.argmax()), structure)
-
-
 def side_by_side(pair: LabelPair, image: NDArray | None, number: int, structure: str) -> Image.Image:
     """A slice's CT, reference, prediction and errors beside each other, with square pixels, around the liver.
 
@@ -127,7 +121,7 @@ def side_by_side(pair: LabelPair, image: NDArray | None, number: int, structure:
     panels[f"errors: {structure.replace('_', ' ')}"] = _coloured(
         plain, mask(reference, structure), mask(prediction, structure)
     )
-    return beside([below([text(name, _HEADING, panel.width, INK), panel], 2) for name, panel in panels.items()], _GAP)
+    return headed(panels, _HEADING, _GAP)
 
 
 def errors(pair: LabelPair, structure: str) -> NDArray[np.bool_]:
