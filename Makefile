@@ -25,6 +25,7 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/worker.py
 	$(BIN)/python Testing/benchmarks/preprocessing.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
+	$(BIN)/python Testing/benchmarks/training.py
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py

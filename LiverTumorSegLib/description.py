@@ -133,6 +133,31 @@ class Figures(_Entry):
         return f"Mean Dice: {', '.join(means)}." if means else "No patient had anything that the model finds."
 
 
+class Evidence(_Entry):
+    """A table of the card on how the model came to be chosen or how well it does, with the command that made it.
+
+    Args:
+        title: of the table.
+        text: what is measured, on whom, and what follows; whole sentences.
+        command: that measured it.
+        head: names of the columns.
+        rows: cells as they are printed, as many a row as there are columns.
+    """
+
+    title: str
+    text: str
+    command: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Evidence:
+        if any(len(row) != len(self.head) for row in self.rows):
+            msg = f"every row has a cell for each of the {len(self.head)} columns"
+            raise ValueError(msg)
+        return self
+
+
 class Training(_Entry):
     """Where the weights come from."""
 
@@ -161,6 +186,7 @@ class Description(_Entry):
     training: Training
     licence: Licence
     figures: Figures | None = None
+    evidence: tuple[Evidence, ...] = ()
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Description:

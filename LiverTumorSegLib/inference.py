@@ -18,7 +18,7 @@ from .engine import Engine, is_out_of_memory
 from .errors import UserError
 from .label_writer import Output, Span
 from .model import Model
-from .postprocessing import LIVER, Postprocessing, clean
+from .postprocessing import LIVER, Postprocessing, Seen, clean
 from .progress import CancelToken, Job, Progress, job
 from .slice_store import SliceStore
 from .volume import Volume
@@ -112,7 +112,7 @@ def segment(
         _label(out, store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
     cleaning = model.description.cleaning(options.postprocessing)
-    clean(seen, volume.voxel_ml, cleaning)
+    clean(seen, volume.voxel_ml, cleaning, Seen(volume.axial.of(volume.voxels), volume.axial.spacing))
     notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
     task.at(1, "Done")
     return Segmentation(

@@ -1,11 +1,15 @@
-"""Largest liver, lesions in or on it, holes filled, small lesions dropped."""
+"""Largest liver, lesions in or on it, holes filled, small and faint lesions dropped."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
+
+from .lesion_contrast import contrasts
 
 LIVER, LESION = 1, 2
 _TOUCHING = np.ones((3, 3, 3), bool)
@@ -20,6 +24,9 @@ class Postprocessing(BaseModel):
         fill_holes: turn background enclosed by the liver into liver.
         smallest_lesion_ml: turn lesions below this volume into liver, or into background where none touches them;
             0 keeps all.
+        least_contrast_hu: turn lesions into liver whose mean differs by less, to either side, from that of the liver
+            around them; 0 keeps all. A network that mistakes an uneven liver for lesions marks regions that hardly
+            differ from what is around them.
         smallest_liver_ml: below this volume, lesions included, it is no liver and everything is dropped; 0 keeps all.
     """
 
@@ -29,25 +36,38 @@ class Postprocessing(BaseModel):
     lesions_in_liver: bool = True
     fill_holes: bool = True
     smallest_lesion_ml: float = Field(0.05, ge=0)
+    least_contrast_hu: float = Field(0, ge=0)
     smallest_liver_ml: float = Field(50, ge=0)
 
 
-def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing) -> None:
+class Seen(NamedTuple):
+    """The CT that was segmented: HU ``[slice, row, column]``, and millimetres between slices, rows and columns."""
+
+    hounsfield: NDArray[np.int16]
+    spacing: tuple[float, float, float]
+
+
+def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing, ct: Seen) -> None:
     """Clean labels ``[slice, row, column]`` in place.
 
     Args:
         labels: 0 background, 1 liver, 2 lesion.
         voxel_ml: millilitres a voxel.
         settings: which steps run, in the order of its fields.
+        ct: what the labels are of.
     """
     if not labels.any():
         return
-    near = labels[bounds(labels)]
+    box = bounds(labels)
+    near, hounsfield = labels[box], ct.hounsfield[box]
     _drop_outside(near, settings)
-    near = near[bounds(near)]
+    box = bounds(near)
+    near, hounsfield = near[box], hounsfield[box]
     if settings.fill_holes:
         _fill_holes(near)
     _drop_small_lesions(near, voxel_ml, settings.smallest_lesion_ml)
+    if settings.least_contrast_hu > 0:
+        _drop_faint_lesions(near, Seen(hounsfield, ct.spacing), settings.least_contrast_hu)
     if np.count_nonzero(near) * voxel_ml < settings.smallest_liver_ml:
         near[:] = 0
 
@@ -102,3 +122,9 @@ def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml:
         beside[parts[ndimage.binary_dilation(labels == LIVER, _TOUCHING)]] = True
         labels[(small & beside)[parts]] = LIVER
         labels[(small & ~beside)[parts]] = 0
+
+
+def _drop_faint_lesions(labels: NDArray[np.uint8], ct: Seen, least: float) -> None:
+    parts, _ = ndimage.label(labels == LESION)
+    faint = np.abs(contrasts(parts, labels, ct.hounsfield, ct.spacing)) < least
+    labels[faint[parts]] = LIVER

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil, prod
 
 import torch
 from monai.inferers import sliding_window_inference
-from torch.nn import functional as F
 
 from .description import Patches
 from .engine import Engine
 from .label_writer import Axis, Output, Span
 from .progress import Job
+from .resampling import standard_shape, standardised
 from .slice_store import SliceStore
 
 _SLICES = 8
@@ -31,7 +32,7 @@ def label(out: Output, store: SliceStore, patches: Patches, engine: Engine, task
     """
     try:
         pixels = _standardised(store, patches, engine, task.part(0, 0.1))
-        logits = _in_patches(pixels, patches, engine, task.part(0.1, 0.9))
+        logits = in_patches(pixels, patches, engine, task.part(0.1, 0.9))
         _write(out, logits, store, task.part(0.9, 1))
     except (RuntimeError, MemoryError) as error:
         engine.make_room(error)
@@ -40,21 +41,29 @@ def label(out: Output, store: SliceStore, patches: Patches, engine: Engine, task
 
 
 def _standardised(store: SliceStore, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
-    """The volume ``[1, channel, slice, row, column]`` at the standard spacing; slice by slice first, to save memory."""
-    before = (store.count, *store.size)
-    lengths = (n * mm for n, mm in zip(before, (store.slice_mm, *store.spacing), strict=True))
-    depth, *plane = (max(1, round(mm / wanted)) for mm, wanted in zip(lengths, patches.spacing_mm, strict=True))
-    slices = []
-    for start in range(0, store.count, _SLICES):
-        task.at(start / store.count, "Preprocessing")
-        channels = store.channels(range(start, min(start + _SLICES, store.count)), engine.placement).float()
-        slices.append(F.interpolate(channels, size=plane, mode="bilinear", antialias=True))
-    columns = torch.cat(slices).transpose(0, 1).flatten(2)[None]
-    resampled = F.interpolate(columns, size=(depth, columns.shape[-1]), mode="bilinear", antialias=True)
-    return resampled.unflatten(-1, plane)
+    """The volume ``[1, channel, slice, row, column]`` at the standard spacing."""
+    shape = standard_shape((store.count, *store.size), (store.slice_mm, *store.spacing), patches.spacing_mm)
+
+    def batches() -> Iterator[torch.Tensor]:
+        for start in range(0, store.count, _SLICES):
+            task.at(start / store.count, "Preprocessing")
+            yield store.channels(range(start, min(start + _SLICES, store.count)), engine.placement)
+
+    return standardised(batches(), shape)
 
 
-def _in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
+def in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Job) -> torch.Tensor:
+    """Logits ``[class, slice, row, column]`` of a whole volume, from overlapping patches of it.
+
+    Args:
+        pixels: ``[1, channel, slice, row, column]``, preprocessed and at the standard spacing.
+        patches: their size and overlap.
+        engine: the network.
+        task: told about every patch.
+
+    Raises:
+        RuntimeError: memory ran out, among other reasons.
+    """
     total = prod(
         ceil(max(0, n - size) / max(1, int(size * (1 - patches.overlap)))) + 1
         for n, size in zip(pixels.shape[2:], patches.size, strict=True)

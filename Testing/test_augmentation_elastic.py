@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from LiverTumorSegLib.training.augmentation.elastic import (
     displacements,
+    displacements_in_space,
     draw_control_points,
     largest_without_folding,
 )
@@ -26,6 +27,33 @@ def test_the_field_is_the_b_spline_of_simpleitk():
     for row, column in [(0, 0), (3, 17), (20, 20), (39, 5), (39, 39)]:
         x, y = spline.TransformPoint((float(column), float(row)))
         assert field[:, row, column].tolist() == pytest.approx([y - row, x - column], abs=1e-5)
+
+
+def test_the_field_in_space_is_the_b_spline_of_simpleitk():
+    size, points = (20, 30, 24), 7
+    control = np.random.default_rng(0).normal(size=(1, 3, points, points, points)).astype(np.float32)
+    spline = sitk.BSplineTransform(3, 3)
+    spline.SetTransformDomainOrigin((-0.5, -0.5, -0.5))
+    spline.SetTransformDomainPhysicalDimensions(size[::-1])
+    spline.SetTransformDomainMeshSize((points - 3, points - 3, points - 3))
+    spline.SetParameters(np.concatenate([control[0, axis].ravel() for axis in (2, 1, 0)]).astype(float).tolist())
+    field = displacements_in_space(control, size, CPU)
+    assert field.shape == (1, 3, *size)
+    for place in [(0, 0, 0), (3, 17, 5), (19, 29, 23), (10, 2, 20)]:
+        moved = spline.TransformPoint(tuple(map(float, place[::-1])))[::-1]
+        assert field[(0, slice(None), *place)].tolist() == pytest.approx(
+            [m - p for m, p in zip(moved, place, strict=True)], abs=1e-5
+        )
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6), st.integers(5, 8))
+def test_no_two_voxels_change_places_up_to_the_largest_displacement(seed, points):
+    largest = largest_without_folding(points, 32, axes=3)
+    control = draw_control_points(largest, points, 2, np.random.default_rng(seed), axes=3)
+    moved = displacements_in_space(control, (32, 32, 32), CPU).numpy()
+    slopes = np.stack([np.stack(np.gradient(moved[:, axis], axis=(1, 2, 3)), axis=-1) for axis in range(3)], axis=-2)
+    assert (np.linalg.det(slopes + np.eye(3)) > 0).all()
 
 
 @settings(max_examples=25, deadline=None)

@@ -53,10 +53,10 @@ def test_the_pixels_that_are_given_are_not_touched(pixels, labels):
 
 
 @pytest.mark.parametrize("offset", [-0.3, 0.1])
-def test_the_liver_alone_gets_its_own_offset(labels, offset):
+def test_the_liver_gets_its_own_offset_and_its_lesions_keep_their_contrast(labels, offset):
     grey = torch.full((4, 1, 40, 40), 0.5)
     image, _ = changed(grey, labels, liver_share=1, liver_offset=(offset, offset))
-    assert image[0, 0, [5, 15, 25], 20].tolist() == pytest.approx([0.5, 0.5 + offset, 0.5 + offset / 2])
+    assert image[0, 0, [5, 15, 25], 20].tolist() == pytest.approx([0.5, 0.5 + offset, 0.5 + offset])
 
 
 def test_contrast_changes_about_the_middle_of_the_window_and_about_nought_without_one(pixels, labels):

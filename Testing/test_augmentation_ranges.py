@@ -14,9 +14,10 @@ def test_ranges_that_are_not_given_are_those_of_the_model_that_ships():
 
 
 def test_a_set_without_changes_has_none():
-    ranges = SETS["none"].model_dump(exclude={"isotropic", "elastic_points", "zoom", "distance"})
+    ranges = SETS["none"].model_dump(exclude={"isotropic", "elastic_points", "zoom", "distance", "synthetic_lesions"})
     assert set(ranges.values()) == {0, (0, 0)}
     assert SETS["none"].zoom == SETS["none"].distance == (1, 1)
+    assert SETS["none"].synthetic_lesions is None
 
 
 def test_the_published_ranges():

@@ -6,6 +6,8 @@ from PIL import Image
 from training_cases import at_step, patient
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from lightning.pytorch.loggers import TensorBoardLogger
+
 from LiverTumorSegLib.training.callbacks.examples import Examples
 
 
@@ -34,3 +36,23 @@ def test_the_same_slices_of_the_first_patients_are_drawn_every_so_many_steps_and
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["step-000000020.png", "step-000000035.png"]
     assert Image.open(tmp_path / "pictures" / names[0]).height > 4 * 290
+
+
+class Board(TensorBoardLogger):
+    """Keeps what it is given; TensorBoard need not be there."""
+
+    def __init__(self):
+        self.given = []
+
+    @property
+    def experiment(self):
+        return SimpleNamespace(add_image=lambda *what, **how: self.given.append((*what, how)))
+
+
+def test_tensorboard_gets_the_picture_too(tmp_path):
+    board, labels = Board(), np.zeros((1, 20, 20), np.uint8)
+    examples = Examples(FixedScorer([patient(labels)]), SimpleNamespace(network=None), tmp_path, 20)
+    examples.validated(at_step(20, lightning_module=SimpleNamespace(device="cpu"), loggers=[board]), None)
+    ((name, picture, step, how),) = board.given
+    assert (name, step, how) == ("examples", 20, {"dataformats": "HWC"})
+    assert np.array_equal(picture, np.asarray(Image.open(tmp_path / "step-000000020.png")))

@@ -42,7 +42,7 @@ def test_a_row_has_the_mean_loss_since_the_one_before_and_validations_a_row_of_t
     assert rows == ["0.2,,1.5,,2,", "0.3,0.75,3.0,0.75,3,0.5", "0.4,,4.0,,4,"]
     assert drawn == [[2, 3]]
     assert (log.latest["loss"], log.latest["score"]) == (4.0, 0.75)
-    log.on_train_end()
+    log.on_train_end(at_step(4), None)
     assert drawn[-1] == [2, 3, 4]
 
 
@@ -64,3 +64,9 @@ def test_a_training_that_goes_on_has_the_table_of_an_unbroken_one(tmp_path):
     after = MetricsLog(tmp_path, 150)
     after.load_state_dict(state)
     assert go_through(after, tmp_path, range(6, 10), validated=[8]) == unbroken
+
+
+def test_of_several_processes_the_first_draws(tmp_path, drawn):
+    log = MetricsLog(tmp_path / "curves.png", 100)
+    log.on_train_end(at_step(4, is_global_zero=False), None)
+    assert drawn == []

@@ -1,3 +1,5 @@
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -22,3 +24,24 @@ def test_a_training_can_be_cancelled():
     cancel.cancel()
     with pytest.raises(Cancelled):
         Reporting(job(None, cancel), SimpleNamespace(latest={})).on_train_batch_end(at_step(1))
+
+
+def test_what_one_process_is_asked_all_of_them_do():
+    there = SimpleNamespace(several=True, any=lambda here: True)
+    with pytest.raises(Cancelled):
+        Reporting(job(None, None), SimpleNamespace(latest={}), there).on_train_batch_end(at_step(1))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+def test_several_processes_that_are_asked_to_end_do_so_at_the_end_of_a_step():
+    cancel, before = CancelToken(), signal.getsignal(signal.SIGTERM)
+    try:
+        alone = Reporting(job(None, cancel), SimpleNamespace(latest={}))
+        alone.on_train_start()
+        assert signal.getsignal(signal.SIGTERM) == before
+        Reporting(job(None, cancel), SimpleNamespace(latest={}), SimpleNamespace(several=True)).on_train_start()
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(Cancelled):
+        cancel.check()

@@ -1,6 +1,8 @@
+import pytest
 from conftest import describe
+from pydantic import ValidationError
 
-from LiverTumorSegLib.description import Case, Figures, NetworkSpec
+from LiverTumorSegLib.description import Case, Evidence, Figures, NetworkSpec, Training
 from LiverTumorSegLib.training.card import card_text
 
 
@@ -9,6 +11,11 @@ def test_a_card_says_licence_training_and_that_nothing_was_measured():
     assert "CC0-1.0: none." in card
     assert "Not measured yet." in card
     assert "not a medical device" in card
+
+
+def test_a_card_says_that_nobody_was_held_out():
+    training = Training(data="lits", patients=("a",), validation_patients=(), seed=1, command="train")
+    assert "- Never trained on: nobody of these data." in card_text(describe(training=training))
 
 
 def test_a_dash_says_what_a_model_does_not_find():
@@ -38,3 +45,16 @@ def test_figures_stand_with_definition_command_and_patients():
     assert "| b | 0.800 | none there | 1.25 | 0.700, none there |" in card
     assert "liver 0.850 over 2 patients, lesion 0.500 over 1 patients" in card
     assert "Read with care." in card
+
+
+def test_evidence_stands_as_a_table_with_its_command():
+    evidence = Evidence(
+        title="Choices", text="Each by its gain.", command="compare", head=("what", "gain"), rows=(("a|b", "+0.1"),)
+    )
+    card = card_text(describe(evidence=(evidence,)))
+    assert "## Choices\n\nEach by its gain. Command: `compare`.\n\n| what | gain |\n|---|---|\n| a¦b | +0.1 |\n" in card
+
+
+def test_every_row_of_evidence_has_all_columns():
+    with pytest.raises(ValidationError, match="each of the 2 columns"):
+        Evidence(title="t", text="", command="", head=("a", "b"), rows=(("1",),))

@@ -170,3 +170,13 @@ def test_a_flipped_copy_is_the_same_content_also_where_a_slice_is_repeated(tmp_p
     assert first.content == second.content
     write_lits(tmp_path / "c", 1, ct(3))
     assert only(tmp_path / "c").content != first.content
+
+
+def test_tumour_loads_are_by_name_and_the_largest_of_several_data_sets(tmp_path):
+    for folder, lesions in (("one", 1), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        write_lits(tmp_path / folder, 2, marked=labels(lesions=lesions))
+    write_lits(tmp_path / "two", 3, marked=labels(lesions=0))
+    found = look(tmp_path / "one", tmp_path / "two")
+    assert found.loads == {"volume-2": pytest.approx(9 * 2 * 0.9 * 0.8 / 1000, abs=5e-4), "volume-3": 0}
+    assert found.persons == [("volume-2", "volume-2")]

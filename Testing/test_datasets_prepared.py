@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from LiverTumorSegLib.datasets.prepared import prepare
@@ -38,3 +39,12 @@ def test_an_array_that_runs_backwards_is_taken_as_it_is_seen():
     copied = prepare(voxels[::-1, ::-1].copy(), labels, SPACING, WINDOW)[0]
     assert torch.equal(turned, copied)
     assert turned.is_contiguous()
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("step", ["z_score", "clahe", "median"])
+def test_slices_that_are_prepared_together_are_those_that_are_prepared_one_by_one(step, every):
+    voxels, labels = case()
+    chain = Chain.model_validate([{"step": "window", "level": 0, "width": 200}, {"step": step}])
+    one, many = (prepare(voxels, labels, SPACING, chain, every=every, at_once=count) for count in (1, 3))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(many, one, strict=True))

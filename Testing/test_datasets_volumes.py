@@ -54,12 +54,14 @@ def test_every_data_set_of_cts_becomes_patients(tmp_path, write, names):
         assert patient.overview.shown.tolist() == [0, 1, 2, 2, 1, 2, 1, 0]
 
 
+@pytest.mark.parametrize("spacing_mm", [None, (3.0, 1.3, 1.1)])
 @pytest.mark.parametrize(("axes", "flips"), [((0, 1, 2), (1, 1, 0)), ((2, 0, 1), (0, 1, 1)), ((1, 2, 0), (1, 0, 0))])
-def test_a_turned_file_gives_the_patient_of_the_one_not_turned(tmp_path, axes, flips):
+def test_a_turned_file_gives_the_patient_of_the_one_not_turned(tmp_path, axes, flips, spacing_mm):
     write_lits(tmp_path / "set", 0)
     turned, marked = (reordered(volume(array), axes, flips) for array in (ct(0), labels().astype(np.int16)))
     write_lits(tmp_path / "set", 1, turned.voxels, marked.voxels.astype(np.uint8), turned.affine)
-    straight, other = read_patients(wanted(tmp_path), tmp_path / "cache", **QUIET)
+    asked = [each._replace(spacing_mm=spacing_mm) for each in wanted(tmp_path)]
+    straight, other = read_patients(asked, tmp_path / "cache", **QUIET)
     assert torch.equal(straight.pixels, other.pixels)
     assert torch.equal(straight.labels, other.labels)
     assert straight.slice_mm == pytest.approx(other.slice_mm)
@@ -96,10 +98,12 @@ def test_a_scan_is_read_once(tmp_path, monkeypatch):
     assert torch.equal(cold[0].pixels, warm[0].pixels)
 
 
-def test_what_it_costs_is_what_it_takes(tmp_path):
+@pytest.mark.parametrize(("every", "spacing_mm"), [(3, None), (1, (9.0, 8.0, 7.0))])
+def test_what_it_costs_is_what_it_takes(tmp_path, every, spacing_mm):
     make_volumes(tmp_path)
     for steps in (CHAIN.model_dump(), [{"step": "z_score", "over": "volume"}, {"step": "resample", "spacing_mm": 7}]):
-        asked = wanted(tmp_path, VolumeSource(volumes="LITS", every=3), Chain.model_validate(steps))
+        found = wanted(tmp_path, VolumeSource(volumes="LITS", every=every), Chain.model_validate(steps))
+        asked = [each._replace(spacing_mm=spacing_mm) for each in found]
         read_patients(asked, tmp_path / "cache", **QUIET)
         for each in asked:
             patient = cache.load(tmp_path / "cache" / each.key)
@@ -130,6 +134,16 @@ def test_other_chains_options_and_files_have_other_entries(tmp_path, change):
         os.utime(tmp_path / "set" / f"{'volume' if change == 'ct' else 'segmentation'}-0.nii", ns=(1, 1))
     assert wanted(tmp_path, source, chain)[0].key != before
     assert wanted(tmp_path, source, chain)[0].key == wanted(tmp_path, source, chain)[0].key
+
+
+def test_a_resampled_scan_has_the_wanted_spacing_and_an_entry_of_its_own(tmp_path):
+    write_lits(tmp_path / "set", 0)
+    (slices,) = wanted(tmp_path)
+    resampled = slices._replace(spacing_mm=(4.0, 1.8, 1.6))
+    assert len({each.key for each in (slices, resampled, resampled._replace(spacing_mm=(4.0, 1.6, 1.8)))}) == 3
+    (patient,) = read_patients([resampled], tmp_path / "cache", **QUIET)
+    assert patient.pixels.shape == (4, 1, 10, 12)
+    assert (patient.slice_mm, patient.numbers.tolist()) == (pytest.approx(4.0), [0, 1, 2, 3])
 
 
 def test_a_damaged_entry_is_made_again(tmp_path):
@@ -236,3 +250,25 @@ def test_what_a_damaged_header_hides_costs_nothing_and_reading_says_so(tmp_path,
 def _fail(_reader):
     msg = "no header"
     raise RuntimeError(msg)
+
+
+def test_what_a_gpu_preprocessed_is_an_entry_of_its_own(tmp_path):
+    scan, source, chain, *_ = wanted(make_volumes(tmp_path, [0]), VolumeSource(volumes="LITS"))[0]
+    keys = {Wanted(scan, source, chain, None, device).key for device in ("cpu", "cuda:0", "cuda:1")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("spacing_mm", [None, (4.0, 1.8, 1.6)])
+def test_the_device_that_is_asked_for_preprocesses(tmp_path, monkeypatch, spacing_mm):
+    write_lits(tmp_path / "set", 0)
+    seen, name = [], "prepare_volume" if spacing_mm else "prepare"
+    work = getattr(volumes, name)
+
+    def on_the_cpu(*given, device, **more):
+        seen.append(device)
+        return work(*given, **more)
+
+    monkeypatch.setattr(volumes, name, on_the_cpu)
+    (asked,) = wanted(tmp_path)
+    read(asked._replace(spacing_mm=spacing_mm, device="cuda:1"))
+    assert seen == [torch.device("cuda:1")]

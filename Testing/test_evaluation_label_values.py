@@ -1,7 +1,7 @@
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.pairs.label_values import in_words, parse_values, said_by
+from LiverTumorSegLib.evaluation.pairs.label_values import in_words, parse_values
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,3 @@ def test_other_words_are_refused_in_one_sentence(text):
 
 def test_values_are_told_by_their_size():
     assert in_words({7: 2, 5: 1}) == "liver 5, lesion 7"
-
-
-@pytest.mark.parametrize(
-    ("names", "label"),
-    [
-        (("liver", "Liver", "whole liver", "liver_1", "Liver parenchyma", "liver segment 4"), 1),
-        (("tumor", "Tumour 2", "liver lesion", "LIVER_TUMORS", "Metastasis", "liver metastases", "HCC", "hcc_1"), 2),
-        (("Segment_1", "", "kidney", "delivery", "hccx", "sliver"), None),
-        (("liver and tumor", "liver + lesions", "liver with tumour", "liver incl. HCC", "liver & lesion"), None),
-        (("liver without lesions", "non-tumor liver", "tumor_free_liver", "liver minus tumor", "no lesion"), None),
-        (("liver vessels", "liver_veins", "liver cyst", "hepatic artery of liver"), None),
-    ],
-)
-def test_a_segments_name_tells_its_label_or_nothing(names, label):
-    assert {name: said_by(name) for name in names} == dict.fromkeys(names, label)

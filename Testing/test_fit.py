@@ -233,10 +233,11 @@ def test_a_training_does_not_go_on_with_other_slices(data, tmp_path):
     assert log_folder.unfinished(tmp_path / "model")
 
 
-def test_a_training_of_several_processes_is_refused_before_anything_is_read(plan, tmp_path, monkeypatch):
-    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+def test_a_process_that_does_not_find_the_others_says_so_before_anything_is_read(plan, tmp_path, monkeypatch):
+    alone = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "none"}
+    for name, value in alone.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match="one of 2 processes, and a training runs in one"):
+    with pytest.raises(UserError, match="one of 2 processes .* does not find the others .*torchrun or srun"):
         fit(plan, tmp_path / "none", tmp_path / "model", command="")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from LiverTumorSegLib.datasets.labels import read_labels, whole_labels
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import write_labels
 from LiverTumorSegLib.files.stored import Stored
 
 
@@ -108,3 +109,16 @@ def test_labels_seen_another_way_are_copied_in_that_order():
     read = whole_labels(Stored(seen, np.eye(4)), Path("labels.nii"))
     assert np.array_equal(read, seen)
     assert read.flags.c_contiguous
+
+
+def test_of_a_segmentation_of_slicer_the_names_decide(small_phantom, tmp_path):
+    volume, path = small_phantom.volume, tmp_path / "both.seg.nrrd"
+    swapped = np.array([0, 2, 1], np.uint8)[small_phantom.labels]
+    write_labels(path, swapped, volume)
+    text = path.read_bytes()
+    header, _, data = text.partition(b"\n\n")
+    other = header.replace(b"_Name:=liver lesion", b"_Name:=@").replace(b"_Name:=liver", b"_Name:=tumour")
+    path.write_bytes(other.replace(b"_Name:=@", b"_Name:=liver") + b"\n\n" + data)
+    labels, doubt = read_labels(path, volume)
+    assert np.array_equal(labels, small_phantom.labels)
+    assert doubt == "both.seg.nrrd: labels were taken from the names of its segments (tumour 1, liver 2)."

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import KEEP_ALL
 
-from LiverTumorSegLib.postprocessing import Postprocessing, bounds, clean
+from LiverTumorSegLib.postprocessing import Postprocessing, Seen, bounds, clean
 
 ML = 0.001  # a cubic millimetre
 
@@ -27,8 +27,12 @@ def labels():
 
 def cleaned(labels, settings, voxel_ml=ML):
     result = labels.copy()
-    clean(result, voxel_ml, settings)
+    clean(result, voxel_ml, settings, seen(result))
     return result
+
+
+def seen(labels, hounsfield=None, spacing=(1.0, 1.0, 1.0)):
+    return Seen(np.zeros(labels.shape, np.int16) if hounsfield is None else hounsfield, spacing)
 
 
 def test_everything_can_be_switched_off(labels):
@@ -65,7 +69,7 @@ def test_holes_become_liver_but_the_outside_does_not(labels):
 def test_a_notch_open_to_the_border_of_the_volume_is_no_hole():
     labels = np.ones((5, 6, 7), np.uint8)
     labels[0, 3, 3] = labels[2, 2, 2] = 0
-    clean(labels, ML, only(fill_holes=True))
+    clean(labels, ML, only(fill_holes=True), seen(labels))
     assert np.argwhere(labels == 0).tolist() == [[0, 3, 3]]
 
 
@@ -82,6 +86,31 @@ def test_small_lesions_away_from_the_liver_become_background(labels):
     assert not result[2:6, 25:28, 2:5].any()
 
 
+def test_lesions_that_hardly_differ_from_the_liver_around_them_become_liver(labels):
+    hounsfield = np.where(labels == 1, 100, -50).astype(np.int16)
+    hounsfield[labels == 2] = 60
+    hounsfield[3:5, 4:6, 4:6] = 92
+    result = labels.copy()
+    clean(result, ML, only(least_contrast_hu=10), seen(labels, hounsfield))
+    assert (result[3:5, 4:6, 4:6] == 1).all()
+    kept = labels.copy()
+    kept[3:5, 4:6, 4:6] = 1
+    assert np.array_equal(result, kept)
+
+
+def test_the_ct_is_looked_at_where_the_lesions_are_also_after_livers_before_them_went(labels):
+    hounsfield = np.random.default_rng(0).integers(-999, 999, labels.shape).astype(np.int16)
+    hounsfield[labels == 1] = 100
+    hounsfield[labels == 2] = 60
+    hounsfield[3:5, 4:6, 4:6] = 92
+    backwards = np.s_[::-1, ::-1, ::-1]  # the smaller liver is first
+    result = labels[backwards].copy()
+    settings = only(largest_liver=True, lesions_in_liver=True, least_contrast_hu=10)
+    clean(result, ML, settings, seen(result, hounsfield[backwards]))
+    kept = np.where(hounsfield == 60, labels, 0)[4:7, 16:18, 5:8]
+    assert np.array_equal(result[backwards] == 2, np.pad(kept == 2, [(4, 5), (16, 12), (5, 22)]))
+
+
 def test_what_is_too_small_for_a_liver_is_dropped(labels):
     volume = np.count_nonzero(labels) * ML
     assert np.array_equal(cleaned(labels, only(smallest_liver_ml=volume)), labels)
@@ -90,7 +119,7 @@ def test_what_is_too_small_for_a_liver_is_dropped(labels):
 
 def test_no_labels_stay_no_labels():
     labels = np.zeros((3, 4, 5), np.uint8)
-    clean(labels, ML, Postprocessing())
+    clean(labels, ML, Postprocessing(), seen(labels))
     assert not labels.any()
 
 

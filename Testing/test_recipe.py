@@ -1,4 +1,6 @@
 import json
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.preprocessing import Chain, named
 from LiverTumorSegLib.training import recipe
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
+from LiverTumorSegLib.training.augmentation.ranges import SyntheticLesions
 from LiverTumorSegLib.training.losses import PartialLabel
 from LiverTumorSegLib.training.optimisers import AdamW
 from LiverTumorSegLib.training.policies import OneCycle, Plateau
@@ -28,11 +31,17 @@ def test_a_recipe_that_ships_is_valid_and_named_as_its_file(path):
 
 def test_the_recipe_within_the_model_that_ships_still_means_the_same():
     described = (LIBRARY / "pretrained" / "unet-lits" / "model.json").read_text(encoding="utf-8")
-    stored = json.loads(described)["training"]["recipe"]
-    assert Recipe.model_validate(stored) == recipe.load(UNET_LITS)
+    trained = json.loads(described)["training"]
+    words = shlex.split(trained["command"])
+    changes = [word for flag, word in pairwise(words) if flag == "--set"]
+    assert Recipe.model_validate(trained["recipe"]) == recipe.load(UNET_LITS, recipe.parse_changes(changes))
     plan = recipe.load(UNET_LITS)
     assert plan.loss == PartialLabel()
-    assert plan.augmentation == Augmentation(rotation=15, zoom=(0.75, 1.4), shift=24, liver_offset=(-0.3, 0.12))
+    lesions = SyntheticLesions(
+        share=0.35, most=3, radius=(2.5, 16), contrast=(0.06, 0.35), bright=0.1, rim=0.2, depth=2.4
+    )
+    ranges = Augmentation(rotation=15, zoom=(0.75, 1.4), shift=24, liver_offset=(-0.3, 0.12), synthetic_lesions=lesions)
+    assert plan.augmentation == ranges
     schedule = plan.schedule
     assert (schedule.optimizer, schedule.policy, schedule.weight_decay) == (AdamW(), OneCycle(), 0.01)
 
@@ -77,7 +86,7 @@ def test_without_validation_patients_or_steps_between_them_nothing_is_validated(
 
 
 def test_preprocessing_goes_by_the_name_of_a_published_chain_and_is_stored_as_its_steps():
-    plan = changed("preprocessing=kulkarni", "network.in_channels=9")
+    plan = changed("preprocessing=kulkarni", "network.in_channels=9", "augmentation=li")
     steps = plan.model_dump(mode="json")["preprocessing"]
     assert Chain.model_validate(steps) == plan.preprocessing == named("kulkarni")
     assert [step["step"] for step in steps]
@@ -194,6 +203,19 @@ def test_a_recipe_says_in_one_way_who_is_validated_on():
     with pytest.raises(ValueError, match="validation is missing"):
         Recipe.model_validate(content)
     assert Recipe.model_validate(content | {"split": {"file": "folds.json"}}).validation == ()
+
+
+def test_entries_that_have_come_since_are_what_they_are_where_nobody_gives_them():
+    whole = changed().model_dump(mode="json")
+    old = {key: value for key, value in whole.items() if key not in ("initial", "patches")}
+    old["schedule"] = {key: value for key, value in whole["schedule"].items() if key != "precision"}
+    assert recipe.completed(old) == whole
+
+
+@pytest.mark.parametrize("change", [{"seed": -1}, {"preprocessing": "unheard-of"}])
+def test_what_is_no_recipe_any_more_is_not_completed(change):
+    old = changed().model_dump(mode="json") | change
+    assert recipe.completed(old) == old
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.description import Stack
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
+from LiverTumorSegLib.training.augmentation.ranges import SyntheticLesions
 from LiverTumorSegLib.training.recipe import Sampling
 from LiverTumorSegLib.training.sampling import SliceSampler, augmented
 
@@ -175,3 +178,54 @@ def test_the_distance_of_neighbours_stays_in_its_range():
     assert set(apart.tolist()) <= set(range(5, 16))
     assert apart.min() < 8
     assert apart.max() > 12
+
+
+def marked(slices):
+    """A patient whose slices tell their number, as no pixel of one occurs in another."""
+    one = patient("a", slices)
+    return replace(one, pixels=torch.arange(slices, dtype=torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 48, 48))
+
+
+def seen(count, shuffled, slices=6, **changes):
+    options = {"sampling": Sampling(shuffled=shuffled, centred=False), "stack": Stack(), "batch": 4}
+    found = drawn(count, [marked(slices)], **options | changes)
+    return [int(number) for batch in found for number in batch["slices"][:, 0, 0, 0]]
+
+
+def test_shuffled_slices_come_once_an_epoch_in_an_order_of_its_own():
+    numbers = seen(3, "all")
+    assert sorted(numbers[:6]) == sorted(numbers[6:]) == list(range(6))
+    assert numbers[:6] != numbers[6:]
+    assert seen(3, "all", seed=2) != numbers
+
+
+def test_shuffled_slices_are_those_that_show_what_is_asked_for():
+    assert set(seen(3, "liver")) == {3, 4, 5}
+    assert set(seen(3, "lesion")) == {5}
+
+
+def test_a_sampler_of_shuffled_slices_begins_at_any_batch():
+    assert seen(2, "all", first=1) == seen(3, "all")[4:]
+
+
+def test_shuffled_slices_that_nobody_shows_are_refused():
+    with pytest.raises(UserError, match="No training slice shows the lesion .* set sampling.shuffled to all, or"):
+        drawn(1, [patient("a", 4, lesions_apart=False)], sampling=Sampling(shuffled="lesion"))
+
+
+PAINTED = SETS["none"].model_copy(update={"synthetic_lesions": SyntheticLesions(share=1, radius=(3, 3))})
+
+
+def test_lesions_are_painted_into_liver_where_the_recipe_asks_for_them():
+    options = {"sampling": only("liver"), "stack": Stack()}
+    painted, plain = (
+        batches(1, patient("a", 8), augmentation=ranges, **options)[0] for ranges in (PAINTED, SETS["none"])
+    )
+    new = (painted["labels"] == 2) & (plain["labels"] == 1)
+    assert new.flatten(1).any(dim=1).all()
+    assert (painted["pixels"][:, 0][new] != plain["pixels"][:, 0][new]).float().mean() > 0.9
+
+
+def test_lesions_are_not_painted_into_what_no_window_made():
+    with pytest.raises(UserError, match="slices from 0 to 1, and the recipe's preprocessing ends elsewhere"):
+        drawn(1, [patient("a", 8, pixels=torch.randn(8, 1, 48, 48).half())], augmentation=PAINTED)

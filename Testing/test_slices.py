@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from LiverTumorSegLib.datasets.slices import Patient, SliceSource, read_patients, read_volume
+from LiverTumorSegLib.datasets.slices import Overview, Patient, SliceSource, read_patients, read_volume
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.preprocessing import Chain
 
@@ -182,3 +182,16 @@ def test_numbers_of_a_16_bit_mask_do_not_turn_into_labels(root):
     Image.fromarray(np.full((16, 24), 258, np.uint16)).save(mask)
     with pytest.raises(UserError, match=r"holds other labels than 0 background, 1 liver and 2 lesion \(258\)"):
         read_patients(SOURCE, root, CHAIN)
+
+
+@pytest.mark.parametrize("known", [None, Overview(np.array([0, 2, 1], np.uint8), in_unit=True)])
+def test_a_patient_with_some_of_the_slices_alone(known):
+    pixels = torch.arange(3, dtype=torch.uint8).reshape(3, 1, 1, 1).expand(3, 1, 2, 2)
+    labels = torch.tensor([0, 2, 1], dtype=torch.uint8).reshape(3, 1, 1).expand(3, 2, 2)
+    whole = Patient("a", np.array([4, 6, 8]), pixels, labels, 2.0, lesions_apart=True, known=known)
+    some = whole.only(np.array([0, 2]))
+    assert some.numbers.tolist() == [4, 8]
+    assert some.pixels[:, 0, 0, 0].tolist() == [0, 2]
+    assert some.overview.shown.tolist() == [0, 1]
+    assert some.overview.in_unit
+    assert some.neighbours(0, 8.0, 3) == [0, 0, 1]

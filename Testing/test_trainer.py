@@ -1,5 +1,6 @@
 import importlib.util
 import math
+from types import SimpleNamespace
 
 import pytest
 from training_cases import recipe_with
@@ -35,7 +36,7 @@ def callbacks_of(folder, *changes):
 
 
 def test_validation_comes_before_what_reads_it_and_the_checkpoint_after_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "Scorer", Held)
+    monkeypatch.setattr(trainer, "kind_of", lambda _: SimpleNamespace(scorer=Held))
     listeners = ["BestWeights", "LowerOnPlateau", "Stopping", "Examples"]
     around = ["MetricsLog", "Reporting", "Checkpointing"]
     assert callbacks_of(tmp_path, *ALL) == ["Averaging", "Validation", *listeners, *around]
@@ -74,7 +75,7 @@ def test_one_process_trains_on_one_device_whatever_there_is_and_the_environment_
 
 
 def test_best_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "Scorer", Held)
+    monkeypatch.setattr(trainer, "kind_of", lambda _: SimpleNamespace(scorer=Held))
     course = course_of(tmp_path, "callbacks.save=best")
     state = course._segmenter.network.state_dict()
     course._best.weights = {name: values * math.nan for name, values in state.items()}

@@ -82,6 +82,16 @@ def test_another_recipe_is_refused_with_what_differs(tmp_path, before, now, word
         begin(tmp_path, recipe_with(tmp_path, *now))
 
 
+def test_entries_that_recipes_did_not_have_yet_do_not_make_another_recipe(tmp_path):
+    plan = recipe_with(tmp_path)
+    content = content_of(plan, 2)
+    del content["recipe"]["initial"], content["recipe"]["schedule"]["weight_decay"]
+    del content["recipe"]["sampling"]["shuffled"], content["recipe"]["postprocessing"]["smallest_liver_ml"]
+    path = path_of(tmp_path / "model-log" / "version_0" / CHECKPOINTS, 2)
+    WholeCheckpoints().save_checkpoint(content, path)
+    assert begin(tmp_path, plan)[0].step == 2
+
+
 def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(tmp_path):
     leave(tmp_path, recipe_with(tmp_path, CONSTANT), 2)
     assert begin(tmp_path, recipe_with(tmp_path, CONSTANT, "schedule.steps=12"))[0].step == 2

@@ -56,6 +56,13 @@ def weights(folder):
     return (folder / model.WEIGHTS).read_bytes()
 
 
+def test_every_ct_is_preprocessed_on_the_device_that_is_asked_for(data, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(patients.volumes, "read_patients", lambda wanted, *_, **__: asked.extend(wanted) or [])
+    patients.read(recipe_with(tmp_path, *VOLUMES), data, tmp_path, say=lambda _: None, job=Job(), device="cuda:1")
+    assert [each.device for each in asked] == ["cuda:1"] * 4
+
+
 def test_a_cold_and_a_warm_cache_train_the_same_weights(data, tmp_path, told):
     plan = recipe_with(tmp_path, *VOLUMES, "schedule.validate_every=3")
     folders = {"cold": "cache", "warm": "cache", "anew": "other"}

@@ -6,7 +6,7 @@ from training_cases import patient, recipe_with
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.networks import SliceNetwork
-from LiverTumorSegLib.training.scoring import Scorer
+from LiverTumorSegLib.training.scoring import SliceScorer
 
 CPU = torch.device("cpu")
 PLAIN = ("stack.slices=1", "network={name: unet, in_channels: 1}")
@@ -27,7 +27,7 @@ class Grey(SliceNetwork):
 
 
 def scorer_of(folder, patients, *changes, loss=lambda logits, *_: logits.sum() * 0 + len(logits)):
-    return Scorer(recipe_with(folder, *PLAIN, *changes), patients, loss)
+    return SliceScorer(recipe_with(folder, *PLAIN, *changes), patients, loss)
 
 
 def scores_of(scorer, network=None):

@@ -4,8 +4,7 @@ import warnings
 import pytest
 import torch
 
-from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.training.surroundings import quiet_lightning, refuse_ranks, repeatable
+from LiverTumorSegLib.training.surroundings import quiet_lightning, repeatable
 
 
 def test_lightning_is_quiet_within_and_as_before_afterwards(caplog):
@@ -31,27 +30,3 @@ def test_what_pytorch_cannot_repeat_is_no_warning_to_the_user():
         warnings.simplefilter("error")
         with repeatable():
             torch.nn.functional.max_unpool2d(pooled, at, 2)
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"},
-        {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"},
-    ],
-)
-def test_one_process_of_several_is_refused(environment):
-    with pytest.raises(UserError, match="one of 2 processes"):
-        refuse_ranks(environment)
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {},
-        {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"},
-        {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"},  # a batch script, outside srun
-    ],
-)
-def test_a_process_that_is_alone_trains(environment):
-    refuse_ranks(environment)

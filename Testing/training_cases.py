@@ -61,7 +61,9 @@ def patient(labels, pixels=None, name="a", lesions_apart=True):
 
 def at_step(step, of=100, **more):
     """As much of a trainer as callbacks look at."""
-    return SimpleNamespace(global_step=step, max_steps=of, should_stop=False, **more)
+    return SimpleNamespace(
+        global_step=step, max_steps=of, should_stop=False, **{"is_global_zero": True, "loggers": []} | more
+    )
 
 
 def make_volumes(root, numbers=(0, 1, 2), writes=None):
@@ -87,3 +89,25 @@ def write_phantom_as_msd(root, number, made):
 
 
 VOLUMES = ("data=[{volumes: LITS}]",)
+
+VOLUME_RECIPE = """
+name: quick3d
+title: A quick one of volumes
+segments: the liver and its lesions
+seed: 1
+data: [{volumes: LITS}]
+validation: [volume-2]
+preprocessing: [{step: window, level: 60, width: 200}]
+network: {name: unet3d, in_channels: 1, options: {features: [4, 4, 8, 8, 8, 4]}}
+patches: {spacing_mm: [10, 8, 8], size: [32, 32, 32]}
+sampling: {joined: 0}
+augmentation: {shift: 4, elastic: 2}
+schedule: {steps: 6, batch: 2, learning_rate: 0.01, precision: 32-true, validate_every: 3}
+licence: {name: CC0-1.0, terms: free.}
+"""
+
+
+def volume_recipe(folder, *changes):
+    """The recipe for volumes of :func:`make_volumes`, with changes as on the command line."""
+    (folder / "quick3d.yaml").write_text(VOLUME_RECIPE)
+    return recipes.load(folder / "quick3d.yaml", recipes.parse_changes(list(changes)))

@@ -10,7 +10,20 @@ import typer
 from .. import __version__
 from ..errors import UserError
 from ..progress import Cancelled
-from . import architectures, cohorts, data, evaluating, exporting, models, phantoms, preparing, segmenting, trainers
+from . import (
+    architectures,
+    cohorts,
+    comparing,
+    data,
+    evaluating,
+    exporting,
+    models,
+    phantoms,
+    preparing,
+    reproducing,
+    segmenting,
+    trainers,
+)
 from .console import CANCELLED, USER_ERROR, complain, err
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -23,6 +36,8 @@ app.command("export-slices")(preparing.export_slices)
 app.command("foreground-statistics")(preparing.foreground_statistics)
 app.command("train")(trainers.train)
 app.command("validate")(trainers.validate)
+app.command("compare")(comparing.compare)
+app.command("reproduce")(reproducing.reproduce)
 app.command("evaluate")(evaluating.evaluate)
 app.command("compare-evaluations")(evaluating.compare_evaluations)
 app.command("export")(exporting.export)

@@ -11,7 +11,7 @@ import typer
 
 from .. import DEFAULT_MODEL
 from ..progress import Cancelled
-from .cleaning import FillHoles, LargestLiver, LesionsInLiver, SmallestLesion, SmallestLiver, changed
+from .cleaning import FillHoles, LargestLiver, LeastContrast, LesionsInLiver, SmallestLesion, SmallestLiver, changed
 from .console import (
     CANCELLED,
     USER_ERROR,
@@ -63,6 +63,7 @@ def segment_cohort(
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,
     smallest_lesion: SmallestLesion = None,
+    least_contrast: LeastContrast = None,
     smallest_liver: SmallestLiver = None,
     force: Annotated[bool, typer.Option("--force", help="Segment what does not look like a CT, too.")] = False,
     damaged: Damaged = "as-is",
@@ -83,6 +84,7 @@ def segment_cohort(
         lesions_in_liver=lesions_in_liver,
         fill_holes=fill_holes,
         smallest_lesion_ml=smallest_lesion,
+        least_contrast_hu=least_contrast,
         smallest_liver_ml=smallest_liver,
     )
     settings = cohort.Settings(

@@ -76,9 +76,8 @@ def split_data(
     refuse_existing(output, overwrite=overwrite)
     refuse_unwritable(output)
     found = _checked(folders, processes)
-    loads = _loads(found)
-    groups = [(pair.first.name, pair.second.name) for pair in found.twins]
-    split = splits.draw(loads, folds=folds, validation=validation, test=test, seed=seed, groups=groups)
+    loads = found.loads
+    split = splits.draw(loads, folds=folds, validation=validation, test=test, seed=seed, groups=found.persons)
     split.save(output, overwrite=overwrite)
     _print_split(split, loads)
     _print_doubts(found)
@@ -95,14 +94,6 @@ def _checked(folders: list[Path], processes: int | None) -> Check:
     found = [layouts.find(folder) for folder in folders]
     with interruptible() as cancel, bar() as progress:
         return check(found, processes=processes or os.cpu_count() or 1, job=job(progress, cancel))
-
-
-def _loads(found: Check) -> dict[str, float]:
-    """Tumour load by name; of a name that several data sets have, the largest."""
-    loads: dict[str, float] = {}
-    for scan in (scan for report in found.sets for scan in report.scans):
-        loads[scan.name] = max(scan.lesion_ml, loads.get(scan.name, 0.0))
-    return loads
 
 
 def _print_set(report: SetReport) -> None:

@@ -12,7 +12,7 @@ import typer
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..quiet import quiet_libraries
-from .cleaning import FillHoles, LargestLiver, LesionsInLiver, SmallestLesion, SmallestLiver, changed
+from .cleaning import FillHoles, LargestLiver, LeastContrast, LesionsInLiver, SmallestLesion, SmallestLiver, changed
 from .console import BatchSize, Coarse, Damaged, DeviceName, Overwrite, Precision, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def segment(
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,
     smallest_lesion: SmallestLesion = None,
+    least_contrast: LeastContrast = None,
     smallest_liver: SmallestLiver = None,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
     damaged: Damaged = "as-is",
@@ -78,6 +79,7 @@ def segment(
             lesions_in_liver=lesions_in_liver,
             fill_holes=fill_holes,
             smallest_lesion_ml=smallest_lesion,
+            least_contrast_hu=least_contrast,
             smallest_liver_ml=smallest_liver,
         )
         options = Options(coarse, batch, cleaning, precision, probabilities is not None)

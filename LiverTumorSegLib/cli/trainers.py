@@ -13,34 +13,33 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..progress import Cancelled
-from .console import CANCELLED, DeviceName, Overwrite, bar, command_line, err, interruptible, out, say
+from .console import CANCELLED, USER_ERROR, DeviceName, Overwrite, bar, command_line, err, interruptible, out, say
+from .recipes import Cache, Changes, load_recipe
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")]
-_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe that ships, or a YAML file.")],
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
-    changes: Annotated[list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.")] = None,
+    changes: Changes = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training left off.")] = False,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder that keeps what CTs become; else the user's cache.")
-    ] = None,
+    cache: Cache = None,
 ) -> None:
     """Train a model; its log goes into OUTPUT-log."""
     from ..model import DESCRIPTION, FILES
     from ..whole_files import refuse_folder, refuse_unwritable
 
-    refuse_folder(output, overwrite=overwrite, holds=FILES)
-    refuse_unwritable(output / DESCRIPTION)
-    fit, recipes = _training()
-    shipped = _RECIPES / f"{recipe}.yaml"
-    plan = recipes.load(shipped if shipped.exists() else Path(recipe), recipes.parse_changes(changes or []))
+    fit = _training()
+    from ..training.group import joined
+
     kept = {"overwrite": overwrite, "resume": resume, "cache": cache}
-    with interruptible() as cancel, bar() as progress, _how_to_go_on(output):
+    with interruptible() as cancel, bar() as progress, _how_to_go_on(output), joined():
+        refuse_folder(output, overwrite=overwrite, holds=FILES)
+        refuse_unwritable(output / DESCRIPTION)
+        plan = load_recipe(recipe, changes)
         fit.fit(plan, data, output, command=command_line(), say=say, progress=progress, cancel=cancel, **kept)
 
 
@@ -72,10 +71,13 @@ def validate(
 
 @contextmanager
 def _how_to_go_on(output: Path) -> Iterator[None]:
+    from ..training.group import EndedElsewhere
     from ..training.log_folder import unfinished
 
     try:
         yield
+    except EndedElsewhere as error:
+        raise typer.Exit(CANCELLED if error.cancelled else USER_ERROR) from None
     except Cancelled:
         log = unfinished(output)
         going_on = f"{log} has checkpoints: the same recipe goes on from the newest with --resume"
@@ -84,10 +86,10 @@ def _how_to_go_on(output: Path) -> Iterator[None]:
         raise typer.Exit(CANCELLED) from None
 
 
-def _training() -> tuple[ModuleType, ModuleType]:
+def _training() -> ModuleType:
     try:
-        from ..training import fit, recipe
+        from ..training import fit
     except ModuleNotFoundError as error:
         msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
         raise UserError(msg) from error
-    return fit, recipe
+    return fit

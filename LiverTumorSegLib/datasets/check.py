@@ -106,6 +106,19 @@ class Check:
         """Whether a scan could not be read."""
         return any(each.failed for each in self.sets)
 
+    @property
+    def loads(self) -> dict[str, float]:
+        """Tumour load of each scan in ml by name; of a name that several data sets have, the largest."""
+        found: dict[str, float] = {}
+        for scan in (scan for report in self.sets for scan in report.scans):
+            found[scan.name] = max(scan.lesion_ml, found.get(scan.name, 0.0))
+        return found
+
+    @property
+    def persons(self) -> list[tuple[str, str]]:
+        """Pairs of names that are one person."""
+        return [(pair.first.name, pair.second.name) for pair in self.twins]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import read_stored
+from ..files import read_stored, segment_names
 from ..files.stored import Stored
 from ..segments import LESION
 from ..volume import Volume, axial_view
+from .segment_values import by_names
 
 _OFF_MM = 0.01
 _ROUNDING = 1e-3
@@ -21,14 +22,14 @@ _MISPLACED = "CT and labels state different places or spacings; they were taken 
 
 
 def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
-    """Labels on the CT's voxels, and a sentence where they state another place than it.
+    """Labels on the CT's voxels, and sentences where they state another place than it, or where names decided.
 
     Args:
-        path: file of 0 background, 1 liver, 2 lesion.
+        path: file of 0 background, 1 liver, 2 lesion, or a segmentation of 3D Slicer with such segments.
         volume: the CT.
 
     Returns:
-        ``[k, j, i]`` as the CT's voxels, and the sentence or nothing.
+        ``[k, j, i]`` as the CT's voxels, and the sentences or nothing.
 
     Raises:
         UserError: they lie on other voxels, or are other numbers.
@@ -39,8 +40,11 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
     if stored.values.shape != volume.voxels.shape or ways != own:
         msg = f"{path} does not lie on its CT's voxels: resample the labels to the CT first."
         raise UserError(msg)
-    doubt = "" if np.allclose(stored.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
-    return whole_labels(stored, path), doubt
+    values, by_name = by_names(stored.values, segment_names(path))
+    misplaced = "" if np.allclose(stored.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
+    return whole_labels(stored, path, values), " ".join(
+        filter(None, (misplaced, by_name and f"{path.name}: {by_name}"))
+    )
 
 
 def whole_labels(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..preprocessing import Chain, Slices
 from .dump import labels_on, to_bytes
+
+_CPU = torch.device("cpu")
 
 
 def prepare(
@@ -19,6 +22,8 @@ def prepare(
     chain: Chain,
     *,
     every: int = 1,
+    device: torch.device = _CPU,
+    at_once: int = 1,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Preprocess the slices of a patient, and put the labels on their pixels.
 
@@ -28,6 +33,8 @@ def prepare(
         spacing: millimetres between slices, rows and columns.
         chain: what the slices go through.
         every: every how many slices one is kept, beginning with the first.
+        device: what prepares them.
+        at_once: how many slices go through the chain together.
 
     Returns:
         Pixels ``[slice, channel, row, column]``, uint8 or float16 as :class:`.slices.Patient` has them, and uint8
@@ -36,18 +43,22 @@ def prepare(
     Raises:
         UserError: the slices do not suit a step.
     """
-    fitted = chain.fitted(np.rint(hounsfield).astype(np.int16), spacing) if chain.needs_volume else chain
+    fitted = chain.fitted(np.rint(hounsfield).astype(np.int16), spacing, device) if chain.needs_volume else chain
+    kept = hounsfield[::every]
 
-    def prepared(number: int) -> Slices:
-        one = np.ascontiguousarray(hounsfield[number], np.float32)
-        return fitted(Slices(torch.from_numpy(one[None, None]), spacing[1:]))
+    @lru_cache(maxsize=1)
+    def prepared(first: int) -> Slices:
+        some = np.ascontiguousarray(kept[first : first + at_once, None], np.float32)
+        return fitted(Slices(torch.from_numpy(some).to(device), spacing[1:]))
 
-    kept = range(0, len(hounsfield), every)
-    pixels = _compact(lambda number: prepared(number).pixels[0], kept, in_8_bits=chain.fits_8_bits)
+    def pixels_of(number: int) -> torch.Tensor:
+        return prepared(number - number % at_once).pixels[number % at_once].cpu()
+
+    pixels = compact(pixels_of, range(len(kept)), in_8_bits=chain.fits_8_bits)
     return pixels, labels_on(labels[::every], prepared(0)).contiguous()
 
 
-def _compact(prepared: Callable[[int], torch.Tensor], numbers: range, *, in_8_bits: bool) -> torch.Tensor:
+def compact(prepared: Callable[[int], torch.Tensor], numbers: range, *, in_8_bits: bool) -> torch.Tensor:
     """All slices in 8 bits where that is wanted and their values lie in [0, 1], else as float16."""
     kept = []
     for number in numbers:

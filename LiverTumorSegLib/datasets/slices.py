@@ -7,7 +7,7 @@ the pictures are a training dump, already preprocessed: they are taken as they a
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -123,6 +123,12 @@ class Patient:
         """
         channels = self.pixels[chosen].flatten(0, 1)
         return channels.float() / 255 if channels.dtype == torch.uint8 else channels.float()
+
+    def only(self, chosen: NDArray[np.intp]) -> Patient:
+        """The patient with the slices at these positions alone, copied into memory."""
+        known = self.known and Overview(self.known.shown[chosen], self.known.in_unit)
+        pixels, labels = self.pixels[chosen], self.labels[chosen]
+        return replace(self, numbers=self.numbers[chosen], pixels=pixels, labels=labels, known=known)
 
     def neighbours(self, at: int, distance_mm: float, count: int) -> list[int]:
         """Positions of ``count`` slices centred on ``at``, ``distance_mm`` apart; the nearest there is stands in."""

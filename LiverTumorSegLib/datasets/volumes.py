@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ from ..preprocessing import Chain
 from ..processes import for_each
 from ..progress import Job
 from ..quiet import quiet_libraries
+from ..resampling import standard_shape
 from . import cache, layouts
 from .dump import LeftOut
 from .prepared import prepare
+from .prepared_volume import prepare_volume
 from .scans import VolumeScan
 from .slices import Patient
 
@@ -29,6 +32,9 @@ Say = Callable[[str], None]
 _DARKEST, _BRIGHTEST = -1000, 1000
 _WORTH_A_PROCESS = 4
 """CTs that take longer to read than a process takes to start."""
+
+_SLICES_ON_A_GPU, _PROCESSES_ON_A_GPU = 16, 6
+"""Preprocessed together; and processes that read files and share the GPU, each of which takes some of its memory."""
 
 
 class VolumeSource(BaseModel):
@@ -53,17 +59,31 @@ class VolumeSource(BaseModel):
 
 
 class Wanted(NamedTuple):
-    """A scan to be read, of which source, and what its slices go through."""
+    """A scan to be read.
+
+    Args:
+        scan: which.
+        source: of which data set.
+        chain: what its slices go through.
+        spacing_mm: what its slices, rows and columns are then resampled to; None to keep the slices.
+        device: what the chain runs on.
+    """
 
     scan: VolumeScan
     source: VolumeSource
     chain: Chain
+    spacing_mm: tuple[float, float, float] | None = None
+    device: str = "cpu"
 
     @property
     def key(self) -> str:
         """Of its entry in a cache."""
-        options = self.source.model_dump_json(exclude={"volumes"})
-        return cache.key(self.scan.sources, self.scan.name, self.chain.to_json(), options)
+        options = [self.source.model_dump_json(exclude={"volumes"})]
+        if self.spacing_mm:
+            options.append(json.dumps(self.spacing_mm))
+        if self.device != "cpu":  # whose last bits are others
+            options.append(torch.device(self.device).type)
+        return cache.key(self.scan.sources, self.scan.name, self.chain.to_json(), *options)
 
 
 def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tuple[LeftOut, ...]]:
@@ -81,16 +101,23 @@ def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tupl
 
 
 def read(wanted: Wanted) -> Patient:
-    """Read and preprocess a scan: its axial slices from the feet upwards, numbered from 0.
+    """Read and preprocess a scan: its axial slices, or those that it is resampled to, from the feet upwards.
 
     Raises:
         UserError: a file cannot be read, the labels do not fit, or the slices do not suit the chain.
     """
-    scan, source, chain = wanted
+    scan, source, chain, spacing_mm, device = wanted
     volume, labels = scan.read()
     axial = volume.axial
-    seen = torch.from_numpy(np.ascontiguousarray(axial.of(labels)))
-    pixels, marked = prepare(axial.of(volume.voxels), seen, axial.spacing, chain, every=source.every)
+    view, seen = axial.of(volume.voxels), torch.from_numpy(np.ascontiguousarray(axial.of(labels)))
+    if spacing_mm:
+        pixels, marked = prepare_volume(view, seen, axial.spacing, chain, spacing_mm, device=torch.device(device))
+        slice_mm = axial.spacing[0] * len(seen) / len(marked)
+        return Patient(scan.name, np.arange(len(marked)), pixels, marked, slice_mm, source.lesions_apart)
+    at_once = 1 if device == "cpu" else _SLICES_ON_A_GPU
+    pixels, marked = prepare(
+        view, seen, axial.spacing, chain, every=source.every, device=torch.device(device), at_once=at_once
+    )
     numbers = np.arange(0, len(seen), source.every)
     return Patient(scan.name, numbers, pixels, marked, axial.spacing[0], source.lesions_apart)
 
@@ -134,7 +161,8 @@ def _fill(missing: Mapping[Path, Wanted], folder: Path, say: Say, job: Job) -> N
         job.at(0, f"Reading the CTs: {round(done * count)} of {count}")
 
     tasks = {str(place): (each, place) for place, each in missing.items()}
-    processes = min(os.cpu_count() or 1, max(1, count // _WORTH_A_PROCESS))
+    most = _PROCESSES_ON_A_GPU if any(each.device != "cpu" for each in missing.values()) else os.cpu_count() or 1
+    processes = min(most, max(1, count // _WORTH_A_PROCESS))
     _, failed = for_each(tasks, _read_into, processes, Job(progress, job.cancel))
     if failed:
         place, sentence = next(iter(failed.items()))
@@ -163,14 +191,20 @@ def _bytes(wanted: Wanted) -> int:
     """Of pixels and labels, from the CT's header; nothing where that cannot be read, which reading then tells."""
     try:
         (slices, rows, columns), spacing = wanted.scan.grid()
-        return -(-slices // wanted.source.every) * _slice_bytes(rows, columns, spacing, wanted.chain.to_json())
+        count = -(-slices // wanted.source.every)
+        if wanted.spacing_mm:
+            count = standard_shape((slices, 1, 1), spacing, wanted.spacing_mm)[0]
+        return count * _slice_bytes(rows, columns, spacing, wanted.chain.to_json(), wanted.spacing_mm)
     except UserError:
         return 0
 
 
 @lru_cache(maxsize=256)
-def _slice_bytes(rows: int, columns: int, spacing: tuple[float, float, float], chain: str) -> int:
+def _slice_bytes(
+    rows: int, columns: int, spacing: tuple[float, float, float], chain: str, wanted: tuple[float, float, float] | None
+) -> int:
     """What a slice of this size takes after a chain, tried on a ramp from air to bone."""
     ramp = np.linspace(_DARKEST, _BRIGHTEST, rows * columns).reshape(1, rows, columns).astype(np.int16)
-    labels = torch.zeros(ramp.shape, dtype=torch.uint8)
-    return sum(part.nbytes for part in prepare(ramp, labels, spacing, Chain.from_json(chain)))
+    labels, steps = torch.zeros(ramp.shape, dtype=torch.uint8), Chain.from_json(chain)
+    made = prepare_volume(ramp, labels, spacing, steps, wanted) if wanted else prepare(ramp, labels, spacing, steps)
+    return sum(part[0].nbytes for part in made)

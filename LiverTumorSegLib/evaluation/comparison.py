@@ -114,12 +114,17 @@ def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEE
         raise UserError(msg)
     measures: dict[str, dict[str, dict[str, Any]]] = {
         structure: {
-            key: _row(_means(first, same, structure, key), _means(second, same, structure, key), resamples, seed)
+            key: paired(
+                _means(first, same, structure, key),
+                _means(second, same, structure, key),
+                resamples=resamples,
+                seed=seed,
+            )
             for key in _keys(a, b, structure)
         }
         for structure in STRUCTURES
     }
-    tests = _adjust([row for rows in measures.values() for row in rows.values()])
+    tests = adjust([row for rows in measures.values() for row in rows.values()])
     return {
         "patients": len(same),
         "only_a": sorted(first.keys() - second.keys()),
@@ -172,6 +177,44 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
+def paired(first: Values, second: Values, *, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Any]:
+    """What :func:`compare` says of one measure.
+
+    Args:
+        first: of A by patient; None where not defined.
+        second: of B, of the same patients.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        One entry of ``measures`` of :func:`compare`, its ``p_holm`` still None.
+    """
+    both = {name: (x, y) for name in first if (x := first[name]) is not None and (y := second[name]) is not None}
+    differences = {name: y - x for name, (x, y) in both.items()}
+    statistics = summarise(
+        {name: differences.get(name) for name in first}, {name: name for name in first}, resamples=resamples, seed=seed
+    )
+    return {
+        "mean_a": float(np.mean([x for x, _ in both.values()])) if both else None,
+        "mean_b": float(np.mean([y for _, y in both.values()])) if both else None,
+        "difference": statistics["mean"],
+        "low": statistics["low"],
+        "high": statistics["high"],
+        "p": signed_rank(list(differences.values())),
+        "p_holm": None,
+        "counted": statistics["counted"],
+        "left_out": statistics["left_out"],
+    }
+
+
+def adjust(rows: Sequence[dict[str, Any]]) -> int:
+    """Set ``p_holm`` of what :func:`paired` made, corrected for how many p there are, which is returned."""
+    tested = [row for row in rows if row["p"] is not None]
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p
+    return len(tested)
+
+
 def _refuse_other_settings(a: Report, b: Report) -> None:
     for name in SAME:
         first, second = (report["settings"].get(name) for report in (a, b))
@@ -218,29 +261,3 @@ def _means(patients: Mapping[str, Mapping[str, Any]], names: Sequence[str], stru
     """Mean of each patient's cases; None where it is not defined for one of them."""
     values = {name: [case[structure].get(key) for case in patients[name].values()] for name in names}
     return {name: None if None in cases else sum(cases) / len(cases) for name, cases in values.items()}
-
-
-def _row(first: Values, second: Values, resamples: int, seed: int) -> dict[str, Any]:
-    paired = {name: (x, y) for name in first if (x := first[name]) is not None and (y := second[name]) is not None}
-    differences = {name: y - x for name, (x, y) in paired.items()}
-    statistics = summarise(
-        {name: differences.get(name) for name in first}, {name: name for name in first}, resamples=resamples, seed=seed
-    )
-    return {
-        "mean_a": float(np.mean([x for x, _ in paired.values()])) if paired else None,
-        "mean_b": float(np.mean([y for _, y in paired.values()])) if paired else None,
-        "difference": statistics["mean"],
-        "low": statistics["low"],
-        "high": statistics["high"],
-        "p": signed_rank(list(differences.values())),
-        "p_holm": None,
-        "counted": statistics["counted"],
-        "left_out": statistics["left_out"],
-    }
-
-
-def _adjust(rows: Sequence[dict[str, Any]]) -> int:
-    tested = [row for row in rows if row["p"] is not None]
-    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row["p_holm"] = p
-    return len(tested)

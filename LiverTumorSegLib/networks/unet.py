@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.nets import BasicUNet
 
 from .slice_network import SliceNetwork
+from .unet_body import UNetBody
 
 
 class UNet(SliceNetwork):
@@ -38,7 +38,7 @@ class UNet(SliceNetwork):
     ) -> None:
         super().__init__(in_channels, classes)
         activation = ("relu", {"inplace": True})
-        self.body = BasicUNet(2, in_channels, classes, tuple(features), act=activation, norm=norm, dropout=dropout)
+        self.body = UNetBody(2, in_channels, classes, tuple(features), act=activation, norm=norm, dropout=dropout)
 
     def logits(self, slices: torch.Tensor) -> torch.Tensor:
         return self.body(slices)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.nets import BasicUNet
 
 from .slice_network import SliceNetwork
+from .unet_body import UNetBody
 
 
 class UNet3D(SliceNetwork):
@@ -41,7 +41,7 @@ class UNet3D(SliceNetwork):
         super().__init__(in_channels, classes)
         activation = ("relu", {"inplace": True})
         normalisation = (norm, {"affine": True})  # which takes away any bias of a convolution
-        self.body = BasicUNet(
+        self.body = UNetBody(
             3, in_channels, classes, tuple(features), activation, normalisation, bias=False, dropout=dropout
         )
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from ..errors import UserError
 from .checkpoints import newest_whole
+from .differences import differing, entries, more, shown
 from .log_folder import CHECKPOINTS, next_log, unfinished
 from .network import build
 from .policies import OneCycle
-from .recipe import Recipe
+from .recipe import Recipe, completed
 from .segmenter import PATIENTS, RECIPE
 
 Say = Callable[[str], None]
 SliceCounts = Mapping[str, Mapping[str, int]]
 
 _STEPS = "schedule.steps"
-_LONGEST = 60
 _WEIGHTS = ("state_dict", "current_model_state")
 _NEEDED = {RECIPE, PATIENTS, "global_step", "optimizer_states", "lr_schedulers", "loops", "callbacks", *_WEIGHTS}
 
@@ -71,12 +70,12 @@ def refuse_other_patients(start: Beginning, patients: SliceCounts) -> None:
     if start.patients is None:
         return
     old, new = _by_words(start.patients), _by_words(patients)
-    differing = _differing(old, new)
-    if differing:
-        key, *others = differing
+    changed = differing(old, new)
+    if changed:
+        key, *others = changed
         msg = (
             f"The training in {start.log} began with other data: {key} had {_slices(old.get(key))} and has "
-            f"{_slices(new.get(key))}{_more(others)}: go on with those data, or start anew (--overwrite)."
+            f"{_slices(new.get(key))}{more(others)}: go on with those data, or start anew (--overwrite)."
         )
         raise UserError(msg)
 
@@ -107,43 +106,22 @@ def _continued(recipe: Recipe, log: Path, say: Say) -> Beginning:
 
 def _has_weights_of(recipe: Recipe, content: Mapping[str, Any]) -> bool:
     """Whether a checkpoint's weights have the names and shapes of a recipe's network."""
-    network = build(recipe.model_copy(update={"encoder_weights": None}))
+    network = build(recipe.from_random)
     wanted = {f"network.{name}": values.shape for name, values in network.state_dict().items()}
     return all({name: values.shape for name, values in content[key].items()} == wanted for key in _WEIGHTS)
 
 
 def _refuse_other(before: Mapping[str, Any], recipe: Recipe, log: Path) -> None:
     """Raise where a recipe is not the one that training began with, but for more steps where that is possible."""
-    old, new = dict(_entries(before)), dict(_entries(recipe.model_dump(mode="json")))
-    differing = _differing(old, new)
-    if differing == [_STEPS] and new[_STEPS] > old[_STEPS] and not isinstance(recipe.schedule.policy, OneCycle):
+    old, new = entries(completed(before)), entries(recipe.model_dump(mode="json"))
+    changed = differing(old, new)
+    if changed == [_STEPS] and new[_STEPS] > old[_STEPS] and not isinstance(recipe.schedule.policy, OneCycle):
         return
-    if differing:
-        key, *others = differing
+    if changed:
+        key, *others = changed
         why = ", which decides the whole course of one_cycle" if key == _STEPS else ""
         msg = (
-            f"The training in {log} began with another recipe: {key} was {_shown(old.get(key))} and is "
-            f"{_shown(new.get(key))}{why}{_more(others)}: go on with that recipe, or start anew (--overwrite)."
+            f"The training in {log} began with another recipe: {key} was {shown(old.get(key))} and is "
+            f"{shown(new.get(key))}{why}{more(others)}: go on with that recipe, or start anew (--overwrite)."
         )
         raise UserError(msg)
-
-
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
-
-
-def _more(others: Sequence[str]) -> str:
-    return f" (and {len(others)} more)" if others else ""
-
-
-def _shown(value: Any) -> str:
-    return "not given" if value is None else shorten(str(value), _LONGEST, placeholder=" …")
-
-
-def _entries(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by their dotted keys."""
-    if isinstance(content, Mapping) and content:
-        for key, value in content.items():
-            yield from _entries(value, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, content

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..description import Case, Description, Figures
+from collections.abc import Sequence
+
+from ..description import Case, Description, Evidence, Figures
 
 
 def card_text(description: Description) -> str:
@@ -23,13 +25,14 @@ def card_text(description: Description) -> str:
             "## Training",
             "",
             f"- Data: {training.data}; {len(training.patients)} patients: {', '.join(training.patients)}.",
-            f"- Never trained on: {', '.join(training.validation_patients)}.",
+            f"- Never trained on: {', '.join(training.validation_patients) or 'nobody of these data'}.",
             f"- Seed {training.seed}; command: `{training.command}`.",
             "",
             "## Accuracy",
             "",
             *accuracy,
             "",
+            *(line for each in description.evidence for line in _evidence_lines(each)),
         ]
     )
 
@@ -40,11 +43,12 @@ def _figure_lines(figures: Figures, finds_lesions: bool) -> list[str]:
     return [
         f"{figures.definition} False lesions: their volume in patients without any. Command: `{figures.command}`.",
         "",
-        f"| {' | '.join(heads)} |",
-        "|---" * len(heads) + "|",
-        *(
-            _row(name, case, [figures.compared[o].get(name) for o in others], finds_lesions)
-            for name, case in figures.cases.items()
+        *_table(
+            heads,
+            [
+                _row(name, case, [figures.compared[o].get(name) for o in others], finds_lesions)
+                for name, case in figures.cases.items()
+            ],
         ),
         "",
         figures.in_words,
@@ -52,12 +56,31 @@ def _figure_lines(figures: Figures, finds_lesions: bool) -> list[str]:
     ]
 
 
-def _row(name: str, case: Case, others: list[Case | None], finds_lesions: bool) -> str:
+def _evidence_lines(evidence: Evidence) -> list[str]:
+    return [
+        f"## {evidence.title}",
+        "",
+        f"{evidence.text} Command: `{evidence.command}`.",
+        "",
+        *_table(evidence.head, evidence.rows),
+        "",
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(head), "|---" * len(head) + "|", *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '¦') for cell in cells)} |"
+
+
+def _row(name: str, case: Case, others: list[Case | None], finds_lesions: bool) -> list[str]:
     none_there = finds_lesions and case.lesion_dice is None
     no_dice = "none there" if none_there else "-"
     false = f"{case.false_lesion_ml:.2f}" if none_there else "" if finds_lesions else "-"
     compared = (", ".join(_dice(other, no_dice)) if other else "" for other in others)
-    return f"| {' | '.join([name, *_dice(case, no_dice), false, *compared])} |"
+    return [name, *_dice(case, no_dice), false, *compared]
 
 
 def _dice(case: Case, no_lesion: str) -> tuple[str, str]:

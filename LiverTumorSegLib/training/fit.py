@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import lightning.pytorch as lightning
+import torch
 from torch import nn
 
+from ..datasets.slices import Patient
 from ..description import Description, Training
 from ..model import save
 from ..progress import CancelToken, Progress, job
 from . import patients
+from .ahead import Ahead
 from .beginning import Say, beginning, refuse_other_patients
 from .card import card_text
+from .group import Group, joined
+from .initial import described_initial
+from .kinds import kind_of
 from .log_folder import remove_checkpoints
 from .network import build
+from .parallel import device_of
 from .patients import Patients
 from .recipe import Recipe
-from .sampling import SliceSampler
+from .residence import free_bytes, settled
 from .segmenter import SliceSegmenter
-from .surroundings import refuse_ranks
+from .sharing import Shared
 from .trainer import Course
 
 
@@ -43,6 +49,9 @@ def fit(
     is installed, example ``pictures``, and until the model is saved ``checkpoints``. A training that goes on from one
     comes out as an unbroken one on the same device, to the last bit where PyTorch can repeat itself there.
 
+    Processes that ``torchrun`` or ``srun`` starts train one model together, each on its share of every batch; they all
+    must see the folders. The first of them alone talks and writes.
+
     Args:
         recipe: how to train.
         data: folder that holds the recipe's data folders, and its split's file.
@@ -58,41 +67,51 @@ def fit(
     Raises:
         UserError: the network cannot be trained, data are missing or show nothing that is asked for, the cache has no
             room, a validation patient does not exist, training diverged, the folder exists, an unfinished training is
-            in the way, the one to go on with had another recipe or other patients, or this process is one of several.
+            in the way, the one to go on with had another recipe or other patients; or this process is one of several
+            that cannot share the batch evenly, or do not find each other.
         Cancelled: ``cancel`` was used, or the process was asked to end; the checkpoints stay.
+        EndedElsewhere: another process of the training failed or was cancelled, and says so itself.
     """
-    task = job(progress, cancel)
-    refuse_ranks(os.environ)
-    start = beginning(recipe, folder, resume=resume, overwrite=overwrite, say=say)
-    lightning.seed_everything(recipe.seed, verbose=False)
-    network = build(recipe, say)
-    task.at(0, "Reading the slices")
-    found = patients.read(recipe, data, cache, say=say, job=task)
-    refuse_other_patients(start, found.slice_counts)
-    task.at(0, "Starting")
-    sampler = SliceSampler(
-        found.train,
-        sampling=recipe.sampling,
-        augmentation=recipe.augmentation,
-        stack=recipe.stack,
-        crop=recipe.crop,
-        batch=recipe.schedule.batch,
-        seed=recipe.seed,
-        first=start.step,
-    )
-    segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts)
-    course = Course(recipe, segmenter, found.validation, start, task)
-    remove_checkpoints(folder, but_of=start.log)
-    say(f"The log is in {start.log}.")
-    say(course.run(sampler))
-    save_trained(recipe, network, _origin(recipe, found, command), folder, overwrite=overwrite)
-    remove_checkpoints(folder)
+    with joined() as group:
+        tell, task = (say, job(progress, cancel)) if group.is_first else (_say_nothing, job(None, cancel))
+        group.share(recipe.schedule.batch)
+        start = group.from_first(lambda: beginning(recipe, folder, resume=resume, overwrite=overwrite, say=tell))
+        lightning.seed_everything(recipe.seed, verbose=False)
+        network = build(recipe, tell)
+        task.at(0, "Reading the slices")
+        gpu = str(device_of(group)) if torch.cuda.is_available() else "cpu"
+        found = group.in_turns(lambda: patients.read(recipe, data, cache, say=tell, job=task, device=gpu))
+        refuse_other_patients(start, found.slice_counts)
+        before = described_initial(recipe, found.held_out)
+        task.at(0, "Starting")
+        batches = _batches(recipe, found.train, start.step, group, tell)
+        segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts, group)
+        course = Course(recipe, segmenter, found.validation, start, task, group)
+        group.from_first(lambda: remove_checkpoints(folder, but_of=start.log))
+        tell(f"The log is in {start.log}.")
+        tell(course.run(batches))
+        origin = _origin(recipe, found, before, command)
+        group.from_first(lambda: save_trained(recipe, network, origin, folder, overwrite=overwrite))
+        group.from_first(lambda: remove_checkpoints(folder))
 
 
-def _origin(recipe: Recipe, found: Patients, command: str) -> Training:
+def _say_nothing(_: str) -> None: ...
+
+
+def _batches(recipe: Recipe, train: list[Patient], first: int, group: Group, say: Say) -> Ahead:
+    """This process's share of the batches from a first one on, drawn from wherever the slices are kept."""
+    device = device_of(group)
+    kept = settled(train, device, free_bytes(device), say)
+    drawn = kind_of(recipe).sampler(recipe, kept, first)
+    share = group.share(recipe.schedule.batch)
+    return Ahead(Shared(drawn, share) if group.several else drawn, pinned=device.type == "cuda")
+
+
+def _origin(recipe: Recipe, found: Patients, before: Description | None, command: str) -> Training:
+    seen = [p.name for p in found.train] + list(before.training.patients if before else ())
     return Training(
         data=", ".join(source.folder for source in recipe.data),
-        patients=tuple(p.name for p in found.train),
+        patients=tuple(dict.fromkeys(seen)),
         validation_patients=found.held_out,
         seed=recipe.seed,
         command=command,

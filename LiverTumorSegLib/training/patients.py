@@ -17,7 +17,8 @@ from ..datasets.volumes import VolumeSource, Wanted
 from ..errors import UserError
 from ..progress import Job
 from .beginning import Say
-from .recipe import Recipe, SplitFile
+from .recipe import Recipe, SliceSplit, SplitFile
+from .slice_parts import part
 
 
 class Patients(NamedTuple):
@@ -47,7 +48,7 @@ class _Opened(NamedTuple):
     members: dict[str, VolumeScan | None]
 
 
-def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job: Job) -> Patients:
+def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job: Job, device: str = "cpu") -> Patients:
     """Read whom a recipe trains and validates on, and nobody else.
 
     Args:
@@ -56,6 +57,7 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
         cache_folder: for what CTs become; None for the user's.
         say: told what is left out of the data, and what the cache costs.
         job: told while CTs are read.
+        device: what preprocesses CTs that the cache lacks.
 
     Raises:
         UserError: data are missing or cannot be read, or they and the split do not name the same patients.
@@ -73,7 +75,10 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
     for sentence in _shared_persons(parts):
         say(sentence)
     wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
-    patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job)
+    patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job, device)
+    if isinstance(recipe.split, SliceSplit):
+        train, held_out = part(patients, recipe.split)
+        return Patients(train, held_out if recipe.validates else [], ())
     return Patients(
         [p for p in patients if p.name in parts.train],
         [p for p in patients if p.name not in parts.train],
@@ -87,13 +92,18 @@ def parting(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
     Raises:
         UserError: the recipe or its split's file names who is not in the data, or that file leaves out who is.
     """
-    if recipe.split:
+    if isinstance(recipe.split, SplitFile):
         return _from_file(recipe.split, data / recipe.split.file, names)
-    unknown = set(recipe.validation) - set(names)
-    if unknown:
-        msg = f"The recipe's validation patients {', '.join(sorted(unknown))} are not in the data."
+    _refuse_unknown("validation patients", set(recipe.validation) - set(names))
+    _refuse_unknown("patients", set(recipe.patients) - set(names))
+    used = recipe.patients or names
+    return Round(tuple(name for name in used if name not in recipe.validation), recipe.validation)
+
+
+def _refuse_unknown(what: str, names: set[str]) -> None:
+    if names:
+        msg = f"The recipe's {what} {', '.join(sorted(names))} are not in the data."
         raise UserError(msg)
-    return Round(tuple(name for name in names if name not in recipe.validation), recipe.validation)
 
 
 def _from_file(chosen: SplitFile, path: Path, names: Sequence[str]) -> Round:
@@ -142,6 +152,7 @@ def _read(
     cache_folder: Path,
     say: Say,
     job: Job,
+    device: str,
 ) -> list[Patient]:
     """Those named: of slice pictures first, then of CTs, in the order of their sources."""
     chain = recipe.preprocessing
@@ -152,7 +163,7 @@ def _read(
         for patient in slices.read_patients(source, data, chain, names)
     ]
     wanted = [
-        Wanted(scan, source, chain)
+        Wanted(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device)
         for source, members in opened
         if isinstance(source, VolumeSource)
         for name, scan in members.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,18 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ..datasets.sources import AnySource
-from ..description import JOINT, Binary, Joint, Licence, ModelName, NetworkSpec, Stack, check_channels, check_labels
+from ..description import (
+    JOINT,
+    Binary,
+    Joint,
+    Licence,
+    ModelName,
+    NetworkSpec,
+    Patches,
+    Stack,
+    check_channels,
+    check_labels,
+)
 from ..errors import UserError
 from ..postprocessing import Postprocessing
 from ..preprocessing import Chain, named
@@ -20,6 +32,7 @@ from .entry import Entry
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .optimisers import AdamW, NamedOptimiser
 from .policies import NamedPolicy, OneCycle, Plateau
+from .sight import check_sight
 
 
 def _by_name(value: Any) -> Any:
@@ -33,11 +46,13 @@ class Sampling(Entry):
     """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
 
     Args:
-        lesion: share of slices with a lesion.
-        liver: share of slices with liver.
-        other: share of slices without.
-        joined: share of slices whose masks join lesions to the liver.
-        centred: whether a cut is centred on what it was drawn for, else on the slice.
+        lesion: share of slices with a lesion; of patches around a voxel of one.
+        liver: share of slices with liver; of patches around a voxel of it.
+        other: share of slices without; of patches from anywhere.
+        joined: share of slices whose masks join lesions to the liver; of patches around a voxel that these mark.
+        centred: whether a cut is centred on what it was drawn for, else on the slice; a patch always is.
+        shuffled: in place of shares, each slice once an epoch, in a new order each time: ``all``, or those that show
+            ``liver`` or a ``lesion``; None for shares.
     """
 
     lesion: float = Field(0.4, ge=0)
@@ -45,6 +60,7 @@ class Sampling(Entry):
     other: float = Field(0.2, ge=0)
     joined: float = Field(0.1, ge=0)
     centred: bool = True
+    shuffled: Literal["all", "liver", "lesion"] | None = None
 
 
 class Schedule(Entry):
@@ -85,6 +101,20 @@ class SplitFile(Entry):
     fold: int | None = Field(None, ge=0)
 
 
+class SliceSplit(Entry):
+    """A split that mixes the slices of all patients, as some published systems have it.
+
+    Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
+
+    Args:
+        slices: share of the slices that is held out.
+        seed: that they are drawn with.
+    """
+
+    slices: float = Field(gt=0, lt=1)
+    seed: int = Field(0, ge=0)
+
+
 class Recipe(Entry):
     """Everything that decides how a model comes out, but for the machine.
 
@@ -94,17 +124,20 @@ class Recipe(Entry):
         segments: what it finds, in words.
         seed: of the network's first weights and of all that is drawn.
         data: folders of slice pictures, or of CTs.
+        patients: who of the data is used, all where it is empty.
         validation: patients to keep for it.
-        split: file that says it, in place of ``validation``.
+        split: file that says it, in place of ``validation``; or a share of all slices.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
         network: which, and its options.
         encoder_weights: file with weights for its encoder, or ``imagenet``.
+        initial: name or folder of a model with the same network, whose weights training starts from.
         labels: what its classes stand for.
         loss: name of a loss, or its name and options.
         sampling: which slices are seen how often.
         augmentation: name of a set of ranges, or ranges.
-        crop: rows and columns that the network sees.
+        crop: rows and columns that a network for slices sees.
+        patches: what a network for volumes sees, in place of ``crop``, as the model will say it.
         schedule: optimiser and learning rate.
         callbacks: what happens beside the steps.
         postprocessing: clean-up of the model's results.
@@ -116,17 +149,20 @@ class Recipe(Entry):
     segments: str
     seed: int = Field(ge=0)
     data: tuple[AnySource, ...]
+    patients: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
-    split: SplitFile | None = None
+    split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
     stack: Stack = Stack()
     network: NetworkSpec
     encoder_weights: str | None = None
+    initial: str | None = None
     labels: Binary | Joint = JOINT
     loss: NamedLoss = PartialLabel()
     sampling: Sampling = Sampling()
     augmentation: NamedAugmentation = Augmentation()
-    crop: int = Field(gt=0, le=1024)
+    crop: int | None = Field(None, gt=0, le=1024)
+    patches: Patches | None = None
     schedule: Schedule
     callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()
@@ -137,19 +173,36 @@ class Recipe(Entry):
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
         self._check_split()
+        self._check_initial()
         self._check_loss()
         self._check_precision()
         self._check_validation()
-        self.augmentation.check_folding(self.crop)
+        check_sight(self)
         return self
 
     def _check_split(self) -> None:
         if self.validation and self.split:
             msg = "validation and split both say who is validated on: leave one of them out"
             raise ValueError(msg)
+        if self.patches and isinstance(self.split, SliceSplit):
+            msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
+            raise ValueError(msg)
+        if self.patients and isinstance(self.split, SplitFile):
+            msg = "patients and the file of a split both say who is used: leave one of them out"
+            raise ValueError(msg)
         if self.split is None and "validation" not in self.model_fields_set:
             msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
             raise ValueError(msg)
+
+    def _check_initial(self) -> None:
+        if self.initial is not None and self.encoder_weights is not None:
+            msg = "initial and encoder_weights both say what training starts from: leave one of them out"
+            raise ValueError(msg)
+
+    @property
+    def from_random(self) -> Recipe:
+        """The recipe without the weights that it starts from."""
+        return self.model_copy(update={"encoder_weights": None, "initial": None})
 
     def _check_precision(self) -> None:
         if self.schedule.precision == "bf16-mixed" and not self.preprocessing.fits_8_bits:
@@ -227,6 +280,17 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         line = f" at line {mark.line + 1}" if mark else ""
         msg = f"The recipe {path} is not valid YAML{line}: mend it, or start from one that ships."
         raise UserError(msg) from error
+
+
+def completed(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recipe as JSON with the entries that have come since it was written, at what they are where nobody gives them.
+
+    What is not valid any more is given back as it is, so that it can still be compared.
+    """
+    try:
+        return Recipe.model_validate(recipe).model_dump(mode="json")
+    except (ValidationError, UserError):
+        return recipe
 
 
 def parse_changes(changes: list[str]) -> dict[str, Any]:

@@ -15,14 +15,20 @@ from ..description import Stack
 from ..errors import UserError
 from .augmentation import (
     Augmentation,
+    Blob,
     Intensities,
     Placement,
     change_intensities,
     cut,
+    draw_blobs,
     draw_intensities,
     draw_placement,
+    paint,
 )
 from .recipe import Sampling
+
+SHOWN = {"all": 0, "liver": 1, "lesion": 2}
+"""The largest label that a slice has at least, by what it shows."""
 
 
 class Drawn(TypedDict):
@@ -39,6 +45,8 @@ class Drawn(TypedDict):
     in_unit: bool
     lesions_apart: torch.Tensor
     placement: Placement
+    blobs: list[Blob]
+    depth: float
     intensities: Intensities
 
 
@@ -54,6 +62,8 @@ def augmented(drawn: Drawn) -> Batch:
     """Cut and change a batch on the device it is on."""
     pixels, labels = cut(drawn["slices"], drawn["labels"], drawn["placement"], drawn["sizes"])
     pixels = pixels.div_(255) if drawn["slices"].dtype == torch.uint8 else pixels
+    if drawn["blobs"]:
+        pixels, labels = paint(pixels, labels, drawn["lesions_apart"], drawn["blobs"], drawn["depth"])
     pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=drawn["in_unit"])
     return {"pixels": pixels, "labels": labels, "lesions_apart": drawn["lesions_apart"]}
 
@@ -62,7 +72,7 @@ class SliceSampler:
     """Endless random batches of slice stacks and how to change them; the same seed gives the same batches.
 
     A batch depends on the seed and on its own number alone, so that the sampler can begin at any. A patient is drawn
-    with a weight of the square root of its slices, so that no single one dominates.
+    with a weight of the square root of its slices, so that no single one dominates, unless slices are shuffled.
 
     Args:
         patients: whose slices.
@@ -75,7 +85,8 @@ class SliceSampler:
         first: number of the first batch.
 
     Raises:
-        UserError: no slice shows what a share of the samples is drawn for.
+        UserError: no slice shows what a share of the samples is drawn for, or lesions are to be painted into slices
+            that no window has brought to [0, 1].
     """
 
     def __init__(
@@ -93,17 +104,25 @@ class SliceSampler:
         self._augmentation, self._stack, self._crop = augmentation, stack, crop
         self._batch, self._seed, self._first, self._centred = batch, seed, first, sampling.centred
         self._in_unit = all(patient.in_unit for patient in patients)
+        if augmentation.synthetic_lesions and not self._in_unit:
+            msg = (
+                "Synthetic lesions are painted into slices from 0 to 1, and the recipe's preprocessing ends elsewhere: "
+                "end it in a window, or leave augmentation.synthetic_lesions out."
+            )
+            raise UserError(msg)
         self._in_bytes = all(patient.pixels.dtype == torch.uint8 for patient in patients)
-        self._pools = _Pools(patients, sampling)
+        self._pools = _Shuffled(patients, sampling.shuffled, seed) if sampling.shuffled else Pools(patients, sampling)
 
     def __iter__(self) -> Iterator[Drawn]:
         for number in count(self._first):
-            yield self._draw(np.random.default_rng([self._seed, number]))
+            yield self._draw(number, np.random.default_rng([self._seed, number]))
 
-    def _draw(self, random: np.random.Generator) -> Drawn:
-        samples = [self._sample(*self._pools.draw(random), random) for _ in range(self._batch)]
+    def _draw(self, number: int, random: np.random.Generator) -> Drawn:
+        places = range(number * self._batch, (number + 1) * self._batch)
+        samples = [self._sample(*self._pools.draw(place, random), random) for place in places]
         stacks, labels, centres, apart = zip(*samples, strict=True)
         shape = (self._batch, len(stacks[0]), self._crop, self._crop)
+        painted = self._augmentation.synthetic_lesions
         return {
             "slices": _stacked(stacks),
             "labels": _stacked(labels),
@@ -114,6 +133,8 @@ class SliceSampler:
                 self._augmentation, _on_pixels(np.array(centres), self._crop), self._crop, random
             ),
             "intensities": draw_intensities(self._augmentation, shape, random),
+            "blobs": draw_blobs(painted, self._batch, random) if painted else [],
+            "depth": painted.depth if painted else 1.0,
         }
 
     def _sample(
@@ -127,10 +148,19 @@ class SliceSampler:
         return stack, labels, centre, patient.lesions_apart
 
 
-class _Pools:
-    """Slices by what they show, patients weighted."""
+class Pools:
+    """Slices by what they show, patients weighted.
 
-    def __init__(self, patients: list[Patient], sampling: Sampling) -> None:
+    Args:
+        patients: whose slices.
+        sampling: which of them how often.
+        anywhere: whether a share for anything else is one for all slices, else for those without liver.
+
+    Raises:
+        UserError: no slice shows what a share of the samples is drawn for.
+    """
+
+    def __init__(self, patients: list[Patient], sampling: Sampling, *, anywhere: bool = False) -> None:
         apart = [p for p in patients if p.lesions_apart]
         joined = [p for p in patients if not p.lesions_apart]
         wanted = [
@@ -139,7 +169,7 @@ class _Pools:
             (sampling.other, apart, 0),
             (sampling.joined, joined, 1),
         ]
-        pools = [(share, _by_patient(group, label), label) for share, group, label in wanted]
+        pools = [(share, _by_patient(group, label, anywhere=anywhere), label) for share, group, label in wanted]
         self._pools = [pool for pool in pools if pool[0] > 0 and pool[1]]
         if not self._pools:
             msg = (
@@ -150,18 +180,46 @@ class _Pools:
         shares = np.array([share for share, _, _ in self._pools])
         self._shares = shares / shares.sum()
 
-    def draw(self, random: np.random.Generator) -> tuple[Patient, int, int]:
+    def draw(self, _place: int, random: np.random.Generator) -> tuple[Patient, int, int]:
+        """A patient, the position of one of their slices, and the label that it was drawn for."""
         _, members, label = self._pools[random.choice(len(self._pools), p=self._shares)]
         weights = np.sqrt([len(slices) for _, slices in members])
         patient, slices = members[random.choice(len(members), p=weights / weights.sum())]
         return patient, int(random.choice(slices)), label
 
 
-def _by_patient(patients: list[Patient], label: int) -> list[tuple[Patient, np.ndarray]]:
+class _Shuffled:
+    """Each slice that shows something once an epoch; the order follows from the seed and the epoch."""
+
+    def __init__(self, patients: list[Patient], shown: str, seed: int) -> None:
+        self._label, self._seed = SHOWN[shown], seed
+        self._slices = [(patient, int(at)) for patient in patients for at in showing(patient, shown)]
+        if not self._slices:
+            msg = (
+                f"No training slice shows the {shown} that the recipe's sampling asks for: set sampling.shuffled to "
+                "all, or give data that show it."
+            )
+            raise UserError(msg)
+        self._epoch, self._order = -1, np.arange(0)
+
+    def draw(self, place: int, _random: np.random.Generator) -> tuple[Patient, int, int]:
+        epoch, at = divmod(place, len(self._slices))
+        if epoch != self._epoch:
+            apart_from_batches = np.random.default_rng([self._seed, epoch, 1])
+            self._epoch, self._order = epoch, apart_from_batches.permutation(len(self._slices))
+        return *self._slices[self._order[at]], self._label
+
+
+def showing(patient: Patient, shown: str) -> NDArray[np.intp]:
+    """Positions of the slices that show the ``liver``, a ``lesion`` or anything (``all``)."""
+    return np.flatnonzero(patient.overview.shown >= SHOWN[shown])
+
+
+def _by_patient(patients: list[Patient], label: int, *, anywhere: bool) -> list[tuple[Patient, np.ndarray]]:
     found = []
     for patient in patients:
         shown = patient.overview.shown
-        slices = np.flatnonzero((shown == 0) if label == 0 else (shown >= label))
+        slices = np.flatnonzero((shown == 0) if label == 0 and not anywhere else (shown >= label))
         if len(slices):
             found.append((patient, slices))
     return found

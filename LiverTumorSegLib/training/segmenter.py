@@ -11,11 +11,14 @@ import torch
 
 from ..datasets.slices import Patient
 from ..networks import SliceNetwork
+from .group import ALONE, Group
+from .kinds import kind_of
 from .losses import CrossEntropy, over_levels
 from .optimisers import one_cycle
+from .patch_sampling import DrawnPatches
 from .policies import OneCycle
 from .recipe import Recipe
-from .sampling import Batch, Drawn, augmented
+from .sampling import Batch, Drawn
 from .targets import targets
 
 RECIPE, PATIENTS = "recipe", "patients"
@@ -30,6 +33,9 @@ class SliceSegmenter(lightning.LightningModule):
         network: the recipe's.
         train: patients whose labels decide the weights of classes, where the loss asks for that.
         slice_counts: of the patients, for whoever goes on from a checkpoint to compare.
+        group: the processes that train it, each on its share of a batch. The loss is that of the whole batch, from the
+            logits of all: Dice over a batch is no mean over its samples. So gradients are a single process's but for
+            the order of sums; what dropout drops is drawn for each share anew, and differs.
 
     Raises:
         UserError: a class whose weight the loss asks for occurs nowhere.
@@ -41,26 +47,33 @@ class SliceSegmenter(lightning.LightningModule):
         network: SliceNetwork,
         train: Sequence[Patient],
         slice_counts: Mapping[str, Mapping[str, int]] | None = None,
+        group: Group = ALONE,
     ) -> None:
         super().__init__()
         loss = recipe.loss
-        self.network: SliceNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._recipe, self._slice_counts = recipe, slice_counts or {}
+        self._kind = kind_of(recipe)
+        self.network: SliceNetwork = network.to(memory_format=self._kind.layout)  # type: ignore[call-overload]
+        self._recipe, self._slice_counts, self._group = recipe, slice_counts or {}, group
         if isinstance(loss, CrossEntropy):
             loss = loss.fitted((targets(patient.labels, recipe.labels) for patient in train), network.classes)
         self._loss = loss
 
-    def on_after_batch_transfer(self, batch: Drawn, _dataloader: int) -> Batch:
-        return augmented(batch)
+    def on_after_batch_transfer(self, batch: Drawn | DrawnPatches, _dataloader: int) -> Batch:
+        return self._kind.augmented(batch)
 
     def on_train_batch_start(self, _batch: Batch, _number: int) -> None:
         """Seed what a network draws (dropout) by the step alone, so that training can go on at any."""
-        state = np.random.SeedSequence([self._recipe.seed, self.trainer.global_step])
+        number = self._group.rank.number
+        state = np.random.SeedSequence([self._recipe.seed, self.trainer.global_step, *([number] if number else [])])
         torch.manual_seed(int(state.generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: Batch) -> torch.Tensor:
-        logits = self.network(batch["pixels"].contiguous(memory_format=torch.channels_last))
-        return self.loss(logits, batch["labels"], batch["lesions_apart"])
+        logits = self.network(batch["pixels"].contiguous(memory_format=self._kind.layout))
+        if not self._group.several:
+            return self.loss(logits, batch["labels"], batch["lesions_apart"])
+        whole = self._group.whole
+        of_all = [whole(one.float()) for one in logits] if isinstance(logits, list) else whole(logits.float())
+        return self._group.summed(self.loss(of_all, whole(batch["labels"]), whole(batch["lesions_apart"])))
 
     def loss(
         self, logits: torch.Tensor | list[torch.Tensor], labels: torch.Tensor, lesions_apart: torch.Tensor
@@ -68,8 +81,8 @@ class SliceSegmenter(lightning.LightningModule):
         """The recipe's loss.
 
         Args:
-            logits: ``[batch, class, row, column]``, or a list of levels.
-            labels: ``[batch, row, column]``: 0 background, 1 liver, 2 lesion.
+            logits: ``[batch, class, *size]``, or a list of levels.
+            labels: ``[batch, *size]``: 0 background, 1 liver, 2 lesion.
             lesions_apart: bool ``[batch]``.
         """
         return over_levels(

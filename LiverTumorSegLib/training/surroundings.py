@@ -1,30 +1,16 @@
-"""The process that Lightning trains in: that it is the only one, and what is set for it and set back afterwards."""
+"""The process that Lightning trains in: what is set for it and set back afterwards."""
 
 from __future__ import annotations
 
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from ..cohort import ranks
-from ..errors import UserError
-
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-
-
-def refuse_ranks(environment: Mapping[str, str]) -> None:
-    """Raise :class:`UserError` where this process is one of several, each of which would train the whole model."""
-    count = ranks.of_process(environment).count
-    if count > 1:
-        msg = (
-            f"This is one of {count} processes, and a training runs in one: start it without torchrun, or with "
-            "srun --ntasks=1."
-        )
-        raise UserError(msg)
 
 
 @contextmanager

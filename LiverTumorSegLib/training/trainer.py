@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import lightning.pytorch as lightning
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ..datasets.slices import Patient
@@ -22,12 +22,13 @@ from .callbacks.plateau import LowerOnPlateau
 from .callbacks.reporting import Reporting
 from .callbacks.stopping import Stopping
 from .callbacks.validation import Listener, Validation
-from .checkpoints import WholeCheckpoints
 from .finite import check_finite
+from .group import ALONE, Group
+from .kinds import kind_of
 from .log_folder import CHECKPOINTS
+from .parallel import options as of_processes
 from .policies import Plateau
 from .recipe import Recipe
-from .sampling import SliceSampler
 from .scoring import Scorer
 from .segmenter import SliceSegmenter
 from .surroundings import quiet_lightning, repeatable
@@ -42,21 +43,28 @@ class Course:
         held_out: patients that validations measure.
         start: where it begins.
         job: told about every step, and asked whether to go on.
+        group: the processes that train; the first of them writes.
 
     Raises:
         UserError: what validations are judged by is in none of the patients.
     """
 
     def __init__(
-        self, recipe: Recipe, segmenter: SliceSegmenter, held_out: Sequence[Patient], start: Beginning, job: Job
+        self,
+        recipe: Recipe,
+        segmenter: SliceSegmenter,
+        held_out: Sequence[Patient],
+        start: Beginning,
+        job: Job,
+        group: Group = ALONE,
     ) -> None:
-        self._recipe, self._segmenter, self._start = recipe, segmenter, start
+        self._recipe, self._segmenter, self._start, self._group = recipe, segmenter, start, group
         self._averaging = Averaging(decay=recipe.schedule.average)
         self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
         self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
-        self._callbacks = [self._averaging, *self._validation(held_out), self._log, Reporting(job, self._log)]
+        self._callbacks = [self._averaging, *self._validation(held_out), self._log, Reporting(job, self._log, group)]
 
-    def run(self, sampler: SliceSampler) -> str:
+    def run(self, batches: Iterable[Any]) -> str:
         """Train; the network then has the weights to be saved.
 
         Returns:
@@ -68,7 +76,7 @@ class Course:
         """
         with quiet_lightning(), repeatable():
             trainer = self._trainer()
-            self._fit(trainer, sampler)
+            self._fit(trainer, batches)
         self._check_finite()
         ended = self._ended(trainer.global_step)
         if self._recipe.callbacks.save == "best":
@@ -86,9 +94,9 @@ class Course:
             f"{stopping.patience} validations. "
         )
 
-    def _fit(self, trainer: lightning.Trainer, sampler: SliceSampler) -> None:
+    def _fit(self, trainer: lightning.Trainer, batches: Iterable[Any]) -> None:
         try:
-            trainer.fit(self._segmenter, sampler, ckpt_path=self._start.checkpoint, weights_only=True)
+            trainer.fit(self._segmenter, batches, ckpt_path=self._start.checkpoint, weights_only=True)
         except SIGTERMException:  # a SystemExit with code 0, which would pass for a training that came to its end
             raise Cancelled from None
 
@@ -99,7 +107,7 @@ class Course:
         recipe = self._recipe
         if not recipe.validates:
             return []
-        scorer = Scorer(recipe, held_out, self._segmenter.loss)
+        scorer = kind_of(recipe).scorer(recipe, held_out, self._segmenter.loss, self._group)
         listeners = self._listeners(scorer)
         every = recipe.schedule.validate_every
         return [Validation(scorer, self._averaging, every, [self._log, *listeners]), *listeners]
@@ -111,7 +119,7 @@ class Course:
             listeners.append(LowerOnPlateau(schedule.policy))
         if options.early_stopping:
             listeners.append(Stopping(options.early_stopping))
-        if options.pictures_every:
+        if options.pictures_every and self._group.is_first:
             every = options.pictures_every * schedule.validate_every
             listeners.append(Examples(scorer, self._averaging, self._start.log / "pictures", every))
         return listeners
@@ -124,12 +132,10 @@ class Course:
             precision=schedule.precision,
             gradient_clip_val=1.0,
             callbacks=[*self._callbacks, Checkpointing(folder, options.checkpoint_every, schedule.learning_rate)],
-            devices=1,
-            num_nodes=1,
-            plugins=[LightningEnvironment(), WholeCheckpoints()],  # else Lightning asks SLURM and torchrun for ranks
-            logger=_loggers(self._start),
+            logger=_loggers(self._start) if self._group.is_first else False,
             enable_progress_bar=False,
             enable_model_summary=False,
+            **of_processes(self._group),
         )
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from .. import model
-from ..datasets import volumes
-from ..datasets.dump import IMAGES
-from ..datasets.scans import VolumeScan
-from ..datasets.slices import SliceSource, read_volume
+from ..datasets import sources as places
+from ..datasets.slices import SliceSource
 from ..datasets.sources import AnySource, Source
 from ..datasets.volumes import VolumeSource
 from ..description import Case, Description, Figures
@@ -23,7 +19,6 @@ from ..inference import Options, segment
 from ..model import Model
 from ..postprocessing import LESION
 from ..progress import Progress
-from ..volume import Volume
 from ..whole_files import whole_file
 from .card import card_text
 
@@ -66,8 +61,8 @@ def validate(
 
 def definition(sources: Iterable[Source]) -> str:
     """What is measured, where the patients come from these sources."""
-    places = " or ".join(dict.fromkeys(_PLACES[type(source)] for source in sources))
-    where = f"{places}, by where a patient's data come from," if " or " in places else f"{places},"
+    measured = " or ".join(dict.fromkeys(_PLACES[type(source)] for source in sources))
+    where = f"{measured}, by where a patient's data come from," if " or " in measured else f"{measured},"
     return (
         f"Dice in three dimensions, by patient, over {where} after postprocessing, on patients never trained on; "
         "liver: labels 1 and 2 together, lesion: label 2."
@@ -78,7 +73,7 @@ def measure_case(
     trained: Model, source: Source, data: Path, name: str, device: str, options: Options | None = None
 ) -> Case:
     """Segment one patient and compare what the model can find."""
-    volume, reference = _read(source, data, name)
+    volume, reference = places.read(source, data, name)
     labels = segment(volume, trained, device, options=options or Options()).labels
     finds = trained.description.labels
     has_lesion = bool((reference == LESION).any())
@@ -90,7 +85,7 @@ def measure_case(
     )
 
 
-def store(folder: Path, description: Description, figures: Figures) -> None:
+def store(folder: Path, description: Description, figures: Figures | None) -> None:
     """Write figures into a model folder's description and card."""
     updated = description.model_copy(update={"figures": figures})
     with whole_file(folder / model.DESCRIPTION, overwrite=True) as unfinished:
@@ -100,30 +95,10 @@ def store(folder: Path, description: Description, figures: Figures) -> None:
 
 
 def source_of(description: Description, data: Path, name: str) -> Source:
-    """Which of the recipe's data folders holds a patient."""
+    """Which of the data folders that a model was trained from holds a patient.
+
+    Raises:
+        UserError: none does.
+    """
     sources = [_SOURCE.validate_python(entry) for entry in description.training.recipe.get("data", [])]
-    for source in sources:
-        if _holds(source, data, name):
-            return source
-    folders = " or ".join(str(_place(source, data)) for source in sources) or data
-    msg = f"There are no slices of {name} in {folders}: give the folder that holds the recipe's data folders."
-    raise UserError(msg)
-
-
-def _place(source: Source, data: Path) -> Path:
-    return data / source.folder / IMAGES if isinstance(source, SliceSource) else data / source.folder
-
-
-def _holds(source: Source, data: Path, name: str) -> bool:
-    place = _place(source, data)
-    if isinstance(source, SliceSource):
-        return any(place.glob(f"{name}_slice_*"))
-    return place.is_dir() and name in _scans(source, data)
-
-
-def _read(source: Source, data: Path, name: str) -> tuple[Volume, NDArray[np.uint8]]:
-    return read_volume(source, data, name) if isinstance(source, SliceSource) else _scans(source, data)[name].read()
-
-
-def _scans(source: VolumeSource, data: Path) -> dict[str, VolumeScan]:
-    return {scan.name: scan for scan in volumes.find(source, data)[0]}
+    return places.source_of(sources, data, name)

@@ -66,6 +66,8 @@ def main() -> None:
     args = parser.parse_args()
     folder = model_store.find(args.model)
     ours = model.load(folder)
+    if not ours.description.training.validation_patients:
+        parser.error(f"{folder} was trained on everybody: give a --model that kept patients for validation")
     ways = {
         "coarse pass, then box": (ours, Options()),
         "every slice": (ours, Options(coarse_pass=False)),

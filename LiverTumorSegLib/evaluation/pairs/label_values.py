@@ -12,14 +12,6 @@ from ..structures import LESION_NAME, LIVER_NAME
 _LABELS = {LIVER_NAME: LIVER, LESION_NAME: LESION}
 _GIVEN = re.compile(rf"\s*({LIVER_NAME}|{LESION_NAME})\s*=\s*(\d+(?:\s*\+\s*\d+)*)\s*", re.ASCII | re.IGNORECASE)
 
-_LESION_WORDS = re.compile(r"lesion|tumou?r|metastas|(?<![a-z])hcc(?![a-z])", re.IGNORECASE)
-_LIVER_WORDS = re.compile(r"(?<![a-z])liver(?![a-z])", re.IGNORECASE)
-_OTHER_WORDS = re.compile(
-    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|plus|minus|no|non|not|free)(?![a-z])|vessel|vein|arter|duct|cyst",
-    re.IGNORECASE,
-)
-"""What makes a name one of both, of neither or of another structure: “liver with tumour”, “tumour-free liver”."""
-
 
 def parse_values(text: str) -> dict[int, int]:
     """Read which values are which structure.
@@ -50,12 +42,3 @@ def in_words(values: Mapping[int, int]) -> str:
     """Such as ``liver 5, lesion 7``."""
     names = {label: name for name, label in _LABELS.items()}
     return ", ".join(f"{names[label]} {value}" for value, label in sorted(values.items()))
-
-
-def said_by(name: str) -> int | None:
-    """Label that a segment's name tells in English; none where it tells of both, neither or another structure."""
-    if _OTHER_WORDS.search(name):
-        return None
-    if _LESION_WORDS.search(name):
-        return LESION
-    return LIVER if _LIVER_WORDS.search(name) else None

@@ -1,8 +1,4 @@
-"""From what a mask stores to 0 background, 1 liver and 2 lesion.
-
-In segmentations of 3D Slicer, the names of the segments decide and not their values, which follow from the order in
-which somebody made them.
-"""
+"""From what a mask stores to 0 background, 1 liver and 2 lesion."""
 
 from __future__ import annotations
 
@@ -10,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...datasets.labels import whole_labels
+from ...datasets.segment_values import by_names
 from ...errors import UserError
 from ...files import segment_names
 from ...files.stored import Stored
@@ -41,24 +35,9 @@ def labelled(
     if stored.values.dtype.kind == "f" and not accept_float:
         msg = f"{path} stores floating-point numbers, as probabilities are: give labels, or use --accept-float."
         raise UserError(msg)
-    taken, doubt = (values, "") if values is not None else _by_names(stored.values, segment_names(path))
+    taken, doubt = (values, "") if values is not None else by_names(stored.values, segment_names(path))
     advice = f"say which are which with {option}, such as {option} liver=5,lesion=7"
     labels = whole_labels(stored, path, taken, advice=advice)
     if values is not None and not labels.any() and stored.values.any():
         doubt = f"it is marked somewhere, but nowhere with a value given ({label_values.in_words(values)})."
     return replace(stored, values=labels, warnings=(*stored.warnings, doubt) if doubt else stored.warnings)
-
-
-def _by_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[int, int] | None, str]:
-    """Labels by value where the names tell other ones than the values do, and a sentence about it."""
-    said = {value: label_values.said_by(name) for value, name in names.items()}
-    if all(label in (None, value) for value, label in said.items()):
-        return None, ""
-    present = set().union(*(np.unique(plane).tolist() for plane in values)) - {0}
-    told = {value: label for value in present if (label := said.get(value))}
-    if all(value == label for value, label in told.items()):
-        return None, ""
-    listed = ", ".join(f"{names[value]} {value}" for value in sorted(present & names.keys()))
-    if told.keys() == present:
-        return told, f"labels were taken from the names of its segments ({listed})."
-    return None, f"its values were taken as labels, though the names of its segments differ ({listed})."

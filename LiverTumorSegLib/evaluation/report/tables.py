@@ -30,7 +30,7 @@ def cases_csv(content: Mapping[str, Any]) -> str:
     """
     measured = [{"case": name} | _case(case) for name, case in content["cases"].items()]
     failed = [{"case": name, "failure": reason} for name, reason in content["failed"].items()]
-    return _written(list(measured[0]) if measured else ["case", "failure"], [*measured, *failed])
+    return as_csv(list(measured[0]) if measured else ["case", "failure"], [*measured, *failed])
 
 
 def lesions_csv(content: Mapping[str, Any]) -> str:
@@ -42,7 +42,7 @@ def lesions_csv(content: Mapping[str, Any]) -> str:
     names = ["case"]
     for field in fields(LesionRow):
         names += _axes() if field.name == "centroid_mm" else [field.name]
-    return _written(names, (_lesion(name, row) for name, case in content["cases"].items() for row in case["lesions"]))
+    return as_csv(names, (_lesion(name, row) for name, case in content["cases"].items() for row in case["lesions"]))
 
 
 def slices_csv(cases: Mapping[str, NDArray[np.int64]]) -> str:
@@ -59,7 +59,16 @@ def slices_csv(cases: Mapping[str, NDArray[np.int64]]) -> str:
         for name, matrices in cases.items()
         for number, counts in enumerate(_by_slice(matrices), start=1)
     )
-    return _written(names, rows)
+    return as_csv(names, rows)
+
+
+def as_csv(names: list[str], rows: Iterable[Row]) -> str:
+    """Rows under a header of names; numbers rounded, and no cell that a spreadsheet would run as a formula."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
 
 
 def _case(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +115,6 @@ def _slice(counts: Iterable[overlap.Counts]) -> dict[str, float | None]:
 
 def _counted(counts: overlap.Counts) -> dict[str, float | None]:
     return {**asdict(counts), **counts.measures()}
-
-
-def _written(names: list[str], rows: Iterable[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> Any:

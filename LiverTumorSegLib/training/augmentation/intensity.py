@@ -16,13 +16,13 @@ class Intensities(NamedTuple):
     """Changes of a batch, one a sample; arrays on the CPU, whatever they are applied to.
 
     Attributes:
-        liver: added to the liver, half of it to lesions.
+        liver: added to the liver and its lesions.
         resolution: share of the rows and columns that is left in between, 1 for all.
         gamma: power to which values are raised.
         gain: change of the contrast, a share.
         offset: added to all values.
         floor: the least value.
-        noise: ``[batch, channel, row, column]``, added; None for none.
+        noise: of the batch's shape, added; None for none.
     """
 
     liver: NDArray[np.float32]
@@ -34,10 +34,8 @@ class Intensities(NamedTuple):
     noise: torch.Tensor | None
 
 
-def draw_intensities(
-    ranges: Augmentation, shape: tuple[int, int, int, int], random: np.random.Generator
-) -> Intensities:
-    """Draw changes for a batch ``[batch, channel, row, column]``."""
+def draw_intensities(ranges: Augmentation, shape: tuple[int, ...], random: np.random.Generator) -> Intensities:
+    """Draw changes for a batch ``[batch, channel, row, column]``, or ``[batch, channel, slice, row, column]``."""
     batch = shape[0]
 
     def draw(low: float, high: float, share: float = 1, otherwise: float = 0) -> NDArray[np.float32]:
@@ -60,8 +58,8 @@ def change_intensities(
     """Change the intensities of a batch.
 
     Args:
-        pixels: float ``[batch, channel, row, column]``.
-        labels: ``[batch, row, column]``: 0 background, 1 liver, 2 lesion.
+        pixels: float ``[batch, channel, row, column]``; of volumes ``[batch, channel, slice, row, column]``.
+        labels: the same without channels: 0 background, 1 liver, 2 lesion.
         changes: what to do.
         in_window: whether values fill [0, 1], as a window leaves them. Contrast then changes about the middle, and the
             result stays in [0, 1]. Else values are standard scores: contrast changes about 0, nothing is cut off, and
@@ -81,24 +79,25 @@ def change_intensities(
     return torch.maximum(changed, _each(changes.floor, pixels)).clamp_(max=1) if in_window else changed
 
 
-def _draw_noise(largest: float, shape: tuple[int, int, int, int], random: np.random.Generator) -> torch.Tensor:
+def _draw_noise(largest: float, shape: tuple[int, ...], random: np.random.Generator) -> torch.Tensor:
     seeded = torch.Generator().manual_seed(int(random.integers(2**63)))  # torch draws normals twice as fast as numpy
-    deviations = torch.from_numpy(random.uniform(0, largest, (shape[0], 1, 1, 1)).astype(np.float32))
+    deviations = torch.from_numpy(random.uniform(0, largest, (shape[0], *[1] * (len(shape) - 1))).astype(np.float32))
     return torch.randn(shape, generator=seeded).mul_(deviations)
 
 
 def _each(values: NDArray[np.floating], pixels: torch.Tensor) -> torch.Tensor:
     """A value for each sample, ready to be combined with the pixels."""
-    return torch.from_numpy(values).to(pixels.device)[:, None, None, None]
+    return torch.from_numpy(values).to(pixels.device).reshape(-1, *[1] * (pixels.ndim - 1))
 
 
 def _offset_liver(pixels: torch.Tensor, labels: torch.Tensor, offsets: NDArray[np.float32]) -> None:
     for index in np.flatnonzero(offsets):
-        field = (labels[index] == 1).float() + (labels[index] == 2).float() / 2
+        field = (labels[index] > 0).float()
         pixels[index] += F.avg_pool2d(field[None], 3, stride=1, padding=1) * float(offsets[index])
 
 
 def _lower_resolution(pixels: torch.Tensor, shares: NDArray[np.float32]) -> None:
     for index in np.flatnonzero(shares < 1):
-        fewer = F.interpolate(pixels[index, None], scale_factor=float(shares[index]), mode="bilinear", antialias=True)
-        pixels[index] = F.interpolate(fewer, size=pixels.shape[-2:], mode="bilinear")[0]
+        planes = pixels[index].flatten(0, -3)[None]  # of a volume all slices, each in its plane
+        fewer = F.interpolate(planes, scale_factor=float(shares[index]), mode="bilinear", antialias=True)
+        pixels[index] = F.interpolate(fewer, size=pixels.shape[-2:], mode="bilinear").reshape(pixels[index].shape)

@@ -23,18 +23,43 @@ Factors = Annotated[tuple[Factor, Factor], AfterValidator(_ascending)]
 Ends = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
+class SyntheticLesions(BaseModel):
+    """Lesions painted into liver; for chains that end in a window, with one channel a slice.
+
+    Args:
+        share: of the samples that get any.
+        most: lesions a sample.
+        radius: range, in pixels; small ones are as likely as those twice their size.
+        contrast: range of what they are darker by, 1 is the preprocessing window.
+        bright: share of them that are brighter by that instead.
+        rim: share of them with a rim.
+        depth: pixels from one slice of a stack to the next.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    share: Share = 0.3
+    most: int = Field(3, ge=1, le=20)
+    radius: Factors = (2.5, 16)
+    contrast: Annotated[tuple[Reach, Reach], AfterValidator(_ascending)] = (0.06, 0.35)
+    bright: Share = 0.1
+    rim: Share = 0.2
+    depth: Factor = 2.4
+
+
 class Augmentation(BaseModel):
     """Ranges of the random changes; what is not given is as the shipped model was trained.
 
     Args:
-        rotation: degrees to either side.
+        rotation: degrees to either side, about the patient's long axis.
+        tilt: degrees to either side about the two other axes, for volumes; None for a third of the rotation.
         zoom: smallest and largest magnification; it also covers files whose spacing is not the true one.
-        isotropic: whether rows and columns have the same magnification, or each its own of that range.
+        isotropic: whether all axes have the same magnification, or each its own of that range.
         stretch: how much more rows may be magnified than columns, or less: logarithm of the ratio.
         shear: pixels that a column may slide along the one before it, to either side.
-        shift: pixels to either side.
+        shift: pixels to either side; voxels of a volume.
         shift_share: the same as a share of the cut's side; both are added.
-        elastic: largest displacement of a control point along rows and along columns, in pixels of the cut.
+        elastic: largest displacement of a control point along each axis, in pixels or voxels of the cut.
         elastic_points: control points along each axis.
         distance: of neighbouring slices in a stack, in units of the stack's spacing.
         gamma: largest logarithm of the power to which values are raised, to either side.
@@ -44,13 +69,15 @@ class Augmentation(BaseModel):
         blur: share of samples seen at a lower resolution.
         floor: share of samples whose dark end is cut off, as in data clipped at another HU.
         liver_offset: range added to the liver alone (fatty liver, other contrast phases), 1 is the preprocessing
-            window; half of it to lesions.
+            window; lesions are offset with it, so that they keep their contrast.
         liver_share: share of samples with such an offset.
+        synthetic_lesions: painted into the liver; None for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rotation: Reach = 15
+    tilt: Reach | None = None
     zoom: Factors = (0.75, 1.4)
     isotropic: bool = True
     stretch: Reach = 0.1
@@ -68,13 +95,15 @@ class Augmentation(BaseModel):
     floor: Share = 0.2
     liver_offset: Ends = (-0.3, 0.12)
     liver_share: Share = 0.35
+    synthetic_lesions: SyntheticLesions | None = None
 
-    def check_folding(self, size: int) -> None:
-        """Raise ``ValueError`` where elastic displacements can fold a square with this many pixels a side."""
-        largest = largest_without_folding(self.elastic_points, size)
+    def check_folding(self, size: int, axes: int = 2) -> None:
+        """Raise ``ValueError`` where elastic displacements can fold a cut of so many pixels on its shortest side."""
+        largest = largest_without_folding(self.elastic_points, size, axes)
         if self.elastic > largest:
+            what = "crop" if axes == 2 else "patch"
             msg = (
-                f"an elastic displacement of {self.elastic:g} pixels can fold a crop of {size} pixels with "
+                f"an elastic displacement of {self.elastic:g} pixels can fold a {what} of {size} pixels with "
                 f"{self.elastic_points} control points: at most {largest:.1f} keep it whole"
             )
             raise ValueError(msg)
@@ -82,6 +111,7 @@ class Augmentation(BaseModel):
 
 _NONE = Augmentation(
     rotation=0,
+    tilt=0,
     zoom=(1, 1),
     stretch=0,
     shear=0,
@@ -115,6 +145,7 @@ SETS = {
     "ahmad": _NONE.model_copy(
         update={
             "rotation": 10.0,
+            "tilt": 10.0,
             "zoom": (0.9, 1.1),
             "isotropic": False,
             "shift_share": 0.05,

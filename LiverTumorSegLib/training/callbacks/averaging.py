@@ -19,11 +19,17 @@ class Averaging(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(before: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+        def average(before: list[torch.Tensor], now: list[torch.Tensor], count: torch.Tensor | int) -> None:
             share = (1 - decay) / (1 - decay ** (int(count) + 1))
-            return before + (now - before) * share
+            if not before[0].is_floating_point():  # counts of batches, whose averages are cut off to whole numbers
+                for old, new in zip(before, now, strict=True):
+                    old.copy_(old + (new - old) * share)
+                return
+            change = torch._foreach_sub(now, before)  # noqa: SLF001, one kernel for all weights on a GPU
+            torch._foreach_mul_(change, share)
+            torch._foreach_add_(before, change)
 
-        super().__init__(avg_fn=average)
+        super().__init__(multi_avg_fn=average)
 
     @property
     def network(self) -> SliceNetwork:

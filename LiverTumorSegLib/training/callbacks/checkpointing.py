@@ -31,5 +31,6 @@ class Checkpointing(Checkpoint):
         if not self._every or step % self._every or step >= trainer.max_steps or trainer.should_stop:
             return
         check_finite(module, self._learning_rate)
-        trainer.save_checkpoint(path_of(self._folder, step), weights_only=False)
-        remove_old(self._folder)
+        trainer.save_checkpoint(path_of(self._folder, step), weights_only=False)  # the first process writes it
+        if trainer.is_global_zero:
+            remove_old(self._folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning.pytorch as lightning
+import numpy as np
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from ...whole_files import whole_file
 from ..example_picture import example, telling_slice
@@ -24,7 +26,7 @@ class Examples(Listener):
     Args:
         scorer: predicts.
         averaging: whose weights.
-        folder: where the pictures go, ``step-N.png``.
+        folder: where the pictures go, ``step-N.png``; TensorBoard gets them too, where it is installed.
         every: steps from one picture to the next; the last step has one too.
     """
 
@@ -37,5 +39,9 @@ class Examples(Listener):
             return
         engine = self._scorer.engine(self._averaging.network, trainer.lightning_module.device)
         found = [(patient, at, self._scorer.predict(engine, patient, at)) for patient, at in self._shown]
+        picture = example(found)
         with whole_file(self._folder / f"step-{trainer.global_step:09d}.png", overwrite=True) as unfinished:
-            example(found).save(unfinished)
+            picture.save(unfinished)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("examples", np.asarray(picture), trainer.global_step, dataformats="HWC")

@@ -57,8 +57,8 @@ class MetricsLog(Listener):
         if self._scores or trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps:
             self._write(trainer, self._row())
 
-    def on_train_end(self, *_: Any) -> None:
-        draw(self._rows, self._picture)
+    def on_train_end(self, trainer: lightning.Trainer, _module: Any) -> None:
+        self._draw(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self._rows, "losses": self._losses.cpu(), "count": self._count}
@@ -79,5 +79,9 @@ class MetricsLog(Listener):
             logger.save()
         self._rows.append({"step": trainer.global_step, **row})
         if self._scores:
-            draw(self._rows, self._picture)
+            self._draw(trainer)
         self._scores = None
+
+    def _draw(self, trainer: lightning.Trainer) -> None:
+        if trainer.is_global_zero:
+            draw(self._rows, self._picture)

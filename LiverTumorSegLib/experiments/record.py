@@ -1,0 +1,175 @@
+"""What a trial is, on disk beside its model before anything else is, so that what is there is not done again.
+
+A trial's folder holds its model in ``model``, the model's log in ``model-log`` and one file that says what was trained,
+and on what; kinds of trials add what they measure.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .. import model
+from ..datasets.fingerprints import fingerprints, label_fingerprints
+from ..errors import UserError
+from ..progress import Job
+from ..training.beginning import Say
+from ..training.differences import differing, entries, more, shown
+from ..training.fit import fit
+from ..training.log_folder import remove_checkpoints, unfinished
+from ..training.recipe import Recipe, completed
+from ..whole_files import refuse_folder, whole_file
+
+MODEL = "model"
+
+AnyRecord = TypeVar("AnyRecord", bound="Record")
+
+
+class Record(BaseModel):
+    """What the file holds.
+
+    Args:
+        recipe: that is trained.
+        data: digests of the data's names and sizes, by folder and patient.
+        labels: digests of what is in the files of labels; None in records of before these were taken.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    FILE: ClassVar[str]
+    INDENT: ClassVar[int | None] = None
+
+    format: Literal[1] = 1
+    recipe: dict[str, Any]
+    data: dict[str, str]
+    labels: dict[str, str] | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What beside recipe and data makes it another trial."""
+        return {}
+
+    def write(self, folder: Path) -> None:
+        """Write it whole in place of the one before."""
+        with whole_file(folder / self.FILE, overwrite=True) as new:
+            new.write_text(self.model_dump_json(indent=self.INDENT) + "\n", encoding="utf-8")
+
+
+def record_of(kind: type[AnyRecord], recipe: Recipe, data: Path, **asked: Any) -> AnyRecord:
+    """The record of a trial that is to be done.
+
+    Args:
+        kind: of trial.
+        recipe: to train.
+        data: folder that holds the recipe's data folders.
+        asked: what the kind of trial adds.
+
+    Raises:
+        UserError: as :func:`LiverTumorSegLib.datasets.fingerprints.label_fingerprints`.
+    """
+    stated, known = recipe.model_dump(mode="json"), fingerprints(recipe.data, data)
+    return kind(recipe=stated, data=known, labels=label_fingerprints(recipe.data, data), **asked)
+
+
+def read(kind: type[AnyRecord], folder: Path) -> AnyRecord | None:
+    """What a trial's folder holds; None where no trial was begun in it.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return kind.model_validate_json((folder / kind.FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        msg = f"{folder / kind.FILE} cannot be read as the record of a trial: delete it to begin the trial anew."
+        raise UserError(msg) from error
+
+
+def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
+    """The record to go on with, on disk before anything else is.
+
+    Args:
+        wanted: of the trial that is to be done.
+        folder: of the trial.
+        overwrite: whether another trial may be given up.
+
+    Raises:
+        UserError: the folder holds another trial or a model that no trial made, or its file is damaged.
+    """
+    found = read(type(wanted), folder)
+    if found:
+        changed = _difference(found, wanted)
+        if not changed:
+            return found
+        if not overwrite:
+            msg = f"The trial in {folder} was done {changed}: choose another folder, or do it anew (--overwrite)."
+            raise UserError(msg)
+    refuse_folder(folder / MODEL, overwrite=overwrite, holds=model.FILES)
+    if overwrite:
+        (folder / wanted.FILE).unlink(missing_ok=True)  # first, as it would vouch for what is half removed
+        remove_checkpoints(folder / MODEL)
+        shutil.rmtree(folder / MODEL, ignore_errors=True)
+    wanted.write(folder)
+    return wanted
+
+
+def train(recipe: Recipe, data: Path, folder: Path, *, cache: Path | None, command: str, say: Say, job: Job) -> None:
+    """Train a trial's model, going on where it was interrupted; one that is there is left as it is.
+
+    Args:
+        recipe: how.
+        data: folder that holds the recipe's data folders.
+        folder: of the trial.
+        cache: folder that keeps what CTs become; None for the user's.
+        command: what to write into the model's card as the command that made it.
+        say: told what training says.
+        job: told what is being done.
+
+    Raises:
+        UserError: as :func:`LiverTumorSegLib.training.fit.fit`.
+        Cancelled: the user asked to stop; what is done stays.
+    """
+    place = folder / MODEL
+    if place.exists():
+        return
+    going_on = unfinished(place) is not None
+    fit(
+        recipe,
+        data,
+        place,
+        command=command,
+        resume=going_on,
+        cache=cache,
+        say=say,
+        progress=job.at,
+        cancel=job.cancel,
+    )
+
+
+def _difference(found: Record, wanted: Record) -> str:
+    """Where two trials differ, in words; nothing where they are the same."""
+    recipe = _first(entries(completed(found.recipe)), entries(wanted.recipe))
+    if recipe:
+        return f"with another recipe: {recipe}"
+    files, *others = differing(found.data, wanted.data) or _other_labels(found, wanted) or [""]
+    if files:
+        return f"with other data: the files of {files} have changed{more(others)}"
+    asked = _first(found.asked, wanted.asked)
+    return f"to measure something else: {asked}" if asked else ""
+
+
+def _other_labels(found: Record, wanted: Record) -> list[str]:
+    return [] if found.labels is None else differing(found.labels, wanted.labels or {})
+
+
+def _first(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    changed = differing(old, new)
+    if not changed:
+        return ""
+    key, *others = changed
+    return f"{key} was {shown(old.get(key))} and is {shown(new.get(key))}{more(others)}"

@@ -1,0 +1,118 @@
+"""A trial: one training with the patients that its model is measured on.
+
+``FOLDER/model`` is the model, ``FOLDER/model-log`` its log, and ``FOLDER/patients.json`` says what the trial is and
+holds the patients that are measured. What is there is not done again: a trial that was ended at any moment goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from .. import model
+from ..datasets import sources
+from ..errors import UserError
+from ..progress import Job
+from ..training.beginning import Say
+from ..training.patients import parting
+from ..training.recipe import Recipe
+from .patient_result import PatientResult, measure_patient
+from .record import MODEL, Record, begun, record_of, train
+
+_OF_TRAINING = 0.85
+
+
+class PatientsRecord(Record):
+    """What ``patients.json`` holds.
+
+    Args:
+        patients: who is measured, by name.
+    """
+
+    FILE: ClassVar[str] = "patients.json"
+    INDENT: ClassVar[int | None] = 1
+
+    patients: dict[str, PatientResult] = Field(default_factory=dict)
+
+
+def run_trial(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    measured: Sequence[str] | None = None,
+    device: str = "auto",
+    cache: Path | None = None,
+    overwrite: bool = False,
+    command: str = "",
+    say: Say = lambda _: None,
+    job: Job | None = None,
+) -> tuple[PatientResult, ...]:
+    """Train a recipe and measure its model on patients that it was not trained on; what is done is not done again.
+
+    Args:
+        recipe: how to train; its validation or split says who is held out.
+        data: folder that holds the recipe's data folders, and its split's file.
+        folder: of the trial.
+        measured: who of the held-out patients is measured; None for those of the validation.
+        device: where patients are segmented.
+        cache: folder that keeps what CTs become; None for the user's.
+        overwrite: whether a trial of another recipe or of other data may be given up and begun anew.
+        command: what to write into the model's card as the command that made it.
+        say: told what training says.
+        job: told what is being done.
+
+    Returns:
+        The patients in the order asked for.
+
+    Raises:
+        UserError: nobody is held out, somebody asked for is trained on or not in the data, the folder holds the trial
+            of another recipe or other data, or as :func:`LiverTumorSegLib.training.fit.fit` and
+            :func:`.patient_result.measure_patient`.
+        Cancelled: the user asked to stop; what is done stays.
+    """
+    task = job or Job()
+    names = _names(recipe, data, measured)
+    record = begun(record_of(PatientsRecord, recipe, data), folder, overwrite=overwrite)
+    missing = [name for name in names if name not in record.patients]
+    if missing:
+        training = task.part(0, _OF_TRAINING)
+        train(recipe, data, folder, cache=cache, command=command, say=say, job=training)
+        record = _measure(missing, record, recipe, data, folder, device, task.part(_OF_TRAINING, 1))
+    return tuple(record.patients[name] for name in names)
+
+
+def _names(recipe: Recipe, data: Path, measured: Sequence[str] | None) -> tuple[str, ...]:
+    known = [name for source in recipe.data for name in sources.files(source, data)]
+    parts = parting(recipe, data, known)
+    names = parts.validation if measured is None else tuple(measured)
+    if not names:
+        msg = "The recipe holds nobody out to be measured: name patients in its validation, or a split."
+        raise UserError(msg)
+    _refuse(set(names) - set(known), "not in the data")
+    _refuse(set(names) & set(parts.train), "trained on")
+    return names
+
+
+def _refuse(names: Collection[str], why: str) -> None:
+    if names:
+        msg = f"{', '.join(sorted(names))} cannot be measured, being {why}: name other patients."
+        raise UserError(msg)
+
+
+def _measure(
+    names: Sequence[str], record: PatientsRecord, recipe: Recipe, data: Path, folder: Path, device: str, task: Job
+) -> PatientsRecord:
+    """Measure patients, each on disk before the next is begun."""
+    trained = model.load(folder / MODEL)
+    for number, name in enumerate(names):
+        part = task.part(number / len(names), (number + 1) / len(names))
+        part.at(0, f"Measuring {name}")
+        source = sources.source_of(recipe.data, data, name)
+        result = measure_patient(trained, source, data, name, device=device, job=part)
+        record = record.model_copy(update={"patients": record.patients | {name: result}})
+        record.write(folder)
+    return record

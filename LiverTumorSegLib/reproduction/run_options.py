@@ -1,0 +1,37 @@
+"""How and where a reproduction runs, whatever it reproduces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..progress import Job
+
+
+def _silent(_: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How and where.
+
+    Args:
+        device: where models are measured; training takes what PyTorch Lightning finds.
+        cache: folder that keeps what CTs become; None for the user's.
+        overwrite: whether what was done in another way may be given up.
+        command: what the user typed.
+        say: told single sentences.
+        job: told what is being done, and asked whether to go on.
+    """
+
+    device: str = "auto"
+    cache: Path | None = None
+    overwrite: bool = False
+    command: str = ""
+    say: Callable[[str], None] = _silent
+    job: Job = field(default_factory=Job)
+
+    def part(self, start: float, end: float) -> RunOptions:
+        """The same for a stretch of the job."""
+        return replace(self, job=self.job.part(start, end))

@@ -1,0 +1,96 @@
+"""What each choice of the model that ships gained, on the same patients, whom none of the models was trained on.
+
+    python Testing/benchmarks/choices.py LABEL=MODEL... [--data DIR] [--least-contrast HU] [--card MODEL]
+
+Measures the models, from the first to the last choice, with no filter of faint lesions, and the last one with it too.
+Beside each mean stands the difference from the row above, paired by patient, with the 95 % interval of a bootstrap over
+patients. --card puts the table into a model's card. Needs the training data; nothing here is timed.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import fmean
+
+from LiverTumorSegLib import model, model_store
+from LiverTumorSegLib.description import Case, Evidence
+from LiverTumorSegLib.evaluation.comparison import paired
+from LiverTumorSegLib.inference import Options
+from LiverTumorSegLib.training.validate import measure_case, source_of, store
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+HEAD = ("choice", "liver Dice", "lesion Dice", "gain in lesion Dice", "false lesions, ml", "commands of training")
+TITLE = "What each choice gained"
+
+Cases = Mapping[str, Case]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="LABEL=MODEL")
+    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    parser.add_argument("--least-contrast", type=float, default=10)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--card", help="name or folder of the model whose card gets the table")
+    args = parser.parse_args()
+    rows, before = [], None
+    choices = [(*one.split("=", 1), 0.0) for one in args.models]
+    filtered = f"lesions under {args.least_contrast:g} HU of contrast dropped"
+    for label, name, least in [*choices, (filtered, choices[-1][1], args.least_contrast)]:
+        cases, command = measured(name, least, args)
+        rows.append(row(label, cases, before, command if least == 0 else "the same model"))
+        print(" | ".join(rows[-1][:-1]), flush=True)
+        before = cases
+    if args.card:
+        write(model_store.find(args.card), rows, ", ".join(before or ()))
+
+
+def measured(name: str, least: float, args: argparse.Namespace) -> tuple[Cases, str]:
+    """Figures of a model's validation patients, and the command that trained it."""
+    trained = model.load(model_store.find(name))
+    cleaning = trained.description.postprocessing.model_copy(update={"least_contrast_hu": least})
+    options = Options(postprocessing=cleaning)
+    names = trained.description.training.validation_patients
+    cases = {
+        patient: measure_case(
+            trained, source_of(trained.description, args.data, patient), args.data, patient, args.device, options
+        )
+        for patient in names
+    }
+    return cases, trained.description.training.command
+
+
+def row(label: str, cases: Cases, before: Cases | None, command: str) -> tuple[str, ...]:
+    lesions = {name: case.lesion_dice for name, case in cases.items()}
+    gain = "-"
+    if before is not None:
+        found = paired({name: before[name].lesion_dice for name in cases}, lesions)
+        gain = f"{found['difference']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
+    false = [case.false_lesion_ml for case in cases.values() if case.lesion_dice is None]
+    livers = [case.liver_dice for case in cases.values() if case.liver_dice is not None]
+    shown = [value for value in lesions.values() if value is not None]
+    return (label, f"{fmean(livers):.3f}", f"{fmean(shown):.3f}", gain, f"{max(false, default=0):.2f}", f"`{command}`")
+
+
+def write(folder: Path, rows: list[tuple[str, ...]], patients: str) -> None:
+    described = model.describe(folder)
+    table = Evidence(
+        title=TITLE,
+        text=(
+            f"Means by patient, on {patients}, whom none of these models was trained on; lesion Dice over those with "
+            "lesions, false lesions: the largest volume in a patient without. Gains are from the row above. These "
+            "patients were looked at while choosing, so that the gains flatter, and they are too few to tell a gain "
+            "under 0.05 from chance."
+        ),
+        command=shlex.join(["python", *sys.argv]),
+        head=HEAD,
+        rows=tuple(rows),
+    )
+    kept = tuple(each for each in described.evidence if each.title != TITLE)
+    store(folder, described.model_copy(update={"evidence": (*kept, table)}), described.figures)
+
+
+if __name__ == "__main__":
+    main()
