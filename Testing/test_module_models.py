@@ -27,13 +27,13 @@ def test_the_card_of_the_chosen_model_is_shown(listed):
     card = listed.ui.modelCard.text
     for words in (
         "the liver and its lesions",
-        "54 patients of lits, msd",
+        "60 patients of lits, msd",
         "Mean Dice: liver 0.9",
         "CC-BY-NC-SA",
         "7.8 MB",
     ):
         assert words in card
-    assert "on patients never trained on" in listed.ui.modelCard.toolTip
+    assert "trained without that patient's fold" in listed.ui.modelCard.toolTip
     assert not listed.ui.removeButton.enabled
 
 
