@@ -199,6 +199,11 @@ class Description(_Entry):
         """What the network's logits stand for."""
         return Head(tuple(_VALUES[label] for label in self.labels[1:]), sigmoid=self.network.classes == 1)
 
+    def with_evidence(self, table: Evidence) -> Description:
+        """The same with a table more, in place of one with its title."""
+        kept = tuple(each for each in self.evidence if each.title != table.title)
+        return self.model_copy(update={"evidence": (*kept, table)})
+
     def cleaning(self, wanted: Postprocessing | None = None) -> Postprocessing:
         """Clean-up steps to run, the model's own unless others are wanted; none asks for a liver it cannot find."""
         steps = wanted or self.postprocessing

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_LIVER = 1
+from .segments import LIVER
+
 _RING_MM = (2.0, 10.0)
 _FEWEST = 20
 
@@ -36,7 +37,7 @@ def contrasts(
         wide = tuple(_widened(side, mm) for side, mm in zip(box, spacing, strict=True))
         lesion = parts[wide] == number
         away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
-        around = (labels[wide] == _LIVER) & (away > _RING_MM[0]) & (away <= _RING_MM[1])
+        around = (labels[wide] == LIVER.label) & (away > _RING_MM[0]) & (away <= _RING_MM[1])
         if np.count_nonzero(around) >= _FEWEST:
             near = hounsfield[wide]
             differences[number] = near[lesion].mean(dtype=np.float64) - near[around].mean(dtype=np.float64)

@@ -9,6 +9,7 @@ from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.experiments import variants
 from LiverTumorSegLib.experiments.card import write_into_card
 from LiverTumorSegLib.experiments.compare import Comparison, chosen_folds, compare
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.model import describe
 from LiverTumorSegLib.training.fit import fit
 
@@ -24,9 +25,9 @@ def place(tmp_path_factory):
     fit(made, root, root / "model", command="train it")
     plans = variants.given([recipe_with(root, "schedule.steps=2"), recipe_with(root, "schedule.steps=1", "name=less")])
     folds = chosen_folds(SPLIT, plans.recipes["quick"].data, root, None)
-    both = compare(plans, root, root / "both", folds, device="cpu", command="compare both")
+    both = compare(plans, root, root / "both", folds, RunOptions(device="cpu", command="compare both"))
     alone = variants.Variants({"quick": plans.recipes["quick"]})
-    own = compare(alone, root, root / "both", folds, device="cpu", command="compare own")
+    own = compare(alone, root, root / "both", folds, RunOptions(device="cpu", command="compare own"))
     return root, plans.recipes, both, own
 
 

@@ -11,6 +11,7 @@ from LiverTumorSegLib.datasets.splits import Split
 from LiverTumorSegLib.experiments import folds as folding
 from LiverTumorSegLib.experiments import variants
 from LiverTumorSegLib.experiments.compare import chosen_folds, compare, split_for
+from LiverTumorSegLib.experiments.run_options import RunOptions
 
 SPLIT = Split(seed=0, folds=(("volume-0",), ("volume-1", "volume-2")))
 
@@ -37,7 +38,8 @@ def two(tmp_path):
 def test_one_that_fails_stops_no_other_and_is_named(two, data, tmp_path):
     told = []
     folds = chosen_folds(SPLIT, two.recipes["quick"].data, data, None)
-    found = compare(two, data, tmp_path / "out", folds, device="cpu", command="compare them", say=told.append)
+    options = RunOptions(device="cpu", command="compare them", say=told.append)
+    found = compare(two, data, tmp_path / "out", folds, options)
     assert list(found.results) == ["quick"]
     assert "No training slice shows what the recipe's sampling asks for" in found.failed["broken"]
     assert [sentence for sentence in told if sentence.startswith("broken: failed. No training slice")]
@@ -54,19 +56,19 @@ def test_one_that_fails_stops_no_other_and_is_named(two, data, tmp_path):
 def test_all_recipes_are_measured_on_the_same_patients_and_done_ones_are_skipped(data, tmp_path, monkeypatch):
     plans = [recipe_with(tmp_path, "schedule.steps=1", f"name={name}", "validation=[volume-1]") for name in ("a", "b")]
     folds = chosen_folds(SPLIT, plans[0].data, data, None)
-    first = compare(variants.given(plans), data, tmp_path / "out", folds, device="cpu")
+    first = compare(variants.given(plans), data, tmp_path / "out", folds, RunOptions(device="cpu"))
     names = [[one.name for one in each] for each in first.results.values()]
     assert names == [["volume-0", "volume-1", "volume-2"]] * 2
     monkeypatch.setattr("LiverTumorSegLib.experiments.record.fit", None)
     monkeypatch.setattr("LiverTumorSegLib.experiments.trial.measure_patient", None)
-    again = compare(variants.given(plans), data, tmp_path / "out", folds, device="cpu")
+    again = compare(variants.given(plans), data, tmp_path / "out", folds, RunOptions(device="cpu"))
     assert again.summary == first.summary
 
 
 def test_one_fold_can_be_done_alone(data, tmp_path):
     plan = recipe_with(tmp_path, "schedule.steps=1")
     (fold,) = chosen_folds(SPLIT, plan.data, data, 1)
-    found = compare(variants.given([plan]), data, tmp_path / "out", [fold], device="cpu")
+    found = compare(variants.given([plan]), data, tmp_path / "out", [fold], RunOptions(device="cpu"))
     assert [one.name for one in found.results["quick"]] == ["volume-1", "volume-2"]
     with pytest.raises(UserError, match="no fold 2: the split has the folds 0 to 1"):
         chosen_folds(SPLIT, plan.data, data, 2)
@@ -75,21 +77,21 @@ def test_one_fold_can_be_done_alone(data, tmp_path):
 def test_without_anybody_to_compare_the_reasons_are_said(data, tmp_path):
     nobody = variants.Variants({}, {"unet3d": "It takes volumes."})
     with pytest.raises(UserError, match=r"Nothing is left to compare\. It takes volumes\."):
-        compare(nobody, data, tmp_path / "out", [])
+        compare(nobody, data, tmp_path / "out", [], RunOptions())
 
 
 def test_differences_are_from_a_recipe_that_takes_part_and_from_the_best_where_it_fails(two, data, tmp_path):
     folds = chosen_folds(SPLIT, two.recipes["quick"].data, data, 0)
     with pytest.raises(UserError, match="other does not take part: compare with one of quick, broken"):
-        compare(two, data, tmp_path / "out", folds, against="other")
-    assert compare(two, data, tmp_path / "out", folds, against="broken", device="cpu").summary["against"] == "quick"
+        compare(two, data, tmp_path / "out", folds, RunOptions(), against="other")
+    found = compare(two, data, tmp_path / "out", folds, RunOptions(device="cpu"), against="broken")
+    assert found.summary["against"] == "quick"
 
 
 def test_where_all_fail_there_are_no_tables(two, data, tmp_path):
     broken = variants.Variants({"broken": two.recipes["broken"]})
-    found = compare(
-        broken, data, tmp_path / "out", folding.folds_of(SPLIT, two.recipes["broken"].data, data), device="cpu"
-    )
+    folds = folding.folds_of(SPLIT, two.recipes["broken"].data, data)
+    found = compare(broken, data, tmp_path / "out", folds, RunOptions(device="cpu"))
     found.write(tmp_path / "out")
     assert found.summary is None
     assert not list((tmp_path / "out").glob("comparison.*"))

@@ -11,7 +11,8 @@ from LiverTumorSegLib.progress import Job
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib import model
-from LiverTumorSegLib.experiments.folds import Fold, cross_validate, draw, folds_of, of_fold, under
+from LiverTumorSegLib.experiments.folds import Fold, cross_validate, draw, folds_of, of_fold
+from LiverTumorSegLib.experiments.run_options import RunOptions
 
 LITS = SliceSource(folder="lits", intensities=(-40, 160), default_spacing_mm=5)
 MSD = VolumeSource(volumes="MSD", lesions_apart=False)
@@ -71,8 +72,8 @@ def test_weights_chosen_by_those_who_are_measured_are_refused(tmp_path):
 def test_every_patient_of_the_split_is_measured_by_a_model_of_the_others(data, tmp_path):
     plan = recipe_with(tmp_path, "schedule.steps=2")
     told = []
-    task = under(Job(lambda _fraction, sentence: told.append(sentence)), "quick")
-    results = cross_validate(plan, data, tmp_path / "cv", folds_of(SPLIT, [LITS, MSD], data), device="cpu", job=task)
+    options = RunOptions(device="cpu", job=Job(lambda _fraction, sentence: told.append(sentence))).under("quick")
+    results = cross_validate(plan, data, tmp_path / "cv", folds_of(SPLIT, [LITS, MSD], data), options)
     assert [result.name for result in results] == ["volume-0", "volume-1", "volume-2"]
     trained = [model.describe(tmp_path / "cv" / f"fold-{n}" / "model").training for n in (0, 1)]
     assert [each.patients for each in trained] == [("volume-1", "volume-2"), ("volume-0",)]
@@ -88,4 +89,4 @@ def test_a_recipe_without_a_patient_of_the_fold_is_refused(data, tmp_path):
             path.unlink()
     folds = folds_of(SPLIT, [LITS, MSD], data)
     with pytest.raises(UserError, match="validation patients volume-2 are not in the data"):
-        cross_validate(recipe_with(tmp_path), root, tmp_path / "cv", folds[1:], device="cpu")
+        cross_validate(recipe_with(tmp_path), root, tmp_path / "cv", folds[1:], RunOptions(device="cpu"))

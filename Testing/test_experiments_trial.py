@@ -12,6 +12,7 @@ from LiverTumorSegLib.progress import Cancelled, CancelToken, Job
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record, trial
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.experiments.trial import PatientsRecord, run_trial
 
 QUICK = ("schedule.steps=3", "schedule.validate_every=0", "validation=[volume-1, volume-2]")
@@ -47,7 +48,7 @@ def work(monkeypatch):
 
 
 def test_the_held_out_patients_are_measured_as_users_segment_them(plan, data, tmp_path):
-    results = run_trial(plan, data, tmp_path / "trial", device="cpu", command="compare it")
+    results = run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu", command="compare it"))
     trained = model.load(tmp_path / "trial" / "model")
     assert trained.description.training.patients == ("volume-0",)
     assert trained.description.training.command == "compare it"
@@ -61,9 +62,9 @@ def test_the_held_out_patients_are_measured_as_users_segment_them(plan, data, tm
 
 
 def test_what_is_done_is_not_done_again(plan, data, tmp_path, work):
-    first = run_trial(plan, data, tmp_path / "trial", device="cpu")
+    first = run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     assert work == ["train", "volume-1", "volume-2"]
-    assert run_trial(plan, data, tmp_path / "trial", device="cpu") == first
+    assert run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu")) == first
     assert work == ["train", "volume-1", "volume-2"]
 
 
@@ -75,9 +76,9 @@ def test_a_trial_ended_between_two_patients_goes_on_with_the_second(plan, data, 
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        run_trial(plan, data, tmp_path / "trial", device="cpu", job=Job(end_at_the_second, cancel))
+        run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu", job=Job(end_at_the_second, cancel)))
     assert list(record.read(PatientsRecord, tmp_path / "trial").patients) == ["volume-1"]
-    run_trial(plan, data, tmp_path / "trial", device="cpu")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     assert work == ["train", "volume-1", "volume-2"]
 
 
@@ -89,48 +90,48 @@ def test_a_trial_ended_while_training_goes_on_from_its_checkpoint(data, tmp_path
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        run_trial(plan, data, tmp_path / "trial", device="cpu", job=Job(end_after_the_second, cancel))
-    run_trial(plan, data, tmp_path / "trial", device="cpu", say=told.append)
+        run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu", job=Job(end_after_the_second, cancel)))
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu", say=told.append))
     assert told[0] == "Training goes on after step 2."
-    run_trial(plan, data, tmp_path / "unbroken", device="cpu")
+    run_trial(plan, data, tmp_path / "unbroken", RunOptions(device="cpu"))
     weights = [(tmp_path / name / "model" / model.WEIGHTS).read_bytes() for name in ("trial", "unbroken")]
     assert weights[0] == weights[1]
 
 
 def test_another_recipe_is_refused_unless_it_may_replace_the_trial(plan, data, tmp_path, work):
-    run_trial(plan, data, tmp_path / "trial", device="cpu")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     other = recipe_with(tmp_path, *QUICK, "schedule.learning_rate=0.02", "seed=4")
     with pytest.raises(UserError, match=r"another recipe: seed was 1 and is 4 \(and 1 more\): .*--overwrite"):
-        run_trial(other, data, tmp_path / "trial", device="cpu")
-    run_trial(other, data, tmp_path / "trial", device="cpu", overwrite=True)
+        run_trial(other, data, tmp_path / "trial", RunOptions(device="cpu"))
+    run_trial(other, data, tmp_path / "trial", RunOptions(device="cpu", overwrite=True))
     assert work == ["train", "volume-1", "volume-2"] * 2
     assert model.describe(tmp_path / "trial" / "model").training.seed == 4
 
 
 def test_other_data_are_refused_and_a_copy_is_not(plan, tmp_path, work):
-    run_trial(plan, make_data(tmp_path / "data"), tmp_path / "trial", device="cpu")
+    run_trial(plan, make_data(tmp_path / "data"), tmp_path / "trial", RunOptions(device="cpu"))
     moved = tmp_path / "moved"
     (tmp_path / "data").rename(moved)
-    run_trial(plan, moved, tmp_path / "trial", device="cpu")
+    run_trial(plan, moved, tmp_path / "trial", RunOptions(device="cpu"))
     assert work == ["train", "volume-1", "volume-2"]
     (moved / "lits" / "images" / "volume-0_slice_3.jpg").unlink()
     with pytest.raises(UserError, match="other data: the files of lits/volume-0 have changed: choose"):
-        run_trial(plan, moved, tmp_path / "trial", device="cpu")
+        run_trial(plan, moved, tmp_path / "trial", RunOptions(device="cpu"))
 
 
 def test_a_record_of_before_some_entries_were_known_is_still_one_of_the_same_trial(plan, data, tmp_path, work):
-    run_trial(plan, data, tmp_path / "trial", device="cpu")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     path = tmp_path / "trial" / "patients.json"
     content = json.loads(path.read_text())
     del content["recipe"]["encoder_weights"], content["recipe"]["schedule"]["average"], content["labels"]
     path.write_text(json.dumps(content))
-    run_trial(plan, data, tmp_path / "trial", device="cpu")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     assert work == ["train", "volume-1", "volume-2"]
 
 
 def test_some_of_those_held_out_can_be_measured_and_others_later(plan, data, tmp_path, work):
-    run_trial(plan, data, tmp_path / "trial", device="cpu", measured=["volume-2"])
-    run_trial(plan, data, tmp_path / "trial", device="cpu")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"), measured=["volume-2"])
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
     assert work == ["train", "volume-2", "volume-1"]
 
 
@@ -146,14 +147,14 @@ def test_some_of_those_held_out_can_be_measured_and_others_later(plan, data, tmp
 def test_who_cannot_be_measured_is_named_before_anything_is_written(data, tmp_path, change, measured, words):
     plan = recipe_with(tmp_path, *QUICK[:2], change)
     with pytest.raises(UserError, match=words):
-        run_trial(plan, data, tmp_path / "trial", measured=measured)
+        run_trial(plan, data, tmp_path / "trial", RunOptions(), measured=measured)
     assert not (tmp_path / "trial").exists()
 
 
 def test_a_model_that_no_trial_made_is_left_alone(plan, data, tmp_path, model_folder):
     model_folder.rename(tmp_path / "model")
     with pytest.raises(UserError, match="model exists already"):
-        run_trial(plan, data, tmp_path)
+        run_trial(plan, data, tmp_path, RunOptions())
     assert model.describe(tmp_path / "model").name == "tiny"
 
 
@@ -161,4 +162,4 @@ def test_a_damaged_record_is_named(plan, data, tmp_path):
     (tmp_path / "trial").mkdir()
     (tmp_path / "trial" / "patients.json").write_text("{")
     with pytest.raises(UserError, match=r"patients.json cannot be read as the record of a trial"):
-        run_trial(plan, data, tmp_path / "trial")
+        run_trial(plan, data, tmp_path / "trial", RunOptions())

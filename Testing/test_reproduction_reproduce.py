@@ -5,10 +5,10 @@ from reproduction_cases import row_result
 from training_cases import make_volumes
 
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.reproduction import reproduce as module
 from LiverTumorSegLib.reproduction.reproduce import reproduce
 from LiverTumorSegLib.reproduction.results import ProtocolResult
-from LiverTumorSegLib.reproduction.run_options import RunOptions
 
 
 @pytest.fixture

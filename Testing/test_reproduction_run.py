@@ -9,9 +9,9 @@ from LiverTumorSegLib.datasets import splits
 from LiverTumorSegLib.errors import UserError
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.reproduction import system
 from LiverTumorSegLib.reproduction.reproduce import reproduce
-from LiverTumorSegLib.reproduction.run_options import RunOptions
 
 TINY = {"name": "unet", "in_channels": 1, "options": {"features": [4, 4, 8, 8, 8, 4]}}
 

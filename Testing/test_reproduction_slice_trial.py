@@ -10,8 +10,8 @@ from LiverTumorSegLib.progress import Cancelled, CancelToken, Job
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.datasets import slices
 from LiverTumorSegLib.experiments import record
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.reproduction import slice_trial
-from LiverTumorSegLib.reproduction.run_options import RunOptions
 from LiverTumorSegLib.reproduction.slice_trial import run_slice_trial
 from LiverTumorSegLib.reproduction.system import Metric
 

@@ -3,9 +3,9 @@ import pytest
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from types import SimpleNamespace
 
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.progress import Job
 from LiverTumorSegLib.reproduction import trials
-from LiverTumorSegLib.reproduction.run_options import RunOptions
 from LiverTumorSegLib.reproduction.slice_scores import SliceScore, SliceScores
 from LiverTumorSegLib.reproduction.system import load
 from LiverTumorSegLib.reproduction.trials import Trial, measured

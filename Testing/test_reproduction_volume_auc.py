@@ -13,8 +13,8 @@ from LiverTumorSegLib.model import Model
 from LiverTumorSegLib.progress import Cancelled, CancelToken, Job
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.reproduction import volume_auc as module
-from LiverTumorSegLib.reproduction.run_options import RunOptions
 from LiverTumorSegLib.reproduction.volume_auc import FILE, volume_auc
 
 SOURCE = VolumeSource(volumes="LITS")

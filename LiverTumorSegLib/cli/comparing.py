@@ -68,6 +68,7 @@ def compare(
     from ..experiments.card import write_into_card
     from ..experiments.compare import chosen_folds
     from ..experiments.compare import compare as run
+    from ..experiments.run_options import RunOptions
 
     described = _model(card)
     variants = _variants([load_recipe(name, changes) for name in recipes or ["equal"]], networks, preprocessings)
@@ -83,13 +84,8 @@ def compare(
                 data,
                 output,
                 chosen_folds(drawn, data_of, data, fold),
+                RunOptions(device, cache, overwrite, command_line(), say, whole.part(_OF_SPLIT, 1)),
                 against=against,
-                device=device,
-                cache=cache,
-                overwrite=overwrite,
-                command=command_line(),
-                say=say,
-                job=whole.part(_OF_SPLIT, 1),
             )
         except Cancelled:
             err.print("Cancelled; what is done stays, and the same command goes on with the rest.")

@@ -47,9 +47,9 @@ def reproduce(
 ) -> None:
     """Train and measure a published system; prints its figures beside the measured ones."""
     try:
+        from ..experiments.run_options import RunOptions
         from ..reproduction import report
         from ..reproduction.reproduce import reproduce as run
-        from ..reproduction.run_options import RunOptions
     except ModuleNotFoundError as error:
         msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
         raise UserError(msg) from error

@@ -6,16 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..model import sha256
 from . import volumes
 from .dump import MASKS, TABLE
 from .sources import Source, files
 from .volumes import VolumeSource
-
-_CHUNK = 1 << 20
 
 
 def fingerprints(sources: Sequence[Source], root: Path) -> dict[str, str]:
@@ -79,11 +79,15 @@ def _stated(file: Path, folder: Path) -> list[str | int]:
 
 
 def _content(file: Path) -> str:
-    digest = hashlib.sha256()
-    with _readable(file), file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    with _readable(file):
+        seen = file.stat()
+        return _checksum(file, seen.st_size, seen.st_mtime_ns)
+
+
+@cache
+def _checksum(file: Path, _size: int, _changed: int) -> str:
+    """Once in a process for each state of a file: every trial of a comparison asks."""
+    return sha256(file)
 
 
 @contextmanager

@@ -36,9 +36,8 @@ def write_into_card(folder: Path, compared: Comparison, recipes: Mapping[str, Re
     described = model.describe(folder)
     own = compared.results.get(described.name) if len(compared.results) == 1 else None
     table = _table(compared, described, recipes)
-    kept = tuple(each for each in described.evidence if each.title != table.title)
     figures = _figures(own, compared.command) if own else described.figures
-    store(folder, described.model_copy(update={"evidence": (*kept, table)}), figures)
+    store(folder, described.with_evidence(table), figures)
 
 
 def _table(compared: Comparison, described: Description, recipes: Mapping[str, Recipe]) -> Evidence:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from ..training.recipe import Recipe
 from ..whole_files import whole_file
 from . import tables
 from .conditions import unequal
-from .folds import Fold, cross_validate, draw, folds_of, measurable, under
+from .folds import Fold, cross_validate, draw, folds_of, measurable
+from .run_options import RunOptions
 from .summary import Results, summarise
 from .variants import Variants, parameters
 
@@ -88,14 +88,9 @@ def compare(
     data: Path,
     folder: Path,
     folds: Sequence[Fold],
+    options: RunOptions,
     *,
     against: str | None = None,
-    device: str = "auto",
-    cache: Path | None = None,
-    overwrite: bool = False,
-    command: str = "",
-    say: Say = lambda _: None,
-    job: Job | None = None,
 ) -> Comparison:
     """Cross-validate every recipe on the same folds; what is done is not done again.
 
@@ -104,13 +99,8 @@ def compare(
         data: folder that holds the recipes' data folders.
         folder: to write to.
         folds: of :func:`.folds.folds_of`; all of the split's, or some.
+        options: where to run, and whom to tell; its command is written beside the figures.
         against: as of :func:`.summary.summarise`; the best where it cannot be measured.
-        device: where patients are segmented.
-        cache: folder that keeps what CTs become; None for the user's.
-        overwrite: whether trials of other recipes or data in the folder may be given up.
-        command: what to write beside the figures.
-        say: told which recipe is begun, what failed and what training says.
-        job: told what is being done.
 
     Raises:
         UserError: nobody takes part, or ``against`` does not.
@@ -120,17 +110,16 @@ def compare(
     if against is not None and against not in variants.recipes:
         msg = f"{against} does not take part: compare with one of {', '.join(variants.recipes)}."
         raise UserError(msg)
-    task, count = job or Job(), len(variants.recipes)
-    run = partial(cross_validate, device=device, cache=cache, overwrite=overwrite, command=command)
+    count = len(variants.recipes)
     results: dict[str, Results] = {}
     failed: dict[str, str] = {}
     for at, (name, recipe) in enumerate(variants.recipes.items()):
-        part, told = task.part(at / count, (at + 1) / count), _told(say, name)
+        own = replace(options.part(at / count, (at + 1) / count).under(name), say=_told(options.say, name))
         try:
-            results[name] = run(recipe, data, folder / TRIALS / name, folds, say=told, job=under(part, name))
+            results[name] = cross_validate(recipe, data, folder / TRIALS / name, folds, own)
         except UserError as error:
             failed[name] = str(error)
-            told(f"failed. {error}")
+            own.say(f"failed. {error}")
     sizes = {name: parameters(variants.recipes[name]) for name in results}
     return Comparison(
         summarise(results, sizes, None if against in failed else against) if results else None,
@@ -138,7 +127,7 @@ def compare(
         failed,
         variants.left_out,
         (*_unequal(variants.recipes), *variants.notes),
-        command,
+        options.command,
     )
 
 

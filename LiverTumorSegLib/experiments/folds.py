@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +14,9 @@ from ..datasets.sources import Source
 from ..datasets.splits import Names, Split
 from ..errors import UserError
 from ..progress import Job
-from ..training.beginning import Say
 from ..training.recipe import Recipe
 from .patient_result import PatientResult
+from .run_options import RunOptions
 from .trial import run_trial
 
 _WORTH_A_PROCESS = 4
@@ -130,13 +129,7 @@ def cross_validate(
     data: Path,
     folder: Path,
     folds: Sequence[Fold],
-    *,
-    device: str = "auto",
-    cache: Path | None = None,
-    overwrite: bool = False,
-    command: str = "",
-    say: Say = lambda _: None,
-    job: Job | None = None,
+    options: RunOptions,
 ) -> tuple[PatientResult, ...]:
     """Train and measure every fold in ``FOLDER/fold-N``; what is done is not done again.
 
@@ -145,12 +138,7 @@ def cross_validate(
         data: folder that holds the recipe's data folders.
         folder: of the recipe's trials.
         folds: of :func:`folds_of`.
-        device: as all others of :func:`.trial.run_trial`.
-        cache: the same.
-        overwrite: the same.
-        command: the same.
-        say: the same.
-        job: told what is being done in which fold.
+        options: where to run, and whom to tell.
 
     Returns:
         The patients of all folds.
@@ -159,7 +147,7 @@ def cross_validate(
         UserError: as :func:`of_fold` and :func:`.trial.run_trial`.
         Cancelled: the user asked to stop; what is done stays.
     """
-    task, known = job or Job(), {name for source in recipe.data for name in sources.files(source, data)}
+    known = {name for source in recipe.data for name in sources.files(source, data)}
     results: list[PatientResult] = []
     for at, fold in enumerate(folds):
         own = fold._replace(held_out=tuple(name for name in fold.held_out if name in known or name in fold.measured))
@@ -167,20 +155,10 @@ def cross_validate(
             of_fold(recipe, own),
             data,
             folder / f"fold-{fold.number}",
+            options.part(at / len(folds), (at + 1) / len(folds)).under(f"fold {fold.number}"),
             measured=fold.measured,
-            device=device,
-            cache=cache,
-            overwrite=overwrite,
-            command=command,
-            say=say,
-            job=under(task.part(at / len(folds), (at + 1) / len(folds)), f"fold {fold.number}"),
         )
     return tuple(results)
-
-
-def under(task: Job, name: str) -> Job:
-    """A job whose sentences begin with a name."""
-    return replace(task, progress=lambda fraction, sentence: task.progress(fraction, f"{name}: {sentence}"))
 
 
 def _measurable(data_of: Sequence[Source]) -> list[Source]:

@@ -16,13 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .. import model
 from ..datasets.fingerprints import fingerprints, label_fingerprints
 from ..errors import UserError
-from ..progress import Job
-from ..training.beginning import Say
 from ..training.differences import differing, entries, more, shown
 from ..training.fit import fit
 from ..training.log_folder import remove_checkpoints, unfinished
 from ..training.recipe import Recipe, completed
 from ..whole_files import refuse_folder, whole_file
+from .run_options import RunOptions
 
 MODEL = "model"
 
@@ -118,17 +117,14 @@ def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
     return wanted
 
 
-def train(recipe: Recipe, data: Path, folder: Path, *, cache: Path | None, command: str, say: Say, job: Job) -> None:
+def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None:
     """Train a trial's model, going on where it was interrupted; one that is there is left as it is.
 
     Args:
         recipe: how.
         data: folder that holds the recipe's data folders.
         folder: of the trial.
-        cache: folder that keeps what CTs become; None for the user's.
-        command: what to write into the model's card as the command that made it.
-        say: told what training says.
-        job: told what is being done.
+        options: whom to tell; its command goes into the model's card as the one that made it.
 
     Raises:
         UserError: as :func:`LiverTumorSegLib.training.fit.fit`.
@@ -137,17 +133,16 @@ def train(recipe: Recipe, data: Path, folder: Path, *, cache: Path | None, comma
     place = folder / MODEL
     if place.exists():
         return
-    going_on = unfinished(place) is not None
     fit(
         recipe,
         data,
         place,
-        command=command,
-        resume=going_on,
-        cache=cache,
-        say=say,
-        progress=job.at,
-        cancel=job.cancel,
+        command=options.command,
+        resume=unfinished(place) is not None,
+        cache=options.cache,
+        say=options.say,
+        progress=options.job.at,
+        cancel=options.job.cancel,
     )
 
 

@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..evaluation import statistics
 from ..evaluation.comparison import adjust, paired
 from ..evaluation.lesions.detection import Detections
+from ..training.scores import mean_of_defined
 from .patient_result import PatientResult
 
 Results = Sequence[PatientResult]
@@ -79,13 +80,8 @@ def _reference(results: Mapping[str, Results], against: str | None) -> str:
 
 
 def _quality(found: Results) -> tuple[float, float]:
-    lesion, liver = (_mean(found, MEANS[key]) for key in ("lesion_dice", "liver_dice"))
+    lesion, liver = (mean_of_defined(map(MEANS[key], found)) for key in ("lesion_dice", "liver_dice"))
     return (-1.0 if lesion is None else lesion, -1.0 if liver is None else liver)
-
-
-def _mean(found: Results, of: Callable[[PatientResult], float | None]) -> float | None:
-    defined = [value for value in _values(found, of).values() if value is not None]
-    return sum(defined) / len(defined) if defined else None
 
 
 def _values(found: Results, of: Callable[[PatientResult], float | None]) -> dict[str, float | None]:

@@ -15,12 +15,11 @@ from pydantic import Field
 from .. import model
 from ..datasets import sources
 from ..errors import UserError
-from ..progress import Job
-from ..training.beginning import Say
 from ..training.patients import parting
 from ..training.recipe import Recipe
 from .patient_result import PatientResult, measure_patient
 from .record import MODEL, Record, begun, record_of, train
+from .run_options import RunOptions
 
 _OF_TRAINING = 0.85
 
@@ -42,14 +41,9 @@ def run_trial(
     recipe: Recipe,
     data: Path,
     folder: Path,
+    options: RunOptions,
     *,
     measured: Sequence[str] | None = None,
-    device: str = "auto",
-    cache: Path | None = None,
-    overwrite: bool = False,
-    command: str = "",
-    say: Say = lambda _: None,
-    job: Job | None = None,
 ) -> tuple[PatientResult, ...]:
     """Train a recipe and measure its model on patients that it was not trained on; what is done is not done again.
 
@@ -57,13 +51,8 @@ def run_trial(
         recipe: how to train; its validation or split says who is held out.
         data: folder that holds the recipe's data folders, and its split's file.
         folder: of the trial.
+        options: where to run, and whom to tell.
         measured: who of the held-out patients is measured; None for those of the validation.
-        device: where patients are segmented.
-        cache: folder that keeps what CTs become; None for the user's.
-        overwrite: whether a trial of another recipe or of other data may be given up and begun anew.
-        command: what to write into the model's card as the command that made it.
-        say: told what training says.
-        job: told what is being done.
 
     Returns:
         The patients in the order asked for.
@@ -74,14 +63,12 @@ def run_trial(
             :func:`.patient_result.measure_patient`.
         Cancelled: the user asked to stop; what is done stays.
     """
-    task = job or Job()
     names = _names(recipe, data, measured)
-    record = begun(record_of(PatientsRecord, recipe, data), folder, overwrite=overwrite)
+    record = begun(record_of(PatientsRecord, recipe, data), folder, overwrite=options.overwrite)
     missing = [name for name in names if name not in record.patients]
     if missing:
-        training = task.part(0, _OF_TRAINING)
-        train(recipe, data, folder, cache=cache, command=command, say=say, job=training)
-        record = _measure(missing, record, recipe, data, folder, device, task.part(_OF_TRAINING, 1))
+        train(recipe, data, folder, options.part(0, _OF_TRAINING))
+        record = _measure(missing, record, recipe, data, folder, options.part(_OF_TRAINING, 1))
     return tuple(record.patients[name] for name in names)
 
 
@@ -104,15 +91,15 @@ def _refuse(names: Collection[str], why: str) -> None:
 
 
 def _measure(
-    names: Sequence[str], record: PatientsRecord, recipe: Recipe, data: Path, folder: Path, device: str, task: Job
+    names: Sequence[str], record: PatientsRecord, recipe: Recipe, data: Path, folder: Path, options: RunOptions
 ) -> PatientsRecord:
     """Measure patients, each on disk before the next is begun."""
     trained = model.load(folder / MODEL)
     for number, name in enumerate(names):
-        part = task.part(number / len(names), (number + 1) / len(names))
+        part = options.job.part(number / len(names), (number + 1) / len(names))
         part.at(0, f"Measuring {name}")
         source = sources.source_of(recipe.data, data, name)
-        result = measure_patient(trained, source, data, name, device=device, job=part)
+        result = measure_patient(trained, source, data, name, device=options.device, job=part)
         record = record.model_copy(update={"patients": record.patients | {name: result}})
         record.write(folder)
     return record

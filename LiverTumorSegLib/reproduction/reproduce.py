@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..experiments.run_options import RunOptions
 from . import data_set, encoder_files, report, results, system
 from .quick import PATIENTS
 from .results import Reproduction
 from .run import Wanted, run
-from .run_options import RunOptions
 from .system import ProtocolName
 
 

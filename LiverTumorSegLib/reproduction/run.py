@@ -18,6 +18,7 @@ from ..datasets import splits
 from ..datasets.check import check
 from ..datasets.splits import Round, Split
 from ..errors import UserError
+from ..experiments.run_options import RunOptions
 from ..training import patients
 from ..training.network import build
 from ..training.recipe import Recipe
@@ -26,7 +27,6 @@ from ..validation_words import in_words
 from . import data_set, encoder_files, plans, quick, trials
 from .data_set import DataSet
 from .results import ProtocolResult, RowResult, Sizes
-from .run_options import RunOptions
 from .system import Protocol, ProtocolName, Row, System
 from .trials import Trial
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from .. import model
 from ..experiments.record import MODEL, Record, begun, record_of, train
+from ..experiments.run_options import RunOptions
 from ..training import patients
 from ..training.recipe import Recipe
-from .run_options import RunOptions
 from .slice_measuring import measure_slices
 from .slice_scores import SliceScores
 from .system import Metric, Shown
@@ -65,8 +65,7 @@ def run_slice_trial(
     wanted = record_of(SliceRecord, recipe, data, metrics=metrics, shown=shown)
     record = begun(wanted, folder, overwrite=options.overwrite)
     if record.scores is None:
-        training = options.job.part(0, _OF_TRAINING)
-        train(recipe, data, folder, cache=options.cache, command=options.command, say=options.say, job=training)
+        train(recipe, data, folder, options.part(0, _OF_TRAINING))
         scores = _measure(recipe, data, folder / MODEL, record, options.part(_OF_TRAINING, 1))
         record = record.model_copy(update={"scores": scores})
         record.write(folder)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..experiments.run_options import RunOptions
 from ..experiments.trial import run_trial
 from ..training.recipe import Recipe
 from .data_set import DataSet
 from .figures import MeasuredPatients, of_patients, of_slices
 from .results import Figure
-from .run_options import RunOptions
 from .slice_scores import of_nothing
 from .slice_trial import run_slice_trial
 from .system import Metric, Protocol
@@ -65,17 +65,7 @@ def measured(
 
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
     recipe, folder = trial
-    results = run_trial(
-        recipe,
-        data.root,
-        folder,
-        device=options.device,
-        cache=options.cache,
-        overwrite=options.overwrite,
-        command=options.command,
-        say=options.say,
-        job=options.job.part(0, _BEFORE_AUC),
-    )
+    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC))
     asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
     if asked is None:
         return MeasuredPatients(results, {})

@@ -13,11 +13,11 @@ from ..datasets import sources
 from ..datasets.sources import Source
 from ..evaluation.probabilities import curve, histogram
 from ..evaluation.structures import mask
+from ..experiments.run_options import RunOptions
 from ..inference import Options, segment
 from ..label_writer import CERTAIN
 from ..model import Model
 from ..whole_files import whole_file
-from .run_options import RunOptions
 
 FILE = "auc.json"
 

@@ -88,8 +88,7 @@ def write(folder: Path, rows: list[tuple[str, ...]], patients: str) -> None:
         head=HEAD,
         rows=tuple(rows),
     )
-    kept = tuple(each for each in described.evidence if each.title != TITLE)
-    store(folder, described.model_copy(update={"evidence": (*kept, table)}), described.figures)
+    store(folder, described.with_evidence(table), described.figures)
 
 
 if __name__ == "__main__":

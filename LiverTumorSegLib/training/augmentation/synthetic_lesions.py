@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from ...postprocessing import LESION, LIVER
 from .ranges import SyntheticLesions
 
-_LIVER, _LESION = 1, 2
 _WAVES, _TEXTURE = 4, 12
 
 
@@ -90,7 +90,7 @@ def paint(
     pixels, labels = pixels.clone(), labels.clone()
     apart = lesions_apart.tolist()
     for blob in blobs:
-        liver = labels[blob.sample] == _LIVER
+        liver = labels[blob.sample] == LIVER
         if apart[blob.sample] and liver.any():
             _paint(pixels[blob.sample], labels[blob.sample], liver, blob, depth)
     return pixels, labels
@@ -110,7 +110,7 @@ def _paint(pixels: torch.Tensor, labels: torch.Tensor, liver: torch.Tensor, blob
         fill = _cut_of_ball((number - middle) * depth / blob.radius)
         plane += _shade(outline * fill - distance, blob) * liver
     seen.clamp_(0, 1)
-    labels[box][liver & (distance < outline)] = _LESION
+    labels[box][liver & (distance < outline)] = LESION
 
 
 def _polar(rows: torch.Tensor, columns: torch.Tensor, blob: Blob) -> tuple[torch.Tensor, torch.Tensor]:

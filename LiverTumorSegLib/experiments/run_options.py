@@ -1,4 +1,4 @@
-"""How and where a reproduction runs, whatever it reproduces."""
+"""How and where trials run, whatever they try."""
 
 from __future__ import annotations
 
@@ -35,3 +35,9 @@ class RunOptions:
     def part(self, start: float, end: float) -> RunOptions:
         """The same for a stretch of the job."""
         return replace(self, job=self.job.part(start, end))
+
+    def under(self, name: str) -> RunOptions:
+        """The same, with a job whose sentences begin with a name."""
+        progress = self.job.progress
+        named = replace(self.job, progress=lambda fraction, sentence: progress(fraction, f"{name}: {sentence}"))
+        return replace(self, job=named)
