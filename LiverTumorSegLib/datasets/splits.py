@@ -112,12 +112,18 @@ def load(path: Path, known: Collection[str] | None = None) -> Split:
     except ValidationError as error:
         msg = f"{path} is no split that can be used: {in_words(error, Split)}"
         raise UserError(msg) from error
-    strange = sorted(set(split.names) - set(known)) if known is not None else []
+    if known is not None:
+        refuse_strangers(split, known, str(path))
+    return split
+
+
+def refuse_strangers(split: Split, known: Collection[str], called: str) -> None:
+    """Raise :class:`UserError`, which calls the split so, where it names somebody whom the data do not hold."""
+    strange = sorted(set(split.names) - set(known))
     if strange:
         others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        msg = f"{path} names {strange[0]}{others}, whom the data do not hold: give the data it was drawn from."
+        msg = f"{called} names {strange[0]}{others}, whom the data do not hold: give the data it was drawn from."
         raise UserError(msg)
-    return split
 
 
 def draw(

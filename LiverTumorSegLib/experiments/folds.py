@@ -75,11 +75,7 @@ def folds_of(split: Split, data_of: Sequence[Source], root: Path) -> tuple[Fold,
         UserError: the split names somebody who is not in the data, or nobody in a fold can be measured.
     """
     known = list(dict.fromkeys(name for source in data_of for name in sources.files(source, root)))
-    strange = sorted(set(split.names) - set(known))
-    if strange:
-        others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        msg = f"The split names {strange[0]}{others}, whom the data do not hold: give the data it was drawn from."
-        raise UserError(msg)
+    splits.refuse_strangers(split, known, "The split")
     marked = measurable(data_of, root)
     found = []
     for number, each in enumerate(split.rounds):
