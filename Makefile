@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 PROCESSES ?= 2
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
-.PHONY: demo test check bench screenshots cmake-lists clean
+.PHONY: demo test check bench stress screenshots cmake-lists clean
 
 demo: $(VENV)/product
 	$(BIN)/livertumorseg demo --output demo --overwrite
@@ -26,6 +26,10 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/preprocessing.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
+
+# Hours: SHARE=0.01 makes a hundredth of the tries.
+stress: $(VENV)/test
+	cd Testing && ../$(BIN)/python -m stress --share $(or $(SHARE),1)
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py
