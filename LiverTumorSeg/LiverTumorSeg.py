@@ -85,6 +85,7 @@ class LiverTumorSegParameterNode:
     lesionsInLiver: bool = True
     fillHoles: bool = True
     smallestLesionMl: Annotated[float, WithinRange(0, 1000)] = 0.05
+    leastProbability: Annotated[float, WithinRange(0, 1)] = 0.0
     leastContrastHu: Annotated[float, WithinRange(0, 1000)] = 0.0
     smallestLiverMl: Annotated[float, WithinRange(0, 1000)] = 50.0
     batch: Annotated[int, WithinRange(0, 512)] = 0
@@ -107,6 +108,7 @@ def settingsOf(parameters) -> Settings:
             "lesions_in_liver": parameters.lesionsInLiver,
             "fill_holes": parameters.fillHoles,
             "smallest_lesion_ml": parameters.smallestLesionMl,
+            "least_probability": parameters.leastProbability,
             "least_contrast_hu": parameters.leastContrastHu,
             "smallest_liver_ml": parameters.smallestLiverMl,
         },

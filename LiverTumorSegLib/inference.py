@@ -105,14 +105,15 @@ def segment(
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
     probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
     seen = volume.axial.of(labels)
-    out = Output(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()))
+    cleaning = model.description.cleaning(options.postprocessing)
+    confidence = np.zeros(seen.shape, np.uint8) if cleaning.least_probability > 0 else None
+    out = Output(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
     if model.description.patches:
         volumetric.label(out, store, model.description.patches, engine, task.part(0, 0.95))
     else:
         _label(out, store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
-    cleaning = model.description.cleaning(options.postprocessing)
-    clean(seen, volume.voxel_ml, cleaning, Seen(volume.axial.of(volume.voxels), volume.axial.spacing))
+    clean(seen, volume.voxel_ml, cleaning, Seen(volume.axial.of(volume.voxels), volume.axial.spacing, confidence))
     notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
     task.at(1, "Done")
     return Segmentation(

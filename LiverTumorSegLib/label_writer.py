@@ -11,8 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from .segments import LESION
+
 CERTAIN = 2**15
 """What stands for a probability of 1 in 16 bits: of a power of two, a float32 slope gives 0 and 1 back exactly."""
+
+SURE = 255
+"""The same in 8 bits, for lesions."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +60,31 @@ class Output:
     Args:
         labels: uint8 ``[slice, row, column]``, all 0.
         probabilities: uint16 of the same shape, all 0, for each label but the background; none where nobody asks.
+        confidence: uint8 of the same shape, all 0: gets how likely voxels labelled lesion are so, in parts of
+            :data:`SURE`; None where nobody asks.
     """
 
     labels: NDArray[np.uint8]
     probabilities: tuple[NDArray[np.uint16], ...] = ()
+    confidence: NDArray[np.uint8] | None = None
 
     def write(self, first: int, logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
         """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do."""
         part = slice(first, first + len(logits))
         if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
             write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
-        write_labels(self.labels[part], logits, head, rows, columns)
+        confidence = None if self.confidence is None else self.confidence[part]
+        write_labels(self.labels[part], logits, head, rows, columns, confidence)
 
 
-def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
+def write_labels(
+    out: NDArray[np.uint8],
+    logits: torch.Tensor,
+    head: Head,
+    rows: Span,
+    columns: Span,
+    confidence: NDArray[np.uint8] | None = None,
+) -> None:
     """Write the largest logit's label.
 
     Logits are interpolated as differences to the background, one channel less, and only around pixels where one is
@@ -80,6 +96,7 @@ def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows:
         head: what they stand for.
         rows: where the logits' rows lie in the volume.
         columns: the same of their columns.
+        confidence: of the shape of ``out``; where given, gets how likely lesion is wherever it is written.
     """
     over = head.over_background(logits).float()
     positive = (over > 0).flatten(0, 1).any(dim=0)
@@ -91,7 +108,16 @@ def write_labels(out: NDArray[np.uint8], logits: torch.Tensor, head: Head, rows:
         over = over.narrow(axis + 2, near.start - span.start, near.stop - near.start)
         rows, columns = (near, columns) if axis == 0 else (rows, near)
     over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
-    out[:, rows.begin : rows.end, columns.begin : columns.end] = _largest(over, head.values).cpu().numpy()
+    covered = (slice(None), slice(rows.begin, rows.end), slice(columns.begin, columns.end))
+    out[covered] = _largest(over, head.values).cpu().numpy()
+    if confidence is not None and LESION.label in head.values:
+        _write_confidence(confidence[covered], out[covered] == LESION.label, over, head.values.index(LESION.label))
+
+
+def _write_confidence(out: NDArray[np.uint8], marked: NDArray[np.bool_], over: torch.Tensor, lesion: int) -> None:
+    """Write to marked voxels alone: untouched pages of a large array take no memory."""
+    chosen = over.movedim(1, -1)[torch.from_numpy(marked).to(over.device)]
+    out[marked] = (F.pad(chosen, (1, 0)).softmax(dim=1)[:, lesion + 1] * SURE).round().byte().cpu().numpy()
 
 
 def write_probabilities(

@@ -1,4 +1,4 @@
-"""Largest liver, lesions in or on it, holes filled, small and faint lesions dropped."""
+"""Largest liver, lesions in or on it, holes filled, small, unlikely and faint lesions dropped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
+from .label_writer import SURE
 from .lesion_contrast import contrasts
 
 LIVER, LESION = 1, 2
@@ -24,6 +25,9 @@ class Postprocessing(BaseModel):
         fill_holes: turn background enclosed by the liver into liver.
         smallest_lesion_ml: turn lesions below this volume into liver, or into background where none touches them;
             0 keeps all.
+        least_probability: the same of lesions that the network is less sure of, by the mean over a lesion's voxels of
+            the probability it gives to lesion; 0 keeps all. What a network marks by mistake it often hardly prefers to
+            liver.
         least_contrast_hu: turn lesions into liver whose mean differs by less, to either side, from that of the liver
             around them; 0 keeps all. A network that mistakes an uneven liver for lesions marks regions that hardly
             differ from what is around them.
@@ -36,15 +40,29 @@ class Postprocessing(BaseModel):
     lesions_in_liver: bool = True
     fill_holes: bool = True
     smallest_lesion_ml: float = Field(0.05, ge=0)
+    least_probability: float = Field(0, ge=0, le=1)
     least_contrast_hu: float = Field(0, ge=0)
     smallest_liver_ml: float = Field(50, ge=0)
 
 
 class Seen(NamedTuple):
-    """The CT that was segmented: HU ``[slice, row, column]``, and millimetres between slices, rows and columns."""
+    """The CT that was segmented, and how sure the network was.
+
+    Args:
+        hounsfield: HU ``[slice, row, column]``.
+        spacing: millimetres between slices, rows and columns.
+        confidence: of the same shape, what :class:`LiverTumorSegLib.label_writer.Output` holds; None keeps lesions of
+            any probability.
+    """
 
     hounsfield: NDArray[np.int16]
     spacing: tuple[float, float, float]
+    confidence: NDArray[np.uint8] | None = None
+
+    def within(self, box: tuple[slice, ...]) -> Seen:
+        """The part in a box."""
+        confidence = None if self.confidence is None else self.confidence[box]
+        return Seen(self.hounsfield[box], self.spacing, confidence)
 
 
 def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing, ct: Seen) -> None:
@@ -59,15 +77,15 @@ def clean(labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing, 
     if not labels.any():
         return
     box = bounds(labels)
-    near, hounsfield = labels[box], ct.hounsfield[box]
+    near, ct = labels[box], ct.within(box)
     _drop_outside(near, settings)
     box = bounds(near)
-    near, hounsfield = near[box], hounsfield[box]
+    near, ct = near[box], ct.within(box)
     if settings.fill_holes:
         _fill_holes(near)
-    _drop_small_lesions(near, voxel_ml, settings.smallest_lesion_ml)
+    _drop_small_or_unlikely_lesions(near, voxel_ml, settings, ct.confidence)
     if settings.least_contrast_hu > 0:
-        _drop_faint_lesions(near, Seen(hounsfield, ct.spacing), settings.least_contrast_hu)
+        _drop_faint_lesions(near, ct, settings.least_contrast_hu)
     if np.count_nonzero(near) * voxel_ml < settings.smallest_liver_ml:
         near[:] = 0
 
@@ -111,17 +129,31 @@ def _fill_holes(labels: NDArray[np.uint8]) -> None:
         labels[(inner > 0) & (inner != outside)] = LIVER
 
 
-def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml: float) -> None:
+def _drop_small_or_unlikely_lesions(
+    labels: NDArray[np.uint8], voxel_ml: float, settings: Postprocessing, confidence: NDArray[np.uint8] | None
+) -> None:
     parts, count = ndimage.label(labels == LESION)
-    if count:
-        small = part_sizes(parts, count) * voxel_ml < smallest_ml
-        small[0] = False
-        if not small.any():
-            return
-        beside = np.zeros(count + 1, bool)
-        beside[parts[ndimage.binary_dilation(labels == LIVER, _TOUCHING)]] = True
-        labels[(small & beside)[parts]] = LIVER
-        labels[(small & ~beside)[parts]] = 0
+    if not count:
+        return
+    sizes = part_sizes(parts, count)
+    dropped = sizes * voxel_ml < settings.smallest_lesion_ml
+    if confidence is not None:
+        dropped |= _part_sums(parts, confidence, count) < settings.least_probability * SURE * sizes
+    dropped[0] = False
+    if not dropped.any():
+        return
+    beside = np.zeros(count + 1, bool)
+    beside[parts[ndimage.binary_dilation(labels == LIVER, _TOUCHING)]] = True
+    labels[(dropped & beside)[parts]] = LIVER
+    labels[(dropped & ~beside)[parts]] = 0
+
+
+def _part_sums(parts: NDArray[np.int32], values: NDArray[np.uint8], count: int) -> NDArray[np.float64]:
+    """Sum of each part's values; by slice, since counting at once copies to 64 bits."""
+    sums = np.zeros(count + 1)
+    for plane, seen in zip(parts, values, strict=True):
+        sums += np.bincount(plane.ravel(), seen.ravel(), count + 1)
+    return sums
 
 
 def _drop_faint_lesions(labels: NDArray[np.uint8], ct: Seen, least: float) -> None:

@@ -108,6 +108,24 @@ def test_another_recipe_is_refused_unless_it_may_replace_the_trial(plan, data, t
     assert model.describe(tmp_path / "trial" / "model").training.seed == 4
 
 
+def test_where_the_clean_up_alone_has_changed_the_model_is_measured_again_and_not_trained(plan, data, tmp_path, work):
+    def trial_of(recipe):
+        return run_trial(recipe, data, tmp_path / "trial", RunOptions(device="cpu"))
+
+    first = trial_of(plan)
+    weights = (tmp_path / "trial" / "model" / "weights.safetensors").read_bytes()
+    other = recipe_with(tmp_path, *QUICK, "postprocessing.smallest_liver_ml=1000000")
+    again = trial_of(other)
+    assert work == ["train", "volume-1", "volume-2", "volume-1", "volume-2"]
+    assert all(result.liver["prediction_ml"] == 0 for result in again)
+    described = model.describe(tmp_path / "trial" / "model")
+    assert described.postprocessing == other.postprocessing
+    assert described.training.recipe["postprocessing"]["smallest_liver_ml"] == 1000000
+    assert described.figures is None
+    assert (tmp_path / "trial" / "model" / "weights.safetensors").read_bytes() == weights
+    assert [result.confusion for result in trial_of(plan)] == [result.confusion for result in first]
+
+
 def test_other_data_are_refused_and_a_copy_is_not(plan, tmp_path, work):
     run_trial(plan, make_data(tmp_path / "data"), tmp_path / "trial", RunOptions(device="cpu"))
     moved = tmp_path / "moved"

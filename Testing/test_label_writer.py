@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from LiverTumorSegLib.label_writer import CERTAIN, Axis, Head, Output, Span, write_labels, write_probabilities
+from LiverTumorSegLib.label_writer import CERTAIN, SURE, Axis, Head, Output, Span, write_labels, write_probabilities
 
 JOINT = Head((1, 2))
 
@@ -154,3 +154,24 @@ def test_an_output_writes_slices_from_the_first_on_and_probabilities_where_asked
         each.write(2, torch.ones(2, 1, 2, 2), Head((1,), sigmoid=True), *whole(2, 2))
         assert each.labels.any(axis=(1, 2)).tolist() == [False, False, True, True, False]
     assert out.probabilities[0].any(axis=(1, 2)).tolist() == [False, False, True, True, False]
+
+
+def test_how_sure_the_network_is_of_lesions_is_written_where_they_are_and_nowhere_else():
+    torch.manual_seed(0)
+    logits, head = torch.randn(3, 3, 4, 4), Head((1, 2))
+    spans = (Span(0, 4, Axis(12, 2.0, 2.0)), Span(0, 4, Axis(9, 2.0, 0.0)))
+    shape = (5, 12, 9)
+    levels = (np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
+    out = Output(np.zeros(shape, np.uint8), levels, np.zeros(shape, np.uint8))
+    out.write(1, logits, head, *spans)
+    marked = out.labels == 2
+    assert marked.any()
+    assert not out.confidence[~marked].any()
+    assert np.allclose(out.confidence[marked] / SURE, levels[1][marked] / CERTAIN, atol=0.003)
+
+
+def test_a_network_without_lesions_is_sure_of_none():
+    out = Output(np.zeros((1, 2, 2), np.uint8), (), np.zeros((1, 2, 2), np.uint8))
+    out.write(0, torch.ones(1, 1, 2, 2), Head((1,), sigmoid=True), *whole(2, 2))
+    assert out.labels.all()
+    assert not out.confidence.any()

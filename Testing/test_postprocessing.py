@@ -86,6 +86,38 @@ def test_small_lesions_away_from_the_liver_become_background(labels):
     assert not result[2:6, 25:28, 2:5].any()
 
 
+def test_lesions_that_the_network_is_less_sure_of_become_liver(labels):
+    confidence = np.where(labels == 2, 204, 0).astype(np.uint8)  # 0.8
+    confidence[3:5, 4:6, 4:6] = 128
+    confidence[3, 4, 4] = 255  # the mean counts: 0.56
+    ct = Seen(np.zeros(labels.shape, np.int16), (1.0, 1.0, 1.0), confidence)
+    kept = labels.copy()
+    kept[3:5, 4:6, 4:6] = 1
+    for least, expected in (
+        (0, labels),
+        (0.55, labels),
+        (0.57, kept),
+        (0.79, kept),
+        (0.81, np.where(kept == 2, 1, kept)),
+    ):
+        result = labels.copy()
+        clean(result, ML, only(least_probability=least), ct)
+        assert np.array_equal(result == 2, expected == 2), least
+
+
+def test_how_sure_the_network_was_is_looked_at_where_the_lesions_are_also_after_livers_before_them_went(labels):
+    backwards = np.s_[::-1, ::-1, ::-1]  # the smaller liver is first
+    confidence = np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8)
+    confidence[labels == 2] = 200
+    confidence[3:5, 4:6, 4:6] = 100
+    result = labels[backwards].copy()
+    ct = Seen(np.zeros(labels.shape, np.int16), (1.0, 1.0, 1.0), confidence[backwards])
+    clean(result, ML, only(largest_liver=True, lesions_in_liver=True, least_probability=0.6), ct)
+    kept = np.zeros(labels.shape, bool)
+    kept[4:7, 16:18, 5:8] = True
+    assert np.array_equal(result[backwards] == 2, kept)
+
+
 def test_lesions_that_hardly_differ_from_the_liver_around_them_become_liver(labels):
     hounsfield = np.where(labels == 1, 100, -50).astype(np.int16)
     hounsfield[labels == 2] = 60

@@ -65,6 +65,7 @@ class ModelSection:
             self.parameters.lesionsInLiver = cleaning["lesions_in_liver"]
             self.parameters.fillHoles = cleaning["fill_holes"]
             self.parameters.smallestLesionMl = cleaning["smallest_lesion_ml"]
+            self.parameters.leastProbability = cleaning["least_probability"]
             self.parameters.leastContrastHu = cleaning["least_contrast_hu"]
             self.parameters.smallestLiverMl = cleaning["smallest_liver_ml"]
 

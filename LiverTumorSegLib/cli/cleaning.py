@@ -18,6 +18,9 @@ LesionsInLiver = Annotated[
 ]
 FillHoles = Annotated[bool | None, typer.Option("--fill-holes/--no-fill-holes", help="Fill holes in the liver.")]
 SmallestLesion = Annotated[float | None, typer.Option(min=0, max=1e4, help="Drop lesions below this, ml.")]
+LeastProbability = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Drop lesions that the network is less sure of, by their mean.")
+]
 LeastContrast = Annotated[
     float | None, typer.Option(min=0, max=1e3, help="Drop lesions that differ by less from the liver around them, HU.")
 ]

@@ -11,7 +11,16 @@ import typer
 
 from .. import DEFAULT_MODEL
 from ..progress import Cancelled
-from .cleaning import FillHoles, LargestLiver, LeastContrast, LesionsInLiver, SmallestLesion, SmallestLiver, changed
+from .cleaning import (
+    FillHoles,
+    LargestLiver,
+    LeastContrast,
+    LeastProbability,
+    LesionsInLiver,
+    SmallestLesion,
+    SmallestLiver,
+    changed,
+)
 from .console import (
     CANCELLED,
     USER_ERROR,
@@ -63,6 +72,7 @@ def segment_cohort(
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,
     smallest_lesion: SmallestLesion = None,
+    least_probability: LeastProbability = None,
     least_contrast: LeastContrast = None,
     smallest_liver: SmallestLiver = None,
     force: Annotated[bool, typer.Option("--force", help="Segment what does not look like a CT, too.")] = False,
@@ -84,6 +94,7 @@ def segment_cohort(
         lesions_in_liver=lesions_in_liver,
         fill_holes=fill_holes,
         smallest_lesion_ml=smallest_lesion,
+        least_probability=least_probability,
         least_contrast_hu=least_contrast,
         smallest_liver_ml=smallest_liver,
     )

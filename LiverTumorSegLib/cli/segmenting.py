@@ -12,7 +12,16 @@ import typer
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..quiet import quiet_libraries
-from .cleaning import FillHoles, LargestLiver, LeastContrast, LesionsInLiver, SmallestLesion, SmallestLiver, changed
+from .cleaning import (
+    FillHoles,
+    LargestLiver,
+    LeastContrast,
+    LeastProbability,
+    LesionsInLiver,
+    SmallestLesion,
+    SmallestLiver,
+    changed,
+)
 from .console import BatchSize, Coarse, Damaged, DeviceName, Overwrite, Precision, bar, interruptible, say, warn
 
 if TYPE_CHECKING:
@@ -43,6 +52,7 @@ def segment(
     lesions_in_liver: LesionsInLiver = None,
     fill_holes: FillHoles = None,
     smallest_lesion: SmallestLesion = None,
+    least_probability: LeastProbability = None,
     least_contrast: LeastContrast = None,
     smallest_liver: SmallestLiver = None,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
@@ -79,6 +89,7 @@ def segment(
             lesions_in_liver=lesions_in_liver,
             fill_holes=fill_holes,
             smallest_lesion_ml=smallest_lesion,
+            least_probability=least_probability,
             least_contrast_hu=least_contrast,
             smallest_liver_ml=smallest_liver,
         )
@@ -105,7 +116,8 @@ def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: b
     from ..report_files import facts
 
     if as_json:
-        print(json.dumps(facts(result, table) | {"output": str(output)}, indent=2))  # noqa: T201
+        of_this_run = {"seconds": round(result.seconds, 3), "output": str(output)}
+        print(json.dumps(facts(result, table) | of_this_run, indent=2))  # noqa: T201
         return
     for warning in (*result.volume.warnings, *result.notes, *table.warnings):
         warn(warning)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +22,9 @@ from ..training.log_folder import remove_checkpoints, unfinished
 from ..training.recipe import Recipe, completed
 from ..whole_files import refuse_folder, whole_file
 from .run_options import RunOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MODEL = "model"
 
@@ -51,6 +54,10 @@ class Record(BaseModel):
     def asked(self) -> dict[str, Any]:
         """What beside recipe and data makes it another trial."""
         return {}
+
+    def adapted(self, wanted: Self) -> Self:  # noqa: ARG002 - kinds that measure what is not trained look at it
+        """The record to go on with where the one wanted differs in nothing that is trained."""
+        return self
 
     def write(self, folder: Path) -> None:
         """Write it whole in place of the one before."""
@@ -102,6 +109,7 @@ def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
     """
     found = read(type(wanted), folder)
     if found:
+        found = found.adapted(wanted)
         changed = _difference(found, wanted)
         if not changed:
             return found

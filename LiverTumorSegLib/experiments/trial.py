@@ -2,13 +2,14 @@
 
 ``FOLDER/model`` is the model, ``FOLDER/model-log`` its log, and ``FOLDER/patients.json`` says what the trial is and
 holds the patients that are measured. What is there is not done again: a trial that was ended at any moment goes on.
+Clean-up is no part of training: where it alone has changed, the model stays and is measured again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -16,12 +17,17 @@ from .. import model
 from ..datasets import sources
 from ..errors import UserError
 from ..training.patients import parting
-from ..training.recipe import Recipe
+from ..training.recipe import Recipe, completed
+from ..training.validate import store
 from .patient_result import PatientResult, measure_patient
 from .record import MODEL, Record, begun, record_of, train
 from .run_options import RunOptions
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _OF_TRAINING = 0.85
+_CLEAN_UP = "postprocessing"
 
 
 class PatientsRecord(Record):
@@ -35,6 +41,13 @@ class PatientsRecord(Record):
     INDENT: ClassVar[int | None] = 1
 
     patients: dict[str, PatientResult] = Field(default_factory=dict)
+
+    def adapted(self, wanted: Self) -> Self:
+        """Without patients, and with the clean-up wanted, where that is another."""
+        recipe, steps = completed(self.recipe), wanted.recipe[_CLEAN_UP]
+        if recipe.get(_CLEAN_UP) == steps:
+            return self
+        return self.model_copy(update={"recipe": {**recipe, _CLEAN_UP: steps}, "patients": {}})
 
 
 def run_trial(
@@ -94,6 +107,7 @@ def _measure(
     names: Sequence[str], record: PatientsRecord, recipe: Recipe, data: Path, folder: Path, options: RunOptions
 ) -> PatientsRecord:
     """Measure patients, each on disk before the next is begun."""
+    _clean_up_as(recipe, folder / MODEL)
     trained = model.load(folder / MODEL)
     for number, name in enumerate(names):
         part = options.job.part(number / len(names), (number + 1) / len(names))
@@ -103,3 +117,14 @@ def _measure(
         record = record.model_copy(update={"patients": record.patients | {name: result}})
         record.write(folder)
     return record
+
+
+def _clean_up_as(recipe: Recipe, folder: Path) -> None:
+    """Have a model clean up as a recipe says; its figures, measured otherwise, go."""
+    described = model.describe(folder)
+    if described.postprocessing == recipe.postprocessing:
+        return
+    stated = {**described.training.recipe, _CLEAN_UP: recipe.postprocessing.model_dump(mode="json")}
+    training = described.training.model_copy(update={"recipe": stated})
+    changed = {_CLEAN_UP: recipe.postprocessing, "training": training}
+    store(folder, described.model_copy(update=changed), None)
