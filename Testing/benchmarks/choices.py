@@ -1,8 +1,10 @@
 """What each choice of the model that ships gained, on the same patients, whom none of the models was trained on.
 
-    python Testing/benchmarks/choices.py LABEL=MODEL... [--data DIR] [--least-contrast HU] [--card MODEL]
+    python Testing/benchmarks/choices.py LABEL=MODEL... [--data DIR] [--least-probability P] [--least-contrast HU]
+        [--card MODEL]
 
-Measures the models, from the first to the last choice, with no filter of faint lesions, and the last one with it too.
+Measures the models, from the first to the last choice, with no filter of unlikely or faint lesions, and the last one
+with the one and then with both.
 Beside each mean stands the difference from the row above, paired by patient, with the 95 % interval of a bootstrap over
 patients. --card puts the table into a model's card. Needs the training data; nothing here is timed.
 """
@@ -23,6 +25,7 @@ from LiverTumorSegLib.training.validate import measure_case, source_of, store
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 HEAD = ("choice", "liver Dice", "lesion Dice", "gain in lesion Dice", "false lesions, ml", "commands of training")
 TITLE = "What each choice gained"
+NONE = {"least_contrast_hu": 0.0, "least_probability": 0.0}
 
 Cases = Mapping[str, Case]
 
@@ -32,25 +35,31 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="LABEL=MODEL")
     parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--least-contrast", type=float, default=10)
+    parser.add_argument("--least-probability", type=float, default=0.85)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--card", help="name or folder of the model whose card gets the table")
     args = parser.parse_args()
     rows, before = [], None
-    choices = [(*one.split("=", 1), 0.0) for one in args.models]
-    filtered = f"lesions under {args.least_contrast:g} HU of contrast dropped"
-    for label, name, least in [*choices, (filtered, choices[-1][1], args.least_contrast)]:
-        cases, command = measured(name, least, args)
-        rows.append(row(label, cases, before, command if least == 0 else "the same model"))
+    contrast, probability = {"least_contrast_hu": args.least_contrast}, {"least_probability": args.least_probability}
+    choices = [(*one.split("=", 1), {}) for one in args.models]
+    last = choices[-1][1]
+    choices += [
+        (f"lesions under {args.least_contrast:g} HU of contrast dropped", last, contrast),
+        (f"lesions under a mean probability of {args.least_probability:g} dropped", last, contrast | probability),
+    ]
+    for label, name, filters in choices:
+        cases, command = measured(name, filters, args)
+        rows.append(row(label, cases, before, "the same model" if filters else command))
         print(" | ".join(rows[-1][:-1]), flush=True)
         before = cases
     if args.card:
         write(model_store.find(args.card), rows, ", ".join(before or ()))
 
 
-def measured(name: str, least: float, args: argparse.Namespace) -> tuple[Cases, str]:
+def measured(name: str, filters: Mapping[str, float], args: argparse.Namespace) -> tuple[Cases, str]:
     """Figures of a model's validation patients, and the command that trained it."""
     trained = model.load(model_store.find(name))
-    cleaning = trained.description.postprocessing.model_copy(update={"least_contrast_hu": least})
+    cleaning = trained.description.postprocessing.model_copy(update=NONE | filters)
     options = Options(postprocessing=cleaning)
     names = trained.description.training.validation_patients
     cases = {
