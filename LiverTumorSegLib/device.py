@@ -1,8 +1,9 @@
-"""The one place that decides on which device, and in which precision, a network runs."""
+"""The one place that decides on which device, and in which precision, a network runs, and knows how devices fail."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +11,17 @@ import torch
 from . import PRECISIONS
 from .errors import UserError
 
+_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+_FAILED = (
+    "CUDA error",
+    "CUDA driver error",
+    "cuDNN error",
+    "CUDNN_STATUS",
+    "CUBLAS_STATUS",
+    "HIP error",
+    "NVML_SUCCESS",
+)
+_ABSENT = ("No CUDA GPUs are available", "CUDA driver initialization failed", "cudaGetDeviceCount()")
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -49,12 +61,44 @@ class Device:
     free_bytes: int | None = None
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """True for what CUDA, Apple's GPUs, PyTorch's CPU allocator and Python raise when memory runs out."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in _MEMORY)
+
+
+def has_failed(error: Exception) -> bool:
+    """True for what PyTorch raises when a GPU is not there any more or stops working.
+
+    Newer versions have ``AcceleratorError``; older ones, and the libraries below PyTorch, raise ``RuntimeError`` with
+    their name in it. Most such errors end the use of the GPU for the process, and nothing on it can be read any more.
+    """
+    if is_out_of_memory(error) or not isinstance(error, RuntimeError):
+        return False
+    kind = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, kind) or any(part in str(error) for part in (*_FAILED, *_ABSENT))
+
+
+def why_failed(device: torch.device | str, error: Exception, instead: str) -> str:
+    """A sentence on a GPU that failed.
+
+    Args:
+        device: that failed.
+        error: PyTorch's, of which the first line is shown.
+        instead: what is done, or to be done, about it.
+    """
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{device} stopped working ({reason.rstrip('.')}): {instead}."
+
+
 def listed() -> list[Device]:
     """Every device of this machine, the one that ``auto`` takes first."""
-    gpus = [
-        Device(f"cuda:{index}", torch.cuda.get_device_name(index), torch.cuda.mem_get_info(index)[0])
-        for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
-    ]
+    gpus = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        with suppress(RuntimeError):  # one that is there but does not answer cannot be chosen
+            free = torch.cuda.mem_get_info(index)[0]
+            gpus.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index), free))
     if torch.backends.mps.is_available():
         gpus.append(Device("mps", "Apple GPU"))
     return [*sorted(gpus, key=lambda gpu: -(gpu.free_bytes or 0)), Device("cpu", "CPU")]
@@ -62,8 +106,11 @@ def listed() -> list[Device]:
 
 def why_no_gpu() -> str:
     """A sentence where ``auto`` has to fall back to the CPU, else empty."""
-    if _best() != "cpu":
-        return ""
+    try:
+        if _best() != "cpu":
+            return ""
+    except RuntimeError as error:
+        return why_failed("The GPU", error, "the CPU is used")
     return f"Runs on the CPU, since {_no_cuda()}: a GPU would be many times faster."
 
 
@@ -89,9 +136,9 @@ def _place(wanted: str) -> Placement:
         msg = f"There is no device “{wanted}”: give auto, cpu, cuda:N or mps."
         raise UserError(msg)
     if wanted == "auto":
-        wanted = _best()
+        return _usual()
     if wanted.startswith("cuda"):
-        return _cuda(torch.device(wanted))
+        return _answering(torch.device(wanted))
     if wanted == "mps":
         _require_mps()
         return Placement(torch.device("mps"), torch.float16, 8)
@@ -101,6 +148,22 @@ def _place(wanted: str) -> Placement:
 def cpu(note: str = "") -> Placement:
     """The CPU, in bfloat16 where it multiplies that natively: elsewhere bfloat16 would be slower."""
     return Placement(torch.device("cpu"), torch.bfloat16 if _cpu_has_bfloat16() else torch.float32, 2, note)
+
+
+def _usual() -> Placement:
+    """The best device, or the CPU with a note where it does not answer."""
+    try:
+        wanted = _best()
+        return _cuda(torch.device(wanted)) if wanted.startswith("cuda") else _place(wanted)
+    except RuntimeError as error:
+        return cpu(why_failed("The GPU", error, "running on the CPU"))
+
+
+def _answering(device: torch.device) -> Placement:
+    try:
+        return _cuda(device)
+    except RuntimeError as error:
+        raise UserError(why_failed(device, error, "use --device cpu or auto")) from error
 
 
 def _best() -> str:

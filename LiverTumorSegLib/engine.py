@@ -1,4 +1,4 @@
-"""A model's network made ready on a device, and what happens when its memory runs out."""
+"""A model's network made ready on a device, and what happens when its memory runs out or the device fails."""
 
 from __future__ import annotations
 
@@ -22,16 +22,10 @@ _LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 Result = TypeVar("Result")
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """True for what CUDA, Apple's GPUs, PyTorch's CPU allocator and Python raise when memory runs out."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
-
-
 class Engine:
-    """Runs batches; out of memory halves the batch, then moves to the CPU, and ``notes`` says so.
+    """Runs batches; ``notes`` says where it had to go on differently.
+
+    Out of memory halves the batch, then moves to the CPU, and so does a GPU that fails.
 
     Args:
         network: in evaluation mode; it is copied.
@@ -49,7 +43,7 @@ class Engine:
         """Logits of ``[batch, channel, *size]``; any size, also of networks that lack a margin.
 
         Raises:
-            RuntimeError: memory ran out, among other reasons; :meth:`in_batches` then goes on with fewer slices.
+            RuntimeError: memory ran out or the GPU failed, among other reasons; :meth:`in_batches` then goes on.
         """
         if self.has_margin:
             return in_tiles(self._network, channels)
@@ -62,26 +56,30 @@ class Engine:
         return self._network.margin > 0
 
     def in_batches(self, numbers: Sequence[int], work: Callable[[Sequence[int]], Result]) -> Iterator[Result]:
-        """What ``work`` returns for batch after batch; where memory runs out, it is asked again for fewer slices."""
+        """What ``work`` returns for batch after batch; it is asked again where :meth:`recover` can mend a failure."""
         start = 0
         while start < len(numbers):
             batch = numbers[start : start + self.batch]
             try:
                 result = work(batch)
             except (RuntimeError, MemoryError) as error:
-                self.make_room(error)
+                self.recover(error)
                 continue
             start += len(batch)
             yield result
 
-    def make_room(self, error: Exception) -> None:
-        """Halve the batch, or go to the CPU when a single slice was too much.
+    def recover(self, error: Exception) -> None:
+        """Halve the batch, or go to the CPU when a single slice was too much or the GPU failed.
 
         Raises:
             UserError: a single slice is too much for the CPU as well.
-            Exception: ``error`` itself, where it is about anything but memory.
+            Exception: ``error`` itself, where it is about anything else.
         """
-        if not is_out_of_memory(error):
+        if device.has_failed(error) and self.placement != device.cpu():
+            self.notes.append(device.why_failed(self.placement.device, error, "going on on the CPU"))
+            self._settle(device.cpu())
+            return
+        if not device.is_out_of_memory(error):
             raise error
         if self.placement.device.type == "cuda":
             torch.cuda.empty_cache()

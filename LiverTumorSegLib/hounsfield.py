@@ -13,6 +13,7 @@ _AIR, _FAT, _FEW = -500, (-200, -20), 0.005
 _LIMITS = np.iinfo(np.int16)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused below, in words
 def to_int16(stored: NDArray, path: Path, *, slope: float = 1.0, intercept: float = 0.0) -> NDArray[np.int16]:
     """Turn stored voxels into HU, rounded and clipped to int16, one slice at a time to spare memory.
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from . import coarse, volumetric
 from .coarse import Box
 from .description import Description
-from .device import Placement, cpu, place
-from .engine import Engine, is_out_of_memory
+from .device import Placement, cpu, has_failed, is_out_of_memory, place, why_failed
+from .engine import Engine
 from .errors import UserError
 from .label_writer import Output, Span
 from .model import Model
@@ -146,6 +146,8 @@ def _prepare(volume: Volume, model: Model, placement: Placement, options: Option
         engine = Engine(model.network, placement, 1 if model.description.patches else options.batch)
         return engine, SliceStore(view, spacing, model.description, engine.placement)
     except (RuntimeError, MemoryError) as error:
+        if has_failed(error):
+            return _prepare(volume, model, cpu(why_failed(placement.device, error, "running on the CPU")), options)
         if not is_out_of_memory(error):
             raise
         if placement.device == cpu().device:

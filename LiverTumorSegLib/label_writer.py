@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from .errors import UserError
 from .segments import LESION
 
 CERTAIN = 2**15
@@ -69,12 +70,27 @@ class Output:
     confidence: NDArray[np.uint8] | None = None
 
     def write(self, first: int, logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
-        """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do."""
+        """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do.
+
+        Raises:
+            UserError: a logit is NaN.
+        """
+        _refuse_no_numbers(logits)
         part = slice(first, first + len(logits))
         if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
             write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
         confidence = None if self.confidence is None else self.confidence[part]
         write_labels(self.labels[part], logits, head, rows, columns, confidence)
+
+
+def _refuse_no_numbers(logits: torch.Tensor) -> None:
+    """Background would be what comes of NaN, without a word."""
+    if logits.isnan().any():
+        msg = (
+            "The model answers with no numbers (NaN): its weights are damaged, or too large for the precision, "
+            "so get the model again, or choose --precision float32."
+        )
+        raise UserError(msg)
 
 
 def write_labels(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import nn
 
 from . import networks
@@ -24,6 +27,9 @@ from .whole_files import whole_folder
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 FILES = frozenset({DESCRIPTION, WEIGHTS, CARD})
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
+_FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
+LARGEST_TEXT = 16 << 20
+"""Bytes of a description or a card: a hundred times what any has."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,11 @@ def describe(folder: Path) -> Description:
     """Read ``model.json`` alone.
 
     Raises:
-        UserError: it is missing, or not as the schema says.
+        UserError: it is missing, no file of the folder's own, or not as the schema says.
     """
     path = folder / DESCRIPTION
     try:
-        return Description.model_validate_json(path.read_bytes(), strict=True)
+        return Description.model_validate_json(_own_text(path), strict=True)
     except OSError as error:
         msg = f"{folder} is not a model folder: it has no readable {DESCRIPTION}."
         raise UserError(msg) from error
@@ -52,16 +58,43 @@ def describe(folder: Path) -> Description:
         raise UserError(msg) from error
 
 
+def card(folder: Path) -> str:
+    """The text of a model's card, empty where there is none.
+
+    Raises:
+        UserError: it is no file of the folder's own, or cannot be read.
+    """
+    path = folder / CARD
+    if not path.exists() and not path.is_symlink():
+        return ""
+    try:
+        return _own_text(path).decode(errors="replace")
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}): allow it to be read, or remove it."
+        raise UserError(msg) from error
+
+
 def load(folder: Path) -> Model:
     """Load and check a model folder.
 
+    The network is built without memory first, so that a description takes no more of it than the weights that are
+    there fill.
+
     Raises:
-        UserError: a file is missing, the checksum differs, the weights are not safetensors or do not fit the network.
+        UserError: a file is missing or a link, the checksum differs, the weights are not safetensors, do not fit the
+            network or cannot be those of one.
     """
     description = describe(folder)
+    card(folder)
     _check_weights_file(folder, description)
     spec = description.network
-    network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
+    try:
+        with torch.device("meta"):
+            network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
+    except UserError as error:
+        reason = str(error)
+        msg = f"{folder / DESCRIPTION} is not valid at network: {reason[:1].lower()}{reason[1:]}"
+        raise UserError(msg) from error
     try:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
@@ -86,8 +119,8 @@ def save(
         UserError: the folder exists, or cannot be written.
     """
     with whole_folder(folder, overwrite=overwrite, holds=FILES) as new:
-        save_file({k: v.detach().cpu().contiguous() for k, v in trained.state_dict().items()}, new / WEIGHTS)
-        (new / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
+        weights = serialised({k: v.detach().cpu().contiguous() for k, v in trained.state_dict().items()})
+        (new / WEIGHTS).write_bytes(weights)  # by Python, which says where the disk is full
         checksum = WeightsFile(sha256=sha256(new / WEIGHTS), bytes=(new / WEIGHTS).stat().st_size)
         description = Description(weights=checksum, **fields)
         (new / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -104,15 +137,30 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _own_text(path: Path) -> bytes:
+    """Content of a small file that is one of the folder's own: nothing elsewhere is read under its name."""
+    _refuse_link(path)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.stat().st_size > LARGEST_TEXT:
+        msg = f"{path} is larger than {LARGEST_TEXT >> 20} MB, which no model's is: get the model again."
+        raise UserError(msg)
+    return path.read_bytes()
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        msg = f"{path} is a link: a model folder holds its own files."
+        raise UserError(msg)
+
+
 def _check_weights_file(folder: Path, description: Description) -> None:
     path = folder / WEIGHTS
+    _refuse_link(path)
     if not path.is_file():
         pickles = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES)
         found = f" ({', '.join(pickles)} may run code when loaded and is refused)" if pickles else ""
         msg = f"{folder} has no {WEIGHTS}{found}: save the weights as safetensors."
-        raise UserError(msg)
-    if path.is_symlink():
-        msg = f"{path} is a link: a model folder holds its own weights."
         raise UserError(msg)
     try:
         differs = path.stat().st_size != description.weights.bytes or sha256(path) != description.weights.sha256
@@ -143,7 +191,20 @@ def _fill(network: SliceNetwork, name: str, weights: dict[str, torch.Tensor], pa
         if tensor.shape != wanted[key].shape:
             msg = f"{refusal}: “{key}” is {tuple(tensor.shape)}, not {tuple(wanted[key].shape)}."
             raise UserError(msg)
-        if not torch.isfinite(tensor.float()).all():
-            msg = f"{path} holds numbers that are not finite in “{key}”: get the model again."
-            raise UserError(msg)
+        _check_numbers(key, tensor, wanted[key].dtype, path)
+    network.to_empty(device="cpu")
     network.load_state_dict(weights)
+
+
+def _check_numbers(key: str, tensor: torch.Tensor, wanted: torch.dtype, path: Path) -> None:
+    """Refuse what would be taken without a word, and come out of the network as anything or nothing."""
+    if tensor.dtype not in (_FLOATS if wanted.is_floating_point else {wanted}):
+        found, asked = (str(dtype).removeprefix("torch.") for dtype in (tensor.dtype, wanted))
+        msg = f"{path} does not fit its model.json: “{key}” is {found}, not {asked}: get the model again."
+        raise UserError(msg)
+    if not torch.isfinite(tensor.float()).all():
+        msg = f"{path} holds numbers that are not finite in “{key}”: get the model again."
+        raise UserError(msg)
+    if key.endswith("running_var") and (tensor < 0).any():
+        msg = f"{path} holds variances below 0 in “{key}”, which no training leaves: get the model again."
+        raise UserError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from .whole_files import whole_folder
 
 DEFAULT = DEFAULT_MODEL
 _SHIPPED = Path(__file__).parent / "pretrained"
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def imported_models() -> Path:
@@ -52,14 +54,29 @@ def import_model(folder: Path, *, overwrite: bool = False) -> str:
     Only the description, the weights and the card are copied.
 
     Raises:
-        UserError: it is no valid model folder, or a model of that name is there already.
+        UserError: it is no valid model folder, a model of that name is there already or ships, or no folder can have
+            that name.
     """
-    name = model.load(folder).description.name
-    with whole_folder(imported_models() / name, overwrite=overwrite, holds=model.FILES) as new:
+    description = model.load(folder).description
+    _check_name(description.name, overwrite=overwrite)
+    with whole_folder(imported_models() / description.name, overwrite=overwrite, holds=model.FILES) as new:
         for file in model.FILES:
             if (folder / file).is_file():
-                shutil.copyfile(folder / file, new / file)
-    return name
+                shutil.copyfile(folder / file, new / file, follow_symlinks=False)
+        if model.load(new).description != description:
+            msg = f"{folder} changed while it was copied: import it again."
+            raise UserError(msg)
+    return description.name
+
+
+def _check_name(name: str, *, overwrite: bool) -> None:
+    """Refuse names of Windows' devices, on any system, and those of shipped models unless it is allowed."""
+    if _DEVICES.fullmatch(name) or name.endswith("."):
+        msg = f"No folder can be called “{name}” on every system: have the model named otherwise."
+        raise UserError(msg)
+    if (_SHIPPED / name / model.DESCRIPTION).is_file() and not overwrite:
+        msg = f"A model called “{name}” ships with the program: allow this one to take its place (--overwrite)."
+        raise UserError(msg)
 
 
 def remove_model(name: str) -> None:

@@ -7,17 +7,46 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep what C++ libraries print about a damaged file from users: our own sentence says it."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    _silence.begin()
     try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        _silence.end()
+
+
+class _Silence:
+    """Standard error is the whole process's: of threads that want it silent the first takes it, the last gives it back.
+
+    Would each keep what it finds, one could keep another's silence and leave it behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._wanted, self._kept = Lock(), 0, -1
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._wanted:
+                self._take()
+            self._wanted += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if not self._wanted:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+    def _take(self) -> None:
+        with Path(os.devnull).open("wb") as nowhere:
+            self._kept = os.dup(2)
+            os.dup2(nowhere.fileno(), 2)
+
+
+_silence = _Silence()

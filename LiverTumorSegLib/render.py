@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .postprocessing import bounds
+from .scratch import temporary
 from .segments import SEGMENTS, Segment
 from .volume import Volume
 
@@ -38,15 +38,15 @@ def surfaces(labels: NDArray[np.uint8], volume: Volume) -> Image.Image | None:
     steps = [max(1, int(_FINEST_MM / mm)) for mm in spacing]
     coarse = np.pad(near[:: steps[0], :: steps[1], :: steps[2]], 1)
     coarse_mm = [mm * step for mm, step in zip(spacing, steps, strict=True)]
-    with tempfile.TemporaryDirectory(prefix="livertumorseg-") as scratch:
-        source, target = Path(scratch) / "labels.npz", Path(scratch) / "picture.png"
-        np.savez(source, labels=coarse, spacing=coarse_mm)
-        command = [sys.executable, "-m", __name__, str(source), str(target)]
-        try:
+    try:
+        with temporary() as scratch:
+            source, target = scratch / "labels.npz", scratch / "picture.png"
+            np.savez(source, labels=coarse, spacing=coarse_mm)
+            command = [sys.executable, "-m", __name__, str(source), str(target)]
             subprocess.run(command, timeout=_TIMEOUT_S, capture_output=True, check=True)  # noqa: S603
             return Image.open(target).convert("RGB")
-        except (subprocess.SubprocessError, OSError):
-            return None
+    except (subprocess.SubprocessError, OSError):
+        return None
 
 
 def draw(labels: NDArray[np.uint8], spacing: tuple[float, float, float], target: Path) -> None:

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader
 from . import DISCLAIMER, __version__, pictures, render
 from .inference import Segmentation
 from .lesions import MANY, LesionTable
+from .visible import in_page
 
 
 def html(segmentation: Segmentation, table: LesionTable) -> str:
@@ -18,7 +19,7 @@ def html(segmentation: Segmentation, table: LesionTable) -> str:
     centre = table.lesions[0].centroid_mm if table.lesions else None
     planes = pictures.three_planes(labels, volume, centre)
     surface = render.surfaces(labels, volume)
-    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
+    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True, finalize=in_page)
     return environment.get_template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,

@@ -45,7 +45,7 @@ def write(folder: Path, segmentation: Segmentation, table: LesionTable, *, overw
 
 
 def facts(segmentation: Segmentation, table: LesionTable) -> dict[str, Any]:
-    """The measures with how they came about, ready for JSON."""
+    """The measures with how they came about, ready for JSON; the same run always gives the same."""
     cleaning = segmentation.options.postprocessing
     return table.to_dict() | {
         "model": segmentation.model.name,
@@ -53,6 +53,5 @@ def facts(segmentation: Segmentation, table: LesionTable) -> dict[str, Any]:
         "device": segmentation.device,
         "coarse_pass": segmentation.options.coarse_pass,
         "postprocessing": cleaning.model_dump() if cleaning else {},
-        "seconds": round(segmentation.seconds, 3),
         "warnings": [*segmentation.volume.warnings, *segmentation.notes, *table.warnings],
     }

@@ -39,11 +39,14 @@ class SliceStore:
         self._view, self._spacing = view, spacing
         self._chain, self._stack = description.preprocessing.fitted(view, spacing, placement.device), description.stack
         self.head, self.count = description.head, len(view)
-        self._ready = np.zeros(len(view), bool)
+        self._begin(placement)
+
+    def _begin(self, placement: Placement) -> None:
+        self._ready = np.zeros(self.count, bool)
         self._placement = placement
         first = self._preprocess(np.array([0]))
         self.spacing, self._places = first.spacing, (first.scale, first.origin)
-        self._pixels = first.pixels.new_empty((len(view), *first.pixels.shape[1:]), dtype=placement.dtype)
+        self._pixels = first.pixels.new_empty((self.count, *first.pixels.shape[1:]), dtype=placement.dtype)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,9 +67,8 @@ class SliceStore:
 
     def channels(self, centres: Sequence[int], placement: Placement) -> torch.Tensor:
         """Network channels ``[batch, channel, row, column]`` of these slices; at the ends the last slice repeats."""
-        if placement != self._placement:
-            self._placement = placement
-            self._pixels = self._pixels.to(placement.device, placement.dtype)
+        if placement != self._placement:  # nothing is fetched from there: a GPU that failed gives nothing back
+            self._begin(placement)
         reach = np.arange(self._stack.slices) - self._stack.slices // 2
         wanted = np.add.outer(np.asarray(centres), reach * self._stack.stride(self._spacing[0]))
         wanted = wanted.clip(0, len(self._view) - 1)

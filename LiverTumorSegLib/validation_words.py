@@ -52,7 +52,12 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
     words = _one(first, schema)
     others = len({_entry(one) for one in errors if not _follows(one, first, schema)} - {_entry(first)})
     ending = f"{words} (and {others} more)" if others else words
-    return ending if ending.endswith("?") else f"{ending}."
+    return _in_one_line(ending if ending.endswith("?") else f"{ending}.")
+
+
+def _in_one_line(words: str) -> str:
+    """Words with what would move the cursor, or is no character, spelt out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
 
 
 class _Place:
@@ -93,7 +98,7 @@ class _Place:
             self._node = next((option for option in options if part in option.get("properties", {})), {})
         else:
             self._node = self._resolved(node.get("properties", {}).get(part) or node.get("additionalProperties") or {})
-            self._parts.append(part)
+            self._parts.append(_brief(part))
 
     @property
     def _item(self) -> str:
@@ -149,7 +154,7 @@ def _one(error: ErrorDetails, schema: _Schema) -> str:
 
 
 def _unknown(key: int | str, place: _Place) -> str:
-    missing = f"there is no “{key}”" + (f" at {place.name}" if place.name else "")
+    missing = f"there is no “{_brief(key)}”" + (f" at {place.name}" if place.name else "")
     if likely := _likely(key, place.keys):
         return f"{missing}: did you mean {likely[0]}?"
     return f"{missing}: there are {', '.join(place.keys)}" if place.keys else missing
@@ -215,8 +220,13 @@ def _shown(value: Any) -> str:
         return _sort(value)
     if isinstance(value, bool):
         return str(value).lower()
-    words = shorten(str(value), _LONGEST, placeholder=" …")
+    words = _brief(value)
     return f"“{words}”" if isinstance(value, str) else words
+
+
+def _brief(value: Any) -> str:
+    words = shorten(str(value), _LONGEST, placeholder=" …")
+    return words if len(words) > 1 or len(str(value)) < _LONGEST else str(value)[:_LONGEST] + "…"
 
 
 def _sort(value: Any) -> str:

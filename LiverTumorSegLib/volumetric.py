@@ -10,12 +10,14 @@ from monai.inferers import sliding_window_inference
 
 from .description import Patches
 from .engine import Engine
+from .errors import UserError
 from .label_writer import Axis, Output, Span
 from .progress import Job
 from .resampling import standard_shape, standardised
 from .slice_store import SliceStore
 
 _SLICES = 8
+_MOST_PATCHES = 100_000
 
 
 def label(out: Output, store: SliceStore, patches: Patches, engine: Engine, task: Job) -> None:
@@ -35,7 +37,7 @@ def label(out: Output, store: SliceStore, patches: Patches, engine: Engine, task
         logits = in_patches(pixels, patches, engine, task.part(0.1, 0.9))
         _write(out, logits, store, task.part(0.9, 1))
     except (RuntimeError, MemoryError) as error:
-        engine.make_room(error)
+        engine.recover(error)
         out.labels[:] = 0
         label(out, store, patches, engine, task)
 
@@ -63,11 +65,18 @@ def in_patches(pixels: torch.Tensor, patches: Patches, engine: Engine, task: Job
 
     Raises:
         RuntimeError: memory ran out, among other reasons.
+        UserError: there are more patches than anybody would wait for.
     """
     total = prod(
         ceil(max(0, n - size) / max(1, int(size * (1 - patches.overlap)))) + 1
         for n, size in zip(pixels.shape[2:], patches.size, strict=True)
     )
+    if total > _MOST_PATCHES:
+        msg = (
+            f"The model would look at {total:,} parts of this volume, which takes days: its patches are too small or "
+            "overlap too much, so use another model."
+        )
+        raise UserError(msg)
     done = 0
 
     def predict(patch: torch.Tensor) -> torch.Tensor:

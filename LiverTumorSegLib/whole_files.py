@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
+from .scratch import Scratch, sweep
+
+_OLD = "old"
 
 
 @contextmanager
@@ -21,12 +22,14 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     refuse_existing(path, overwrite=overwrite)
     with _scratch(path) as scratch:
         yield scratch / path.name
-        (scratch / path.name).replace(path)
+        _publish(scratch / path.name, path, overwrite=overwrite)
 
 
 @contextmanager
 def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] = frozenset()) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes ``path``'s name when all went well.
+
+    Of a process that is killed between the two renames of a replacement, the next one brings the old folder back.
 
     Args:
         path: where the folder goes.
@@ -38,15 +41,15 @@ def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] =
     """
     refuse_folder(path, overwrite=overwrite, holds=holds)
     with _scratch(path) as scratch:
-        (scratch / "new").mkdir()
+        for name in ("new", _OLD):
+            (scratch / name).mkdir()
         yield scratch / "new"
         if path.exists():
-            path.replace(scratch / "old")
+            path.replace(scratch / _OLD / path.name)
         try:
             (scratch / "new").replace(path)
         except OSError:
-            if (scratch / "old").exists():
-                (scratch / "old").replace(path)
+            _bring_back(scratch)
             raise
 
 
@@ -65,10 +68,31 @@ def refuse_folder(path: Path, *, overwrite: bool, holds: frozenset[str]) -> None
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise :class:`UserError` where writing ``path`` would replace something unasked."""
+    """Raise :class:`UserError` where writing ``path`` would replace something unasked.
+
+    What processes left beside it that were killed while they wrote is cleared away first.
+    """
+    sweep(path.parent, save=_bring_back)
     if path.exists() and not overwrite:
-        msg = f"{path} exists already: choose another name, or allow it to be replaced (--overwrite)."
-        raise UserError(msg)
+        raise _taken(path)
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(f"{path} exists already: choose another name, or allow it to be replaced (--overwrite).")
+
+
+def _publish(made: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a file its name; of two that are written at the same time unasked, the later one is refused."""
+    if overwrite:
+        made.replace(path)
+        return
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError:  # a file system without hard links
+        refuse_existing(path, overwrite=False)
+        made.replace(path)
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -77,6 +101,7 @@ def refuse_unwritable(path: Path) -> None:
         msg = f"{path} is a folder: name a file to write."
         raise UserError(msg)
     nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    sweep(nearest, save=_bring_back)
     with _scratch(nearest / path.name):
         pass
 
@@ -85,14 +110,21 @@ def refuse_unwritable(path: Path) -> None:
 def _scratch(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".livertumorseg-", dir=path.parent))
+        scratch = Scratch(path.parent)
     except OSError as error:
         msg = f"{path} cannot be written ({error.strerror}): choose a folder you may write to."
         raise UserError(msg) from error
     try:
-        yield scratch
+        yield scratch.path
     except OSError as error:
         msg = f"{path} could not be written ({error.strerror or error}): nothing was changed."
         raise UserError(msg) from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove()
+
+
+def _bring_back(scratch: Path) -> None:
+    """Give a folder that was being replaced its name back, unless the new one has it."""
+    for old in (scratch / _OLD).glob("*"):
+        if not (scratch.parent / old.name).exists():
+            old.replace(scratch.parent / old.name)

@@ -373,3 +373,13 @@ def test_the_command_ends_with_the_code_and_without_a_traceback(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == cli.USER_ERROR
     assert ended.stderr == "error: gone.nii does not exist: check the name.\n"
+
+
+def test_too_little_memory_is_said_in_a_sentence(run, air, tmp_path, model_folder, monkeypatch):
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(files, "read_volume", no_memory)
+    code, _, complaint = run("segment", air, "-o", tmp_path / "out.nii", "-m", model_folder)
+    assert code == 3
+    assert "takes more memory than there is" in complaint

@@ -152,3 +152,50 @@ def test_a_launcher_between_changes_neither_the_messages_nor_the_end(tmp_path):
     family = psutil.Process(worker._run.child.pid).children(recursive=True)
     worker.close()
     assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def stand_in(tmp_path, code):
+    """Something that is started in place of a worker."""
+    (tmp_path / "stand_in.py").write_text(f"import os, time\n{code}")
+    return [sys.executable, str(tmp_path / "stand_in.py")]
+
+
+def test_a_child_that_never_becomes_ready_gives_way_to_the_next_question(tmp_path):
+    worker = Worker(stand_in(tmp_path, "time.sleep(600)"), start_seconds=0.05)
+    worker.ask("devices")
+    hung = psutil.Process(worker._run.child.pid)
+    time.sleep(0.1)
+    worker.python = [sys.executable]
+    assert "result" in hear(worker, worker.ask("devices"))[-1]
+    assert not hung.is_running()
+    worker.close()
+
+
+def test_a_child_that_closes_its_output_and_lives_is_ended_with_one_sentence(tmp_path):
+    worker = Worker(stand_in(tmp_path, "os.close(1)\ntime.sleep(600)"))
+    said = hear(worker, worker.ask("devices"))[-1]
+    assert said["error"] == "The segmentation process does not answer any more and was ended: try again."
+    assert not worker.alive
+
+
+def test_a_full_pipe_is_not_waited_for(tmp_path):
+    worker = Worker(stand_in(tmp_path, "time.sleep(600)"))
+    for _ in range(3):
+        worker.ask("measure", labels="x" * 100_000)
+        assert worker.poll() == []
+    worker.close()
+
+
+def test_what_a_killed_client_and_its_killed_child_left_goes_with_the_next(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from LiverTumorSegLib.worker.client import Worker\n"
+        "worker = Worker(temporary=Path(sys.argv[1])); worker.ask('devices')\n"
+        "os.kill(worker._run.child.pid, signal.SIGKILL); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=Path(__file__).resolve().parents[1], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    worker = Worker(temporary=tmp_path)
+    scratch = worker.scratch
+    assert list(tmp_path.iterdir()) == [scratch]
+    worker.close()
+    assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,14 @@
+import os
+from dataclasses import replace
+from hashlib import sha256
+
 import pytest
 from test_dicom import write_series
 
 from LiverTumorSegLib import files
 from LiverTumorSegLib.cohort import dicom_folders
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import dicom_scan
 
 
 def test_files_are_dicom_by_their_first_bytes_whatever_they_are_called(tmp_path):
@@ -21,14 +27,11 @@ def test_a_single_series_is_called_by_its_folder(tmp_path):
     assert (case.name, case.series, left_out) == ("patient", "1.2.3", [])
 
 
-def test_several_series_are_told_apart_by_as_little_of_their_uids_as_does(tmp_path):
-    for uid in ("1.2.44.7", "1.2.55.7"):
-        write_series(tmp_path / "two", uid)
+def test_several_series_are_told_apart_by_the_beginning_of_a_hash_that_says_nothing_of_them(tmp_path):
     for uid in ("1.2.3", "1.2.44"):
         write_series(tmp_path / "plain", uid, gap=float(len(uid)))
-    assert [case.name for case in dicom_folders.cases(tmp_path / "two")[0]] == ["two-44.7", "two-55.7"]
     plain = dicom_folders.cases(tmp_path / "plain")[0]
-    assert [case.name for case in plain] == ["plain-3", "plain-44"]
+    assert [case.name for case in plain] == [f"plain-{sha256(uid).hexdigest()[:6]}" for uid in (b"1.2.3", b"1.2.44")]
     spacings = [files.read_volume(case.path, series=case.series, force=True).spacing[0] for case in plain]
     assert spacings == pytest.approx([5, 6])
 
@@ -56,12 +59,42 @@ def test_folders_inside_are_cases_of_their_own(tmp_path):
     assert [case.series for case in dicom_folders.cases(tmp_path / "outer")[0]] == ["1.2.3"]
 
 
+def test_hashes_are_longer_where_their_beginnings_are_the_same(tmp_path):
+    pair = (b"1.2.4040", b"1.2.10882")  # whose hashes have six letters in common
+    for uid in pair:
+        write_series(tmp_path / "two", uid.decode())
+    names = [case.name for case in dicom_folders.cases(tmp_path / "two")[0]]
+    assert sorted(names) == sorted(f"two-{sha256(uid).hexdigest()[:7]}" for uid in pair)
+
+
+def test_a_folder_of_damaged_images_is_a_case_whose_failure_will_be_said(tmp_path):
+    folder = write_series(tmp_path / "patient")
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes()[:-60])
+    (case,), left_out = dicom_folders.cases(folder)
+    assert (case.name, case.series, left_out) == ("patient", None, [])
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(case.path, series=case.series)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder = write_series(tmp_path / "patient")
+    os.mkfifo(folder / "IM0001.dcm")
+    assert not dicom_folders.has_dicom([folder / "IM0001.dcm"])
+    assert len(dicom_folders.cases(folder)[0]) == 1
+
+
 def test_a_file_that_is_gone_before_it_is_measured_ends_no_search(tmp_path, monkeypatch):
     folder = write_series(tmp_path / "patient")
-    gone = str(tmp_path / "gone.dcm")
-    found = dicom_folders.sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), "1.2.3")
-    reader = dicom_folders.sitk.ImageSeriesReader
-    monkeypatch.setattr(reader, "GetGDCMSeriesFileNames", staticmethod(lambda *_: (*found, gone)))
+    gone = tmp_path / "gone.dcm"
+
+    def with_one_gone(files):
+        found = dicom_scan.scan(files)
+        headers = found.series["1.2.3"]
+        headers.append(replace(headers[0], file=gone))
+        return found
+
+    monkeypatch.setattr(dicom_folders, "scan", with_one_gone)
     (case,), _ = dicom_folders.cases(folder)
     assert case.size == sum(file.stat().st_size for file in folder.iterdir())
     assert case.fingerprint

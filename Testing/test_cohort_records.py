@@ -21,3 +21,11 @@ def test_a_damaged_record_says_that_its_case_is_not_done(tmp_path):
     records.write(tmp_path, Record(case="a", state=State.DONE))
     (tmp_path / ".cohort" / "a.json").write_bytes(b"")
     assert records.read(tmp_path, "a") == Record(case="a", state=State.UNFINISHED)
+
+
+def test_the_record_of_an_earlier_version_still_counts(tmp_path):
+    done = Record(case="a", state=State.DONE, liver_ml=1.5)
+    records.write(tmp_path, done)
+    path = tmp_path / ".cohort" / "a.json"
+    path.write_text(path.read_text().replace('"case"', '"seconds": 1.5, "case"'))
+    assert records.read(tmp_path, "a") == done

@@ -6,7 +6,6 @@ from LiverTumorSegLib.cohort.records import Record, State
 DONE = Record(
     case="volume-2",
     state=State.DONE,
-    seconds=1.5,
     device="cpu, float32",
     liver_ml=1500.0,
     lesion_ml=3.25,
@@ -29,7 +28,6 @@ def test_a_row_a_case_says_what_was_found_or_why_nothing_was(tmp_path):
     done, failed = rows(tmp_path)
     assert done == {
         "case": "volume-2",
-        "seconds": "1.5",
         "device": "cpu, float32",
         "liver_ml": "1500.0",
         "lesion_ml": "3.25",

@@ -103,7 +103,14 @@ def of_another_name(entry):
     note.write_text(note.read_text().replace('"abc"', '"other"'))
 
 
+def several_arrays(entry):
+    with (entry / "pixels.npy").open("wb") as file:
+        np.savez(file, pixels=np.zeros((5, 2, 6, 9), np.uint8))
+
+
 DAMAGES = [
+    several_arrays,
+    damage("pixels.npy", b'\x93NUMPY\1\0\x0e\0{"descr": """\n'),
     damage("patient.json", b"{}"),
     damage("labels.npy", b""),
     damage("pixels.npy", b"no array"),

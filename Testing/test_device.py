@@ -66,3 +66,67 @@ def test_the_precision_can_be_chosen():
     assert device.place("cpu", "bfloat16").dtype is torch.bfloat16
     with pytest.raises(UserError, match="no precision “int8”: give auto, float32"):
         device.place("cpu", "int8")
+
+
+FAILURES = [
+    "CUDA error: unspecified launch failure",
+    "CUDA error: device-side assert triggered",
+    "CUDA error: no CUDA-capable device is detected",
+    "CUDA error: the launch timed out and was terminated",
+    "CUDA error: all CUDA-capable devices are busy or unavailable",
+    "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+    "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+    "No CUDA GPUs are available",
+    "CUDA driver initialization failed, you might not have a CUDA gpu.",
+]
+
+
+@pytest.mark.parametrize("words", FAILURES)
+def test_a_gpu_that_fails_is_known_by_what_pytorch_says(words):
+    assert device.has_failed(RuntimeError(words))
+    assert not device.is_out_of_memory(RuntimeError(words))
+    assert device.has_failed(torch.AcceleratorError("anything"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
+        ValueError("CUDA error: unspecified launch failure"),
+    ],
+)
+def test_what_is_no_failure_of_the_gpu(error):
+    assert not device.has_failed(error)
+
+
+@pytest.fixture
+def _mute_gpu(monkeypatch):
+    """A GPU that is there but does not answer, as the functions of PyTorch say it that the choice asks."""
+
+    def fail(*_, **__):
+        msg = "CUDA error: all CUDA-capable devices are busy or unavailable\nCompile with"
+        raise torch.AcceleratorError(msg)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", fail)
+
+
+@pytest.mark.usefixtures("_mute_gpu")
+def test_auto_takes_the_cpu_with_a_note_where_the_gpu_does_not_answer():
+    placement = device.place()
+    assert placement.device.type == "cpu"
+    assert placement.note == (
+        "The GPU stopped working (CUDA error: all CUDA-capable devices are busy or unavailable): running on the CPU."
+    )
+    assert "the CPU is used" in device.why_no_gpu()
+    assert device.listed() == [device.Device("cpu", "CPU")]
+
+
+@pytest.mark.usefixtures("_mute_gpu")
+def test_a_gpu_asked_for_that_does_not_answer_is_one_sentence():
+    with pytest.raises(UserError, match=r"^cuda:0 stopped working \(CUDA error: .*\): use --device cpu or auto\.$"):
+        device.place("cuda:0")

@@ -267,3 +267,11 @@ def test_offline_the_address_is_named(tmp_path, monkeypatch):
         UserError, match="http://127.0.0.1:9/vgg16_bn-6c64b313.pth cannot be downloaded .* give the file"
     ):
         load_encoder_weights(without_memory("vgg16_bn"), "imagenet")
+
+
+def test_a_first_convolution_of_any_size_takes_no_memory_before_it_is_refused(tmp_path, resnet18):
+    weights = dict(resnet18[1])
+    weights["conv1.weight"] = torch.zeros(1).expand(10**9, 3, 7, 7)
+    torch.save(weights, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth"):
+        load_encoder_weights(networks.create("resnet18", 1, 3), tmp_path / "w.pth")

@@ -60,9 +60,9 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu():
     gpu = Placement(torch.device("meta"), torch.float32, 3)
     engine = Engine(NeedsMultiple(), gpu)
     error = torch.OutOfMemoryError("CUDA out of memory")
-    engine.make_room(error)
+    engine.recover(error)
     assert engine.batch == 1
-    engine.make_room(error)
+    engine.recover(error)
     assert engine.placement == device.cpu()
     assert [note.split(":")[0] for note in engine.notes] == [
         "meta ran out of memory",
@@ -73,4 +73,22 @@ def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu():
 def test_a_cpu_without_memory_for_one_slice_is_an_error_in_words():
     engine = Engine(NeedsMultiple(), CPU, batch=1)
     with pytest.raises(UserError, match="not enough memory for a single slice"):
-        engine.make_room(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"))
+        engine.recover(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"))
+
+
+@pytest.mark.parametrize("kind", [torch.AcceleratorError, RuntimeError])
+def test_a_gpu_that_fails_hands_over_to_the_cpu_once(kind):
+    engine = Engine(NeedsMultiple(), Placement(torch.device("meta"), torch.float32, 3))
+    error = kind("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported at some other call")
+    engine.recover(error)
+    assert engine.placement == device.cpu()
+    assert engine.notes == ["meta stopped working (CUDA error: unspecified launch failure): going on on the CPU."]
+    with pytest.raises(kind, match="unspecified launch failure"):  # else it would be asked again for ever
+        engine.recover(error)
+
+
+def test_what_is_neither_memory_nor_the_gpu_is_raised_as_it_is():
+    engine = Engine(NeedsMultiple(), Placement(torch.device("meta"), torch.float32, 3))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        engine.recover(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"))
+    assert engine.notes == []

@@ -7,10 +7,12 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from conftest import reordered
+from conftest import describe, reordered
 from export_cases import WINDOW, labelled, small
 
-from LiverTumorSegLib.export import export
+from LiverTumorSegLib.description import Training
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.export import export, monai_bundle
 from LiverTumorSegLib.files.nifti import write_volume
 from LiverTumorSegLib.inference import Options, segment
 
@@ -73,3 +75,23 @@ def test_monais_own_command_runs_it(tmp_path, small_phantom):
     theirs = nibabel.load(tmp_path / "bundle" / "labels" / "ct_labels.nii.gz")
     ours = segment(small_phantom.volume, model, "cpu", options=FULL).labels
     assert (np.asarray(theirs.dataobj).transpose(2, 1, 0) != ours).mean() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "$__import__('os').mkdir('ran')"},
+        {"segments": "%/etc/passwd::x"},
+        {"training": Training(data="@x", patients=(), validation_patients=(), seed=0, command="")},
+        {
+            "training": Training(
+                data="", patients=(), validation_patients=(), seed=0, command="", recipe={"x": {"_target_": "os.mkdir"}}
+            )
+        },
+    ],
+    ids=["expression", "other file", "reference", "target"],
+)
+def test_what_monai_would_run_is_no_part_of_a_bundle(changes):
+    monai_bundle.check(describe())
+    with pytest.raises(UserError, match="which MONAI would take for an instruction"):
+        monai_bundle.check(describe(**changes))

@@ -1,4 +1,6 @@
+import errno
 import gzip
+import os
 
 import nibabel
 import numpy as np
@@ -139,6 +141,24 @@ def test_missing_and_unknown_files_are_named(tmp_path):
     (tmp_path / "ct.txt").write_text("x")
     with pytest.raises(UserError, match=r"ct\.txt is in no format"):
         files.read_volume(tmp_path / "ct.txt")
+
+
+@pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "IM0001"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=rf"{name} is no regular file but a device, a pipe or a socket"):
+        files.read_stored(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read_is_said_as_such(tmp_path, ct, monkeypatch):
+    path = save(tmp_path / "ct.nii", ct)
+
+    def locked(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", locked)  # root may read all
+    with pytest.raises(UserError, match=r"ct\.nii cannot be read \(Permission denied\): choose a file that you may"):
+        files.read_stored(path)
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.dcm", b"x"), ("IM0001", bytes(128) + b"DICM")])

@@ -198,6 +198,69 @@ def test_a_gpu_without_memory_for_one_slice_hands_over_to_the_cpu(ct, thresholds
     assert result.device == str(device.cpu())
 
 
+class FailingGpu(Thresholds):
+    """Works until its so-manieth batch in double precision, which stands in for a GPU, and never again there."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = [batches]
+
+    def __deepcopy__(self, _):
+        return self  # what failed stays failed in the engine's copy
+
+    def forward(self, slices):
+        if slices.dtype == torch.float64:
+            self.left[0] -= 1
+            if self.left[0] < 0:
+                msg = "CUDA error: unspecified launch failure"
+                raise torch.AcceleratorError(msg)
+        return super().forward(slices)
+
+
+@pytest.mark.parametrize("batches", [0, 1, 3])
+@pytest.mark.parametrize("coarse", [True, False])
+def test_a_gpu_that_fails_midway_hands_over_to_the_cpu(ct, thresholds, monkeypatch, batches, coarse):
+    options = Options(coarse_pass=coarse, batch=2)
+    monkeypatch.setattr(inference, "place", lambda _, precision: Placement(torch.device("cpu"), torch.float64, 2))
+    result = segment(ct, Model(describe(), FailingGpu(batches)), options=options)
+    monkeypatch.undo()
+    assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=options).labels)
+    assert result.notes == ("cpu stopped working (CUDA error: unspecified launch failure): going on on the CPU.",)
+    assert result.device == str(device.cpu())
+
+
+def test_a_gpu_that_is_lost_with_the_slices_on_it_hands_over_to_the_cpu(ct, thresholds, monkeypatch):
+    """Of a tensor on the device “meta” nothing can be read back, as of one on a GPU that is gone."""
+
+    class Gone(Thresholds):
+        def forward(self, slices):
+            if slices.device.type == "meta":
+                msg = "CUDA error: no CUDA-capable device is detected"
+                raise RuntimeError(msg)
+            return super().forward(slices)
+
+    monkeypatch.setattr(inference, "place", lambda _, precision: Placement(torch.device("meta"), torch.float32, 2))
+    result = segment(ct, Model(describe(), Gone()), options=FULL)
+    monkeypatch.undo()
+    assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=FULL).labels)
+    assert result.notes[0].startswith("meta stopped working (CUDA error: no CUDA-capable device is detected)")
+
+
+def test_a_gpu_that_fails_before_the_first_slice_hands_over_to_the_cpu(ct, thresholds, monkeypatch):
+    class Dead(SliceStore):
+        def __init__(self, view, spacing, description, placement):
+            if placement.device.type == "meta":
+                msg = "CUDA error: device-side assert triggered"
+                raise torch.AcceleratorError(msg)
+            super().__init__(view, spacing, description, placement)
+
+    monkeypatch.setattr(inference, "SliceStore", Dead)
+    monkeypatch.setattr(inference, "place", lambda _, precision: Placement(torch.device("meta"), torch.float32, 2))
+    result = segment(ct, thresholds)
+    assert result.notes[0] == "meta stopped working (CUDA error: device-side assert triggered): running on the CPU."
+    assert result.labels.any()
+
+
 def test_own_clean_up_replaces_the_models(ct, thresholds):
     cleaning = dataclasses.replace(Options(), postprocessing=Postprocessing(smallest_liver_ml=0))
     kept = segment(ct, thresholds, "cpu", options=Options(postprocessing=KEEP_ALL)).labels

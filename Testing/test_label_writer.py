@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.label_writer import CERTAIN, SURE, Axis, Head, Output, Span, write_labels, write_probabilities
 
 JOINT = Head((1, 2))
@@ -175,3 +176,12 @@ def test_a_network_without_lesions_is_sure_of_none():
     out.write(0, torch.ones(1, 1, 2, 2), Head((1,), sigmoid=True), *whole(2, 2))
     assert out.labels.all()
     assert not out.confidence.any()
+
+
+def test_logits_that_are_no_numbers_are_refused_and_not_called_background():
+    logits = torch.zeros(1, 3, 4, 4)
+    logits[0, 1, 2, 2] = float("nan")
+    whole = Span(0, 4, Axis(4, 1.0))
+    out = Output(np.zeros((1, 4, 4), np.uint8))
+    with pytest.raises(UserError, match="The model answers with no numbers"):
+        out.write(0, logits, Head((1, 2)), whole, whole)

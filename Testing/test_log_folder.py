@@ -1,9 +1,12 @@
-from LiverTumorSegLib.training.log_folder import CHECKPOINTS, logs, next_log, remove_checkpoints, unfinished
+from LiverTumorSegLib.scratch import PREFIX
+from LiverTumorSegLib.training.log_folder import CHECKPOINTS, PICTURES, logs, next_log, remove_checkpoints, unfinished
+
+CHECKPOINT = "step-000000001.ckpt"
 
 
 def leave(log):
     (log / CHECKPOINTS).mkdir(parents=True)
-    (log / CHECKPOINTS / "step-000000001.ckpt").touch()
+    (log / CHECKPOINTS / CHECKPOINT).touch()
     (log / "metrics.csv").touch()
 
 
@@ -30,3 +33,14 @@ def test_the_newest_training_with_checkpoints_is_the_unfinished_one(tmp_path):
     remove_checkpoints(model)
     assert unfinished(model) is None
     assert (second / "metrics.csv").exists()
+
+
+def test_what_a_killed_training_left_half_written_goes(tmp_path):
+    model, log = tmp_path / "model", tmp_path / "model-log" / "version_0"
+    leave(log)
+    for folder in (log, log / PICTURES, log / CHECKPOINTS):
+        (folder / f"{PREFIX}left").mkdir(parents=True)
+        (folder / f"{PREFIX}left" / ".in-use").touch()
+        (folder / f"{PREFIX}left" / "half.png").touch()
+    remove_checkpoints(model, but_of=log)
+    assert sorted(path.name for path in log.rglob("*")) == [CHECKPOINTS, "metrics.csv", PICTURES, CHECKPOINT]

@@ -158,3 +158,58 @@ def test_patches_are_for_networks_that_see_volumes(model_folder):
     change(model_folder, patches={"spacing_mm": [2.0, 1.0, 1.0], "size": [8, 8, 8]})
     with pytest.raises(UserError, match=r"model\.json is not valid at patches: the network “unet” sees slices"):
         model.load(model_folder)
+
+
+@pytest.mark.parametrize("name", sorted(model.FILES))
+def test_a_link_is_none_of_the_folders_own_files(model_folder, tmp_path, name):
+    (model_folder / name).rename(tmp_path / name)
+    (model_folder / name).symlink_to(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name} is a link: a model folder holds its own files"):
+        model.load(model_folder)
+
+
+def test_a_network_that_no_machine_has_room_for_takes_no_memory(model_folder):
+    change(model_folder, network={"name": "unet", "in_channels": 1, "options": {"features": [10**5] * 6}})
+    with pytest.raises(UserError, match="does not fit the network “unet”"):
+        model.load(model_folder)
+
+
+@pytest.mark.parametrize("name", networks.names())
+def test_every_number_of_a_network_comes_from_its_weights(name):
+    with torch.device("meta"):
+        network = networks.create(name, 1, 3)
+    held = {key for key, _ in [*network.named_parameters(), *network.named_buffers()]}
+    assert held == set(network.state_dict())  # nothing is left as memory happened to be
+
+
+def test_weights_of_half_the_precision_are_taken(model_folder):
+    replace_weights(
+        model_folder,
+        {key: v.half() if v.is_floating_point() else v for key, v in load_file(model_folder / model.WEIGHTS).items()},
+    )
+    assert {p.dtype for p in model.load(model_folder).network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64, torch.bool])
+def test_weights_that_are_no_fractions_are_refused(model_folder, dtype):
+    weights = load_file(model_folder / model.WEIGHTS)
+    name = next(name for name in weights if name.endswith("conv.weight"))
+    replace_weights(model_folder, weights | {name: weights[name].to(dtype)})
+    with pytest.raises(UserError, match=f"“{name}” is .*, not float32: get the model again"):
+        model.load(model_folder)
+
+
+def test_a_variance_below_zero_is_refused(model_folder):
+    weights = load_file(model_folder / model.WEIGHTS)
+    name = next(name for name in weights if name.endswith("running_var"))
+    replace_weights(model_folder, weights | {name: -weights[name]})
+    with pytest.raises(UserError, match="variances below 0"):
+        model.load(model_folder)
+
+
+def test_a_card_is_optional_and_is_text(model_folder):
+    (model_folder / model.CARD).write_bytes(b"# \xff")
+    assert model.card(model_folder) == "# \N{REPLACEMENT CHARACTER}"
+    (model_folder / model.CARD).unlink()
+    assert model.card(model_folder) == ""
+    assert model.load(model_folder)

@@ -1,7 +1,10 @@
 import hashlib
 import http.server
+import os
 import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,6 +90,65 @@ def test_what_holds_no_single_model_is_refused(served, model_folder, content, wo
         pack(path, files_of(model_folder, "a/") | files_of(model_folder, "b/"))
     with pytest.raises(UserError, match=words):
         download_model(f"{served[1]}/m.zip", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def kept(tmp_path):
+    return sorted(path.name for path in (tmp_path / "models").rglob("*.part"))
+
+
+def test_what_a_broken_connection_left_is_gone_on_with(served, model_folder, tmp_path):
+    whole = served[0] / "m.zip"
+    checksum = pack(whole, files_of(model_folder))
+    place = tmp_path / "models" / ".downloads"
+    place.mkdir(parents=True)
+    (place / f"{checksum}.part").write_bytes(whole.read_bytes()[:1000])
+    assert download_model(f"{served[1]}/m.zip", checksum) == "tiny"
+    assert not place.exists()
+
+
+def test_what_was_left_of_another_file_is_thrown_away(served, model_folder, tmp_path):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    place = tmp_path / "models" / ".downloads"
+    place.mkdir(parents=True)
+    (place / f"{checksum}.part").write_bytes(bytes((served[0] / "m.zip").stat().st_size))
+    assert download_model(f"{served[1]}/m.zip", checksum) == "tiny"
+    assert kept(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_found_by_the_next(served, model_folder, tmp_path):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    left = tmp_path / "models" / ".downloads" / ".livertumorseg-left"
+    left.mkdir(parents=True)
+    (left / ".in-use").touch()  # locked by nobody
+    (left / f"{checksum}.part").write_bytes((served[0] / "m.zip").read_bytes()[:1000])
+    with pytest.raises(UserError):
+        download_model("http://127.0.0.1:9/m.zip", checksum)
+    assert kept(tmp_path) == [f"{checksum}.part"]
+    assert not left.exists()
+    assert download_model(f"{served[1]}/m.zip", checksum) == "tiny"
+    assert kept(tmp_path) == []
+
+
+def test_what_was_left_is_kept_for_a_week(served, model_folder, tmp_path):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    place = tmp_path / "models" / ".downloads"
+    place.mkdir(parents=True)
+    for name, days in (("old", 8), ("new", 6)):
+        (place / f"{name}.part").touch()
+        os.utime(place / f"{name}.part", (time.time() - days * 86400,) * 2)
+    download_model(f"{served[1]}/m.zip", checksum)
+    assert kept(tmp_path) == ["new.part"]
+
+
+def test_two_at_once_do_not_get_into_each_others_way(served, model_folder, tmp_path):
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(download_model, f"{served[1]}/m.zip", checksum, overwrite=True) for _ in range(4)]
+    ended = [each.exception() for each in done]
+    assert any(error is None for error in ended)
+    assert all(error is None or isinstance(error, UserError) for error in ended)
+    assert model.load(model_store.find("tiny")).description.name == "tiny"
+    assert kept(tmp_path) == []
 
 
 @pytest.mark.parametrize(

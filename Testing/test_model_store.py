@@ -1,4 +1,5 @@
 import pytest
+from test_model import change
 
 from LiverTumorSegLib import model, model_store
 from LiverTumorSegLib.errors import UserError
@@ -53,3 +54,19 @@ def test_an_imported_model_can_be_removed_and_a_shipped_one_not(model_folder):
 def test_a_model_that_is_not_there_cannot_be_removed(name):
     with pytest.raises(UserError, match="is not there"):
         model_store.remove_model(name)
+
+
+@pytest.mark.parametrize("name", ["CON", "aux.txt", "Lpt1", "tiny."])
+def test_a_name_that_no_folder_can_have_everywhere_is_refused(model_folder, name):
+    change(model_folder, name=name)
+    with pytest.raises(UserError, match=f"No folder can be called “{name}” on every system"):
+        model_store.import_model(model_folder)
+
+
+def test_a_model_does_not_take_the_place_of_one_that_ships_unasked(model_folder):
+    change(model_folder, name=model_store.DEFAULT)
+    with pytest.raises(UserError, match="ships with the program: allow this one to take its place"):
+        model_store.import_model(model_folder)
+    assert model_store.ships(model_store.find())
+    model_store.import_model(model_folder, overwrite=True)
+    assert not model_store.ships(model_store.find())

@@ -77,3 +77,28 @@ def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in
 def test_the_summary_names_the_liver_where_it_is_known(texts, liver, burden, said):
     facts = {"lesion_count": 1, "liver_ml": liver, "lesion_ml": 30.0, "burden_percent": burden}
     assert texts.summary(facts | {"run": {"seconds": 8.0, "device": "cpu"}}, "CT") == said
+
+
+@pytest.mark.parametrize("words", ["<img src='//evil/x.png'>", "a <b>b</b>", "<script>x</script>"])
+def test_words_of_models_and_scenes_stay_words_in_rich_text(texts, words):
+    from PySide6.QtGui import QTextDocumentFragment
+
+    facts = {"lesion_count": words, "liver_ml": None, "lesion_ml": 1.0, "burden_percent": 1.0}
+    shown = (
+        texts.noSuchModel(words),
+        texts.removal(words),
+        texts.cardToolTip({"definition": words}),
+        texts.summary(facts | {"run": {"seconds": 8.0, "device": words}}, words),
+    )
+    for text in shown:
+        assert words in QTextDocumentFragment.fromHtml(text).toPlainText()
+    assert texts.cardToolTip({}) == ""
+
+
+def test_every_label_that_shows_words_of_others_says_how_it_reads_them(widget):  # noqa: F811
+    from PySide6.QtCore import Qt
+
+    automatic = {
+        name for name, label in vars(widget.ui).items() if getattr(label, "textFormat", None) == Qt.TextFormat.AutoText
+    }
+    assert not {name for name in automatic if not name.startswith(("reportLabel",)) and "FormLabel" not in name}

@@ -56,3 +56,22 @@ def test_options_that_cannot_be_are_one_sentence_with_the_reason(name, options, 
     with pytest.raises(UserError, match=rf"“{name}” cannot be built with the options .*{reason}") as caught:
         networks.create(name, 1, 3, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("unet", {"norm": ["batch", {"eps": "x"}]}),
+        ("unet", {"dropout": float("nan")}),
+        ("resnet18", {"width": 4, "skips": "$__import__('os')"}),
+        ("dalu_net", {"all_slices": 1}),
+    ],
+)
+def test_an_option_of_another_type_is_refused_though_python_would_take_it(name, options):
+    with pytest.raises(UserError, match=r"cannot be built with the options .* should be "):
+        networks.create(name, 1, 3, **options)
+
+
+def test_more_channels_than_fit_into_memory_are_refused():
+    with pytest.raises(UserError, match="at most 1024 input channels, not 1000000"):
+        networks.create("unet", 10**6, 3)

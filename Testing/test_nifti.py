@@ -99,3 +99,50 @@ def test_a_unit_of_length_that_does_not_exist_is_taken_for_millimetres(tmp_path,
     assert files.read_volume(save(tmp_path / "m.nii", voxels, xyzt_units=3 + 8), force=True).spacing[
         0
     ] == pytest.approx(0.002)
+
+
+def test_the_header_of_a_pair_is_not_taken_for_voxels(tmp_path, voxels):
+    with pytest.raises(UserError, match="is the header of a pair"):
+        files.read_volume(save_raw(tmp_path / "ct.nii", voxels, magic=b"ni1", vox_offset=0))
+
+
+def test_an_infinite_slope_is_refused(tmp_path, voxels):
+    with pytest.raises(UserError, match="states an infinite slope"):
+        files.read_volume(save_raw(tmp_path / "ct.nii", voxels, scl_slope=np.inf))
+
+
+@pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz"])
+def test_more_voxels_than_a_file_can_hold_are_refused_before_memory_is_asked_for(tmp_path, voxels, name, monkeypatch):
+    monkeypatch.setattr(nibabel.arrayproxy.ArrayProxy, "get_unscaled", lambda _: pytest.fail("it was read"))
+    path = save_raw(tmp_path / name, voxels, dim=[3, 30000, 30000, 30000, 1, 1, 1, 1])
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(path)
+
+
+def test_too_little_memory_is_said_as_such(tmp_path, voxels, monkeypatch):
+    def no_memory(_):
+        raise MemoryError
+
+    monkeypatch.setattr(nibabel.arrayproxy.ArrayProxy, "get_unscaled", no_memory)
+    with pytest.raises(UserError, match=r"ct\.nii takes more memory than there is: crop it"):
+        files.read_volume(save_raw(tmp_path / "ct.nii", voxels))
+
+
+@pytest.mark.parametrize(("quaternion", "warned"), [((0, 0, 1), False), ((0, 0, 0), True), ((np.nan, 0, 0), True)])
+def test_two_places_that_differ_are_warned_about(tmp_path, voxels, quaternion, warned):
+    fields = dict(zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True))
+    path = save_raw(tmp_path / "ct.nii", voxels, qform_code=1, **fields)
+    volume = files.read_volume(path)
+    assert volume.affine == pytest.approx(np.diag([-1, -1, 2, 1]))
+    assert any("two places that differ" in sentence for sentence in volume.warnings) == warned
+
+
+def save_raw(path, voxels, **fields):
+    """As :func:`save`, fields as they are: nibabel's images set some anew."""
+    content = nibabel.Nifti1Image(voxels, np.diag([-1, -1, 2, 1.0])).to_bytes()
+    header = nibabel.Nifti1Header(content[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    content = header.binaryblock + content[348:]
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path

@@ -9,3 +9,14 @@ def test_what_libraries_print_past_python_is_dropped_and_what_follows_is_not(cap
         os.write(2, b"a library's complaint\n")
     print("ours", file=sys.stderr)
     assert capfd.readouterr().err == "ours\n"
+
+
+def test_threads_that_overlap_leave_standard_error_as_it_was(capfd):
+    first, second = quiet_libraries(), quiet_libraries()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    os.write(2, b"a library's complaint\n")
+    second.__exit__(None, None, None)
+    print("ours", file=sys.stderr)
+    assert capfd.readouterr().err == "ours\n"

@@ -232,3 +232,27 @@ def test_what_is_wrong_with_data_is_said(data, words):
     with pytest.raises(UserError) as caught:
         changed(f"data={data}")
     assert words in str(caught.value)
+
+
+LAUGHS = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: 2001-99-99", "is not valid YAML"),
+        (f"seed: {'1' * 5000}", "is not valid YAML"),
+        ("title: !!timestamp x", "is not valid YAML"),
+        ("title: !!python/object/apply:os.mkdir [ran]", "is not valid YAML at line 1"),
+        ("[" * 5000, "is not valid YAML"),
+        ("options: &a {b: *a}", "it says more than 100,000 things, or itself again"),
+        (f"a0: &a0 [x]\n{LAUGHS}\n", "it says more than 100,000 things, or itself again"),
+    ],
+    ids=["date", "digits", "time", "tag", "depth", "itself", "laughs"],
+)
+def test_yaml_that_runs_grows_or_cannot_be_is_one_sentence(tmp_path, monkeypatch, text, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(UserError, match=words):
+        recipe.load(tmp_path / "r.yaml")
+    assert not (tmp_path / "ran").exists()

@@ -1,10 +1,13 @@
+import io
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.training import checkpoints
 from LiverTumorSegLib.training.checkpoints import WholeCheckpoints, newest_whole, path_of, remove_old
 
@@ -82,3 +85,28 @@ def test_the_two_newest_are_kept(tmp_path):
     write(tmp_path, 200, 400, 1000)
     remove_old(tmp_path)
     assert checkpoints.in_order(tmp_path) == [path_of(tmp_path, 1000), path_of(tmp_path, 400)]
+
+
+def test_a_disk_that_is_full_is_told_in_the_disks_own_words(tmp_path, monkeypatch):
+    """PyTorch says “unexpected pos 64 vs 0” instead, since it cannot end its archive."""
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *how: Full() if path.suffix == ".ckpt" else opened(path, *how))
+    with pytest.raises(UserError, match=r"could not be written \(No space left on device\): nothing was changed"):
+        WholeCheckpoints().save_checkpoint({"state": torch.zeros(10)}, path_of(tmp_path, 1))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pickled", [b"\x80\x02R.", b"\x80\x02h\x05.", b"\x80"], ids=["stack", "memo", "end"])
+def test_a_checkpoint_with_a_pickle_made_to_mislead_is_damaged(tmp_path, pickled):
+    write(tmp_path, 1)
+    with zipfile.ZipFile(path_of(tmp_path, 1)) as archive:
+        entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    with zipfile.ZipFile(path_of(tmp_path, 1), "w") as archive:
+        for name, body in entries.items():
+            archive.writestr(name, pickled if name.endswith("data.pkl") else body)
+    assert newest_whole(tmp_path, lambda _: None) is None

@@ -118,7 +118,7 @@ def test_memory_that_runs_out_for_a_patch_is_made_room_for(tmp_path, monkeypatch
     scorer = scorer_of(tmp_path, [patient(labels_with_lesion())])
     engine = scorer.engine(Grey(), CPU)
     made = []
-    monkeypatch.setattr(engine, "make_room", made.append)
+    monkeypatch.setattr(engine, "recover", made.append)
 
     def fail_once(_network, _patches):
         if not made:

@@ -9,6 +9,7 @@ from LiverTumorSegLib import networks, volumetric
 from LiverTumorSegLib.description import NetworkSpec, Patches
 from LiverTumorSegLib.device import cpu
 from LiverTumorSegLib.engine import Engine
+from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import Options, segment
 from LiverTumorSegLib.label_writer import CERTAIN, Output
@@ -139,3 +140,10 @@ def test_probabilities_of_a_network_of_volumes_lie_where_its_labels_do(box):
     assert asked.probabilities.keys() == {"liver"}
     assert np.array_equal(asked.probabilities["liver"] > CERTAIN / 2, asked.labels == 1)
     assert np.array_equal(asked.labels, segment(box, model(), "cpu").labels)
+
+
+def test_more_patches_than_anybody_waits_for_are_refused():
+    crowded = Patches(spacing_mm=(1.0, 1.0, 1.0), size=(8, 8, 8), overlap=0.9)
+    pixels = torch.zeros(1, 1, 60, 60, 60)
+    with pytest.raises(UserError, match="would look at 148,877 parts of this volume"):
+        volumetric.in_patches(pixels, crowded, Engine(Thresholds3D(), cpu()), Job())

@@ -132,3 +132,25 @@ def test_what_cannot_be_downloaded_is_named_with_what_to_do(served, address):
     url = address.format(served[1])
     with pytest.raises(UserError, match=f"{url} cannot be downloaded .*: download it where you are online, and give"):
         download_weights(url)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.empty(10**6, 10**6, device="meta"),
+        torch.eye(3).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+    ],
+    ids=["shape alone", "sparse", "complex", "quantised"],
+)
+def test_a_tensor_without_plain_numbers_is_none(tmp_path, value):
+    torch.save({"conv1.weight": value}, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth"):
+        read_weights(tmp_path / "weights.pth")
+
+
+def test_a_pickle_that_takes_from_an_empty_stack_is_an_error_in_words(tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"\x80\x02R.")
+    with pytest.raises(UserError, match="is damaged or no file of weights"):
+        read_weights(tmp_path / "weights.pth")

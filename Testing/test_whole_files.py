@@ -1,4 +1,7 @@
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,69 @@ def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
         with whole_folder(target, overwrite=True, holds=frozenset({"old"})):
             pass
     assert os.listdir(target) == ["old"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from LiverTumorSegLib.whole_files import whole_folder
+target, rename = Path(sys.argv[1]), Path.replace
+
+def killed(self, other):
+    if self.name == "new":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, other)
+
+Path.replace = killed
+with whole_folder(target, overwrite=True, holds=frozenset({"old"})) as new:
+    (new / "new").touch()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_folder_whose_replacement_was_killed_midway_comes_back(tmp_path, overwrite):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").touch()
+    subprocess.run([sys.executable, "-c", KILLED, target], cwd=Path(__file__).resolve().parents[1], check=False)
+    assert not target.exists()
+    if overwrite:
+        with whole_folder(target, overwrite=True, holds=frozenset({"old"})) as new:
+            assert os.listdir(target) == ["old"]
+            (new / "newer").touch()
+        assert os.listdir(target) == ["newer"]
+    else:
+        with pytest.raises(UserError, match="exists already"), whole_folder(target):
+            pass
+        assert os.listdir(target) == ["old"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_that_write_one_file_at_a_time_the_later_is_refused(tmp_path, monkeypatch, links):
+    def without_links(*_):
+        raise OSError(errno.EOPNOTSUPP, "no hard links here")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", without_links)
+    path = tmp_path / "a.txt"
+    with pytest.raises(UserError, match="a.txt exists already"), whole_file(path) as later:
+        later.write_text("later")
+        with whole_file(path) as earlier:
+            earlier.write_text("earlier")
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_check_left_goes_with_the_next(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from LiverTumorSegLib import whole_files\n"
+        "whole_files.Scratch.remove = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "whole_files.refuse_unwritable(Path(sys.argv[1]))"
+    )
+    output = tmp_path / "not" / "there" / "a.txt"
+    subprocess.run([sys.executable, "-c", code, output], cwd=Path(__file__).resolve().parents[1], check=False)
+    assert len(os.listdir(tmp_path)) == 1
+    refuse_unwritable(output)
+    assert os.listdir(tmp_path) == []

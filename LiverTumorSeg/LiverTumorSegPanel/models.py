@@ -39,10 +39,8 @@ class ModelSection:
         self._showCard(self._listed[chosen] if chosen >= 0 else None)
 
     def _showCard(self, model):
-        unknown = (
-            _("Looking for models…") if not self._listed else _("The model “{name}” is not there: choose another.")
-        )
-        self.ui.modelCard.text = texts.card(model) if model else unknown.format(name=self.parameters.model)
+        unknown = texts.noSuchModel(self.parameters.model) if self._listed else _("Looking for models…")
+        self.ui.modelCard.text = texts.card(model) if model else unknown
         self.ui.modelCard.toolTip = texts.cardToolTip(model) if model else ""
         idle = self.panel.state in IDLE
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
@@ -82,8 +80,7 @@ class ModelSection:
         self._manage("download_model", **chosen)
 
     def _onRemove(self):
-        question = _("Delete the model “{name}” from this computer?").format(name=self.ui.modelCombo.currentText)
-        if slicer.util.confirmYesNoDisplay(question):
+        if slicer.util.confirmYesNoDisplay(texts.removal(self.ui.modelCombo.currentText)):
             self._manage("remove_model", name=self.parameters.model)
 
     def _manage(self, command, **arguments):

@@ -66,8 +66,19 @@ def card(model: dict) -> str:
 
 
 def cardToolTip(model: dict) -> str:
-    """What a model's accuracy means."""
-    return model.get("definition", "")
+    """What a model's accuracy means, as rich text: in plain text Qt would look for tags by itself, and obey them."""
+    definition = model.get("definition", "")
+    return f"<qt>{html.escape(definition, quote=False)}</qt>" if definition else ""
+
+
+def noSuchModel(name: str) -> str:
+    """Said of a model that a scene asks for, as rich text."""
+    return html.escape(_("The model “{name}” is not there: choose another.").format(name=name))
+
+
+def removal(title: str) -> str:
+    """The question before a model is deleted, as rich text."""
+    return f"<qt>{html.escape(_('Delete the model “{name}” from this computer?').format(name=title))}</qt>"
 
 
 def device(found: dict) -> str:
@@ -104,7 +115,7 @@ def summary(facts: dict, name: str) -> str:
     return said.format(
         name=html.escape(name),
         liver=facts["liver_ml"],
-        count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=count),
+        count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=html.escape(str(count))),
         lesion=facts["lesion_ml"],
         burden=facts["burden_percent"],
         seconds=facts["run"]["seconds"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -48,10 +49,14 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """Run the command line; what the user can mend ends with exit code 3 and one sentence."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where a console lacks a character, it shows ?
+        sys.stdout.reconfigure(errors="replace")
     try:
         app()
     except UserError as error:
         _end(str(error))
+    except MemoryError:
+        _end("This takes more memory than there is: crop the CT, or close other programs.")
     except OSError as error:
         _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
     except (Cancelled, KeyboardInterrupt):

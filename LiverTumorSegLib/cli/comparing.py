@@ -19,6 +19,7 @@ from .console import (
     complain,
     err,
     interruptible,
+    plain,
     say,
     show,
     warn,
@@ -157,7 +158,7 @@ def _print(result: Comparison, output: Path) -> None:
         head, *body = (_in_lines(row) for row in tables.rows(result.summary))
         table = Table(Column(no_wrap=True), *head[1:])
         for row in body:
-            table.add_row(*row)
+            table.add_row(*plain(*row))
         show(table)
         for sentence in tables.in_words(result.summary):
             say(sentence)

@@ -16,8 +16,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
+from ..places import of_word
 from ..progress import CancelToken, Progress
+from ..visible import on_one_line, visible
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
@@ -40,7 +43,7 @@ out, err = Console(), Console(stderr=True)
 
 def say(sentence: str) -> None:
     """Print a sentence as it is, on one line."""
-    out.print(sentence, soft_wrap=True, highlight=False, markup=False)
+    out.print(visible(sentence), soft_wrap=True, highlight=False, markup=False)
 
 
 def show(table: Table) -> None:
@@ -48,19 +51,24 @@ def show(table: Table) -> None:
     Console(width=max(out.width, _WIDEST)).print(table)
 
 
+def plain(*words: str) -> list[Text]:
+    """Words of files as cells of a table, which by itself would take brackets in them for styles and links."""
+    return [Text(visible(each)) for each in words]
+
+
 def warn(sentence: str) -> None:
     """Print a sentence as a warning to standard error."""
-    err.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+    err.print(f"[yellow]warning:[/] {escape(on_one_line(sentence))}", soft_wrap=True, highlight=False)
 
 
 def complain(sentence: str) -> None:
     """Print a sentence as an error to standard error."""
-    err.print(f"[red]error:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+    err.print(f"[red]error:[/] {escape(on_one_line(sentence))}", soft_wrap=True, highlight=False)
 
 
 def command_line() -> str:
-    """What the user typed, as a shell takes it."""
-    return shlex.join(["livertumorseg", *sys.argv[1:]])
+    """What the user typed, as a shell takes it, to be kept in files: without the folders of this machine."""
+    return shlex.join(["livertumorseg", *map(of_word, sys.argv[1:])])
 
 
 @contextmanager
@@ -69,10 +77,10 @@ def bar() -> Iterator[Progress]:
     if not err.is_terminal:
         yield _lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Starting", total=1.0)
-        yield lambda fraction, sentence: shown.update(task, completed=fraction, description=sentence)
+        yield lambda fraction, sentence: shown.update(task, completed=fraction, description=on_one_line(sentence))
 
 
 def _lines() -> Progress:
@@ -82,7 +90,7 @@ def _lines() -> Progress:
         nonlocal told
         if monotonic() - told >= _LINE_EVERY_S:
             told = monotonic()
-            err.print(f"{fraction:4.0%} {sentence}", soft_wrap=True, highlight=False, markup=False)
+            err.print(f"{fraction:4.0%} {on_one_line(sentence)}", soft_wrap=True, highlight=False, markup=False)
 
     return tell
 

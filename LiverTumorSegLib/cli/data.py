@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from ..progress import job
-from .console import USER_ERROR, Overwrite, bar, complain, interruptible, out, say, warn
+from .console import USER_ERROR, Overwrite, bar, complain, interruptible, out, plain, say, warn
 
 if TYPE_CHECKING:
     from ..datasets.check import Check, ScanReport, SetReport
@@ -101,7 +100,7 @@ def _print_set(report: SetReport) -> None:
     for title in ("scan", "voxels", "mm", "axes", "liver ml", "lesion ml", "lesions", "doubts"):
         table.add_column(title, overflow="fold")
     for scan in report.scans:
-        table.add_row(*_row(scan))
+        table.add_row(*plain(*_row(scan)))
     out.print(table)
     layout, with_lesions = report.layout, sum(scan.lesions > 0 for scan in report.scans)
     say(
@@ -113,7 +112,7 @@ def _print_set(report: SetReport) -> None:
 def _row(scan: ScanReport) -> tuple[str, ...]:
     size, spacing = "×".join(map(str, scan.size)), "×".join(f"{mm:.2f}" for mm in scan.spacing_mm)
     found = f"{scan.liver_ml:.0f}", f"{scan.lesion_ml:.1f}", str(scan.lesions)
-    return escape(scan.name), size, spacing, scan.orientation, *found, str(len(scan.warnings) or "")
+    return scan.name, size, spacing, scan.orientation, *found, str(len(scan.warnings) or "")
 
 
 def _print_doubts(found: Check) -> None:

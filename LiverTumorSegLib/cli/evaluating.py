@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..progress import job
-from .console import USER_ERROR, Overwrite, bar, command_line, complain, interruptible, say, show, warn
+from .console import USER_ERROR, Overwrite, bar, command_line, complain, interruptible, plain, say, show, warn
 
 if TYPE_CHECKING:
     from ..evaluation.empties import Empties
@@ -184,7 +184,7 @@ def _print_comparison(result: dict[str, Any]) -> None:
         for key, row in result["measures"][structure].items():
             figures = [_cell(row[name]) for name in ("mean_a", "mean_b", "difference")]
             tests = [_cell(row[name]) for name in ("p", "p_holm")]
-            table.add_row(title, key, *figures, _interval(row), *tests, str(row["counted"]))
+            table.add_row(title, *plain(key), *figures, _interval(row), *tests, str(row["counted"]))
     show(table)
     for key, words in _UNPAIRED.items():
         if result[key]:

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from .. import DEFAULT_MODEL
 from ..errors import UserError
-from .console import Overwrite, bar, interruptible, out, say
+from ..visible import visible
+from .console import Overwrite, bar, interruptible, out, plain, say
 
 app = typer.Typer(no_args_is_help=True, help="List, describe, import, download and remove models.")
 
@@ -26,9 +27,9 @@ def list_models() -> None:
         try:
             description = describe(folder)
         except UserError as error:
-            table.add_row(name, f"not valid: {error}")
+            table.add_row(*plain(name, f"not valid: {error}"))
             continue
-        table.add_row(name, description.title, description.segments, description.licence.name)
+        table.add_row(*plain(name, description.title, description.segments, description.licence.name))
     out.print(table)
 
 
@@ -38,12 +39,11 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
     from rich.markdown import Markdown
 
     from .. import model_store
-    from ..model import CARD, load
+    from ..model import card, load
 
     folder = model_store.find(name)
     description = load(folder).description
-    card = folder / CARD
-    out.print(Markdown(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else description.title)
+    out.print(Markdown(visible(card(folder) or description.title), hyperlinks=False))
     say(f"\n{folder}\n{description.weights.bytes / 1e6:.1f} MB, SHA-256 {description.weights.sha256}")
 
 

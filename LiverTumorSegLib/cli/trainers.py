@@ -13,7 +13,19 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..progress import Cancelled
-from .console import CANCELLED, USER_ERROR, DeviceName, Overwrite, bar, command_line, err, interruptible, out, say
+from .console import (
+    CANCELLED,
+    USER_ERROR,
+    DeviceName,
+    Overwrite,
+    bar,
+    command_line,
+    err,
+    interruptible,
+    out,
+    plain,
+    say,
+)
 from .recipes import Cache, Changes, load_recipe
 
 Data = Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")]
@@ -64,7 +76,7 @@ def validate(
         figures = run(folder, data, device=device, command=command_line(), progress=progress)
     table = Table("patient", "liver Dice", "lesion Dice", "false lesions, ml")
     for name, case in figures.cases.items():
-        table.add_row(name, *cells(case))
+        table.add_row(*plain(name), *cells(case))
     out.print(table)
     say(figures.in_words)
 

@@ -3,63 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from hashlib import sha256
 from pathlib import Path
 
-import SimpleITK as sitk
-
+from ..files.dicom_header import Header
+from ..files.dicom_scan import looks_like_dicom, scan
 from . import contents
 from .case import CohortCase
 
-_MODALITY = "0008|0060"
 _IRCAD = "patient_dicom"
 """What 3D-IRCADb-01 calls the CT's folder of every patient: the folder that it is in names the patient."""
 
-_GROUPS = (b"\x02\x00", b"\x08\x00")
-"""How files without DICOM's preamble begin: with their first tag's group."""
+_LEAST_LETTERS = 6
 
 
 def has_dicom(paths: Iterable[Path]) -> bool:
-    """Whether one of these files looks like DICOM by its first bytes (PS3.10, section 7.1)."""
-    return any(_looks_like_dicom(path) for path in paths)
+    """Whether one of these files looks like DICOM by its first bytes."""
+    return any(looks_like_dicom(path) for path in paths)
 
 
 def cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
     """The CT series that lie in a folder, not in those inside it.
 
-    A single one is called by its folder, several by ``FOLDER-END`` with as much of the end of their UIDs as tells them
-    apart.
+    A single one is called by its folder, several by ``FOLDER-HASH`` with as much of the SHA-256 of their UIDs as tells
+    them apart: names go into files that are passed on, and UIDs often hold dates and the scanner's number. Where all
+    images are damaged, the folder is a case whose failure will be said.
 
     Returns:
         The cases, and in words each series left out: of another modality, or of a single image, as localisers are,
         beside longer ones.
     """
-    series = {
-        uid: list(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))
-        for uid in sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    }
-    wanted = _wanted(series)
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    found = scan(files)
     name = _name(folder)
-    names = {uid: f"{name}-{end}" for uid, end in _ends(wanted).items()} if len(wanted) > 1 else {}
-    files = {uid: tuple(map(Path, series[uid])) for uid in wanted}
-    found = [CohortCase(names.get(uid, name), folder, contents.size(files[uid]), uid, files[uid]) for uid in wanted]
-    return found, [f"{uid} in {folder.name}" for uid in series if uid not in wanted]
+    if found.damaged and not found.series:
+        return [CohortCase(name, folder, contents.size(found.damaged), None, found.damaged)], []
+    wanted = _wanted(found.series)
+    names = {uid: f"{name}-{start}" for uid, start in _hashes(wanted).items()} if len(wanted) > 1 else {}
+    of = {uid: tuple(header.file for header in found.series[uid]) for uid in wanted}
+    listed = [CohortCase(names.get(uid, name), folder, contents.size(of[uid]), uid, of[uid]) for uid in wanted]
+    return listed, [f"{uid} in {folder.name}" for uid in found.series if uid not in wanted]
 
 
-def _wanted(series: dict[str, list[str]]) -> list[str]:
-    scans = [uid for uid in sorted(series) if _modality(series[uid][0]) in ("CT", "")]
+def _wanted(series: dict[str, list[Header]]) -> list[str]:
+    scans = [uid for uid in sorted(series) if series[uid][0]["modality"] in ("CT", "")]
     longest = max((len(series[uid]) for uid in scans), default=0)
     return [uid for uid in scans if len(series[uid]) > 1 or longest == 1]
-
-
-def _modality(file: str) -> str:
-    """What a file states, empty where it is damaged: reading the series then says so."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return ""
-    return reader.GetMetaData(_MODALITY).strip() if reader.HasMetaDataKey(_MODALITY) else ""
 
 
 def _name(folder: Path) -> str:
@@ -67,19 +56,10 @@ def _name(folder: Path) -> str:
     return full.parent.name if full.name.lower() == _IRCAD else full.name
 
 
-def _ends(uids: Collection[str]) -> dict[str, str]:
-    """The last numbers of each UID, as few as tell them apart."""
-    for count in range(1, max((uid.count(".") for uid in uids), default=0) + 2):
-        ends = {uid: ".".join(uid.split(".")[-count:]) for uid in uids}
-        if len(set(ends.values())) == len(ends):
-            break
-    return ends
-
-
-def _looks_like_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as content:
-            start = content.read(132)
-    except OSError:
-        return False
-    return start[128:] == b"DICM" or start[:2] in _GROUPS
+def _hashes(uids: Collection[str]) -> dict[str, str]:
+    """The first letters of the SHA-256 of each UID, as few as tell them apart."""
+    whole = {uid: sha256(uid.encode()).hexdigest() for uid in uids}
+    count = _LEAST_LETTERS
+    while len({each[:count] for each in whole.values()}) < len(whole):
+        count += 1
+    return {uid: each[:count] for uid, each in whole.items()}

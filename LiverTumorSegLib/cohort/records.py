@@ -32,7 +32,6 @@ class Record(BaseModel):
         state: how far it is.
         how: what its labels follow from, of :meth:`.settings.Settings.how`.
         ct: what tells its CT from others, of :attr:`.case.CohortCase.fingerprint`.
-        seconds: taken to segment it.
         device: where it was segmented, and in which precision.
         liver_ml, lesion_ml, burden_percent, lesion_count: as :class:`LiverTumorSegLib.lesions.LesionTable`.
         warnings: a sentence each.
@@ -40,13 +39,12 @@ class Record(BaseModel):
         version: of this program.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)  # earlier versions kept seconds
 
     case: str
     state: State
     how: dict[str, Any] = {}
     ct: str = ""
-    seconds: float | None = None
     device: str = ""
     liver_ml: float | None = None
     lesion_ml: float | None = None

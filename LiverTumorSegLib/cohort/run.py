@@ -11,6 +11,7 @@ from ..model import Model
 from ..progress import CancelToken, Progress, job
 from ..quiet import quiet_libraries
 from . import ranks, records, refusals, table
+from .alone import alone
 from .cases import find
 from .ranks import ALONE, Rank
 from .records import Record, State
@@ -54,7 +55,7 @@ def run(
 
     A case is done when its files are there and its record says that this model made them, with these options, of this
     CT. Ranks do not talk to each other: each takes its share of what is found, and a restart, be it with another number
-    of ranks, takes what is not done. Two runs with the same cases must not go on at the same time.
+    of ranks, takes what is not done. While a run goes on, another one with the same cases is refused.
 
     Args:
         source: folder or list, see :func:`.cases.find`.
@@ -68,7 +69,8 @@ def run(
 
     Raises:
         UserError: before anything is segmented: there is no CT, two have one name, the output is where it must not be
-            or holds files that are not from here, from another model or of other CTs with the same names.
+            or holds files that are not from here, from another model or of other CTs with the same names, or another
+            run is at work there.
         Cancelled: ``cancel`` was used; what is done stays.
     """
     refusals.refuse_nested(source, output, settings)
@@ -77,12 +79,13 @@ def run(
     work = Work(output, model, settings, ranks.device_of(rank, device))
     devices.place(work.device, settings.options.precision)
     share = ranks.share(found.cases, rank)
-    work.prepare(found.cases, share, rank.number)
-    todo = [case for case in share if not work.is_done(case)]
-    try:
-        done = work.segment_all(todo, job(progress, cancel))
-    finally:
-        table.write(output, rank.number)
+    with alone(output, rank):
+        work.prepare(found.cases, share, rank.number)
+        todo = [case for case in share if not work.is_done(case)]
+        try:
+            done = work.segment_all(todo, job(progress, cancel))
+        finally:
+            table.write(output, rank.number)
     return Summary(
         done={record.case: record for record in done if record.state is State.DONE},
         skipped=tuple(case.name for case in share if case not in todo),

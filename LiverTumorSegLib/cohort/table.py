@@ -14,7 +14,6 @@ from .unfinished import whole_files
 NAME = "cohort.csv"
 _COLUMNS = {
     "case": "case",
-    "seconds": "seconds",
     "device": "device",
     "liver_ml": "liver_ml",
     "lesion_ml": "lesion_ml",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import files, lesions
+from .. import files, lesions, places
 from ..errors import UserError
 from ..inference import Segmentation, segment
 from ..lesions import LesionTable
@@ -133,11 +132,8 @@ class Work:
         return Outputs.of(case.name, self.output, self.settings, self.model.description)
 
     def _without_places(self, sentence: str, case: CohortCase) -> str:
-        """A sentence that names files without the folders of this machine, as records and tables are passed on."""
-        for folder in (case.path.parent, self.output, *self.settings.folders):
-            for place in (folder.resolve(), folder.absolute(), *([folder] if folder.name else [])):
-                sentence = sentence.replace(f"{place}{os.sep}", "")
-        return sentence
+        """Records and tables are passed on."""
+        return places.of_sentence(sentence, (case.path.parent, self.output, *self.settings.folders))
 
 
 def _why(error: Exception) -> str:
@@ -152,7 +148,6 @@ def _why(error: Exception) -> str:
 def _facts(result: Segmentation, measured: LesionTable) -> dict[str, Any]:
     content = measured.to_dict()
     return {name: content[name] for name in ("liver_ml", "lesion_ml", "burden_percent", "lesion_count")} | {
-        "seconds": round(result.seconds, 3),
         "device": result.device,
         "warnings": (*result.volume.warnings, *result.notes, *measured.warnings),
     }

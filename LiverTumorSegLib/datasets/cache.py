@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import numpy as np
@@ -75,7 +76,7 @@ def load(entry: Path) -> Patient | None:
     try:
         note = _Note.model_validate_json((entry / _NOTE).read_bytes())
         pixels, labels = _mapped(entry / _PIXELS), _mapped(entry / _LABELS)
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, LookupError, ArithmeticError, RecursionError, MemoryError, TokenError):
         return None
     counts = {len(pixels), len(labels), len(note.numbers), len(note.shown)}
     fits = note.key == entry.name and len(counts) == 1 and pixels.ndim == 4 and labels.dtype == torch.uint8
@@ -141,9 +142,9 @@ def _mapped(path: Path) -> torch.Tensor:
 
     Changes to the tensor stay in memory and never reach the file.
     """
-    header = np.load(path, mmap_mode="r")  # refuses other files, and those that end too early
-    if not header.flags.c_contiguous:
-        msg = f"{path} is not in C order"
+    header = np.load(path, mmap_mode="r", allow_pickle=False)  # refuses other files, and those that end too early
+    if not isinstance(header, np.memmap) or not header.flags.c_contiguous:
+        msg = f"{path} is no single array in C order"
         raise ValueError(msg)
     whole = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
     content = whole[header.offset : header.offset + header.nbytes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import __version__
+from .. import __version__, places
 from ..errors import UserError
 from ..postprocessing import LESION
 from ..progress import Job
@@ -84,13 +84,18 @@ def evaluate(
         "settings": settings.to_dict(),
         "definitions": definitions(settings),
         "cases": contents,
-        "failed": failed,
+        "failed": _without_places(failed, matches),
         "warnings": _doubts(cases),
         "summary": summarise(cases, contents, settings) | {"cases": len(cases), "failed": len(failed)},
     }
     return Evaluation(
         rounded(content, _DIGITS), cases, {pair.case: pair for pair in matches.pairs if pair.case in cases}
     )
+
+
+def _without_places(failed: Mapping[str, str], matches: Matches) -> dict[str, str]:
+    folders = frozenset().union(*(pair.folders for pair in matches.pairs)) if failed else ()
+    return {name: places.of_sentence(sentence, folders) for name, sentence in failed.items()}
 
 
 def _doubts(cases: Mapping[str, Case]) -> list[str]:

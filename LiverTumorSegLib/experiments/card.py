@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import model
 from ..description import Case, Description, Evidence, Figures
 from ..errors import UserError
+from ..places import of_content
 from ..training.differences import differing, entries, shown
 from ..training.recipe import Recipe, completed
 from ..training.validate import store
@@ -59,7 +60,8 @@ def _table(compared: Comparison, described: Description, recipes: Mapping[str, R
 
 def _changed(described: Description, recipe: Recipe) -> str:
     """In what the recipe that was measured differs from the one that made the model, beyond who is held out."""
-    made, measured = entries(completed(described.training.recipe)), entries(recipe.model_dump(mode="json"))
+    stated = of_content(recipe.model_dump(mode="json"))  # as a model has it
+    made, measured = entries(completed(described.training.recipe)), entries(stated)
     keys = [key for key in differing(made, measured) if key not in _OF_FOLDS]
     changes = "; ".join(f"{key} {shown(measured.get(key))} in place of {shown(made.get(key))}" for key in keys)
     return f"Trained otherwise than the model itself: {changes}." if changes else ""

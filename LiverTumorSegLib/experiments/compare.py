@@ -16,6 +16,7 @@ from ..datasets import splits
 from ..datasets.sources import Source
 from ..datasets.splits import Split
 from ..errors import UserError
+from ..places import of_sentence
 from ..progress import Job
 from ..rounding import rounded
 from ..training.beginning import Say
@@ -118,7 +119,7 @@ def compare(
         try:
             results[name] = cross_validate(recipe, data, folder / TRIALS / name, folds, own)
         except UserError as error:
-            failed[name] = str(error)
+            failed[name] = of_sentence(str(error), (data, folder))
             own.say(f"failed. {error}")
     sizes = {name: parameters(variants.recipes[name]) for name in results}
     return Comparison(

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .. import model
 from ..datasets.fingerprints import fingerprints, label_fingerprints
 from ..errors import UserError
+from ..places import of_content
 from ..training.differences import differing, entries, more, shown
 from ..training.fit import fit
 from ..training.log_folder import remove_checkpoints, unfinished
@@ -77,7 +78,7 @@ def record_of(kind: type[AnyRecord], recipe: Recipe, data: Path, **asked: Any) -
     Raises:
         UserError: as :func:`LiverTumorSegLib.datasets.fingerprints.label_fingerprints`.
     """
-    stated, known = recipe.model_dump(mode="json"), fingerprints(recipe.data, data)
+    stated, known = of_content(recipe.model_dump(mode="json")), fingerprints(recipe.data, data)
     return kind(recipe=stated, data=known, labels=label_fingerprints(recipe.data, data), **asked)
 
 

@@ -77,7 +77,10 @@ def program(model: Model) -> ExportedProgram:
     if sizes.patch is None:
         dynamic |= {2: _dimension("height", sizes), 3: _dimension("width", sizes)}
     with torch.no_grad():
-        return torch.export.export(_Logits(model.network).eval(), (channels,), dynamic_shapes=(dynamic,))
+        made = torch.export.export(_Logits(model.network).eval(), (channels,), dynamic_shapes=(dynamic,))
+    for node in made.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names files of this machine
+    return made
 
 
 def _dimension(name: str, sizes: Sizes) -> object:

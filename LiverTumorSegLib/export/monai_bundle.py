@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from textwrap import shorten
+from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
 
+from ..description import Description
+from ..errors import UserError
 from ..files.nifti import write_volume
 from ..model import Model
+from ..scratch import temporary
 from . import monai_configs, monai_transforms
 from .graph import Sizes
 from .scene import Scene
@@ -29,7 +36,37 @@ dictionary, which `torch.load(..., weights_only=True)` reads. Preprocessing, inf
 grid are those of LiverTumorSeg; the 3D clean-up that follows there is not part of the bundle, nor is its first pass on
 coarse slices (compare with `livertumorseg segment --full`)."""
 
-check = monai_transforms.check
+_RUN = ("$", "@", "%")
+"""How a text begins that MONAI runs as Python, looks up, or reads another file for."""
+
+
+def check(description: Description) -> None:
+    """Refuse models whose inference MONAI cannot repeat, and those that have it do something else.
+
+    Raises:
+        UserError: as :func:`.monai_transforms.check`, or the description holds what MONAI would run.
+    """
+    monai_transforms.check(description)
+    for text in _texts(description.model_dump(mode="json")):
+        if text.strip().startswith(_RUN) or (text.startswith("_") and text.endswith("_")):
+            msg = (
+                f"The model's description says “{shorten(text, 60)}”, which MONAI would take for an instruction: "
+                "export the model as onnx or torch-export."
+            )
+            raise UserError(msg)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and every key in nested values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, content in value.items():
+            yield key
+            yield from _texts(content)
+    elif isinstance(value, list):
+        for content in value:
+            yield from _texts(content)
 
 
 def write(folder: Path, model: Model) -> None:
@@ -43,8 +80,10 @@ def write(folder: Path, model: Model) -> None:
     for name, content in (("metadata", monai_configs.metadata(model)), ("inference", monai_configs.inference(model))):
         (folder / "configs" / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     traced = _traced(model)
-    torch.jit.save(traced, folder / "models" / "model.ts")
-    torch.save(traced.state_dict(), folder / "models" / "model.pt")
+    _save(traced, folder / "models" / "model.ts")
+    weights = io.BytesIO()
+    torch.save(traced.state_dict(), weights)
+    (folder / "models" / "model.pt").write_bytes(weights.getbuffer())
     licence = model.description.licence
     (folder / "LICENSE").write_text(f"{licence.name}\n\n{licence.terms}\n", encoding="utf-8")
 
@@ -63,11 +102,22 @@ def run(folder: Path, scene: Scene) -> torch.Tensor:
 
 
 def _prepared(parser: ConfigParser, scene: Scene) -> torch.Tensor:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "ct.nii"
+    with temporary() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of decoders for DICOM, which this is not
+        path = scratch / "ct.nii"
         write_volume(path, scene.volume)
         image: torch.Tensor = parser.get_parsed_content("preprocessing")({"image": str(path)})["image"].as_tensor()
     return image[None, :, scene.number]
+
+
+def _save(traced: torch.jit.ScriptModule, path: Path) -> None:
+    """Write TorchScript without its notes for debuggers, which name files of this machine."""
+    whole = io.BytesIO()
+    torch.jit.save(traced, whole)
+    with zipfile.ZipFile(whole) as every, zipfile.ZipFile(path, "w") as kept:
+        for entry in every.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                kept.writestr(zipfile.ZipInfo(entry.filename), every.read(entry))
 
 
 def _traced(model: Model) -> torch.jit.ScriptModule:

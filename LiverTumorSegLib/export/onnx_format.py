@@ -48,6 +48,8 @@ def write(folder: Path, model: Model) -> None:
     if made is None:
         msg = "torch.onnx.export returned nothing"
         raise RuntimeError(msg)
+    for node in made.model.graph.all_nodes():
+        node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)  # names files of this machine
     made.model.metadata_props.update(told)
     made.save(folder / FILE, external_data=False)
     (folder / DESCRIPTION).write_text(told[DESCRIPTION] + "\n", encoding="utf-8")

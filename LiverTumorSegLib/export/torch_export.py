@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
@@ -28,7 +29,9 @@ logits = torch.export.load("{FILE}", extra_files=extra).module()(channels)
 def write(folder: Path, model: Model) -> None:
     """Write ``model.pt2`` and ``model.json``."""
     told = facts(model)
-    torch.export.save(graph.program(model), folder / FILE, extra_files=told)
+    whole = io.BytesIO()  # PyTorch itself ends the process where the disk is full
+    torch.export.save(graph.program(model), whole, extra_files=told)
+    (folder / FILE).write_bytes(whole.getbuffer())
     (folder / DESCRIPTION).write_text(told[DESCRIPTION] + "\n", encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from ..volume import Volume, axial_view
 from ..whole_files import refuse_existing, refuse_unwritable, whole_file
 from .stored import Stored
 
-_LARGEST_MM = 3000
+_LARGEST_MM, _FARTHEST_MM = 3000, 1e6
 
 _ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _READERS = {".nii": "nifti", ".nii.gz": "nifti"} | dict.fromkeys(_ITK, "itk")
@@ -65,6 +65,7 @@ def read_repaired(path: Path, *, series: str | None = None, force: bool = False)
     return _in_hounsfield(stored, path, force=force, mended=True), damage
 
 
+@np.errstate(over="ignore", invalid="ignore")  # such numbers are refused below, in words
 def read_stored(path: Path, series: str | None = None) -> Stored:
     """Read what a file or folder holds, whatever its numbers mean.
 
@@ -136,6 +137,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _reader(path: Path) -> str:
+    _refuse_unreadable(path)
     ending = _ending(path, list(_READERS))
     if ending is None and _is_dicom(path):
         msg = (
@@ -146,10 +148,22 @@ def _reader(path: Path) -> str:
     if ending is None:
         msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
         raise UserError(msg)
+    return _READERS[ending]
+
+
+def _refuse_unreadable(path: Path) -> None:
+    """Refuse what has no content, before a pipe that nobody writes to is waited for."""
+    if not path.is_file():
+        msg = f"{path} is no regular file but a device, a pipe or a socket: give a file, or a folder of DICOM files."
+        raise UserError(msg)
     if path.stat().st_size == 0:
         msg = f"{path} is empty: get the file again."
         raise UserError(msg)
-    return _READERS[ending]
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): choose a file that you may read."
+        raise UserError(msg) from error
 
 
 def _is_dicom(path: Path) -> bool:
@@ -177,6 +191,9 @@ def _check_geometry(stored: Stored, path: Path) -> None:
     lengths = np.linalg.norm(axes, axis=0)
     if not np.isfinite(stored.affine).all() or not (lengths > 1e-6).all():
         msg = f"{path} states a spacing that is zero, or not finite: mend its header."
+        raise UserError(msg)
+    if np.abs(stored.affine[:3, 3]).max() > _FARTHEST_MM:
+        msg = f"{path} states an origin more than a kilometre away: mend its header."
         raise UserError(msg)
     extent = lengths * stored.values.shape[::-1]
     if extent.max() > _LARGEST_MM:

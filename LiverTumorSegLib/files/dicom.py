@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +10,10 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .itk import LPS_TO_RAS
+from .dicom_header import UNREADABLE, Header, image_reader
+from .dicom_scan import Scan, files_in, scan
+from .dicom_stack import stack
 from .stored import Stored
-
-_TAGS = {
-    "position": "0020|0032",
-    "orientation": "0020|0037",
-    "spacing": "0028|0030",
-    "modality": "0008|0060",
-    "description": "0008|103e",
-}
-
-
-_SHIFT_MM = 1.0
-
-
-@dataclass(frozen=True)
-class _Slice:
-    file: str
-    position: NDArray[np.float64]
-    orientation: NDArray[np.float64]
-    spacing: tuple[float, float]
-    modality: str
 
 
 def read(folder: Path, series: str | None = None) -> Stored:
@@ -44,139 +26,90 @@ def read(folder: Path, series: str | None = None) -> Stored:
     Raises:
         UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
     """
-    files = _choose(_series(folder), series, folder)
-    slices = _in_order([_describe(file) for file in files], folder)
-    other = next((s.modality for s in slices if s.modality != "CT"), None)
-    if other is not None:
-        msg = f"{folder} holds {other or 'images of no stated kind'}, not CT: give a CT series."
-        raise UserError(msg)
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames([s.file for s in slices])
-    try:
-        voxels = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        msg = f"{folder} holds images that are damaged or differ in size: export the series again."
-        raise UserError(msg) from error
-    if voxels.ndim != 3:
-        msg = f"{folder} holds images in colour or with several numbers a voxel: give a CT series."
-        raise UserError(msg)
-    return Stored(voxels, _affine(slices))
+    found = scan(files_in(folder))
+    uid = _choose(found, series, folder)
+    found.refuse_damaged(uid)
+    headers = found.series[uid]
+    for header in headers:
+        _refuse_other_kinds(header, folder)
+    _refuse_mixed(headers, folder)
+    slices = stack(headers, folder)
+    return Stored(_voxels(slices.files), slices.affine, warnings=(*found.warnings, *slices.warnings))
 
 
-def _series(folder: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for place in [folder, *sorted(p for p in folder.rglob("*") if p.is_dir())]:
-        for uid in sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(place)):
-            found.setdefault(uid, []).extend(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(place), uid))
-    return found
-
-
-def _choose(found: dict[str, list[str]], series: str | None, folder: Path) -> list[str]:
-    if not found:
+def _choose(found: Scan, series: str | None, folder: Path) -> str:
+    if not found.series:
+        found.refuse_damaged()
         msg = f"{folder} holds no DICOM images: give the folder of a CT series."
         raise UserError(msg)
-    fitting = [uid for uid in found if series is None or uid.endswith(series)]
+    fitting = [uid for uid in found.series if series is None or uid.endswith(series)]
     if len(fitting) == 1:
-        return found[fitting[0]]
-    listed = "; ".join(f"{uid} ({_words(files)})" for uid, files in sorted(found.items()))
+        return fitting[0]
+    listed = "; ".join(f"{uid} ({_words(headers)})" for uid, headers in sorted(found.series.items()))
     wrong = "several" if series is None else "no single one that ends so among its"
     msg = f"{folder} holds {wrong} series: choose one with --series: {listed}."
     raise UserError(msg)
 
 
-def _words(files: list[str]) -> str:
-    tags = _tags(files[0])
-    words = [tags["modality"].strip(), tags["description"].strip(), f"{len(files)} images"]
+def _words(headers: Sequence[Header]) -> str:
+    words = [headers[0]["modality"], headers[0]["description"], f"{len(headers)} images"]
     return ", ".join(word for word in words if word)
 
 
-def _describe(file: str) -> _Slice:
-    tags = _tags(file)
-    try:
-        position = np.array(_numbers(tags["position"], 3))
-        orientation = np.array(_numbers(tags["orientation"], 6)).reshape(2, 3)
-        rows, columns = _numbers(tags["spacing"], 2)
-    except ValueError as error:
-        msg = f"{file} does not say where its image lies in the patient: give a CT series."
-        raise UserError(msg) from error
-    if min(rows, columns) <= 0 or not np.allclose(orientation @ orientation.T, np.eye(2), atol=1e-3):
-        msg = f"{file} states a spacing that is not positive or directions that are not at right angles: mend it."
+def _refuse_other_kinds(header: Header, folder: Path) -> None:
+    """Refuse images whose pixels are no CT numbers, or that are not turned into them as the standard says."""
+    if header["modality"] != "CT":
+        msg = f"{folder} holds {header['modality'] or 'images of no stated kind'}, not CT: give a CT series."
         raise UserError(msg)
-    return _Slice(file, position, orientation, (rows, columns), tags["modality"].strip())
+    if header.components != 1 or header["photometric interpretation"] not in ("", "MONOCHROME2"):
+        stated = header["photometric interpretation"]
+        msg = f"{folder} holds images in colour or inverted ({stated}), not plain CT numbers: give a CT series."
+        raise UserError(msg)
+    if header.frames != 1:
+        msg = f"{header.file} holds {header.frames} slices in one file (enhanced CT): convert it to NIfTI or NRRD."
+        raise UserError(msg)
+    if _lies_high(header) or not _is_scaled(header):
+        msg = f"{header.file} does not say how its pixels become CT numbers: export the series again."
+        raise UserError(msg)
 
 
-def _tags(file: str) -> dict[str, str]:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
+def _lies_high(header: Header) -> bool:
+    """Whether a pixel's bits do not begin at the lowest one, which DICOM gave up and GDCM ignores."""
+    stored, high = header["bits stored"], header["high bit"]
+    return stored.isdecimal() and high.isdecimal() and int(high) != int(stored) - 1
+
+
+def _is_scaled(header: Header) -> bool:
+    """Whether pixels can be turned into HU by what is stated; GDCM takes what is not stated, or is zero, for 1 or 0."""
     try:
-        reader.ReadImageInformation()
+        (slope,) = header.numbers("slope", 1) if header["slope"] else (1.0,)
+        _ = header.numbers("intercept", 1) if header["intercept"] else ()
+    except ValueError:
+        return False
+    return slope != 0
+
+
+def _refuse_mixed(headers: Sequence[Header], folder: Path) -> None:
+    for name in ("patient", "frame of reference"):
+        if len({header[name] for header in headers}) > 1:
+            msg = f"{folder} mixes images of more than one {name} in one series: keep those of one."
+            raise UserError(msg)
+
+
+def _voxels(files: Sequence[Path]) -> NDArray:
+    """HU ``[slice, row, column]``, of a type that holds what every slice says of its own scale."""
+    first = _plane(files[0])
+    voxels = np.empty((len(files), *first.shape), first.dtype)
+    for number, file in enumerate(files):
+        plane = _plane(file)
+        voxels = voxels.astype(np.promote_types(voxels.dtype, plane.dtype), copy=False)
+        voxels[number] = plane
+    return voxels
+
+
+def _plane(file: Path) -> NDArray:
+    try:
+        plane: NDArray = sitk.GetArrayFromImage(image_reader(file).Execute())[0]
     except RuntimeError as error:
-        msg = f"{file} is damaged or holds no image: export the series again."
-        raise UserError(msg) from error
-    return {name: reader.GetMetaData(tag) if reader.HasMetaDataKey(tag) else "" for name, tag in _TAGS.items()}
-
-
-def _numbers(text: str, count: int) -> list[float]:
-    numbers = [float(part) for part in text.split("\\")]
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        msg = f"{count} numbers wanted: {text!r}"
-        raise ValueError(msg)
-    return numbers
-
-
-def _in_order(slices: list[_Slice], folder: Path) -> list[_Slice]:
-    normal = np.cross(*slices[0].orientation)
-    slices = sorted(slices, key=lambda s: float(s.position @ normal))
-    if len(slices) < 2:
-        msg = f"{folder} holds a single slice of this series: give the whole series."
-        raise UserError(msg)
-    _refuse_mixed(slices, folder)
-    _refuse_gaps(slices, np.diff([float(s.position @ normal) for s in slices]), folder)
-    _refuse_shifted(slices, folder)
-    return slices
-
-
-def _refuse_mixed(slices: list[_Slice], folder: Path) -> None:
-    first = slices[0]
-    if any(
-        not np.allclose(s.orientation, first.orientation, atol=1e-3) or not np.allclose(s.spacing, first.spacing)
-        for s in slices
-    ):
-        msg = f"{folder} mixes slices of different direction or spacing in one series: give the axial slices alone."
-        raise UserError(msg)
-
-
-def _refuse_gaps(slices: list[_Slice], gaps: NDArray[np.float64], folder: Path) -> None:
-    usual = float(np.median(gaps))
-    if gaps.min() < 0.01:
-        at = slices[int(gaps.argmin())].position[2]
-        msg = f"{folder} holds two slices at one place (z = {at:.1f} mm): keep one acquisition."
-        raise UserError(msg)
-    if not np.allclose(gaps, usual, rtol=0.05, atol=0.02):
-        worst = int(np.abs(gaps - usual).argmax())
-        msg = (
-            f"{folder} has slices {gaps[worst]:.2f} mm apart after z = {slices[worst].position[2]:.1f} mm and "
-            f"{usual:.2f} mm elsewhere: slices are missing, or resample it to even spacing."
-        )
-        raise UserError(msg)
-
-
-def _refuse_shifted(slices: list[_Slice], folder: Path) -> None:
-    places = np.array([s.position for s in slices])
-    straight = np.linspace(places[0], places[-1], len(places))
-    off = np.linalg.norm(places - straight, axis=1)
-    if off.max() > _SHIFT_MM:
-        at = places[int(off.argmax()), 2]
-        msg = f"{folder} has a slice {off.max():.1f} mm out of line at z = {at:.1f} mm: export the series again."
-        raise UserError(msg)
-
-
-def _affine(slices: list[_Slice]) -> NDArray[np.float64]:
-    first, last = slices[0], slices[-1]
-    along_columns, along_rows = first.orientation
-    affine = np.eye(4)
-    affine[:3, 0] = LPS_TO_RAS @ along_columns * first.spacing[1]
-    affine[:3, 1] = LPS_TO_RAS @ along_rows * first.spacing[0]
-    affine[:3, 2] = LPS_TO_RAS @ (last.position - first.position) / (len(slices) - 1)
-    affine[:3, 3] = LPS_TO_RAS @ first.position
-    return affine
+        raise UserError(UNREADABLE.format(file)) from error
+    return plane

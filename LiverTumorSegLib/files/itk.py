@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,21 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..quiet import quiet_libraries
 from ..volume import Volume
-from .stored import Stored
+from . import packed_voxels, stated
+from .detached import voxel_place
+from .stored import TOO_LARGE, Stored
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 _DAMAGED = "{} ends too early, is damaged or states an impossible geometry: get or export it again."
+
+_MOST = 1 << 36
+"""Voxels, beyond which their bytes are miscounted."""
+
+_READERS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+"""Whatever a file of such a name holds, no other of ITK's readers is tried on it."""
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
@@ -23,15 +33,23 @@ def read(path: Path) -> Stored:
     """Read a three-dimensional file with one number a voxel.
 
     Raises:
-        UserError: it is damaged, not three-dimensional, or holds several numbers a voxel.
+        UserError: it is damaged, not three-dimensional, holds several numbers a voxel, is larger than the memory, or
+            states lengths that are not in mm.
     """
     reader = _reader(path)
     _check_kind(reader, path)
+    warnings = stated.check(reader, path)
     try:
-        image = reader.Execute()
+        with quiet_libraries():
+            image = reader.Execute()
     except RuntimeError as error:
-        raise UserError(_DAMAGED.format(path)) from error
-    return Stored(_grid(image), affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin()))
+        words = TOO_LARGE if "Failed to allocate memory" in str(error) else _DAMAGED
+        raise UserError(words.format(path)) from error
+    grid = _grid(image)
+    if not packed_voxels.is_whole(path, grid):
+        raise UserError(_DAMAGED.format(path))
+    affine = affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
+    return Stored(grid, affine, warnings=warnings)
 
 
 def fields(path: Path) -> dict[str, str]:
@@ -54,7 +72,7 @@ def write(path: Path, image: sitk.Image) -> None:
     Raises:
         UserError: the format cannot hold the image.
     """
-    _refuse_name(path)
+    refuse_name(path)
     try:
         sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
     except RuntimeError as error:
@@ -81,14 +99,20 @@ def placed(array: NDArray, affine: NDArray[np.float64]) -> sitk.Image:
 def affine_of(
     direction: tuple[float, ...], spacing: tuple[float, ...], origin: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """Affine to RAS from ITK's direction, spacing and origin in LPS."""
+    """Affine to RAS from ITK's direction, spacing and origin in LPS, of the first three of any dimensions."""
+    axes = np.reshape(direction, (len(origin), len(origin)))[:3, :3]
     affine = np.eye(4)
-    affine[:3, :3] = LPS_TO_RAS @ np.reshape(direction, (3, 3)) @ np.diag(spacing)
-    affine[:3, 3] = LPS_TO_RAS @ np.array(origin)
+    affine[:3, :3] = LPS_TO_RAS @ axes @ np.diag(spacing[:3])
+    affine[:3, 3] = LPS_TO_RAS @ np.array(origin[:3])
     return affine
 
 
-def _refuse_name(path: Path) -> None:
+def refuse_name(path: Path) -> None:
+    """Refuse a name that ITK cannot be handed.
+
+    Raises:
+        UserError: it is not valid Unicode.
+    """
     try:
         str(path).encode()
     except UnicodeEncodeError as error:  # ITK would end the process
@@ -98,11 +122,14 @@ def _refuse_name(path: Path) -> None:
 
 def _reader(path: Path) -> sitk.ImageFileReader:
     """What has read the header."""
-    _refuse_name(path)
+    refuse_name(path)
+    voxel_place(path)
     reader = sitk.ImageFileReader()
+    reader.SetImageIO(_READERS[path.suffix.lower()])
     reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
+        with quiet_libraries():
+            reader.ReadImageInformation()
     except RuntimeError as error:
         raise UserError(_DAMAGED.format(path)) from error
     return reader
@@ -123,6 +150,11 @@ def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
         raise UserError(msg)
     if count != 1:
         msg = f"{path} holds {count} numbers a voxel, such as colours: export a volume with one number a voxel."
+        raise UserError(msg)
+    if math.prod(size) > _MOST:
+        raise UserError(_DAMAGED.format(path))
+    if 0 in size:
+        msg = f"{path} has no voxels ({' x '.join(map(str, size))}): export it again."
         raise UserError(msg)
     if not all(0 < mm < np.inf for mm in reader.GetSpacing()):
         stated = " x ".join(f"{mm:g}" for mm in reader.GetSpacing())

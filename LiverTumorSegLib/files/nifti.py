@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import warnings
 import zlib
+from errno import ENOMEM
+from itertools import product
+from math import prod
 from pathlib import Path
 
 import nibabel
@@ -15,27 +19,38 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..volume import Volume
 from ..whole_files import whole_file
-from .stored import Stored
+from . import gzip_file
+from .stored import TOO_LARGE, UNPLACED, Stored
 
 _DAMAGED = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
+_CUT = "{} ends too early or is damaged: get the file again."
 _UNITS_MM = {1: 1000.0, 3: 0.001}
 """NIfTI's codes of metres and micrometres; all others, also those that are none, are taken for millimetres."""
 
+_SINGLE = (b"n+1", b"n+2")
+"""What a file says that holds header and voxels."""
+
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said once, by the errors raised here
+warnings.filterwarnings("ignore", module=r"nibabel\.")
 
 
 def read(path: Path) -> Stored:
     """Read a three-dimensional NIfTI file.
 
     Raises:
-        UserError: it is damaged, no NIfTI, not three-dimensional, in colour, or its spacing is not positive.
+        UserError: it is damaged, no NIfTI, not three-dimensional, in colour, larger than the memory, or its spacing is
+            not positive.
     """
     image = _opened(path)
+    _refuse_short(image, path)
     try:
         stored = np.asanyarray(image.dataobj.get_unscaled())
     except _DAMAGED as error:
-        msg = f"{path} ends too early or is damaged: get the file again."
-        raise UserError(msg) from error
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == ENOMEM:
+            raise UserError(TOO_LARGE.format(path)) from error
+        raise UserError(_CUT.format(path)) from error
+    if path.suffix.lower() == ".gz" and not gzip_file.is_whole(path, image.dataobj.offset + stored.nbytes):
+        raise UserError(_CUT.format(path))
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     grid = stored.reshape(stored.shape[:3], order="F").transpose(2, 1, 0)
     return Stored(grid, _affine(image), slope, intercept, _warnings(image))
@@ -92,7 +107,7 @@ def _opened(path: Path) -> nibabel.Nifti1Image:
         msg = f"{path} is not a NIfTI file but {type(image).__name__}: export it as NIfTI."
         raise UserError(msg)
     _check_kind(image, path)
-    _check_spacing(image, path)
+    _check_header(image, path)
     return image
 
 
@@ -115,18 +130,53 @@ def _check_kind(image: nibabel.Nifti1Image, path: Path) -> None:
         raise UserError(msg)
 
 
-def _check_spacing(image: nibabel.Nifti1Image, path: Path) -> None:
+def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
+    """Refuse what nibabel mends or leaves out without a word."""
     with image.file_map["image"].get_prepare_fileobj("rb") as content:
-        spacing = type(image.header).from_fileobj(content, check=False)["pixdim"][1:4]
+        header = type(image.header).from_fileobj(content, check=False)
+    spacing = header["pixdim"][1:4]
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         msg = f"{path} states a spacing of {' x '.join(f'{mm:g}' for mm in spacing)} mm: mend its header."
         raise UserError(msg)
+    if header["magic"].tobytes().rstrip(b"\0\r\n\x1a") not in _SINGLE:
+        msg = f"{path} is the header of a pair (.hdr and .img): export it as one NIfTI file."
+        raise UserError(msg)
+    if np.isinf(header["scl_slope"]):
+        msg = f"{path} states an infinite slope for its voxels: mend its header."
+        raise UserError(msg)
+
+
+def _bytes(image: nibabel.Nifti1Image) -> int:
+    return prod(map(int, image.shape)) * int(image.get_data_dtype().itemsize)
+
+
+def _refuse_short(image: nibabel.Nifti1Image, path: Path) -> None:
+    """Refuse a file that cannot hold the voxels that it states, before memory is asked for."""
+    holds = path.stat().st_size * (gzip_file.DENSEST if path.suffix.lower() == ".gz" else 1)
+    if image.dataobj.offset + _bytes(image) > holds:
+        raise UserError(_CUT.format(path))
 
 
 def _warnings(image: nibabel.Nifti1Image) -> tuple[str, ...]:
     header = image.header
     if not (header["sform_code"] or header["qform_code"]):
-        return ("The file does not say how the patient lies; left, right, front and back may be mistaken.",)
-    if np.array_equal(image.affine[:3, :3], np.eye(3)):
-        return ("The file states 1 mm in every direction and no turn, which is often made up: check every length.",)
-    return ()
+        return (UNPLACED,)
+    made_up = np.array_equal(image.affine[:3, :3], np.eye(3))
+    sentences = {
+        "The file states 1 mm in every direction and no turn, which is often made up: check every length.": made_up,
+        "The file states two places that differ, sform and qform; the sform was taken: check where left is.": (
+            header["sform_code"] and header["qform_code"] and not _agree(image)
+        ),
+    }
+    return tuple(sentence for sentence, applies in sentences.items() if applies)
+
+
+def _agree(image: nibabel.Nifti1Image) -> bool:
+    """Whether sform and qform place every voxel within half a voxel of each other."""
+    try:
+        apart = (image.header.get_qform() - image.affine)[:3]
+    except (ValueError, HeaderDataError):  # no turn at all
+        return False
+    corners = [[*corner, 1] for corner in product(*((0, size - 1) for size in image.shape[:3]))]
+    farthest = np.linalg.norm(apart @ np.transpose(corners), axis=0).max()
+    return bool(farthest <= np.linalg.norm(image.affine[:3, :3], axis=0).min() / 2)

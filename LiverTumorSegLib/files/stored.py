@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+TOO_LARGE = "{} takes more memory than there is: crop it, or close other programs."
+UNPLACED = "The file does not say how the patient lies; left, right, front and back may be mistaken."
+
 
 @dataclass(frozen=True)
 class Stored:

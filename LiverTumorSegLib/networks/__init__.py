@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from textwrap import shorten
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter
 
 from ..errors import UserError
 from .alexnet_fcn import AlexNetFCN
@@ -30,7 +32,14 @@ __all__ = [
     "same_size",
 ]
 
-_REGISTRY: dict[str, Callable[..., SliceNetwork]] = {
+_MOST_CHANNELS = 1024
+"""Of an input: more than any stack of slices has, and few enough for a slice of them to fit into memory."""
+
+_SHOWN = 200
+_TYPES = ConfigDict(strict=True, allow_inf_nan=False)
+_IMPOSSIBLE = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError, ImportError)
+
+_REGISTRY: dict[str, type[SliceNetwork]] = {
     "alexnet_fcn": AlexNetFCN,
     "attention_unet": AttentionUNet,
     "attention_unet_ds": AttentionUNetDS,
@@ -64,7 +73,8 @@ def create(name: str, in_channels: int, classes: int, /, **options: Any) -> Slic
         A module that maps ``[batch, in_channels, row, column]`` to logits ``[batch, classes, row, column]``.
 
     Raises:
-        UserError: unknown name, a channel or class count below one, or options the architecture does not take.
+        UserError: unknown name, a channel or class count below one, more channels than memory has room for, or
+            options that the architecture does not take or that are of another type than it takes.
     """
     if name not in _REGISTRY:
         msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
@@ -72,9 +82,32 @@ def create(name: str, in_channels: int, classes: int, /, **options: Any) -> Slic
     if not all(isinstance(count, int) and count >= 1 for count in (in_channels, classes)):
         msg = f"A network needs at least one input channel and one class, not {in_channels!r} and {classes!r}."
         raise UserError(msg)
+    if in_channels > _MOST_CHANNELS:
+        msg = f"A network takes at most {_MOST_CHANNELS} input channels, not {in_channels}: stack fewer."
+        raise UserError(msg)
     try:
-        return _REGISTRY[name](in_channels, classes, **options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        msg = f"The network “{name}” cannot be built with the options {options}: {reason}."
+        network = _REGISTRY[name](in_channels, classes, **options)
+        _check_types(network, options)
+    except _IMPOSSIBLE as error:
+        reason = shorten(str(error).partition("\n")[0] or type(error).__name__, _SHOWN).rstrip(".")
+        shown = shorten(str(options), _SHOWN)
+        msg = f"The network “{name}” cannot be built with the options {shown}: {reason}."
         raise UserError(msg) from error
+    return network
+
+
+def _check_types(network: SliceNetwork, options: dict[str, Any]) -> None:
+    """Raise ``TypeError`` where an option is of another type than the constructor says: Python itself would take it."""
+    wanted = get_type_hints(type(network).__init__)
+    for name, value in options.items():
+        if not _is(value, wanted[name]):
+            msg = f"{name} should be {getattr(wanted[name], '__name__', wanted[name])}, not {value!r}"
+            raise TypeError(msg)
+
+
+def _is(value: object, wanted: Any) -> bool:
+    try:
+        TypeAdapter(wanted, config=_TYPES).validate_python(value)
+    except ValueError:
+        return False
+    return True

@@ -147,7 +147,7 @@ def _fitted(value: torch.Tensor, wanted: torch.Size, *, first: bool) -> tuple[to
     """The value in the form that is wanted, where there is a way, and what was done."""
     if len(wanted) == 4 and value.shape == (wanted[0], math.prod(wanted[1:])):
         return value.reshape(wanted), f"as a convolution of {wanted[2]} x {wanted[3]}"
-    if first and value.ndim == 4 and value.shape[1] == 3 and wanted[1] != 3:
+    if first and value.shape == (wanted[0], 3, *wanted[2:]) and wanted[1] != 3:
         return to_channels(value, wanted[1]), f"from 3 to {wanted[1]} channels"
     return value, ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import struct
 import sys
 from http.client import HTTPException
 from pathlib import Path
@@ -20,10 +21,15 @@ Weights = dict[str, torch.Tensor]
 _BROKEN = (
     RuntimeError,
     ValueError,
-    KeyError,
     TypeError,
     AttributeError,
     EOFError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    ImportError,
+    struct.error,
     pickle.UnpicklingError,
     SafetensorError,
 )
@@ -82,7 +88,10 @@ def _tensors(loaded: Any, source: Path | str) -> Weights:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_complex()
+    """Whether it is a tensor of real numbers, in memory."""
+    if type(value) not in (torch.Tensor, torch.nn.Parameter) or value.device.type != "cpu" or value.is_nested:
+        return False
+    return value.layout is torch.strided and not value.is_complex() and not value.is_quantized
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

@@ -9,14 +9,32 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from ..whole_files import whole_file
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    ImportError,
+    zlib.error,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
+"""What zipfile and torch raise of a file that is cut short, changed, or was made to mislead them."""
 
 KEPT = 2
 """Checkpoints that are kept: should the newest be damaged, there is the one before."""
@@ -33,7 +51,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         del storage_options
         with whole_file(Path(path), overwrite=True) as unfinished, unfinished.open("wb") as content:
-            torch.save(checkpoint, content)
+            _save(checkpoint, content)
             content.flush()
             os.fsync(content.fileno())
 
@@ -44,6 +62,16 @@ class WholeCheckpoints(TorchCheckpointIO):
         del weights_only
         loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
         return loaded
+
+
+def _save(checkpoint: dict[str, Any], content: IO[bytes]) -> None:
+    """Raise what the disk said where PyTorch, which cannot end its archive then, only says that it is cut short."""
+    try:
+        torch.save(checkpoint, content)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -87,6 +115,6 @@ def _content(path: Path) -> dict[str, Any] | None:
             if archive.testzip():
                 return None
         loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError):
+    except _DAMAGED:
         return None
     return loaded

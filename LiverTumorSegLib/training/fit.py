@@ -11,6 +11,7 @@ from torch import nn
 from ..datasets.slices import Patient
 from ..description import Description, Training
 from ..model import save
+from ..places import of_content, of_word
 from ..progress import CancelToken, Progress, job
 from . import patients
 from .ahead import Ahead
@@ -110,12 +111,12 @@ def _batches(recipe: Recipe, train: list[Patient], first: int, group: Group, say
 def _origin(recipe: Recipe, found: Patients, before: Description | None, command: str) -> Training:
     seen = [p.name for p in found.train] + list(before.training.patients if before else ())
     return Training(
-        data=", ".join(source.folder for source in recipe.data),
+        data=", ".join(of_word(source.folder) for source in recipe.data),
         patients=tuple(dict.fromkeys(seen)),
         validation_patients=found.held_out,
         seed=recipe.seed,
         command=command,
-        recipe=recipe.model_dump(mode="json"),
+        recipe=of_content(recipe.model_dump(mode="json")),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-CHECKPOINTS = "checkpoints"
+from ..scratch import sweep
+
+CHECKPOINTS, PICTURES = "checkpoints", "pictures"
 _VERSION = "version_"
 
 
@@ -27,8 +29,10 @@ def unfinished(model: Path) -> Path | None:
 
 
 def remove_checkpoints(model: Path, *, but_of: Path | None = None) -> None:
-    """Remove the checkpoints of all trainings of a model but one; logs stay."""
+    """Remove the checkpoints of all trainings of a model but one, and what a kill left half-written; logs stay."""
     for log in logs(model):
+        for folder in (log, log / PICTURES, log / CHECKPOINTS):
+            sweep(folder)
         if log != but_of:
             shutil.rmtree(log / CHECKPOINTS, ignore_errors=True)
 

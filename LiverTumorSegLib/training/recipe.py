@@ -34,6 +34,9 @@ from .optimisers import AdamW, NamedOptimiser
 from .policies import NamedPolicy, OneCycle, Plateau
 from .sight import check_sight
 
+_MOST_ENTRIES = 100_000
+"""More than any recipe says."""
+
 
 def _by_name(value: Any) -> Any:
     return named(value) if isinstance(value, str) else value
@@ -261,7 +264,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         UserError: the file is missing, is not YAML, or has an unknown or wrong entry.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _read(path)
         for key, value in (changes or {}).items():
             _replace(content, key, value)
         return Recipe.model_validate(content)
@@ -280,6 +283,34 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         line = f" at line {mark.line + 1}" if mark else ""
         msg = f"The recipe {path} is not valid YAML{line}: mend it, or start from one that ships."
         raise UserError(msg) from error
+
+
+def _read(path: Path) -> Any:
+    """What a YAML file says, where it is as large as it looks: aliases of aliases say any amount in a few lines."""
+    content = _parsed(path.read_text(encoding="utf-8"))
+    entries, seen = [content], 0
+    while entries:
+        entry, seen = entries.pop(), seen + 1
+        if seen > _MOST_ENTRIES:
+            msg = f"It says more than {_MOST_ENTRIES:,} things, or itself again: write it out without aliases."
+            raise UserError(msg)
+        if isinstance(entry, dict):
+            entries += entry.values()
+        elif isinstance(entry, (list, set)):
+            entries += entry
+    return content
+
+
+def _parsed(text: str) -> Any:
+    """YAML without tags that make objects of Python.
+
+    Raises:
+        YAMLError: it is none; PyYAML itself has other errors for dates and numbers that cannot be.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise yaml.YAMLError(str(error)) from error
 
 
 def completed(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -306,7 +337,7 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
             msg = f"“{change}” is no change to a recipe: write key=value, such as schedule.steps=100."
             raise UserError(msg)
         try:
-            parsed[key] = yaml.safe_load(value)
+            parsed[key] = _parsed(value)
         except yaml.YAMLError as error:
             msg = f"“{change}” is no change to a recipe: its value is not valid YAML."
             raise UserError(msg) from error

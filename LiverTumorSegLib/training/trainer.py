@@ -22,10 +22,11 @@ from .callbacks.plateau import LowerOnPlateau
 from .callbacks.reporting import Reporting
 from .callbacks.stopping import Stopping
 from .callbacks.validation import Listener, Validation
+from .failures import in_words
 from .finite import check_finite
 from .group import ALONE, Group
 from .kinds import kind_of
-from .log_folder import CHECKPOINTS
+from .log_folder import CHECKPOINTS, PICTURES
 from .parallel import options as of_processes
 from .policies import Plateau
 from .recipe import Recipe
@@ -71,7 +72,7 @@ class Course:
             A sentence on which these are.
 
         Raises:
-            UserError: training diverged, or the log cannot be written.
+            UserError: training diverged, the log cannot be written, memory ran out, or the GPU failed.
             Cancelled: the job was, or the process was asked to end (SIGTERM).
         """
         with quiet_lightning(), repeatable():
@@ -99,6 +100,8 @@ class Course:
             trainer.fit(self._segmenter, batches, ckpt_path=self._start.checkpoint, weights_only=True)
         except SIGTERMException:  # a SystemExit with code 0, which would pass for a training that came to its end
             raise Cancelled from None
+        except (RuntimeError, MemoryError) as error:
+            raise in_words(error, trainer.strategy.root_device) from error
 
     def _check_finite(self) -> None:
         check_finite(self._segmenter.network, self._recipe.schedule.learning_rate)
@@ -121,7 +124,7 @@ class Course:
             listeners.append(Stopping(options.early_stopping))
         if options.pictures_every and self._group.is_first:
             every = options.pictures_every * schedule.validate_every
-            listeners.append(Examples(scorer, self._averaging, self._start.log / "pictures", every))
+            listeners.append(Examples(scorer, self._averaging, self._start.log / PICTURES, every))
         return listeners
 
     def _trainer(self) -> lightning.Trainer:

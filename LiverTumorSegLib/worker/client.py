@@ -7,7 +7,6 @@ call it.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,16 +14,20 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ..errors import UserError
+from ..scratch import SHARED_PREFIX, Scratch, sweep
 from . import process_tree
-from .protocol import START, Message, decode, encode
+from .protocol import START, Lines, Message, decode, encode, is_answer
 
-IDLE_SECONDS = 600.0
+IDLE_SECONDS, START_SECONDS = 600.0, 120.0
 _PACKAGE = __package__.partition(".")[0]
-_BLOCK = 1 << 16
+_BLOCK, _MOST = 1 << 16, 1 << 22
 _SHOWN = 8000
+_MUTE_SECONDS = 2.0
+_MUTE = "The segmentation process does not answer any more and was ended: try again."
 
 
 class Worker:
@@ -34,6 +37,7 @@ class Worker:
         python: interpreter and options, as Slicer's ``PythonSlicer``; by default the running one.
         idle_seconds: the child ends by itself after this time without work; the next question starts another.
         temporary: where the exchange folder is made; by default the system's place.
+        start_seconds: a child that is not ready after this time hangs; the next question starts another.
     """
 
     def __init__(
@@ -42,9 +46,10 @@ class Worker:
         *,
         idle_seconds: float = IDLE_SECONDS,
         temporary: Path | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self.python = list(python) or [sys.executable]
-        self.idle_seconds, self.temporary = idle_seconds, temporary
+        self.idle_seconds, self.temporary, self.start_seconds = idle_seconds, temporary, start_seconds
         self._run: _Run | None = None
         self._last = START
 
@@ -91,6 +96,9 @@ class Worker:
         if ended is not None:
             messages += self._ended(ended, messages)
             self.close()
+        elif self._run.is_mute:
+            messages.append({"id": START, "error": _MUTE, "details": self._run.log(), "was_ready": self._run.ready})
+            self.close()
         return messages
 
     def close(self) -> None:
@@ -104,8 +112,8 @@ class Worker:
         return self._run.log() if self._run else ""
 
     def _started(self) -> _Run:
-        if self._run and self._run.child.poll() is not None:  # idle for too long, and not polled since
-            self.close()
+        if self._run and (self._run.child.poll() is not None or self._run.age > self.start_seconds):
+            self.close()  # idle for too long and not polled since, or never ready
         if self._run is None:
             try:
                 self._run = _Run(self.python, self.idle_seconds, self.temporary)
@@ -126,48 +134,70 @@ class _Run:
     """One child from its start to its end."""
 
     def __init__(self, python: list[str], idle_seconds: float, temporary: Path | None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="livertumorseg-", dir=temporary))
+        place = temporary or Path(tempfile.gettempdir())
+        sweep(place, SHARED_PREFIX)
+        self._scratch = Scratch(place, SHARED_PREFIX)
+        self.folder = self._scratch.path
         self._log = self.folder / "worker.log"
         options = ["-X", "utf8", "-m", f"{_PACKAGE}.worker", "--idle", str(idle_seconds), "--scratch", str(self.folder)]
         try:
             with self._log.open("wb") as errors:
                 self.child = process_tree.start([*python, *options], _environment(), errors)
         except OSError:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._scratch.remove()
             raise
-        self.end = weakref.finalize(self, _end, self.child, self.folder)
+        self.end = weakref.finalize(self, _end, self.child, self._scratch)
         self.ready = False
-        self._rest = b""
+        self._began, self._mute_since = monotonic(), float("inf")
+        self._lines, self._unsent = Lines(), b""
 
-    def write(self, message: bytes) -> None:
-        if self.child.stdin is not None:
+    @property
+    def age(self) -> float:
+        """Seconds that the child has taken to start; none once it is ready."""
+        return 0.0 if self.ready else monotonic() - self._began
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether the child lives though its output was closed some time ago."""
+        return monotonic() - self._mute_since > _MUTE_SECONDS
+
+    def write(self, message: bytes = b"") -> None:
+        """Send a message, and what a full pipe did not take of those before it."""
+        self._unsent += message
+        if self._unsent and self.child.stdin is not None:
             with suppress(OSError):  # it has just ended: poll will say so
-                self.child.stdin.write(message)
+                self._unsent = self._unsent[self.child.stdin.write(self._unsent) or 0 :]
 
     def read(self) -> list[Message]:
-        *lines, self._rest = (self._rest + self._arrived()).split(b"\n")
-        messages = [message for message in map(decode, lines) if message]
+        self.write()
+        lines = self._lines.take(self._arrived())
+        messages = [message for message in map(decode, lines) if message and is_answer(message)]
         self.ready = self.ready or any(m.get("id") == START and "result" in m for m in messages)
         return messages
 
     def log(self) -> str:
-        with suppress(OSError):
-            return self._log.read_text(encoding="utf-8", errors="replace")[-_SHOWN:]
+        with suppress(OSError), self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - _SHOWN))
+            return log.read(_SHOWN).decode("utf-8", errors="replace")
         return ""
 
     def _arrived(self) -> bytes:
         if self.child.stdout is None:
             return b""
-        parts = []
+        arrived = b""
         with suppress(OSError):  # nothing there yet; Windows has another error for that
-            while part := os.read(self.child.stdout.fileno(), _BLOCK):
-                parts.append(part)
-        return b"".join(parts)
+            while len(arrived) < _MOST:  # a child that prints without end is not waited for
+                part = os.read(self.child.stdout.fileno(), _BLOCK)
+                if not part:
+                    self._mute_since = min(self._mute_since, monotonic())
+                    break
+                arrived += part
+        return arrived
 
 
-def _end(child: subprocess.Popen[bytes], folder: Path) -> None:
+def _end(child: subprocess.Popen[bytes], scratch: Scratch) -> None:
     process_tree.kill(child)
-    shutil.rmtree(folder, ignore_errors=True)
+    scratch.remove()
 
 
 def _environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a child in a process group of its own, its pipes open and its output readable without waiting.
+    """Start a child in a process group of its own, its pipes open and none of them ever waited for.
 
     Args:
         command: program and arguments.
@@ -33,8 +33,9 @@ def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) ->
         start_new_session=not WINDOWS,
         creationflags=_NO_WINDOW,
     )
-    if child.stdout is not None:
-        os.set_blocking(child.stdout.fileno(), False)
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            os.set_blocking(pipe.fileno(), False)
     return child
 
 

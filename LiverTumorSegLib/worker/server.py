@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from ..errors import UserError
 from ..progress import Cancelled, CancelToken, Job
-from .protocol import START, Message, decode, encode
+from .protocol import START, Message, decode, encode, is_question
 
 _PAUSE = 0.05
 Run = Callable[[str, dict[str, Any], Job], dict[str, Any]]
@@ -67,10 +67,12 @@ class Server:
 
     def _listen(self) -> None:
         for line in self._asked:
-            message = decode(line) or {}
+            message = decode(line)
+            if message is None or not is_question(message):
+                continue
             if "cancel" in message:
                 self._cancel(message["cancel"])
-            elif "do" in message and "id" in message:
+            else:
                 self._waiting.put(message)
         self._waiting.put(None)
         with self._lock:

@@ -23,6 +23,7 @@ from typing import TextIO, cast
 
 TESTING = Path(__file__).resolve().parents[1]
 CRASHED = 70
+LOADS = "STRESS_LOADS"
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class Sandbox:
     """A process that forks for each piece of work, until it is closed.
 
     Args:
+        loads: modules that are loaded beforehand, beside what most commands need.
         environment: variables beside those of this process.
     """
 
-    def __init__(self, **environment: str) -> None:
-        variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path()} | environment
+    def __init__(self, *loads: str, **environment: str) -> None:
+        own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path(), LOADS: " ".join(loads)}
+        variables = os.environ | own | environment
         command = [sys.executable, "-m", "stress.sandbox"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
@@ -136,7 +139,8 @@ def serve() -> None:
     """Load what commands need, then answer until the input ends."""
     for name in ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel", "LiverTumorSegLib.cli"):
         importlib.import_module(name)
-    importlib.import_module("LiverTumorSegLib.inference")
+    for name in ("LiverTumorSegLib.inference", *os.environ.get(LOADS, "").split()):
+        importlib.import_module(name)
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             code, seconds, hung = _forked(json.loads(line), out.fileno(), err.fileno())

@@ -40,6 +40,12 @@ class EvaluationPair:
     image: Path | None = None
     probabilities: dict[str, Path] = field(default_factory=dict)
 
+    @property
+    def folders(self) -> frozenset[Path]:
+        """Where its files are, which no report says."""
+        files = (self.prediction, self.reference, *([self.image] if self.image else []), *self.probabilities.values())
+        return frozenset(path.parent for path in files)
+
 
 @dataclass(frozen=True)
 class Matches:

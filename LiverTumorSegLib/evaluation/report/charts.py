@@ -16,6 +16,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
+from ...visible import visible
+
 DOTS = 300
 """With more cases than this, the worst alone are dots, so that a page of thousands stays small."""
 
@@ -207,7 +209,7 @@ def _svg(figure: Figure, label: str, anchors: Anchors) -> str:
     text = re.sub(r"<(metadata|style)[ >].*?</\1>", "", text[text.index("<svg") :], flags=re.DOTALL)
     prefix = re.sub(r"\W+", "-", label.lower())
     text = re.sub(r'(\bid="|url\(#|xlink:href="#)(?!case-)', rf"\g<1>{prefix}-", text)
-    names = {anchor: escape(name) for name, anchor in anchors.items()}
+    names = {anchor: escape(visible(name)) for name, anchor in anchors.items()}
     text = re.sub(r'<a xlink:href="#(case-\d+)"[^>]*>', lambda found: _link(found[1], names[found[1]]), text)
     return re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', _opening(label), text, count=1, flags=re.DOTALL)
 

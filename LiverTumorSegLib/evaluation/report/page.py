@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from ... import DISCLAIMER
+from ...visible import in_page
 from ..lesions.lesion_rows import SIZES
 from ..structures import LESION_NAME, LIVER_NAME, LIVER_ONLY, STRUCTURES
 from . import charts
@@ -120,7 +121,7 @@ def listed(names: Iterable[str]) -> str:
 
 def _environment() -> Environment:
     loader = PackageLoader("LiverTumorSegLib", "templates")
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=loader, autoescape=True, finalize=in_page, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"figure": figure, "listed": listed, "words": lambda key: str(key).replace("_", " ")}
     environment.globals |= {
         "disclaimer": DISCLAIMER,

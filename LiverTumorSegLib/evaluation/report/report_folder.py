@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...places import of_sentence
 from ...processes import for_each
 from ...progress import Job
 from ...quiet import quiet_libraries
@@ -55,7 +56,8 @@ def draw_worst(
     doubts = {name: doubt for name, (_, doubt) in drawn.items()} | failed
     for name, doubt in doubts.items():
         if doubt:
-            evaluation.content["cases"][name]["warnings"].append(f"It is not shown on its CT: {doubt}")
+            why = of_sentence(doubt, evaluation.pairs[name].folders)
+            evaluation.content["cases"][name]["warnings"].append(f"It is not shown on its CT: {why}")
     return {name: pictures for name, (pictures, _) in drawn.items()}
 
 

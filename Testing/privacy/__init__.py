@@ -1,0 +1,1 @@
+"""Input full of identifiers, and a search for them in whatever is written."""

@@ -1,0 +1,59 @@
+"""Whether a process stays as large as it is while it does the same again and again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+import psutil
+
+MOST_GROWTH_MB = 8
+"""From the second fifth of the samples to the last: allocators wander by under a megabyte, a leak goes on."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a process holds at one moment, its children included.
+
+    Args:
+        mb: resident memory.
+        handles: open files, pipes and sockets.
+        threads: of all the processes.
+        processes: itself and its children.
+        temporary: entries of the folder for temporary files.
+    """
+
+    mb: float
+    handles: int
+    threads: int
+    processes: int
+    temporary: int
+
+    @classmethod
+    def now(cls, process: psutil.Process | None = None) -> Level:
+        """That of a process, by default of this one."""
+        first = process or psutil.Process()
+        family = [first, *first.children(recursive=True)]
+        return cls(
+            sum(each.memory_info().rss for each in family) / 1e6,
+            sum(each.num_fds() for each in family),
+            sum(each.num_threads() for each in family),
+            len(family),
+            len(os.listdir(tempfile.gettempdir())),
+        )
+
+
+def growth(levels: Sequence[Level]) -> dict[str, float]:
+    """By how much each median of the last fifth is above that of the second fifth: the first one warms up."""
+    fifth = max(1, len(levels) // 5)
+    early, late = ([asdict(level) for level in part] for part in (levels[fifth : 2 * fifth], levels[-fifth:]))
+    return {name: median(each[name] for each in late) - median(each[name] for each in early) for name in early[0]}
+
+
+def rising(levels: Sequence[Level]) -> str:
+    """What is not flat, in words; empty where all is."""
+    found = growth(levels)
+    return ", ".join(f"{name} {by:+.1f}" for name, by in found.items() if by > (MOST_GROWTH_MB if name == "mb" else 0))

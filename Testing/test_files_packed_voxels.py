@@ -1,0 +1,105 @@
+import gzip
+import zlib
+
+import numpy as np
+import pytest
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files.packed_voxels import is_whole
+
+VOXELS = np.random.default_rng(0).integers(-200, 200, (3, 4, 5)).astype("<i2")
+HEADER = (
+    "ObjectType = Image\nNDims = 3\n{}TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 9\n"
+    "ElementSpacing = 1 1 2\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = {}\n"
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(body, fields, name="LOCAL"):
+        path = tmp_path / "ct.mha"
+        path.write_bytes(HEADER.format(fields, name).encode() + (body if name == "LOCAL" else b""))
+        (tmp_path / "voxels.raw").write_bytes(body)
+        return path
+
+    return write
+
+
+def packed(body):
+    return f"BinaryData = True\nCompressedData = True\nCompressedDataSize = {len(body)}\n"
+
+
+@pytest.mark.parametrize("name", ["LOCAL", "voxels.raw"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_whole_voxels_are_read(write, name, order):
+    body = zlib.compress(VOXELS.astype(order + "i2").tobytes())
+    path = write(body, packed(body) + f"BinaryDataByteOrderMSB = {order == '>'}\n", name)
+    assert np.array_equal(files.read_volume(path, force=True).voxels, VOXELS)
+
+
+@pytest.mark.parametrize("at", [0, 30, -1])
+def test_damaged_compressed_voxels_are_refused(write, at):
+    body = bytearray(zlib.compress(VOXELS.tobytes()))
+    body[at] ^= 0x41
+    with pytest.raises(UserError, match=r"ct\.mha ends too early, is damaged"):
+        files.read_volume(write(bytes(body), packed(body)), force=True)
+
+
+@pytest.mark.parametrize("change", [-2, 2])
+def test_fewer_or_more_compressed_voxels_than_stated_are_refused(write, change):
+    content = VOXELS.tobytes()
+    body = zlib.compress(content[:change] if change < 0 else content + bytes(change))
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(write(body, packed(body)), force=True)
+
+
+def test_what_differs_from_the_file_is_not_whole(write):
+    body = zlib.compress(VOXELS.tobytes())
+    path = write(body, packed(body))
+    assert is_whole(path, VOXELS)
+    assert not is_whole(path, VOXELS + np.int16(1))
+
+
+TEXT = " ".join(map(str, VOXELS.ravel())).encode() + b"\n"
+
+
+def test_voxels_in_text_are_read(write):
+    assert np.array_equal(files.read_volume(write(TEXT, "BinaryData = False\n"), force=True).voxels, VOXELS)
+
+
+@pytest.mark.parametrize("body", [TEXT[:-9], TEXT.replace(b" ", b" x ", 1), b""], ids=["few", "word", "none"])
+def test_text_that_is_not_all_the_numbers_is_refused(write, body):
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(write(body, "BinaryData = False\n"), force=True)
+
+
+NRRD = (
+    "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 5 4 3\n"
+    "space directions: (1,0,0) (0,1,0) (0,0,2)\nendian: little\nencoding: {}\nspace origin: (0,0,9)\n\n"
+)
+
+
+def nrrd(folder, encoding, body):
+    path = folder / "ct.nrrd"
+    path.write_bytes(NRRD.format(encoding).encode() + body)
+    return path
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("gzip", gzip.compress(VOXELS.tobytes())), ("ascii", TEXT)])
+def test_whole_nrrd_voxels_are_read(tmp_path, encoding, body):
+    assert np.array_equal(files.read_volume(nrrd(tmp_path, encoding, body), force=True).voxels, VOXELS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(VOXELS[:1].tobytes()) + gzip.compress(VOXELS[1:].tobytes()),
+        gzip.compress(VOXELS.tobytes(), 0).replace(VOXELS.tobytes(), (VOXELS + 1).astype("<i2").tobytes()),
+        gzip.compress(VOXELS.tobytes())[:-9],
+    ],
+    ids=["two members", "wrong checksum", "cut"],
+)
+def test_gzip_that_teem_does_not_check_is_refused(tmp_path, body):
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(nrrd(tmp_path, "gzip", body), force=True)

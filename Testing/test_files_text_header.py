@@ -1,0 +1,57 @@
+import pytest
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import text_header
+
+NRRD = b"NRRD0004\ntype: short\nsizes: 5 4 3\nspace origin: (1,-2.5,3e2)\n"
+METAIMAGE = b"ObjectType = Image\nNDims = 3\nOffset = -4 5 6e1\nElementDataFile = LOCAL\n"
+
+
+def header(folder, name, content):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_a_header_ends_at_an_empty_line_or_at_the_name_of_the_voxels(tmp_path, ends):
+    nrrd = header(tmp_path, "a.nrrd", (NRRD + b"\n").replace(b"\n", ends) + b"\0\1\n\n\2")
+    lines, end = text_header.read(nrrd)
+    assert lines[1:3] == [b"type: short", b"sizes: 5 4 3"]
+    assert nrrd.read_bytes()[end:] == b"\0\1\n\n\2"
+    metaimage = header(tmp_path, "a.mha", METAIMAGE.replace(b"\n", ends) + b"\0\1\n")
+    lines, end = text_header.read(metaimage)
+    assert lines[1] == b"NDims = 3"
+    assert metaimage.read_bytes()[end:] == b"\0\1\n"
+
+
+def test_a_header_alone_ends_with_its_file(tmp_path):
+    lines, end = text_header.read(header(tmp_path, "a.nhdr", NRRD))
+    assert (len(lines), end) == (5, len(NRRD))
+
+
+def test_long_lines_that_make_teem_crash_are_refused(tmp_path):
+    path = header(tmp_path, "a.nrrd", NRRD + b"kinds: " + b"domain " * 200 + b"\n\n")
+    with pytest.raises(UserError, match=r"a\.nrrd has a line in its header that is longer than 1000 characters"):
+        text_header.read(path)
+
+
+def test_pairs_and_comments_may_be_long(tmp_path):
+    own = b"Segment0_Tags:=" + b"x" * 200_000
+    lines, _ = text_header.read(header(tmp_path, "a.seg.nrrd", NRRD + own + b"\n# " + b"y" * 5000 + b"\n\n"))
+    assert own in lines
+
+
+@pytest.mark.parametrize("stated", [b"-40", b"0", b"11", b"1e30", b"3 3", b"", b"3\nNDims = 3"])
+def test_numbers_of_dimensions_that_make_metaio_crash_are_refused(tmp_path, stated):
+    path = header(tmp_path, "a.mha", METAIMAGE.replace(b"NDims = 3", b"NDims = " + stated))
+    with pytest.raises(UserError, match=r"a\.mha states no number of dimensions from 1 to 10"):
+        text_header.read(path)
+
+
+@pytest.mark.parametrize("number", [b"1e308", b"nan", b"-inf", b"1e999", b"10000000"])
+@pytest.mark.parametrize(("name", "content"), [("a.nrrd", NRRD), ("a.mha", METAIMAGE)])
+def test_geometry_with_which_itk_hangs_is_refused(tmp_path, name, content, number):
+    path = header(tmp_path, name, content.replace(b"-2.5", number).replace(b"5 6e1", number + b" 6e1"))
+    with pytest.raises(UserError, match="states an impossible geometry, with numbers that are huge or not finite"):
+        text_header.read(path)

@@ -1,0 +1,160 @@
+import os
+import signal
+import time
+
+import pytest
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.worker.client import Worker
+from LiverTumorSegLib.worker.queue import ENDED, GRACE_SECONDS, Queue, State
+
+
+class Scripted:
+    """A worker's side as a test writes it: what was asked and cancelled, and what is heard next."""
+
+    def __init__(self):
+        self.asked, self.cancelled, self.heard = [], [], []
+        self.alive, self.refuses = True, ""
+
+    def ask(self, command):
+        if self.refuses:
+            raise UserError(self.refuses)
+        self.alive = True
+        self.asked.append(command)
+        return len(self.asked)
+
+    def cancel(self, number):
+        self.cancelled.append(number)
+
+    def poll(self):
+        heard, self.heard = self.heard, []
+        return heard
+
+    def close(self):
+        self.alive = False
+
+    def says(self, **message):
+        self.heard.append({"id": len(self.asked)} | message)
+
+
+@pytest.fixture
+def worker():
+    return Scripted()
+
+
+@pytest.fixture
+def queue(worker):
+    return Queue(worker)
+
+
+def test_jobs_run_in_order_and_each_knows_its_place(queue, worker):
+    jobs = [queue.submit(f"job {number}") for number in range(20)]
+    assert [queue.place(job) for job in jobs] == list(range(20))
+    for number, job in enumerate(jobs):
+        queue.poll()
+        assert worker.asked == [f"job {n}" for n in range(number + 1)]
+        assert [queue.place(other) for other in jobs[number:]] == list(range(20 - number))
+        worker.says(at=0.5, says="Half")
+        queue.poll()
+        assert (job.state, job.fraction, job.stage) == (State.RUNNING, 0.5, "Half")
+        worker.says(result={"number": number})
+    queue.poll()
+    assert [job.result["number"] for job in jobs] == list(range(20))
+    assert {job.state for job in jobs} == {State.DONE}
+    assert queue.place(jobs[3]) is None
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_those_behind_move_up(queue, worker):
+    first, second, third = (queue.submit(name) for name in ("first", "second", "third"))
+    queue.poll()
+    queue.cancel(second)
+    assert (second.state, queue.place(second), queue.place(third)) == (State.CANCELLED, None, 1)
+    worker.says(result={})
+    queue.poll()
+    assert (worker.asked, worker.cancelled) == (["first", "third"], [])
+    queue.cancel(first)
+    assert first.state is State.DONE
+
+
+def test_a_running_job_is_cancelled_by_the_worker_and_the_next_one_runs(queue, worker):
+    first, second = queue.submit("first"), queue.submit("second")
+    queue.poll()
+    queue.cancel(first)
+    queue.cancel(first)
+    assert (first.state, worker.cancelled) == (State.RUNNING, [1])
+    worker.says(cancelled=True)
+    queue.poll()
+    assert (first.state, second.state, worker.alive) == (State.CANCELLED, State.RUNNING, True)
+
+
+def test_a_worker_that_does_not_answer_the_cancel_is_ended_and_another_goes_on(worker):
+    now = [0.0]
+    queue = Queue(worker, clock=lambda: now[0])
+    first, second = queue.submit("first"), queue.submit("second")
+    queue.poll()
+    queue.cancel(first)
+    now[0] = GRACE_SECONDS - 0.1
+    queue.poll()
+    assert first.state is State.RUNNING
+    now[0] = GRACE_SECONDS + 0.1
+    queue.poll()
+    assert (first.state, second.state, worker.asked) == (State.CANCELLED, State.RUNNING, ["first", "second"])
+
+
+def test_an_error_fails_its_own_job_alone(queue, worker):
+    first, second = queue.submit("first"), queue.submit("second")
+    queue.poll()
+    worker.says(error="It is broken.", details="Here.")
+    queue.poll()
+    assert (first.state, first.error, first.details) == (State.FAILED, "It is broken.", "Here.")
+    assert second.state is State.RUNNING
+
+
+def test_a_worker_that_cannot_be_started_fails_every_job_with_a_sentence(queue, worker):
+    worker.refuses = "It cannot be started."
+    jobs = [queue.submit("job") for _ in range(2)]
+    queue.poll()
+    queue.poll()
+    assert [(job.state, job.error) for job in jobs] == [(State.FAILED, worker.refuses)] * 2
+
+
+def test_a_job_that_reached_a_worker_on_its_way_to_rest_is_given_to_the_next(queue, worker):
+    job = queue.submit("job")
+    queue.poll()
+    worker.alive = False
+    queue.poll()
+    assert (worker.asked, job.state, queue.place(job)) == (["job", "job"], State.RUNNING, 0)
+
+
+def test_what_a_worker_says_of_an_earlier_job_is_passed_over(queue, worker):
+    job = queue.submit("job")
+    queue.poll()
+    worker.heard = [{"id": 7, "result": {"of": "another"}}, {"id": 0, "result": {}}]
+    queue.poll()
+    assert (job.state, job.result) == (State.RUNNING, {})
+
+
+def test_closing_cancels_every_job(queue, worker):
+    jobs = [queue.submit("job") for _ in range(3)]
+    queue.poll()
+    queue.close()
+    queue.poll()
+    assert ([job.state for job in jobs], worker.alive) == ([State.CANCELLED] * 3, False)
+
+
+def test_a_real_worker_takes_twenty_jobs_in_order_and_its_death_costs_one():
+    queue, ended = Queue(Worker()), []
+    jobs = [queue.submit("models") for _ in range(20)]
+    queue.poll()
+    os.kill(queue.worker._run.child.pid, signal.SIGKILL)
+    end = time.monotonic() + 120
+    while len(ended) < 20:
+        assert time.monotonic() < end, [job.state for job in jobs]
+        queue.poll()
+        ended += [job for job in jobs if job.state in ENDED and job not in ended]
+        time.sleep(0.002)
+    queue.close()
+    assert ended == jobs
+    assert [job.state for job in jobs] == [State.FAILED] + [State.DONE] * 19
+    assert "ended by the system" in jobs[0].error
+    assert all(job.result["models"] for job in jobs[1:])

@@ -1,0 +1,60 @@
+"""Every campaign of small tries, small: nothing fails, both outcomes occur, and a planted defect is reported."""
+
+import importlib
+
+import pytest
+from stress import text_header_tries
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.files import detached, gzip_file, packed_voxels
+
+TRIES = {
+    "nifti_headers": 300,
+    "nrrd_headers": 300,
+    "metaimage_headers": 300,
+    "bodies": 200,
+    "dicom_headers": 40,
+    "model_json": 80,
+    "recipe_yaml": 60,
+}
+
+
+def campaign(name):
+    return importlib.import_module(f"stress.campaigns.{name}")
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_nothing_ends_outside_the_two_outcomes(name, tmp_path):
+    tally = campaign(name).run(TRIES[name], 0, tmp_path)
+    assert tally.failed == []
+    assert tally.tried == TRIES[name]
+    assert tally.refused > 0.2 * tally.tried
+    assert tally.handled > 0.02 * tally.tried
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_check_that_is_gone_shows(monkeypatch, tmp_path):
+    monkeypatch.setattr(gzip_file, "is_whole", lambda *_: True)
+    monkeypatch.setattr(packed_voxels, "is_whole", lambda *_: True)
+    assert any("other voxels than were packed" in line for line in campaign("bodies").run(150, 0, tmp_path).failed)
+
+
+def test_voxels_from_outside_the_folder_show(monkeypatch, tmp_path):
+    monkeypatch.setattr(detached, "_beside", lambda header, name: header.parent / name)
+    monkeypatch.setattr(text_header_tries, "_ELSEWHERE", ("../outside.raw", "{above}/outside.raw"))
+    failed = campaign("metaimage_headers").run(600, 0, tmp_path).failed
+    assert any("outside the header's folder" in line for line in failed)
+
+
+def test_a_geometry_that_is_not_held_shows(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "_check_geometry", lambda *_: None)
+    assert campaign("nifti_headers").run(200, 0, tmp_path).failed
+
+
+def test_a_failed_try_can_be_repeated(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "_check_geometry", lambda *_: None)
+    failed = campaign("nifti_headers").run(300, 0, tmp_path).failed
+    first = next(line for line in failed if "AssertionError: an affine that is not finite" in line)
+    number = int(first.partition("--only ")[2].partition(":")[0])
+    with pytest.raises(AssertionError, match="an affine that is not finite"):
+        campaign("nifti_headers").only(number, 0, tmp_path)

@@ -1,0 +1,46 @@
+"""The worker talks through its pipes alone."""
+
+import ast
+from pathlib import Path
+
+import psutil
+import pytest
+
+import LiverTumorSegLib
+
+
+def sockets_of(process):
+    """Sockets of a process and all that it started."""
+    return [one for each in (process, *process.children(recursive=True)) for one in each.net_connections("all")]
+
+
+def test_a_worker_listens_to_nobody_and_calls_nobody(warm_worker):
+    warm_worker.ask("devices")
+    while not any("result" in message for message in warm_worker.poll()):
+        pass
+    process = psutil.Process(warm_worker._run.child.pid)
+    inherited = {(one.fd, one.laddr) for one in psutil.Process().net_connections("all")}
+    found = [one for one in sockets_of(process) if (one.fd, one.laddr) not in inherited]
+    assert [one for one in found if one.status == psutil.CONN_LISTEN] == []
+    assert [one for one in found if one.raddr] == []
+
+
+SERVERS = {"http.server", "socketserver", "xmlrpc.server", "asyncio", "multiprocessing.managers", "wsgiref", "socket"}
+
+
+@pytest.mark.parametrize("folder", ["LiverTumorSegLib", "LiverTumorSeg"])
+def test_nothing_here_can_serve(folder):
+    imported = {
+        name
+        for path in (Path(LiverTumorSegLib.__file__).parents[1] / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in names_of(node)
+    }
+    assert "http.client" in imported or folder == "LiverTumorSeg"
+    assert not {name for name in imported if name in SERVERS or name.split(".")[0] in SERVERS}
+
+
+def names_of(node):
+    if isinstance(node, ast.Import):
+        return [each.name for each in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []

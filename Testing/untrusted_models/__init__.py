@@ -1,0 +1,1 @@
+"""Model folders, archives, weights and recipes from somebody who means harm: a function an attack, by name."""

@@ -1,0 +1,17 @@
+"""What an attack tries to do, in a way that shows: make a folder."""
+
+import os
+
+
+class Payload:
+    """Unpickled, it would make the folder.
+
+    Args:
+        marker: the folder.
+    """
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
