@@ -1,4 +1,4 @@
-"""Is a gzip file whole? Readers stop at the last voxel and never get to the checksum behind it."""
+"""What a gzip file holds, if it is whole: readers stop at the last voxel and never get to the checksum behind it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,29 @@ DENSEST = 1032
 _BLOCK, _MORE = 1 << 20, 1 << 24
 
 
-def is_whole(path: Path, needed: int) -> bool:
-    """Unpack a file to its end, a block at a time.
+def unpacked(path: Path, needed: int) -> bytearray | None:
+    """Unpack a file to its end.
 
     Args:
         path: of the file.
         needed: bytes that are wanted of it; some more may follow, but not without end.
+
+    Returns:
+        The bytes wanted; None where the file is damaged, or holds fewer or far more.
+
+    Raises:
+        MemoryError: there is not enough for the bytes wanted.
     """
-    unpacked = 0
+    made = bytearray(needed)
     try:
         with gzip.open(path) as content:
+            if content.readinto(made) < needed:
+                return None
+            more = 0
             while block := content.read(_BLOCK):
-                unpacked += len(block)
-                if unpacked > needed + _MORE:
-                    return False
+                more += len(block)
+                if more > _MORE:
+                    return None
     except (OSError, EOFError, zlib.error):
-        return False
-    return unpacked >= needed
+        return None
+    return made

@@ -44,13 +44,11 @@ def read(path: Path) -> Stored:
     image = _opened(path)
     _refuse_short(image, path)
     try:
-        stored = np.asanyarray(image.dataobj.get_unscaled())
+        stored = _unpacked(image, path) if _is_packed(path) else np.asanyarray(image.dataobj.get_unscaled())
     except _DAMAGED as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == ENOMEM:
             raise UserError(TOO_LARGE.format(path)) from error
         raise UserError(_CUT.format(path)) from error
-    if path.suffix.lower() == ".gz" and not gzip_file.is_whole(path, image.dataobj.offset + stored.nbytes):
-        raise UserError(_CUT.format(path))
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     grid = stored.reshape(stored.shape[:3], order="F").transpose(2, 1, 0)
     return Stored(grid, _affine(image), slope, intercept, _warnings(image))
@@ -146,13 +144,26 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         raise UserError(msg)
 
 
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _unpacked(image: nibabel.Nifti1Image, path: Path) -> NDArray:
+    """Voxels as stored, of a file that is whole: nibabel would leave its end unread."""
+    offset = image.dataobj.offset
+    content = gzip_file.unpacked(path, offset + _bytes(image))
+    if content is None:
+        raise UserError(_CUT.format(path))
+    return np.frombuffer(content, image.get_data_dtype(), prod(image.shape), offset).reshape(image.shape, order="F")
+
+
 def _bytes(image: nibabel.Nifti1Image) -> int:
     return prod(map(int, image.shape)) * int(image.get_data_dtype().itemsize)
 
 
 def _refuse_short(image: nibabel.Nifti1Image, path: Path) -> None:
     """Refuse a file that cannot hold the voxels that it states, before memory is asked for."""
-    holds = path.stat().st_size * (gzip_file.DENSEST if path.suffix.lower() == ".gz" else 1)
+    holds = path.stat().st_size * (gzip_file.DENSEST if _is_packed(path) else 1)
     if image.dataobj.offset + _bytes(image) > holds:
         raise UserError(_CUT.format(path))
 
