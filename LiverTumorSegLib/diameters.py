@@ -41,8 +41,10 @@ def _edges(mask: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.float64
         lines = mask.any(axis=axis)
         first = np.argmax(mask, axis=axis)[lines] - 0.5
         last = mask.shape[axis] - np.argmax(np.flip(mask, axis), axis=axis)[lines] - 0.5
-        across = np.argwhere(lines).astype(np.float64)
-        points += [np.insert(across, axis, end, axis=1) for end in (first, last)]
+        ends = np.empty((2, len(first), 3))
+        ends[:, :, axis] = first, last
+        ends[:, :, [other for other in range(3) if other != axis]] = np.argwhere(lines)
+        points += [*ends]
     return np.concatenate(points)
 
 

@@ -73,9 +73,9 @@ class Output:
         """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do.
 
         Raises:
-            UserError: a logit is NaN.
+            UserError: a logit is not finite.
         """
-        _refuse_no_numbers(logits)
+        _refuse_infinite(logits)
         part = slice(first, first + len(logits))
         if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
             write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
@@ -83,12 +83,12 @@ class Output:
         write_labels(self.labels[part], logits, head, rows, columns, confidence)
 
 
-def _refuse_no_numbers(logits: torch.Tensor) -> None:
-    """Background would be what comes of NaN, without a word."""
-    if logits.isnan().any():
+def _refuse_infinite(logits: torch.Tensor) -> None:
+    """Background would be what comes of NaN, and of the difference of infinities, without a word."""
+    if not logits.isfinite().all():
         msg = (
-            "The model answers with no numbers (NaN): its weights are damaged, or too large for the precision, "
-            "so get the model again, or choose --precision float32."
+            "The model answers with numbers that are not finite (NaN or infinity): its weights are damaged, or too "
+            "large for the precision, so get the model again, or choose --precision float32."
         )
         raise UserError(msg)
 

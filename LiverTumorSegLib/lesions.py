@@ -134,7 +134,7 @@ def measure(labels: NDArray[np.uint8], volume: Volume, marks: Collection[str] = 
     organ = _Organ(labels, volume, liver_known=liver_known)
     parts, sizes, order = _numbered(organ.labels)
     boxes = ndimage.find_objects(parts)
-    surface = organ.surface() if liver_known and len(sizes) else None
+    surface = _Surface(organ) if liver_known and len(sizes) else None
     lesions = []
     for number, index in enumerate(order, start=1):
         box = boxes[index]
@@ -182,14 +182,30 @@ class _Organ:
         """Percentage that so many voxels are of the organ, None where the liver is not known."""
         return 100 * size / self.size if self.liver_known else None
 
-    def surface(self) -> NDArray[np.float64]:
-        """Voxels on the surface, as :meth:`placed`; the border of the volume is no surface."""
-        inside = self.labels > 0
-        return self.placed(np.argwhere(inside & ~ndimage.binary_erosion(inside, border_value=1)))
-
     def placed(self, points: NDArray) -> NDArray[np.float64]:
         """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
         return points @ self.axes_mm
+
+
+class _Surface:
+    """Where liver and lesions end; the border of the volume is no such place."""
+
+    def __init__(self, organ: _Organ) -> None:
+        inside = organ.labels > 0
+        self._organ = organ
+        self._mask = inside & ~ndimage.binary_erosion(inside, border_value=1)
+        self._points = organ.placed(np.argwhere(self._mask))
+
+    def distance(self, mask: NDArray[np.bool_], box: tuple[slice, ...]) -> float:
+        """Shortest way to it from a lesion; only points that can be nearest, by the lesion's sphere, are tried."""
+        if not len(self._points) or (self._mask[box] & mask).any():
+            return 0.0
+        rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
+        centre = rim.mean(axis=0)
+        least = np.linalg.norm(self._points - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
+        lesion = cKDTree(rim)
+        bound = lesion.query(self._points[least.argsort()[:50]])[0].min()
+        return float(lesion.query(self._points[least < bound])[0].min(initial=bound))
 
 
 def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
@@ -200,7 +216,7 @@ def _numbered(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 
 def _lesion(
-    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64] | None, organ: _Organ
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: _Surface | None, organ: _Organ
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
@@ -216,19 +232,7 @@ def _lesion(
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
         sd_hu=float(hounsfield.std()),
-        surface_distance_mm=None if surface is None else _depth(mask, box, surface, organ),
+        surface_distance_mm=None if surface is None else surface.distance(mask, box),
         slice=int(start[0]) + at + 1,
         burden_percent=organ.share(size),
     )
-
-
-def _depth(mask: NDArray[np.bool_], box: tuple[slice, ...], surface: NDArray[np.float64], organ: _Organ) -> float:
-    """Shortest way from a lesion to the surface; only points that can be nearest, by the lesion's sphere, are tried."""
-    if not len(surface):
-        return 0.0
-    rim = organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
-    centre = rim.mean(axis=0)
-    least = np.linalg.norm(surface - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
-    lesion = cKDTree(rim)
-    bound = lesion.query(surface[least.argsort()[:50]])[0].min()
-    return float(lesion.query(surface[least <= bound])[0].min())

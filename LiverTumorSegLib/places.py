@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 _ELSEWHERE = re.compile(
-    r"(?P<before>(?:--?[\w-]+=?|[\w.]+=)?)(?P<path>(?:[/~]|[A-Za-z]:[\\/]).*|.*\.\.[\\/].*)", re.DOTALL
+    r"(?P<before>(?:--?[\w-]+=?|[\w.]+=)?)(?P<path>(?:[/~]|[A-Za-z]:[\\/]|\\\\).*|.*\.\.[\\/].*)", re.DOTALL
 )
 """A word of a command that is a path to somewhere beyond the working folder, with its option where that is glued on."""
 
-_FOLDERS = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:[\\/]|~?/)(?:[^\s/\\]+[\\/])+")
+_FOLDERS = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:[\\/]|\\\\|~?/)(?:[^\s/\\]+[\\/])+")
 """Folders of an absolute path within a text, so far as they have no blanks."""
 
 

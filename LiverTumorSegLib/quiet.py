@@ -13,6 +13,9 @@ from threading import Lock
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep what C++ libraries print about a damaged file from users: our own sentence says it."""
+    if sys.stderr is None:  # it was closed before Python began
+        yield
+        return
     sys.stderr.flush()
     _silence.begin()
     try:

@@ -383,3 +383,12 @@ def test_too_little_memory_is_said_in_a_sentence(run, air, tmp_path, model_folde
     code, _, complaint = run("segment", air, "-o", tmp_path / "out.nii", "-m", model_folder)
     assert code == 3
     assert "takes more memory than there is" in complaint
+
+
+def test_a_working_folder_that_was_deleted_is_said(tmp_path):
+    gone = tmp_path / "gone"
+    script = f"mkdir {gone} && cd {gone} && rmdir {gone} && {sys.executable} -m LiverTumorSegLib.cli models list"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60)
+    assert ended.returncode == 3
+    assert ended.stderr == "error: The folder that this was started in is gone: change to another one.\n"

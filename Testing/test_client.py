@@ -171,6 +171,20 @@ def test_a_child_that_never_becomes_ready_gives_way_to_the_next_question(tmp_pat
     worker.close()
 
 
+def test_a_child_that_became_ready_while_nobody_looked_stays_and_its_answers_too(tmp_path):
+    says = ['{"id": 0, "result": {}}', '{"id": 1, "result": {"a": 1}}']
+    code = f"print(*{says}, sep=chr(10), flush=True)\nos.mkdir({str(tmp_path / 'said')!r})\ntime.sleep(600)"
+    worker = Worker(stand_in(tmp_path, code), start_seconds=0)
+    first, child, end = worker.ask("devices"), worker._run.child, time.monotonic() + 60
+    while not (tmp_path / "said").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    worker.ask("models")
+    assert worker._run.child is child
+    assert hear(worker, first)[-1]["result"] == {"a": 1}
+    worker.close()
+
+
 def test_a_child_that_closes_its_output_and_lives_is_ended_with_one_sentence(tmp_path):
     worker = Worker(stand_in(tmp_path, "os.close(1)\ntime.sleep(600)"))
     said = hear(worker, worker.ask("devices"))[-1]

@@ -3,6 +3,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from odd_dicom.slices import plain, write
 from test_dicom import write_series
 
 from LiverTumorSegLib import files
@@ -44,6 +45,16 @@ def test_other_modalities_and_localisers_are_left_out_and_said(tmp_path):
     (case,), left_out = dicom_folders.cases(folder)
     assert (case.name, case.series) == ("patient", "1.2.3")
     assert sorted(left_out) == ["1.2.4 in patient", "1.2.5 in patient"]
+
+
+def test_two_localisers_in_a_series_of_their_own_are_no_case(tmp_path):
+    write(plain(), tmp_path / "patient")
+    scouts = plain("1.2.4")[:2]
+    for one in scouts:
+        one.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write(scouts, tmp_path / "patient", "scout")
+    (case,), left_out = dicom_folders.cases(tmp_path / "patient")
+    assert (len(case.files), left_out) == (len(plain()), ["1.2.4 in patient"])
 
 
 def test_a_single_image_alone_is_a_case_whose_failure_will_be_said(tmp_path):

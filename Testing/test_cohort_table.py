@@ -54,3 +54,10 @@ def test_a_record_that_comes_while_the_table_is_written_is_in_it(tmp_path, monke
     monkeypatch.setattr(table, "as_csv", late)
     table.write(tmp_path, 0)
     assert [row["case"] for row in rows(tmp_path)] == ["volume-2", "volume-10"]
+
+
+def test_a_spreadsheet_runs_no_case_as_a_formula(tmp_path):
+    records.write(tmp_path, Record(case="=cmd|' calc'!A0", state=State.DONE, warnings=("+1",)))
+    table.write(tmp_path, 0)
+    (row,) = rows(tmp_path)
+    assert (row["case"], row["warnings"]) == ("'=cmd|' calc'!A0", "'+1")

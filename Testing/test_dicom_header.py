@@ -21,6 +21,11 @@ def test_a_header_says_what_the_file_states(tmp_path):
     assert header.numbers("position", 3) == [-5, -7, 30]
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("LOCALIZER", True), ("AXIAL", False)])
+def test_a_localiser_is_told_from_a_slice(tmp_path, kind, expected):
+    assert header_of(tmp_path, ImageType=["ORIGINAL", "PRIMARY", kind]).is_localiser is expected
+
+
 def test_what_is_missing_is_empty(tmp_path):
     assert header_of(tmp_path, FrameOfReferenceUID=None)["frame of reference"] == ""
 

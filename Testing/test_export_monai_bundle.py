@@ -53,6 +53,17 @@ def test_the_folder_is_laid_out_as_specified_and_its_weights_run_no_code(tmp_pat
     assert all(torch.equal(weights[key], wanted[key]) for key in wanted)
 
 
+def test_a_later_bundle_of_the_same_process_holds_the_same_bytes(tmp_path):
+    contents = []
+    for name in ("unet", "segnet", "unet"):
+        folder = tmp_path / str(len(contents))
+        folder.mkdir()
+        monai_bundle.write(folder, small(name))
+        contents.append({path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+    assert contents[0].keys() == contents[2].keys()
+    assert [file for file in contents[0] if contents[0][file] != contents[2][file]] == []
+
+
 def test_an_older_bundle_is_replaced_when_asked(tmp_path, small_phantom):
     for name in ("first", "second"):
         model = small("unet", title=name)

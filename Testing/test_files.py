@@ -209,3 +209,9 @@ def test_a_scaled_file_is_interpolated_in_its_own_numbers(tmp_path, ct):
 def test_slices_cannot_be_left_out_of_a_volume(tmp_path, ct):
     with pytest.raises(UserError, match="Every slice of .* use --damaged interpolate"):
         files.read_volume(save(tmp_path / "ct.nii", ct), damaged=Treatment.LEAVE_OUT)
+
+
+def test_a_series_is_not_chosen_from_a_file(tmp_path, ct):
+    files.nifti.write_volume(tmp_path / "ct.nii", ct)
+    with pytest.raises(UserError, match=r"ct\.nii is a file, which has no series"):
+        files.read_volume(tmp_path / "ct.nii", series="1.2.3")

@@ -68,6 +68,12 @@ def test_voxels_in_several_files_are_refused(header, name):
         voxel_place(header(name))
 
 
+def test_a_per_cent_sign_in_a_name_of_nrrd_is_no_pattern(tmp_path):
+    (tmp_path / "50% dose.raw").touch()
+    (tmp_path / "ct.nhdr").write_text(NRRD.format("data file: 50% dose.raw\n"))
+    assert voxel_place(tmp_path / "ct.nhdr") == (tmp_path / "50% dose.raw", 0)
+
+
 @pytest.mark.parametrize("key", ["datafile", "Data File"])
 def test_every_spelling_of_nrrds_key_counts(tmp_path, key):
     path = tmp_path / "ct.nrrd"

@@ -1,4 +1,5 @@
 import gzip
+import io
 import zlib
 
 import numpy as np
@@ -76,29 +77,72 @@ def test_text_that_is_not_all_the_numbers_is_refused(write, body):
 
 NRRD = (
     "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 5 4 3\n"
-    "space directions: (1,0,0) (0,1,0) (0,0,2)\nendian: little\nencoding: {}\nspace origin: (0,0,9)\n\n"
+    "space directions: (1,0,0) (0,1,0) (0,0,2)\nendian: little\nencoding: {}\nspace origin: (0,0,9)\n{}\n"
 )
+PACKED = gzip.compress(VOXELS.tobytes())
+IN_MEMBERS = gzip.compress(VOXELS[:1].tobytes()) + gzip.compress(VOXELS[1:].tobytes())
 
 
-def nrrd(folder, encoding, body):
+def nrrd(folder, encoding, body, fields=""):
     path = folder / "ct.nrrd"
-    path.write_bytes(NRRD.format(encoding).encode() + body)
+    path.write_bytes(NRRD.format(encoding, fields).encode() + body)
     return path
 
 
-@pytest.mark.parametrize(("encoding", "body"), [("gzip", gzip.compress(VOXELS.tobytes())), ("ascii", TEXT)])
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("gzip", PACKED), ("gzip", IN_MEMBERS), ("gzip", IN_MEMBERS + gzip.compress(b"") + b"\n"), ("ascii", TEXT)],
+)
 def test_whole_nrrd_voxels_are_read(tmp_path, encoding, body):
     assert np.array_equal(files.read_volume(nrrd(tmp_path, encoding, body), force=True).voxels, VOXELS)
 
 
 @pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ("byte skip: 352\n", gzip.compress(b"x" * 352 + VOXELS.tobytes())),
+        ("byte skip: -1\n", gzip.compress(b"x" * 100_000 + VOXELS.tobytes())),
+        ("line skip: 2\n", b"one\ntwo\n" + PACKED),
+    ],
+    ids=["bytes", "all but the end", "lines"],
+)
+def test_voxels_behind_something_that_the_header_skips_are_read(tmp_path, fields, body):
+    assert np.array_equal(files.read_volume(nrrd(tmp_path, "gzip", body, fields), force=True).voxels, VOXELS)
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(nrrd(tmp_path, "gzip", body[:-9], fields), force=True)
+
+
+def test_a_member_may_begin_anywhere(tmp_path):
+    voxels = np.random.default_rng(0).integers(0, 256, (2, 200, 325), np.uint8)
+    first, second = (voxels[half].tobytes() for half in (0, 1))
+    name = "n" * (2**16 - 2 - len(member(first, "")))  # the next one begins with the last byte of a block that is read
+    body = member(first, name) + member(second, "")
+    assert is_whole(nrrd(tmp_path, "gzip", body), voxels)
+    assert not is_whole(nrrd(tmp_path, "gzip", body), voxels + np.uint8(1))
+
+
+def member(content, name):
+    made = io.BytesIO()
+    with gzip.GzipFile(name, "wb", 0, made, 0) as packing:
+        packing.write(content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("skip", ["x", "-2", "9" * 30])
+def test_what_is_skipped_by_no_possible_number_is_refused(tmp_path, skip):
+    with pytest.raises(UserError, match="ends too early"):
+        files.read_volume(nrrd(tmp_path, "gzip", IN_MEMBERS, f"byte skip: {skip}\n"), force=True)
+
+
+@pytest.mark.parametrize(
     "body",
     [
-        gzip.compress(VOXELS[:1].tobytes()) + gzip.compress(VOXELS[1:].tobytes()),
+        IN_MEMBERS[:-9],
+        IN_MEMBERS[:-5] + b"x" + IN_MEMBERS[-4:],
         gzip.compress(VOXELS.tobytes(), 0).replace(VOXELS.tobytes(), (VOXELS + 1).astype("<i2").tobytes()),
         gzip.compress(VOXELS.tobytes())[:-9],
     ],
-    ids=["two members", "wrong checksum", "cut"],
+    ids=["second member cut", "second member's checksum", "wrong checksum", "cut"],
 )
 def test_gzip_that_teem_does_not_check_is_refused(tmp_path, body):
     with pytest.raises(UserError, match="ends too early"):

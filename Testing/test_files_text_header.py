@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.files import text_header
+from LiverTumorSegLib.files import read_stored, text_header
 
 NRRD = b"NRRD0004\ntype: short\nsizes: 5 4 3\nspace origin: (1,-2.5,3e2)\n"
 METAIMAGE = b"ObjectType = Image\nNDims = 3\nOffset = -4 5 6e1\nElementDataFile = LOCAL\n"
@@ -36,10 +38,23 @@ def test_long_lines_that_make_teem_crash_are_refused(tmp_path):
         text_header.read(path)
 
 
-def test_pairs_and_comments_may_be_long(tmp_path):
-    own = b"Segment0_Tags:=" + b"x" * 200_000
-    lines, _ = text_header.read(header(tmp_path, "a.seg.nrrd", NRRD + own + b"\n# " + b"y" * 5000 + b"\n\n"))
-    assert own in lines
+@pytest.mark.parametrize("line", [b"Segment0_Tags:=" + b"x" * 200_000, b"# " + b"y" * 5000, b"content: " + b"z" * 5000])
+def test_pairs_comments_and_teems_history_may_be_long(tmp_path, line):
+    lines, _ = text_header.read(header(tmp_path, "a.seg.nrrd", NRRD + line + b"\n\n"))
+    assert line in lines
+
+
+def test_attributes_of_dicom_that_itk_keeps_in_metaimages_may_be_long(tmp_path):
+    voxels = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    image = sitk.GetImageFromArray(voxels)
+    image.SetMetaData("0008|2111", "derived " * 500)
+    sitk.WriteImage(image, str(tmp_path / "ct.mha"))
+    assert np.array_equal(read_stored(tmp_path / "ct.mha").values, voxels)
+
+
+def test_fields_are_named_in_small_letters_without_comments_and_pairs(tmp_path):
+    path = header(tmp_path, "a.nrrd", NRRD + b"# type: float\ntype:=double\n\n")
+    assert text_header.fields(path) == {"type": "short", "sizes": "5 4 3", "spaceorigin": "(1,-2.5,3e2)"}
 
 
 @pytest.mark.parametrize("stated", [b"-40", b"0", b"11", b"1e30", b"3 3", b"", b"3\nNDims = 3"])

@@ -178,10 +178,11 @@ def test_a_network_without_lesions_is_sure_of_none():
     assert not out.confidence.any()
 
 
-def test_logits_that_are_no_numbers_are_refused_and_not_called_background():
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_logits_that_are_not_finite_are_refused_and_not_called_background(number):
     logits = torch.zeros(1, 3, 4, 4)
-    logits[0, 1, 2, 2] = float("nan")
+    logits[0, :, 2, 2] = float(number)
     whole = Span(0, 4, Axis(4, 1.0))
     out = Output(np.zeros((1, 4, 4), np.uint8))
-    with pytest.raises(UserError, match="The model answers with no numbers"):
+    with pytest.raises(UserError, match="The model answers with numbers that are not finite"):
         out.write(0, logits, Head((1, 2)), whole, whole)

@@ -157,6 +157,24 @@ def test_the_way_to_the_surface_is_the_shortest_of_all():
     assert table.lesions[0].surface_distance_mm == pytest.approx(cdist(lesion, surface).min())
 
 
+@pytest.mark.parametrize("seed", [3, 34])
+def test_single_voxels_deep_inside_an_oblique_volume_have_a_way_to_the_surface(seed):
+    random = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(random.normal(size=(18, 29, 29)), 0.5)
+    labels = np.ones(noise.shape, np.uint8)
+    labels[0] = labels[-1] = labels[:, 0] = 0
+    labels[noise > np.quantile(noise, 0.97)] = 2
+    affine = np.eye(4)
+    affine[:3, :3] = random.normal(size=(3, 3))
+    surface = np.argwhere((labels > 0) & ~ndimage.binary_erosion(labels > 0, border_value=1))[:, ::-1]
+    surface = surface @ affine[:3, :3].T
+    table = measure(labels, Volume(labels.astype(np.int16), affine))
+    single = [lesion for lesion in table.lesions if lesion.volume_ml < 1.5 * abs(np.linalg.det(affine)) / 1000]
+    assert len(single) > 50
+    for lesion in single:
+        assert lesion.surface_distance_mm == pytest.approx(cdist([lesion.centroid_mm], surface).min(), abs=1e-9)
+
+
 def two_lesions():
     labels = np.zeros((9, 30, 30), np.uint8)
     labels[2:5, 4:8, 4:8] = labels[7, 20, 20] = 2

@@ -106,6 +106,12 @@ def test_the_header_of_a_pair_is_not_taken_for_voxels(tmp_path, voxels):
         files.read_volume(save_raw(tmp_path / "ct.nii", voxels, magic=b"ni1", vox_offset=0))
 
 
+@pytest.mark.parametrize("offset", [0, 16, -352])
+def test_voxels_that_begin_within_the_header_are_refused(tmp_path, voxels, offset):
+    with pytest.raises(UserError, match=r"within its header \(vox_offset\)|is not a NIfTI file that can be read"):
+        files.read_volume(save_raw(tmp_path / "ct.nii", voxels, vox_offset=offset))
+
+
 def test_an_infinite_slope_is_refused(tmp_path, voxels):
     with pytest.raises(UserError, match="states an infinite slope"):
         files.read_volume(save_raw(tmp_path / "ct.nii", voxels, scl_slope=np.inf))

@@ -22,6 +22,7 @@ from LiverTumorSegLib import places
         ("data=[{folder: /home/jane/lits, kind: lits}]", "data=[{folder: lits, kind: lits}]"),
         ("/data/a=b/jane/ct", "ct"),
         (r"C:\Users\jane\ct.nii", "ct.nii"),
+        (r"\\server\jane\ct.nii", "ct.nii"),
         ("https://example.org/a/b", "https://example.org/a/b"),
         ("preprocessing=[{step: window, level: 60}]", "preprocessing=[{step: window, level: 60}]"),
         ("1/2", "1/2"),
@@ -42,6 +43,7 @@ def test_a_word_of_a_command_keeps_the_name_of_what_lies_elsewhere(word, kept):
         ("It is 1/2 of liver / lesion, see https://a.org/b/c.", "It is 1/2 of liver / lesion, see https://a.org/b/c."),
         ("~/jane/ct.nii is empty.", "ct.nii is empty."),
         (r"C:\Users\jane\ct.nii is empty.", "ct.nii is empty."),
+        (r"\\server\jane\ct.nii is empty.", "ct.nii is empty."),
     ],
 )
 def test_a_sentence_loses_the_folders_of_absolute_paths(sentence, kept):

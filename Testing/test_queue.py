@@ -126,6 +126,15 @@ def test_a_job_that_reached_a_worker_on_its_way_to_rest_is_given_to_the_next(que
     assert (worker.asked, job.state, queue.place(job)) == (["job", "job"], State.RUNNING, 0)
 
 
+def test_a_job_that_was_cancelled_is_given_to_no_other_worker(queue, worker):
+    job = queue.submit("job")
+    queue.poll()
+    queue.cancel(job)
+    worker.alive = False
+    queue.poll()
+    assert (worker.asked, job.state, queue.place(job)) == (["job"], State.CANCELLED, None)
+
+
 def test_what_a_worker_says_of_an_earlier_job_is_passed_over(queue, worker):
     job = queue.submit("job")
     queue.poll()

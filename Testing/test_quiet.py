@@ -20,3 +20,9 @@ def test_threads_that_overlap_leave_standard_error_as_it_was(capfd):
     second.__exit__(None, None, None)
     print("ours", file=sys.stderr)
     assert capfd.readouterr().err == "ours\n"
+
+
+def test_a_standard_error_that_was_closed_before_python_began_stays_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with quiet_libraries():
+        pass

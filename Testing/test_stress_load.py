@@ -13,9 +13,9 @@ FLAT = Level(mb=400, handles=7, threads=2, processes=1, temporary=0)
 
 
 def test_nothing_grows_and_nothing_mixes(tmp_path):
-    tally = load.run(12, 0, tmp_path)
+    tally = load.run(10, 0, tmp_path)
     assert tally.failed == []
-    assert (tally.refused, tally.handled) == (1, 3 * 12 + 3)
+    assert (tally.refused, tally.handled) == (1, 3 * 10 + 3)
 
 
 def test_two_threads_segment_as_if_each_were_alone(random_model):

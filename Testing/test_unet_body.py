@@ -36,3 +36,13 @@ def test_nothing_is_padded_where_features_fit(monkeypatch):
     assert not padded
     theirs(torch.rand(1, 2, 32, 32))
     assert padded
+
+
+def test_the_fewest_channels_that_are_taken_give_logits():
+    assert UNetBody(2, 1, 3, (1, 1, 2, 2, 2, 1))(torch.rand(1, 1, 32, 32)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("features", [(1, 1, 1, 1, 1, 1), (4, 4, 8, 8, 1, 4), (0, 4, 8, 8, 8, 4), FEATURES[:5]])
+def test_channels_that_cannot_be_halved_are_refused_before_anything_is_built(features):
+    with pytest.raises(ValueError, match="features are the channels of 6 levels, at least"):
+        UNetBody(2, 1, 3, features)

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from time import monotonic, sleep
 
 import psutil
 import pytest
@@ -15,9 +16,11 @@ def sockets_of(process):
 
 
 def test_a_worker_listens_to_nobody_and_calls_nobody(warm_worker):
-    warm_worker.ask("devices")
-    while not any("result" in message for message in warm_worker.poll()):
-        pass
+    number, heard, end = warm_worker.ask("devices"), [], monotonic() + 120
+    while not any(message["id"] == number and "result" in message for message in heard):
+        assert monotonic() < end, heard
+        heard += warm_worker.poll()
+        sleep(0.01)
     process = psutil.Process(warm_worker._run.child.pid)
     inherited = {(one.fd, one.laddr) for one in psutil.Process().net_connections("all")}
     found = [one for one in sockets_of(process) if (one.fd, one.laddr) not in inherited]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,6 +29,9 @@ from . import (
     trainers,
 )
 from .console import CANCELLED, USER_ERROR, complain, err
+
+_TALKATIVE = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
+"""Libraries that warn of their caches and plugins, of which users here know nothing."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("segment")(segmenting.segment)
@@ -51,12 +57,17 @@ def main() -> None:
     """Run the command line; what the user can mend ends with exit code 3 and one sentence."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # where a console lacks a character, it shows ?
         sys.stdout.reconfigure(errors="replace")
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
+        _refuse_gone_folder()
         app()
     except UserError as error:
         _end(str(error))
     except MemoryError:
         _end("This takes more memory than there is: crop the CT, or close other programs.")
+    except ImportError as error:
+        _end(f"A part of the program cannot be loaded ({error}): close other programs, or install it again.")
     except OSError as error:
         _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
     except (Cancelled, KeyboardInterrupt):
@@ -64,8 +75,20 @@ def main() -> None:
         sys.exit(CANCELLED)
 
 
+def _refuse_gone_folder() -> None:
+    """Refuse a working folder that was deleted, in which PyTorch's libraries do not load."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        msg = "The folder that this was started in is gone: change to another one."
+        raise UserError(msg) from error
+
+
 def _end(sentence: str) -> NoReturn:
-    complain(sentence)
+    try:
+        complain(sentence)
+    except MemoryError:  # Rich needs some to print with
+        os.write(2, f"error: {sentence}\n".encode())
     sys.exit(USER_ERROR)
 
 

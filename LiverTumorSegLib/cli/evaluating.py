@@ -17,8 +17,11 @@ from .console import USER_ERROR, Overwrite, bar, command_line, complain, interru
 if TYPE_CHECKING:
     from ..evaluation.empties import Empties
 
+_MOST_RESAMPLES = 1_000_000
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-Resamples = Annotated[int, typer.Option("--bootstrap", min=1, help="Resamples of the bootstrap intervals.")]
+Resamples = Annotated[
+    int, typer.Option("--bootstrap", min=1, max=_MOST_RESAMPLES, help="Resamples of the bootstrap intervals.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 _STRUCTURES = {"liver": "liver", "liver_only": "liver only", "lesion": "lesion"}
 Values = Annotated[str | None, typer.Option(help="Values of the masks that are not 1 and 2: liver=5,lesion=7.")]

@@ -11,6 +11,7 @@ from ..errors import UserError
 from .console import Overwrite, bar, say
 
 Seed = Annotated[int, typer.Option(min=0, help="Of anatomy, lesions and noise.")]
+_MOST_VOXELS = 4096
 
 
 def demo(
@@ -42,9 +43,10 @@ def phantom(
     from ..files.nifti import write_volume
     from ..phantom import create
 
-    if not output.name.endswith((".nii", ".nii.gz")) or min(shape) < 1 or not all(0 < mm <= 100 for mm in spacing):
+    if not output.name.endswith((".nii", ".nii.gz")) or not _fits(shape, spacing):
         msg = (
-            "A phantom is a .nii or .nii.gz file of at least 1 x 1 x 1 voxels, up to 100 mm apart: change what differs."
+            f"A phantom is a .nii or .nii.gz file of 1 to {_MOST_VOXELS} voxels each way, up to 100 mm apart: "
+            "change what differs."
         )
         raise UserError(msg)
     labels = output.with_name(f"{files.stem(output)}-labels.nii.gz")
@@ -54,3 +56,7 @@ def phantom(
     write_volume(output, made.volume, overwrite=overwrite)
     files.write_labels(labels, made.labels, made.volume, overwrite=overwrite)
     say(f"Wrote {output} and {labels}.")
+
+
+def _fits(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> bool:
+    return all(1 <= count <= _MOST_VOXELS for count in shape) and all(0 < mm <= 100 for mm in spacing)

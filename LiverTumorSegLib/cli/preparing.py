@@ -147,7 +147,7 @@ def _pairs(sources: list[Path], labels: list[Path]) -> tuple[list[Pair], tuple[L
 
 
 def _chain(text: str) -> Chain:
-    from .. import preprocessing
+    from .. import preprocessing, text_file
 
     path = Path(text)
     published = {entry.name for entry in preprocessing.named_chains()}
@@ -157,7 +157,7 @@ def _chain(text: str) -> Chain:
     if path.suffix.lower() != ".json":
         return preprocessing.named(text)
     try:
-        return preprocessing.Chain.from_json(path.read_text(encoding="utf-8"), f"The preprocessing chain {path}")
+        return preprocessing.Chain.from_json(text_file.read(path), f"The preprocessing chain {path}")
     except (OSError, UnicodeDecodeError) as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
         msg = f"{path} {reason}: give the JSON file of a preprocessing chain, or the name of one."

@@ -6,10 +6,12 @@ Paths may be relative to the folder of the list. In text, empty lines and those 
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import text_file
 from ..errors import UserError
 from ..evaluation.pairs import case_names
 from ..files import stem
@@ -29,11 +31,11 @@ def read(path: Path) -> list[CohortCase]:
         msg = f"{path} is neither a folder nor a list that ends in .csv or .txt: give one of these."
         raise UserError(msg)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            rows = _table(csv.reader(text), path) if path.suffix.lower() == ".csv" else _lines(text)
-            return [_case(path.parent, **row) for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} cannot be read as text in UTF-8 ({error}): save it again."
+        lines = io.StringIO(text_file.read(path), newline="")
+        rows = _table(csv.reader(lines), path) if path.suffix.lower() == ".csv" else _lines(lines)
+        return [_case(path.parent, **row) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path} cannot be read as text in UTF-8 ({getattr(error, 'strerror', None) or error}): save it again."
         raise UserError(msg) from error
 
 
@@ -60,6 +62,9 @@ def _table(lines: Iterator[list[str]], path: Path) -> Iterator[dict[str, str]]:
 
 
 def _case(folder: Path, image: str, case: str = "", series: str = "") -> CohortCase:
+    if "\0" in image:
+        msg = f"“{image}” cannot be a file's name: save the list again."
+        raise UserError(msg)
     path = folder / image
     files = tuple(_files(path))
     name = case or case_names.read(Path(os.path.realpath(path)).name if files else stem(path)).case

@@ -52,6 +52,8 @@ def fingerprint(files: Collection[Path], series: str | None = None) -> str:
 
 
 def _samples(path: Path) -> Iterator[bytes]:
+    if not path.is_file():  # a pipe would be waited for without end
+        return
     with suppress(OSError), path.open("rb") as content:
         last = max(path.stat().st_size - _SAMPLE_BYTES, 0)
         for start in sorted({last * number // (_SAMPLES - 1) for number in range(_SAMPLES)}):
@@ -80,6 +82,8 @@ def _called(path: Path) -> list[Path]:
 
 
 def _start(header: Path) -> str:
+    if not header.is_file():
+        return ""
     with suppress(OSError), header.open("rb") as content:
         return content.read(_HEADER_BYTES).decode("utf-8", "replace").replace("\0", " ")
     return ""

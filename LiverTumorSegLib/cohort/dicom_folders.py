@@ -30,8 +30,8 @@ def cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
     images are damaged, the folder is a case whose failure will be said.
 
     Returns:
-        The cases, and in words each series left out: of another modality, or of a single image, as localisers are,
-        beside longer ones.
+        The cases, and in words each series left out: of another modality, or of localisers or a single image beside
+        longer ones.
     """
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     found = scan(files)
@@ -47,8 +47,9 @@ def cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
 
 def _wanted(series: dict[str, list[Header]]) -> list[str]:
     scans = [uid for uid in sorted(series) if series[uid][0]["modality"] in ("CT", "")]
-    longest = max((len(series[uid]) for uid in scans), default=0)
-    return [uid for uid in scans if len(series[uid]) > 1 or longest == 1]
+    slices = {uid: sum(not header.is_localiser for header in series[uid]) for uid in scans}
+    longest = max(slices.values(), default=0)
+    return [uid for uid in scans if slices[uid] > 1 or longest <= 1]
 
 
 def _name(folder: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from . import records
+from . import records, table
 from .case import CohortCase
 from .outputs import Outputs
 from .records import State
@@ -16,13 +16,16 @@ from .settings import Settings
 
 
 def refuse_nested(source: Path, output: Path, settings: Settings) -> None:
-    """Refuse to write into the folder of the CTs, or probabilities among the labels.
+    """Refuse to write into the folder of the CTs, or probabilities among the labels, or the table where a folder is.
 
     Raises:
         UserError: that was asked for.
     """
     if source.resolve() in {folder.resolve() for folder in (output, *settings.folders)}:
         msg = f"{source} is the folder of the CTs: choose another one to write to."
+        raise UserError(msg)
+    if (output / table.NAME).is_dir():
+        msg = f"{output / table.NAME} is a folder: rename it, since the table goes there."
         raise UserError(msg)
     if settings.probabilities and settings.probabilities.resolve() == output.resolve():
         msg = f"{output} is the folder of the labels: choose another one for the probabilities."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import spreadsheet
 from . import records
 from .records import Record, State
 from .unfinished import whole_files
@@ -39,11 +38,9 @@ def write(output: Path, rank: int) -> None:
 
 def as_csv(rows: Iterable[Record]) -> str:
     """A header and a row for each case that is done or failed; a cell is empty where nothing is known."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for record in rows:
-        if record.state is not State.UNFINISHED:
-            fields = record.model_dump() | {"warnings": " ".join(record.warnings)}
-            writer.writerow([fields[name] for name in _COLUMNS.values()])
-    return text.getvalue()
+    return spreadsheet.as_csv(_COLUMNS, (_row(record) for record in rows if record.state is not State.UNFINISHED))
+
+
+def _row(record: Record) -> spreadsheet.Row:
+    fields = record.model_dump() | {"warnings": " ".join(record.warnings)}
+    return {column: fields[name] for column, name in _COLUMNS.items()}

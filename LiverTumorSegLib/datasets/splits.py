@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .. import text_file
 from ..errors import UserError
 from ..validation_words import in_words
 from ..whole_files import whole_file
@@ -105,9 +106,9 @@ def load(path: Path, known: Collection[str] | None = None) -> Split:
         UserError: it does not exist, is no split, or names somebody twice or who is not in the data.
     """
     try:
-        split = Split.model_validate_json(path.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}): give the file of a split."
+        split = Split.model_validate_json(text_file.read(path))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): give the file of a split."
         raise UserError(msg) from error
     except ValidationError as error:
         msg = f"{path} is no split that can be used: {in_words(error, Split)}"

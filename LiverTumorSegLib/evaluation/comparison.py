@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import rankdata, wilcoxon
 
+from .. import text_file
 from ..errors import UserError
 from .statistics import RESAMPLES, SEED, summarise
 from .structures import LESION_NAME, STRUCTURES
@@ -67,7 +68,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     path = path / "report.json" if path.is_dir() else path
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(text_file.read(path))
         _Report.model_validate(content)
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}): give the report.json of an evaluation."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..evaluation.report.tables import as_csv
+from ..spreadsheet import as_csv
 
 _MEGA = 1e6
 _NOTHING = "-"

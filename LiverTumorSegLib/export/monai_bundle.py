@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ coarse slices (compare with `livertumorseg segment --full`)."""
 
 _RUN = ("$", "@", "%")
 """How a text begins that MONAI runs as Python, looks up, or reads another file for."""
+
+_OF_THIS_RUN = (".debug_pkl", "/serialization_id")
+"""Parts of TorchScript that no reader needs: notes for debuggers, which name files of this machine, and their hash."""
+
+_COUNTED = re.compile(rb"___torch_mangle_\d+")
+"""By which PyTorch tells classes of one name apart, counted since the process began."""
 
 
 def check(description: Description) -> None:
@@ -111,17 +118,28 @@ def _prepared(parser: ConfigParser, scene: Scene) -> torch.Tensor:
 
 
 def _save(traced: torch.jit.ScriptModule, path: Path) -> None:
-    """Write TorchScript without its notes for debuggers, which name files of this machine."""
+    """Write TorchScript without what depends on the machine, or on what this process traced before."""
     whole = io.BytesIO()
     torch.jit.save(traced, whole)
+    names: dict[bytes, bytes] = {}
+
+    def counted_anew(found: re.Match[bytes]) -> bytes:
+        return names.setdefault(found[0], b"___torch_mangle_%d" % len(names))
+
     with zipfile.ZipFile(whole) as every, zipfile.ZipFile(path, "w") as kept:
         for entry in every.infolist():
-            if not entry.filename.endswith(".debug_pkl"):
-                kept.writestr(zipfile.ZipInfo(entry.filename), every.read(entry))
+            if entry.filename.endswith(_OF_THIS_RUN):
+                continue
+            name, content = entry.filename.encode(), every.read(entry)
+            if "/data/" not in entry.filename:
+                name, content = (_COUNTED.sub(counted_anew, text) for text in (name, content))
+            kept.writestr(zipfile.ZipInfo(name.decode()), content)
 
 
 def _traced(model: Model) -> torch.jit.ScriptModule:
+    """The network as TorchScript whose classes all have a count in their names, as not all have at the first time."""
     channels = torch.zeros(2, model.network.in_channels, *Sizes.of(model).example)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sizes that could vary, which the trace keeps as expressions
+        torch.jit.trace(model.network, channels, check_trace=False)
         return torch.jit.trace(model.network, channels, check_trace=False)

@@ -75,6 +75,9 @@ def read_stored(path: Path, series: str | None = None) -> Stored:
     if not path.exists():
         msg = f"{path} does not exist: check the name."
         raise UserError(msg)
+    if series is not None and not path.is_dir():
+        msg = f"{path} is a file, which has no series to choose from: give the folder of the DICOM files, or no series."
+        raise UserError(msg)
     stored = _module("dicom").read(path, series) if path.is_dir() else _module(_reader(path)).read(path)
     _check_geometry(stored, path)
     return stored

@@ -11,6 +11,7 @@ from . import text_header
 
 _NRRD = re.compile(rb"\s*data ?file\s*:(?!=)\s*(.*?)\s*$", re.IGNORECASE)
 _METAIMAGE = re.compile(rb"ElementDataFile\s*[=:]\s*(.*?)\s*$")
+_NRRD_PATTERN = re.compile(r"%\d*d")
 _SHOWN = 60
 
 
@@ -37,7 +38,8 @@ def _is_here(path: Path, name: str) -> bool:
 def _beside(header: Path, name: str) -> Path:
     shown = name[:_SHOWN] + ("…" if len(name) > _SHOWN else "")
     shown = shown if shown.isprintable() else ascii(shown)
-    if name.startswith("LIST") or "%" in name:
+    is_pattern = "%" in name if text_header.is_metaimage(header) else _NRRD_PATTERN.search(name)
+    if name.startswith("LIST") or is_pattern:
         msg = f"{header} keeps its voxels in several files: save it as one .nrrd or .nii.gz file."
         raise UserError(msg)
     if PureWindowsPath(name).anchor or name.startswith("~") or ".." in re.split(r"[/\\]", name):

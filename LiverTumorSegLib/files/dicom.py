@@ -17,11 +17,11 @@ from .stored import Stored
 
 
 def read(folder: Path, series: str | None = None) -> Stored:
-    """Read the CT series of a folder and the folders in it.
+    """Read the CT series of a folder and the folders in it, without the localisers among its slices.
 
     Args:
         folder: where the files are.
-        series: UID of the series, or the end of it; needed where there are several.
+        series: UID of the series, or the end of it; needed where there are several, those of localisers not counted.
 
     Raises:
         UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
@@ -29,7 +29,7 @@ def read(folder: Path, series: str | None = None) -> Stored:
     found = scan(files_in(folder))
     uid = _choose(found, series, folder)
     found.refuse_damaged(uid)
-    headers = found.series[uid]
+    headers = [header for header in found.series[uid] if not header.is_localiser] or found.series[uid]
     for header in headers:
         _refuse_other_kinds(header, folder)
     _refuse_mixed(headers, folder)
@@ -43,6 +43,7 @@ def _choose(found: Scan, series: str | None, folder: Path) -> str:
         msg = f"{folder} holds no DICOM images: give the folder of a CT series."
         raise UserError(msg)
     fitting = [uid for uid in found.series if series is None or uid.endswith(series)]
+    fitting = [uid for uid in fitting if not all(header.is_localiser for header in found.series[uid])] or fitting
     if len(fitting) == 1:
         return fitting[0]
     listed = "; ".join(f"{uid} ({_words(headers)})" for uid, headers in sorted(found.series.items()))
@@ -91,7 +92,7 @@ def _is_scaled(header: Header) -> bool:
 
 def _refuse_mixed(headers: Sequence[Header], folder: Path) -> None:
     for name in ("patient", "frame of reference"):
-        if len({header[name] for header in headers}) > 1:
+        if len({header[name] for header in headers if header[name]}) > 1:
             msg = f"{folder} mixes images of more than one {name} in one series: keep those of one."
             raise UserError(msg)
 

@@ -17,6 +17,7 @@ _TAGS = {
     "series": "0020|000e",
     "description": "0008|103e",
     "modality": "0008|0060",
+    "image type": "0008|0008",
     "patient": "0010|0020",
     "frame of reference": "0020|0052",
     "position": "0020|0032",
@@ -56,6 +57,11 @@ class Header:
     def frames(self) -> int:
         """Images in the file, more than one in an enhanced CT."""
         return self.size[2] if len(self.size) > 2 else 1
+
+    @property
+    def is_localiser(self) -> bool:
+        """Whether it is no slice but an overview that slices are planned on (PS3.3, C.8.2.1.1.1)."""
+        return "LOCALIZER" in self["image type"].split("\\")
 
     def numbers(self, name: str, count: int, most: float = sys.float_info.max) -> list[float]:
         """The numbers of an attribute.

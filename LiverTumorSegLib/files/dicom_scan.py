@@ -55,7 +55,8 @@ class Scan:
         """A sentence on strays, where there are any; it names none, as reports repeat it and names may be patients'."""
         if not self.strays:
             return ()
-        such = f"{len(self.strays)} of its files are empty, or called .dcm without being so"
+        are = "are" if len(self.strays) > 1 else "is"
+        such = f"{len(self.strays)} of its files {are} empty, or called .dcm without being so"
         return (f"Slices may be missing at an end, as the folder was not copied whole: {such}.",)
 
 

@@ -139,6 +139,9 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
     if header["magic"].tobytes().rstrip(b"\0\r\n\x1a") not in _SINGLE:
         msg = f"{path} is the header of a pair (.hdr and .img): export it as one NIfTI file."
         raise UserError(msg)
+    if header["vox_offset"] < header.single_vox_offset:  # nibabel would take the header itself for voxels
+        msg = f"{path} states that its voxels begin within its header (vox_offset): export it again."
+        raise UserError(msg)
     if np.isinf(header["scl_slope"]):
         msg = f"{path} states an infinite slope for its voxels: mend its header."
         raise UserError(msg)

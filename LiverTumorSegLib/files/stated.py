@@ -36,7 +36,7 @@ def check(reader: sitk.ImageFileReader, path: Path) -> tuple[str, ...]:
         UserError: ITK read other numbers than it states, it states other units than mm, or more voxels than its file
             can hold.
     """
-    fields = _fields(path)
+    fields = text_header.fields(path)
     is_metaimage = text_header.is_metaimage(path)
     _refuse_units(fields, path)
     for stated, read in (_metaimage if is_metaimage else _nrrd)(fields, reader):
@@ -49,12 +49,6 @@ def check(reader: sitk.ImageFileReader, path: Path) -> tuple[str, ...]:
         raise UserError(msg)
     placed = _first(fields, "transformmatrix", "rotation", "orientation") if is_metaimage else _space(fields)
     return () if placed else (UNPLACED,)
-
-
-def _fields(path: Path) -> dict[str, str]:
-    lines = [line.decode(errors="replace") for line in text_header.read(path)[0]]
-    pairs = (re.split(r"[:=]", line, maxsplit=1) for line in lines if ":=" not in line and not line.startswith("#"))
-    return {pair[0].replace(" ", "").lower(): pair[1].strip() for pair in pairs if len(pair) == 2}
 
 
 def _first(fields: dict[str, str], *names: str) -> str:

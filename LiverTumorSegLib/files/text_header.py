@@ -10,9 +10,8 @@ from ..errors import UserError
 _BREAK = rb"(?:\r\n|\n|\r(?!\n))"
 _NRRD_END = re.compile(_BREAK + _BREAK)
 _METAIMAGE_END = re.compile(rb"(?:^|[\r\n])[ \t]*ElementDataFile[^\r\n]*" + _BREAK)
-_NRRD_FREE = re.compile(rb"#|[^:]*:=")
-"""Comments and pairs of one's own, which may be of any length."""
-_NOTHING = re.compile(rb"(?!)")
+_NRRD_FREE = re.compile(rb"#|[^:]*:=|content: ", re.IGNORECASE)
+"""Comments, pairs of one's own, and how teem's tools came to the volume, which may be of any length."""
 
 _DIMENSIONS = re.compile(rb"NDims\s*[=:]\s*(.*?)\s*$")
 _GEOMETRY = re.compile(
@@ -36,7 +35,7 @@ def read(path: Path) -> tuple[list[bytes], int]:
     """Lines of the header without their ends, and the byte at which voxels may follow.
 
     Raises:
-        UserError: it holds lines longer than any program writes, or impossible numbers.
+        UserError: it holds lines with which teem crashes, or impossible numbers.
     """
     end = _METAIMAGE_END if is_metaimage(path) else _NRRD_END
     header, found = b"", None
@@ -50,9 +49,19 @@ def read(path: Path) -> tuple[list[bytes], int]:
     return lines, length
 
 
+def fields(path: Path) -> dict[str, str]:
+    """What the header states, by names in small letters without blanks; no comments, and no pairs of one's own.
+
+    Raises:
+        UserError: as :func:`read`.
+    """
+    lines = [line.decode(errors="replace") for line in read(path)[0]]
+    pairs = (re.split(r"[:=]", line, maxsplit=1) for line in lines if ":=" not in line and not line.startswith("#"))
+    return {pair[0].replace(" ", "").lower(): pair[1].strip() for pair in pairs if len(pair) == 2}
+
+
 def _check(lines: list[bytes], path: Path) -> None:
-    free = _NOTHING if is_metaimage(path) else _NRRD_FREE
-    if any(len(line) > _LONGEST_LINE and not free.match(line) for line in lines):
+    if not is_metaimage(path) and any(len(line) > _LONGEST_LINE and not _NRRD_FREE.match(line) for line in lines):
         msg = f"{path} has a line in its header that is longer than {_LONGEST_LINE} characters: export it again."
         raise UserError(msg)
     stated = [number for line in lines if (found := _GEOMETRY.match(line)) for number in _NUMBER.findall(found[1])]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from monai.networks.nets import BasicUNet
 from monai.networks.nets.basic_unet import UpCat
 from torch.nn import functional as F
+
+_LEAST = (1, 1, 2, 2, 2, 1)
+"""Channels of each level: the decoder halves those of the three coarsest."""
 
 
 class UNetBody(BasicUNet):
@@ -17,11 +21,23 @@ class UNetBody(BasicUNet):
     them, and its backward pass takes a quarter of a training step on a CPU.
 
     Args:
-        options: of ``BasicUNet``.
+        axes: spatial axes, 2 or 3.
+        in_channels: channels of the input.
+        classes: channels of the logits.
+        features: channels of the five encoder levels, then of the last decoder level.
+        options: others of ``BasicUNet``.
+
+    Raises:
+        ValueError: ``features`` are not six counts of channels, or one is too small.
     """
 
-    def __init__(self, *options: Any, **more: Any) -> None:
-        super().__init__(*options, **more)
+    def __init__(
+        self, axes: int, in_channels: int, classes: int, features: Sequence[int], *options: Any, **more: Any
+    ) -> None:
+        if len(features) != len(_LEAST) or any(count < least for count, least in zip(features, _LEAST, strict=True)):
+            msg = f"features are the channels of {len(_LEAST)} levels, at least {_LEAST}, not {list(features)}"
+            raise ValueError(msg)
+        super().__init__(axes, in_channels, classes, features, *options, **more)
         for level in (self.upcat_1, self.upcat_2, self.upcat_3, self.upcat_4):
             level.__class__ = _Joining  # as it was built, for the names of its weights
 

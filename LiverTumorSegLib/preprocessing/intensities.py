@@ -27,7 +27,7 @@ class Window(Step):
 
     step: Literal["window"] = "window"
     level: float
-    width: float = Field(gt=0)
+    width: float = Field(ge=1e-3, le=1e6)
 
     def hu_span(self, before: float) -> float:
         return self.width if isinf(before) else max(self.width, before)

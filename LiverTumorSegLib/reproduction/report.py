@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.report import tables
+from .. import spreadsheet
 from ..rounding import rounded
 from ..whole_files import whole_file
 from .cells import cell, in_paper
@@ -61,7 +61,7 @@ def markdown(system: System, done: Reproduction) -> str:
 
 def as_csv(done: Reproduction) -> str:
     """A line for each figure that was measured."""
-    return tables.as_csv(_COLUMNS, (dict(zip(_COLUMNS, line, strict=True)) for line in _figures(done)))
+    return spreadsheet.as_csv(_COLUMNS, (dict(zip(_COLUMNS, line, strict=True)) for line in _figures(done)))
 
 
 def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:

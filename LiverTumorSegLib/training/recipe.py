@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from .. import text_file
 from ..datasets.sources import AnySource
 from ..description import (
     JOINT,
@@ -287,7 +288,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
 
 def _read(path: Path) -> Any:
     """What a YAML file says, where it is as large as it looks: aliases of aliases say any amount in a few lines."""
-    content = _parsed(path.read_text(encoding="utf-8"))
+    content = _parsed(text_file.read(path))
     entries, seen = [content], 0
     while entries:
         entry, seen = entries.pop(), seen + 1

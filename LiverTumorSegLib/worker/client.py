@@ -51,6 +51,7 @@ class Worker:
         self.python = list(python) or [sys.executable]
         self.idle_seconds, self.temporary, self.start_seconds = idle_seconds, temporary, start_seconds
         self._run: _Run | None = None
+        self._heard: list[Message] = []
         self._last = START
 
     @property
@@ -92,7 +93,7 @@ class Worker:
         if self._run is None:
             return []
         ended = self._run.child.poll()
-        messages = self._run.read()
+        messages, self._heard = self._heard + self._run.read(), []
         if ended is not None:
             messages += self._ended(ended, messages)
             self.close()
@@ -105,13 +106,15 @@ class Worker:
         """End the child with everything it started, and delete what was exchanged."""
         if self._run:
             self._run.end()
-            self._run = None
+            self._run, self._heard = None, []
 
     def log(self) -> str:
         """The end of what the child printed."""
         return self._run.log() if self._run else ""
 
     def _started(self) -> _Run:
+        if self._run and self._run.age > self.start_seconds:
+            self._heard += self._run.read()  # that it is ready may have come since it was last polled
         if self._run and (self._run.child.poll() is not None or self._run.age > self.start_seconds):
             self.close()  # idle for too long and not polled since, or never ready
         if self._run is None:

@@ -100,9 +100,10 @@ class Queue:
         """Take in what the worker said, and give it the next job where it has none; it never waits."""
         for message in self.worker.poll():
             self._take(message)
-        if self._running and self._cancel_by is not None and self._clock() > self._cancel_by:
-            self.worker.close()
-            self._end(State.CANCELLED)
+        if self._running and self._cancel_by is not None:
+            if not self.worker.alive or self._clock() > self._cancel_by:
+                self.worker.close()
+                self._end(State.CANCELLED)
         elif self._running and not self.worker.alive:  # its idle time was over just when it was asked
             self._waiting.appendleft(self._running[1])
             self._running = None

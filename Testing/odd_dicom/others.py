@@ -53,6 +53,12 @@ def _two_patients(folder) -> None:
     write(other, folder, "other")
 
 
+@changed("a slice that names neither patient nor frame of reference", Handled())
+def _patient_missing(slices) -> None:
+    slices[3].PatientID = ""
+    del slices[2].FrameOfReferenceUID
+
+
 @changed("two patients in a series", Refused("images of more than one patient"))
 def _patients_mixed(slices) -> None:
     slices[3].PatientID = "2"
@@ -86,11 +92,33 @@ def _other_twice(slices) -> None:
     slices.append(plain(seed=9)[2])
 
 
-@changed("a localiser among the slices", Refused("mixes slices of different direction"))
+@changed("a localiser among the slices", Handled())
 def _localiser(slices) -> None:
     scout = plain(seed=9)[0]
     scout.ImageType, scout.ImageOrientationPatient = ["ORIGINAL", "PRIMARY", "LOCALIZER"], [1, 0, 0, 0, 0, -1]
     slices.insert(0, scout)
+
+
+@made("localisers in a series beside the slices", Handled())
+def _localiser_series(folder) -> None:
+    write(plain(), folder)
+    scouts = plain("1.2.4")[:2]
+    for one in scouts:
+        one.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write(scouts, folder, "scout")
+
+
+@changed("an oblique image among the slices", Refused("mixes slices of different direction"))
+def _oblique(slices) -> None:
+    slices.insert(0, plain(seed=9)[0])
+    slices[0].ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+
+@made("localisers alone", Refused("holds a single slice of this series"))
+def _localisers(folder) -> None:
+    (scout, *_) = plain()
+    scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write([scout], folder)
 
 
 @changed("MR", Refused("holds MR, not CT"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from ... import text_file
 from ...errors import UserError
 
 
@@ -40,10 +42,9 @@ def read(path: Path) -> list[Row]:
             no row.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(_rows(csv.reader(text), path))
+        rows = list(_rows(csv.reader(io.StringIO(text_file.read(path), newline="")), path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} cannot be read as CSV in UTF-8 ({error}): export it again."
+        msg = f"{path} cannot be read as CSV in UTF-8 ({getattr(error, 'strerror', None) or error}): export it again."
         raise UserError(msg) from error
     if not rows:
         msg = f"{path} lists no pair: give it a row a case."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -11,15 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...spreadsheet import Row, as_csv
 from .. import overlap
 from ..lesions.lesion_rows import PREDICTION, REFERENCE, LesionRow
 from ..structures import LESION_NAME, LIVER_NAME, STRUCTURES
 
 _CURVE_FIGURES = ("auc", "average_precision", "calibration_error", "brier")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_DIGITS = 6
-
-Row = Mapping[str, Any]
 
 
 def cases_csv(content: Mapping[str, Any]) -> str:
@@ -60,15 +55,6 @@ def slices_csv(cases: Mapping[str, NDArray[np.int64]]) -> str:
         for number, counts in enumerate(_by_slice(matrices), start=1)
     )
     return as_csv(names, rows)
-
-
-def as_csv(names: list[str], rows: Iterable[Row]) -> str:
-    """Rows under a header of names; numbers rounded, and no cell that a spreadsheet would run as a formula."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def _case(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,12 +101,3 @@ def _slice(counts: Iterable[overlap.Counts]) -> dict[str, float | None]:
 
 def _counted(counts: overlap.Counts) -> dict[str, float | None]:
     return {**asdict(counts), **counts.measures()}
-
-
-def _cell(value: Any) -> Any:
-    """Words that a spreadsheet would run as a formula get an apostrophe before them, which it takes for text."""
-    if isinstance(value, float):
-        return round(value, _DIGITS)
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

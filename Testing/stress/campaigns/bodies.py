@@ -84,7 +84,7 @@ def _stream(random: Random, content: bytes, *, zipped: bool) -> bytes:
         return whole[:place] + random.randbytes(1) + whole[place + 1 :]
     return {
         "sound": lambda: pack(content, random.randrange(10)),
-        "damaged": lambda: damaged(random, whole, pack(content[::-1])),
+        "damaged": lambda: damaged(random, whole, pack(content[::-1])[:-8]),  # else it may become a sound file
         "members": lambda: pack(content[:at]) + random.choice((b"", bytes(9))) + pack(content[at:]),
         "tail": lambda: whole + random.choice((b"\0" * 512, random.randbytes(20), whole, whole[:9])),
         "bomb": lambda: _bomb(content, zipped),

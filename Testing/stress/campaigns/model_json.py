@@ -22,7 +22,7 @@ from ..volume_tries import check_refusal
 
 TRIES = 200_000
 
-_OPTIONS = {"features": [1, 1, 1, 1, 1, 1]}
+_OPTIONS = {"features": [1, 1, 2, 2, 2, 1]}
 _MARK = "@@raw@@"
 _RAW = (
     "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5000, "0." + "9" * 5000, "1e-99999", "01", "+1",

@@ -46,13 +46,14 @@ def run(tries: int, seed: int, folder: Path) -> Tally:
 
 
 def _one(kind: str, chance: random.Random, folder: Path, *, is_real: bool) -> str:
+    before = _zombies()
     bad = [sys.executable] if is_real else _stand_in("good" if kind in _SIGNALS else kind, chance)
     runner = JobRunner(Worker(bad, temporary=folder, start_seconds=_PATIENCE_S))
     try:
         failure = _said(kind, runner, chance, is_real=is_real) or _next_click(runner)
     finally:
         runner.close()
-    return failure or _left(folder)
+    return failure or _left(folder, before)
 
 
 def _stand_in(kind: str, chance: random.Random) -> list[str]:
@@ -110,13 +111,17 @@ def _poll_for(runner: JobRunner, seconds: float) -> bool:
     return runner.state in IDLE
 
 
-def _left(folder: Path) -> str:
+def _left(folder: Path, before: set[psutil.Process]) -> str:
     """What stays once the worker is closed: processes, also those that ended and nobody waited for, and files."""
     processes = [child for child in psutil.Process().children(recursive=True) if _SCRIPT.name in _words(child)]
-    zombies = [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
+    zombies = _zombies() - before
     if processes or zombies:
         return f"{len(processes)} processes and {len(zombies)} zombies stay"
     return f"{next(folder.iterdir())} stays" if any(folder.iterdir()) else ""
+
+
+def _zombies() -> set[psutil.Process]:
+    return {child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE}
 
 
 def _words(process: psutil.Process) -> str:
