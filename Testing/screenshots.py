@@ -2,8 +2,8 @@
 
     python Testing/screenshots.py [CT]
 
-Without a CT, a LiTS patient that the model never saw is taken where the data lie beside the repository, else a made-up
-CT.
+Without a CT, a LiTS patient (one that the model was trained on) is taken where the data lie beside the repository, else
+a made-up CT.
 """
 
 import argparse
