@@ -3,10 +3,14 @@ import os
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.files.detached import voxel_place
+from LiverTumorSegLib.files import detached, text_header
 
 NRRD = "NRRD0004\ntype: short\n{}sizes: 5 4 3\n\n\0\1data file: /dev/zero\n"
 METAIMAGE = "NDims = 3\nComment = /dev/zero\n{}\n\0\1ElementDataFile = /dev/zero\n"
+
+
+def voxel_place(path):
+    return detached.voxel_place(text_header.read(path))
 
 
 @pytest.fixture(params=["nrrd", "nhdr", "mha", "mhd"])

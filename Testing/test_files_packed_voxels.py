@@ -7,13 +7,17 @@ import pytest
 
 from LiverTumorSegLib import files
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.files.packed_voxels import is_whole
+from LiverTumorSegLib.files import packed_voxels, text_header
 
 VOXELS = np.random.default_rng(0).integers(-200, 200, (3, 4, 5)).astype("<i2")
 HEADER = (
     "ObjectType = Image\nNDims = 3\n{}TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 9\n"
     "ElementSpacing = 1 1 2\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = {}\n"
 )
+
+
+def is_whole(path, voxels):
+    return packed_voxels.is_whole(text_header.read(path), voxels)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_a_check_that_is_gone_shows(monkeypatch, tmp_path):
 
 
 def test_voxels_from_outside_the_folder_show(monkeypatch, tmp_path):
-    monkeypatch.setattr(detached, "_beside", lambda header, name: header.parent / name)
+    monkeypatch.setattr(detached, "_beside", lambda header, name: header.path.parent / name)
     monkeypatch.setattr(text_header_tries, "_ELSEWHERE", ("../outside.raw", "{above}/outside.raw"))
     failed = campaign("metaimage_headers").run(600, 0, tmp_path).failed
     assert any("outside the header's folder" in line for line in failed)

@@ -34,6 +34,11 @@ def test_one_handle_more_at_the_end_is_noticed(name):
     assert rising([FLAT] * 8 + [later] * 4) == f"{name} +1.0"
 
 
+def test_what_passes_raises_no_level():
+    passing = replace(FLAT, handles=9, mb=390)
+    assert Level.lowest([FLAT, passing]) == replace(FLAT, mb=390)
+
+
 def test_memory_may_wander_but_not_go_on():
     assert rising([replace(FLAT, mb=400 + number % 3) for number in range(12)]) == ""
     leak = [replace(FLAT, mb=400 + MOST_GROWTH_MB * number / 6) for number in range(12)]

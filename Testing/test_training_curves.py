@@ -16,7 +16,7 @@ ROWS = [
 @pytest.fixture
 def drawn(monkeypatch):
     figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: (figures.append(self), path.touch()))
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: figures.append(self))
     return figures
 
 

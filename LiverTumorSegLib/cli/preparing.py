@@ -49,7 +49,7 @@ def preprocess(
     overwrite: Overwrite = False,
 ) -> None:
     """Draw what each step of a preprocessing chain makes of a slice."""
-    from .. import files, preprocessing_picture
+    from .. import files, picture_file, preprocessing_picture
     from ..damaged import Treatment
     from ..whole_files import refuse_existing, refuse_unwritable, whole_file
 
@@ -63,7 +63,7 @@ def preprocess(
         volume = files.read_volume(source, series=series, force=force, damaged=Treatment.of(damaged))
     picture, shown = preprocessing_picture.draw(volume, steps, number, Path(chain).stem)
     with whole_file(save, overwrite=overwrite) as unfinished:
-        picture.save(unfinished, "PNG")
+        picture_file.write(unfinished, picture, "PNG")
     for warning in volume.warnings:
         warn(warning)
     say(f"Wrote {save}: slice {shown}, counted from the feet.")

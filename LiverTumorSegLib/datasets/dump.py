@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .. import picture_file
 from ..damaged import Reason, Treatment
 from ..errors import UserError
 from ..preprocessing import Chain, Slices
@@ -109,9 +110,8 @@ def write_picture(path: Path, channels: torch.Tensor, quality: int) -> None:
     if len(bands) == 2:
         bands = np.concatenate([bands, np.zeros_like(bands[:1])])
     shown = bands[0] if len(bands) == 1 else np.ascontiguousarray(bands.transpose(1, 2, 0))
-    Image.frombytes(_MODES[len(channels)], shown.shape[1::-1], shown.tobytes()).save(
-        path, "JPEG", quality=quality, subsampling=0, keep_rgb=True
-    )
+    image = Image.frombytes(_MODES[len(channels)], shown.shape[1::-1], shown.tobytes())
+    picture_file.write(path, image, "JPEG", quality=quality, subsampling=0, keep_rgb=True)
 
 
 def read_picture(path: Path, channels: int) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from .. import __version__, files
+from .. import __version__, files, picture_file
 from ..damaged import Damage, Treatment
 from ..errors import UserError
 from ..preprocessing import Chain, Resample, Resize, Slices, Window
@@ -182,7 +182,7 @@ def _write(batch: _Batch, patient: str, folder: Path, quality: int) -> list[_Row
     for number, channels, mask in zip(batch.numbers, batch.pixels, batch.masks, strict=True):
         name = f"{patient}_slice_{number}"
         write_picture(folder / IMAGES / f"{name}.jpg", channels, quality)
-        Image.fromarray(mask).save(folder / MASKS / f"{name}.png")
+        picture_file.write(folder / MASKS / f"{name}.png", Image.fromarray(mask), "PNG")
         counts = int(np.count_nonzero(mask)), int(np.count_nonzero(mask == LESION.label))
         rows.append((patient, number, *counts, *batch.spacing))
     return rows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import re
 import warnings
 import zipfile
@@ -113,8 +115,18 @@ def _prepared(parser: ConfigParser, scene: Scene) -> torch.Tensor:
         warnings.simplefilter("ignore")  # of decoders for DICOM, which this is not
         path = scratch / "ct.nii"
         write_volume(path, scene.volume)
-        image: torch.Tensor = parser.get_parsed_content("preprocessing")({"image": str(path)})["image"].as_tensor()
+        image = _loaded(parser, path)
     return image[None, :, scene.number]
+
+
+def _loaded(parser: ConfigParser, path: Path) -> torch.Tensor:
+    try:
+        image: torch.Tensor = parser.get_parsed_content("preprocessing")({"image": str(path)})["image"].as_tensor()
+    except RuntimeError as error:  # MONAI's word for every failure
+        if path.exists():
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+    return image
 
 
 def _save(traced: torch.jit.ScriptModule, path: Path) -> None:

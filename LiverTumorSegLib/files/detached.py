@@ -7,7 +7,7 @@ import re
 from pathlib import Path, PureWindowsPath
 
 from ..errors import UserError
-from . import text_header
+from .text_header import TextHeader
 
 _NRRD = re.compile(rb"\s*data ?file\s*:(?!=)\s*(.*?)\s*$", re.IGNORECASE)
 _METAIMAGE = re.compile(rb"ElementDataFile\s*[=:]\s*(.*?)\s*$")
@@ -15,7 +15,7 @@ _NRRD_PATTERN = re.compile(r"%\d*d")
 _SHOWN = 60
 
 
-def voxel_place(path: Path) -> tuple[Path, int]:
+def voxel_place(header: TextHeader) -> tuple[Path, int]:
     """The file that holds the voxels, and the byte at which they may begin in it.
 
     A header from elsewhere could name any file of the machine, or one that never ends: only a regular file in the
@@ -24,31 +24,30 @@ def voxel_place(path: Path) -> tuple[Path, int]:
     Raises:
         UserError: they are elsewhere, in several files, or in none that can be read.
     """
-    lines, end = text_header.read(path)
-    find = _METAIMAGE.search if text_header.is_metaimage(path) else _NRRD.match
-    names = [os.fsdecode(found[1]) for line in lines if (found := find(line))]
-    elsewhere = [_beside(path, name) for name in names if not _is_here(path, name)]
-    return (elsewhere[-1], 0) if elsewhere else (path, end)
+    find = _METAIMAGE.search if header.is_metaimage else _NRRD.match
+    names = [os.fsdecode(found[1]) for line in header.lines if (found := find(line))]
+    elsewhere = [_beside(header, name) for name in names if not _is_here(header, name)]
+    return (elsewhere[-1], 0) if elsewhere else (header.path, header.end)
 
 
-def _is_here(path: Path, name: str) -> bool:
-    return text_header.is_metaimage(path) and name in ("LOCAL", "Local", "local")
+def _is_here(header: TextHeader, name: str) -> bool:
+    return header.is_metaimage and name in ("LOCAL", "Local", "local")
 
 
-def _beside(header: Path, name: str) -> Path:
+def _beside(header: TextHeader, name: str) -> Path:
     shown = name[:_SHOWN] + ("…" if len(name) > _SHOWN else "")
     shown = shown if shown.isprintable() else ascii(shown)
-    is_pattern = "%" in name if text_header.is_metaimage(header) else _NRRD_PATTERN.search(name)
+    is_pattern = "%" in name if header.is_metaimage else _NRRD_PATTERN.search(name)
     if name.startswith("LIST") or is_pattern:
-        msg = f"{header} keeps its voxels in several files: save it as one .nrrd or .nii.gz file."
+        msg = f"{header.path} keeps its voxels in several files: save it as one .nrrd or .nii.gz file."
         raise UserError(msg)
     if PureWindowsPath(name).anchor or name.startswith("~") or ".." in re.split(r"[/\\]", name):
-        msg = f"{header} names voxels outside its own folder ({shown}): put that file beside it and mend the name."
+        msg = f"{header.path} names voxels outside its own folder ({shown}): put that file beside it and mend the name."
         raise UserError(msg)
-    if not _is_regular(header.parent / name):
-        msg = f"{header} keeps its voxels in {shown}, which is no file that can be read: put that file beside it."
+    if not _is_regular(header.path.parent / name):
+        msg = f"{header.path} keeps its voxels in {shown}, which is no file that can be read: put that file beside it."
         raise UserError(msg)
-    return header.parent / name
+    return header.path.parent / name
 
 
 def _is_regular(path: Path) -> bool:

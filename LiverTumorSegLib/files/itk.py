@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..quiet import quiet_libraries
 from ..volume import Volume
-from . import packed_voxels, stated
+from . import packed_voxels, stated, text_header
 from .detached import voxel_place
 from .stored import TOO_LARGE, Stored
+from .text_header import TextHeader
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
@@ -36,9 +37,9 @@ def read(path: Path) -> Stored:
         UserError: it is damaged, not three-dimensional, holds several numbers a voxel, is larger than the memory, or
             states lengths that are not in mm.
     """
-    reader = _reader(path)
+    reader, header = _reader(path)
     _check_kind(reader, path)
-    warnings = stated.check(reader, path)
+    warnings = stated.check(reader, header)
     try:
         with quiet_libraries():
             image = reader.Execute()
@@ -46,7 +47,7 @@ def read(path: Path) -> Stored:
         words = TOO_LARGE if "Failed to allocate memory" in str(error) else _DAMAGED
         raise UserError(words.format(path)) from error
     grid = _grid(image)
-    if not packed_voxels.is_whole(path, grid):
+    if not packed_voxels.is_whole(header, grid):
         raise UserError(_DAMAGED.format(path))
     affine = affine_of(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
     return Stored(grid, affine, warnings=warnings)
@@ -58,7 +59,7 @@ def fields(path: Path) -> dict[str, str]:
     Raises:
         UserError: it is damaged.
     """
-    return _fields(_reader(path))
+    return _fields(_reader(path)[0])
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
@@ -120,10 +121,11 @@ def refuse_name(path: Path) -> None:
         raise UserError(msg) from error
 
 
-def _reader(path: Path) -> sitk.ImageFileReader:
-    """What has read the header."""
+def _reader(path: Path) -> tuple[sitk.ImageFileReader, TextHeader]:
+    """What has read the header, and the header as it is in the file, which is let pass before."""
     refuse_name(path)
-    voxel_place(path)
+    header = text_header.read(path)
+    voxel_place(header)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_READERS[path.suffix.lower()])
     reader.SetFileName(str(path))
@@ -132,7 +134,7 @@ def _reader(path: Path) -> sitk.ImageFileReader:
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise UserError(_DAMAGED.format(path)) from error
-    return reader
+    return reader, header
 
 
 def _fields(reader: sitk.ImageFileReader) -> dict[str, str]:

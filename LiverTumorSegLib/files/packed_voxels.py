@@ -10,34 +10,34 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import text_header
 from .detached import voxel_place
+from .text_header import TextHeader
 
 _GZIP_BEGINS, _ANY_HEADER = b"\x1f\x8b", zlib.MAX_WBITS | 32
 _BLOCK = 1 << 16
 _GZIP, _TEXT = ("gzip", "gz"), ("ascii", "text", "txt")
 
 
-def is_whole(path: Path, voxels: NDArray) -> bool:
+def is_whole(header: TextHeader, voxels: NDArray) -> bool:
     """Hold what ITK read against the file, where that is compressed or text; the rest ITK checks itself.
 
     Args:
-        path: an NRRD or MetaImage header.
+        header: of an NRRD or MetaImage.
         voxels: what ITK read.
 
     Raises:
         UserError: the voxels are in no file that is read here.
     """
-    fields = text_header.fields(path)
-    is_packed, is_text = _encoding(path, fields)
+    is_packed, is_text = _encoding(header)
     if is_packed:
-        return _is_packed_in(path, fields, voxels) or _is_packed_in(path, fields, voxels.byteswap())
-    return not is_text or _reads(voxels, *voxel_place(path))
+        return _is_packed_in(header, voxels) or _is_packed_in(header, voxels.byteswap())
+    return not is_text or _reads(voxels, *voxel_place(header))
 
 
-def _encoding(path: Path, fields: dict[str, str]) -> tuple[bool, bool]:
+def _encoding(header: TextHeader) -> tuple[bool, bool]:
     """Whether the voxels are compressed, and whether they are text."""
-    if text_header.is_metaimage(path):
+    fields = header.fields
+    if header.is_metaimage:
         return _is_true(fields.get("compresseddata", "")), not _is_true(fields.get("binarydata", "True"))
     encoding = fields.get("encoding", "").lower()
     return encoding in _GZIP, encoding in _TEXT
@@ -47,12 +47,12 @@ def _is_true(value: str) -> bool:
     return value[:1] in ("T", "t", "1")
 
 
-def _is_packed_in(path: Path, fields: dict[str, str], voxels: NDArray) -> bool:
-    place, start = voxel_place(path)
+def _is_packed_in(header: TextHeader, voxels: NDArray) -> bool:
+    place, start = voxel_place(header)
     wanted = np.frombuffer(np.ascontiguousarray(voxels), np.uint8)
     if _ends_with_sum(place, wanted):
         return True
-    lines, skipped = (_count(fields.get(name, "")) for name in ("lineskip", "byteskip"))
+    lines, skipped = (_count(header.fields.get(name, "")) for name in ("lineskip", "byteskip"))
     try:
         if skipped < 0:  # all but the end
             skipped = sum(map(len, _unpacked(place, start, lines))) - len(wanted)

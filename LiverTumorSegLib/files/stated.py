@@ -15,39 +15,38 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from . import text_header
 from .detached import voxel_place
 from .gzip_file import DENSEST
 from .stored import UNPLACED
+from .text_header import TextHeader
 
 _MM = {"", "mm", "millimeter", "millimeters", "millimetre", "millimetres", "none", "???"}
 _SPACES = {"leftposteriorsuperior", "lps", "rightanteriorsuperior", "ras", "leftanteriorsuperior", "las"}
 _BETWEEN_NUMBERS = re.compile(r"[\s(),]+")
 
 
-def check(reader: sitk.ImageFileReader, path: Path) -> tuple[str, ...]:
+def check(reader: sitk.ImageFileReader, header: TextHeader) -> tuple[str, ...]:
     """Warnings about what a header leaves open.
 
     Args:
         reader: what has read the header of a volume with one number a voxel.
-        path: of the header.
+        header: of the same file.
 
     Raises:
         UserError: ITK read other numbers than it states, it states other units than mm, or more voxels than its file
             can hold.
     """
-    fields = text_header.fields(path)
-    is_metaimage = text_header.is_metaimage(path)
+    path, fields = header.path, header.fields
     _refuse_units(fields, path)
-    for stated, read in (_metaimage if is_metaimage else _nrrd)(fields, reader):
+    for stated, read in (_metaimage if header.is_metaimage else _nrrd)(fields, reader):
         if len(stated) != len(read) or not np.allclose(stated, read, rtol=1e-5, atol=1e-6):
             msg = f"{path} states sizes or a geometry that cannot be read as numbers: mend its header."
             raise UserError(msg)
-    place, start = voxel_place(path)
+    place, start = voxel_place(header)
     if prod(reader.GetSize()) > DENSEST * (place.stat().st_size - start):
         msg = f"{path} ends too early for the {' x '.join(map(str, reader.GetSize()))} voxels it states: get it again."
         raise UserError(msg)
-    placed = _first(fields, "transformmatrix", "rotation", "orientation") if is_metaimage else _space(fields)
+    placed = _first(fields, "transformmatrix", "rotation", "orientation") if header.is_metaimage else _space(fields)
     return () if placed else (UNPLACED,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,8 +43,10 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     for one, (title, names) in zip(axes, panels.items(), strict=False):
         _panel(one, title, [name for name in names if any(name in row for row in rows)], rows)
     axes[-1].set_xlabel("step")
+    drawn = io.BytesIO()  # a file that takes a part of it only would not be noticed
+    figure.savefig(drawn, format="png", dpi=_DPI, metadata={"Software": None})
     with whole_file(path, overwrite=True) as unfinished:
-        figure.savefig(unfinished, dpi=_DPI, metadata={"Software": None})
+        unfinished.write_bytes(drawn.getbuffer())
 
 
 def _panel(axes: Axes, title: str, names: Sequence[str], rows: Sequence[Row]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from statistics import median
 
 import psutil
@@ -44,6 +44,11 @@ class Level:
             len(family),
             len(os.listdir(tempfile.gettempdir())),
         )
+
+    @classmethod
+    def lowest(cls, levels: Sequence[Level]) -> Level:
+        """The least of each figure, which no passing moment raises."""
+        return cls(**{each.name: min(getattr(level, each.name) for level in levels) for each in fields(cls)})
 
 
 def growth(levels: Sequence[Level]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import lightning.pytorch as lightning
 import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from ... import picture_file
 from ...whole_files import whole_file
 from ..example_picture import example, telling_slice
 from ..scores import Scores
@@ -41,7 +42,7 @@ class Examples(Listener):
         found = [(patient, at, self._scorer.predict(engine, patient, at)) for patient, at in self._shown]
         picture = example(found)
         with whole_file(self._folder / f"step-{trainer.global_step:09d}.png", overwrite=True) as unfinished:
-            picture.save(unfinished)
+            picture_file.write(unfinished, picture, "PNG")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("examples", np.asarray(picture), trainer.global_step, dataformats="HWC")

@@ -88,16 +88,19 @@ def segments(place: str, count: int) -> None:
 
 
 def jobs(place: str, count: int) -> None:
-    """Queue jobs on one worker and print its and this process's level after each; they have to end in order."""
+    """Queue jobs on one worker and print its and this process's level for each; they have to end in order."""
     folder, queue, levels, ended = Path(place), Queue(Worker()), [], []
+    during: list[Level] = []
     asked = {"source": str(folder / "ct.nii.gz"), "model": str(folder / "model"), "device": "cpu", "options": {}}
     queued = [queue.submit("segment_file", output=str(folder / f"{n}.seg.nrrd"), **asked) for n in range(count)]
     until = monotonic() + PATIENCE_S
     while len(ended) < count and monotonic() < until:
         queue.poll()
+        during.append(Level.now())
         if new := [job for job in queued if job.state in ENDED and job not in ended]:
             ended += new
-            levels.append(Level.now())
+            levels.append(Level.lowest(during))  # the worker may have a file open at any one moment
+            during.clear()
         sleep(0.005)
     queue.close()
     assert ended == queued, [job.state for job in queued]
