@@ -18,6 +18,7 @@ from typing import Any
 from . import exchange
 from .errors import UserError
 from .worker.client import Worker
+from .worker.interface import AnyWorker
 from .worker.protocol import START, Message
 
 GRACE_SECONDS = 0.5
@@ -62,9 +63,9 @@ class JobRunner:
     """
 
     def __init__(
-        self, worker: Worker | None = None, missing: Sequence[str] = (), clock: Callable[[], float] = monotonic
+        self, worker: AnyWorker | None = None, missing: Sequence[str] = (), clock: Callable[[], float] = monotonic
     ) -> None:
-        self.worker = worker or Worker()
+        self.worker: AnyWorker = worker or Worker()
         self.changed: list[Callable[[], None]] = []
         self.missing = tuple(missing)
         self.state = State.NEEDS_SETUP if missing else State.READY

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
-import struct
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from . import model
 from .errors import UserError
+from .zip_entries import BLOCK, BROKEN, METHODS, extract, lies_outside
 
 _LARGEST = 4 << 30
 _MOST_PACKED = 200
 """Times that an entry may be larger than it is packed; trained weights hardly shrink, and text less than this."""
-
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BLOCK = 1 << 20
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,  # encrypted
-    EOFError,
-    ValueError,
-    OverflowError,
-)
 
 
 def unpack(archive: Path, folder: Path, source: str) -> None:
@@ -48,10 +32,10 @@ def unpack(archive: Path, folder: Path, source: str) -> None:
                 name = PurePosixPath(entry.filename).name
                 if name in model.FILES and not entry.is_dir():
                     _extract(entries, entry, folder / name, source)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _not_a_model(source) from error
     except OSError as error:
-        if error.errno in (errno.EINVAL, None):  # an entry that begins outside of the file
+        if lies_outside(error):
             raise _not_a_model(source) from error
         msg = f"{folder} cannot be written to ({error.strerror}): free some space on its disk."
         raise UserError(msg) from error
@@ -61,14 +45,13 @@ def _extract(entries: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, sourc
     if path.exists():
         msg = f"{source} holds several files named {path.name}: ask for the zip file of a single model."
         raise UserError(msg)
-    if entry.compress_type not in _METHODS:
+    if entry.compress_type not in METHODS:
         raise _not_a_model(source)
     largest = _LARGEST if path.name == model.WEIGHTS else model.LARGEST_TEXT
-    if entry.file_size > min(largest, _MOST_PACKED * max(_BLOCK, entry.compress_size)):
+    if entry.file_size > min(largest, _MOST_PACKED * max(BLOCK, entry.compress_size)):
         msg = f"{source} unpacks to a {path.name} that is larger than a model's: ask its author for another."
         raise UserError(msg)
-    with entries.open(entry) as packed, path.open("wb") as file:
-        shutil.copyfileobj(packed, file, _BLOCK)
+    extract(entries, entry, path)
 
 
 def _not_a_model(source: str) -> UserError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import DEFAULT_MODEL, exchange
 from .job_runner import Answer, JobRunner, State
 from .volume import Volume
-from .worker.client import Worker
+from .worker.interface import AnyWorker
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Panel(JobRunner):
     Every method that starts a job raises ``RuntimeError`` where one is running or packages are missing.
     """
 
-    def __init__(self, worker: Worker | None = None, missing: Sequence[str] = (), **options: Any) -> None:
+    def __init__(self, worker: AnyWorker | None = None, missing: Sequence[str] = (), **options: Any) -> None:
         super().__init__(worker, missing, **options)
         self.models: list[Answer] = []
         self.devices: list[Answer] = []

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from slicer_harness.fixtures import mrml  # noqa: F401
 
+from LiverTumorSegLib.lesion_columns import COLUMNS
 from LiverTumorSegLib.lesions import measure
 
 pytestmark = pytest.mark.usefixtures("mrml")
@@ -23,8 +24,6 @@ def filled(lesions):
 
 
 def test_every_measure_of_every_lesion_is_a_cell(lesions):
-    from LiverTumorSegLib.mrml.tables import COLUMNS
-
     node = filled(lesions)
     assert node.GetNumberOfRows() == len(lesions) == 2
     assert [node.GetColumnName(n) for n in range(node.GetNumberOfColumns())] == [heading for heading, *_ in COLUMNS]
@@ -48,7 +47,7 @@ def test_filling_again_replaces_everything(lesions):
     assert node.GetNumberOfRows() == 1
     tables.fill(node, [])
     assert tables.rows(node) == []
-    assert node.GetNumberOfColumns() == len(tables.COLUMNS)
+    assert node.GetNumberOfColumns() == len(COLUMNS)
 
 
 def test_the_table_cannot_be_edited_by_accident(lesions):

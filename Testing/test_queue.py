@@ -64,6 +64,28 @@ def test_jobs_run_in_order_and_each_knows_its_place(queue, worker):
     assert queue.place(jobs[3]) is None
 
 
+def test_a_short_job_can_go_before_those_that_wait_but_not_before_the_one_that_runs(queue, worker):
+    jobs = [queue.submit(name) for name in ("first", "second")]
+    queue.poll()
+    short = queue.submit_next("short")
+    assert [queue.place(job) for job in (*jobs, short)] == [0, 2, 1]
+    for _ in range(2):
+        worker.says(result={})
+        queue.poll()
+    assert worker.asked == ["first", "short", "second"]
+
+
+def test_what_the_worker_says_of_its_start_is_over_when_it_is_ready(queue, worker):
+    job = queue.submit("job")
+    queue.poll()
+    worker.heard = [{"id": 0, "at": 0.0, "says": "Loading PyTorch"}]
+    queue.poll()
+    assert job.stage == "Loading PyTorch"
+    worker.heard = [{"id": 0, "result": {}}]
+    queue.poll()
+    assert (job.state, job.stage) == (State.RUNNING, "")
+
+
 def test_a_waiting_job_is_cancelled_at_once_and_those_behind_move_up(queue, worker):
     first, second, third = (queue.submit(name) for name in ("first", "second", "third"))
     queue.poll()

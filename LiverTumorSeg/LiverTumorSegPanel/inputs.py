@@ -1,9 +1,8 @@
 """The CT that was chosen: its size, and what is doubtful about it."""
 
+from LiverTumorSegLib import panel_texts
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.mrml.volumes import volume_of
-
-from . import texts
 
 
 class InputSection:
@@ -28,10 +27,10 @@ class InputSection:
             try:
                 volume = volume_of(node)
             except UserError as error:
-                self.ui.volumeWarnings.text = texts.listed([str(error)])
+                self.ui.volumeWarnings.text = panel_texts.listed([str(error)])
             else:
-                self.ui.volumeLabel.text = texts.volume(volume.voxels.shape, volume.spacing)
-                self.ui.volumeWarnings.text = texts.listed(volume.warnings)
+                self.ui.volumeLabel.text = panel_texts.volume(volume.voxels.shape, volume.spacing)
+                self.ui.volumeWarnings.text = panel_texts.listed(volume.warnings)
         self.ui.volumeWarnings.visible = bool(self.ui.volumeWarnings.text)
 
 

@@ -4,6 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LiverTumorSegLib import panel_texts
 from LiverTumorSegLib.job_runner import IDLE
 
 from . import texts
@@ -39,9 +40,9 @@ class ModelSection:
         self._showCard(self._listed[chosen] if chosen >= 0 else None)
 
     def _showCard(self, model):
-        unknown = texts.noSuchModel(self.parameters.model) if self._listed else _("Looking for models…")
-        self.ui.modelCard.text = texts.card(model) if model else unknown
-        self.ui.modelCard.toolTip = texts.cardToolTip(model) if model else ""
+        unknown = panel_texts.no_card(self._listed, self.parameters.model)
+        self.ui.modelCard.text = panel_texts.card(model) if model else unknown
+        self.ui.modelCard.toolTip = texts.plain(panel_texts.card_tool_tip(model)) if model else ""
         idle = self.panel.state in IDLE
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
         self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
@@ -80,7 +81,7 @@ class ModelSection:
         self._manage("download_model", **chosen)
 
     def _onRemove(self):
-        if slicer.util.confirmYesNoDisplay(texts.removal(self.ui.modelCombo.currentText)):
+        if slicer.util.confirmYesNoDisplay(texts.plain(panel_texts.removal(self.ui.modelCombo.currentText))):
             self._manage("remove_model", name=self.parameters.model)
 
     def _manage(self, command, **arguments):

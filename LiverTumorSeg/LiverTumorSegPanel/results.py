@@ -1,16 +1,14 @@
 """The result: measures, a row a lesion, and ways to take them elsewhere."""
 
-import re
 from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
 
+from LiverTumorSegLib import panel_texts
 from LiverTumorSegLib.job_runner import IDLE
 from LiverTumorSegLib.mrml import tables, views
 from LiverTumorSegLib.whole_files import whole_file
-
-from . import texts
 
 
 class ResultsSection:
@@ -52,14 +50,14 @@ class ResultsSection:
 
     def _fill(self, nodes, chosen):
         facts, table = nodes.facts, self.ui.lesionTable
-        self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
-        other = [] if chosen is nodes.volume else [texts.otherVolume(nodes.volume.GetName())]
-        self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
+        self.ui.summaryLabel.text = panel_texts.summary(facts, nodes.volume.GetName()) if facts else ""
+        other = [] if chosen is nodes.volume else [panel_texts.other_volume(nodes.volume.GetName())]
+        self.ui.resultWarnings.text = panel_texts.listed([*other, *facts.get("warnings", [])])
         self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
-        rows = [texts.cells(row) for row in tables.rows(nodes.table)]
+        rows = [panel_texts.cells(row) for row in tables.rows(nodes.table)]
         blocked = table.blockSignals(True)
-        table.setColumnCount(len(texts.headings()))
-        table.setHorizontalHeaderLabels(texts.headings())
+        table.setColumnCount(len(panel_texts.headings()))
+        table.setHorizontalHeaderLabels(panel_texts.headings())
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
@@ -83,23 +81,23 @@ class ResultsSection:
 
     def _onCopy(self):
         rows = tables.rows(self._resultOf(self.parameters).table)
-        qt.QApplication.clipboard().setText(texts.table(rows, "\t"))
+        qt.QApplication.clipboard().setText(panel_texts.table(rows, "\t"))
 
     def _onCsv(self):
         nodes = self._resultOf(self.parameters)
-        name = f"{_fileName(nodes.segmentation.GetName())}.csv"
+        name = f"{panel_texts.file_name(nodes.segmentation.GetName())}.csv"
         chosen = qt.QFileDialog.getSaveFileName(self.ui.csvButton, _("Save the lesion table"), name, "CSV (*.csv)")
         if isinstance(chosen, tuple):  # some bindings of Qt return the filter too
             chosen = chosen[0]
         if not chosen:
             return
-        self.panel.attempt(lambda: _save(Path(chosen), texts.table(tables.rows(nodes.table), ",")))
+        self.panel.attempt(lambda: _save(Path(chosen), panel_texts.table(tables.rows(nodes.table), ",")))
 
     def _onReport(self):
         nodes = self._resultOf(self.parameters)
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
         if chosen:
-            folder = _unused(Path(chosen) / f"{_fileName(nodes.segmentation.GetName())} report")
+            folder = _unused(Path(chosen) / f"{panel_texts.file_name(nodes.segmentation.GetName())} report")
             self.panel.attempt(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
 
     def _onWritten(self, files):
@@ -115,10 +113,6 @@ class ResultsSection:
 def _save(path, text):
     with whole_file(path, overwrite=True) as unfinished:  # the dialog has asked
         unfinished.write_text(text, encoding="utf-8")
-
-
-def _fileName(text):
-    return re.sub(r"[^\w .-]+", "_", text).strip(" .") or "result"
 
 
 def _unused(folder):

@@ -1,15 +1,12 @@
 """The one button that segments and cancels, the progress, errors with their details, and the first installation."""
 
-import platform
-
 import slicer
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib import __version__
+from LiverTumorSegLib import panel_texts
 from LiverTumorSegLib.job_runner import IDLE, State
 
-from . import setup, texts
-from .stages import translated
+from . import setup
 
 
 class RunSection:
@@ -37,7 +34,7 @@ class RunSection:
         self._showButton()
         self.ui.progressBar.visible = self.panel.busy
         self.ui.progressBar.value = int(100 * self.panel.fraction)
-        self.ui.stageLabel.text = self._stage()
+        self.ui.stageLabel.text = panel_texts.state(self.panel)
         self.ui.errorFrame.visible = bool(self.panel.error)
         self.ui.errorLabel.text = self.panel.error
         self.ui.detailsText.plainText = self._details() if self.panel.error else ""
@@ -50,31 +47,15 @@ class RunSection:
 
     def _showButton(self):
         button, state = self.ui.segmentButton, self.panel.state
-        button.text = _("Cancel") if self.panel.busy else _("Segment")
+        button.text = panel_texts.button(self.panel)
         hasInput = bool(self.parameters.inputVolume)
         button.enabled = state is not State.CANCELLING and (self.panel.busy or (state in IDLE and hasInput))
         self.ui.previewButton.enabled = state in IDLE and hasInput
         self.ui.replaceCheck.enabled = bool(self.parameters.outputSegmentation)
-        if self.panel.busy:
-            button.toolTip = _("Stop; nothing is added to the scene")
-        elif state is State.NEEDS_SETUP:
-            button.toolTip = _("Install the missing packages first")
-        else:
-            button.toolTip = _("Find the liver and its lesions") if hasInput else _("Choose a CT first")
-
-    def _stage(self):
-        if self.panel.busy and self.panel.state is not State.CANCELLING:
-            stage = translated(self.panel.stage) or _("Starting")
-            return texts.progress(stage, self.panel.seconds_left)
-        return {
-            State.CANCELLING: _("Cancelling"),
-            State.CANCELLED: _("Cancelled; nothing was added."),
-            State.DONE: _("Done."),
-        }.get(self.panel.state, "")
+        button.toolTip = panel_texts.button_tool_tip(self.panel, has_input=hasInput)
 
     def _details(self):
-        facts = f"LiverTumorSeg {__version__}, Slicer {slicer.app.applicationVersion}, {platform.platform()}"
-        return "\n".join([self.panel.error, facts, self.panel.details])
+        return panel_texts.details(self.panel, f"Slicer {slicer.app.applicationVersion}")
 
     def _onButton(self):
         if self.panel.busy:

@@ -27,6 +27,7 @@ from . import (
     reproducing,
     segmenting,
     trainers,
+    web,
 )
 from .console import CANCELLED, USER_ERROR, complain, err
 
@@ -49,6 +50,7 @@ app.command("evaluate")(evaluating.evaluate)
 app.command("compare-evaluations")(evaluating.compare_evaluations)
 app.command("export")(exporting.export)
 app.command("networks")(architectures.networks)
+app.command("web")(web.web)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 

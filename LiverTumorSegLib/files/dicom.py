@@ -42,6 +42,8 @@ def _choose(found: Scan, series: str | None, folder: Path) -> str:
         found.refuse_damaged()
         msg = f"{folder} holds no DICOM images: give the folder of a CT series."
         raise UserError(msg)
+    if series in found.series:  # others may end in it
+        return series
     fitting = [uid for uid in found.series if series is None or uid.endswith(series)]
     fitting = [uid for uid in fitting if not all(header.is_localiser for header in found.series[uid])] or fitting
     if len(fitting) == 1:

@@ -8,21 +8,9 @@ from typing import Any
 import slicer
 import vtk
 
-COLUMNS = (
-    ("lesion", "number", vtk.vtkIntArray),
-    ("volume (ml)", "volume_ml", vtk.vtkDoubleArray),
-    ("axial diameter (mm)", "axial_diameter_mm", vtk.vtkDoubleArray),
-    ("3D diameter (mm)", "diameter_mm", vtk.vtkDoubleArray),
-    ("mean HU", "mean_hu", vtk.vtkDoubleArray),
-    ("SD HU", "sd_hu", vtk.vtkDoubleArray),
-    ("to surface (mm)", "surface_distance_mm", vtk.vtkDoubleArray),
-    ("axial slice", "slice", vtk.vtkIntArray),
-    ("burden (%)", "burden_percent", vtk.vtkDoubleArray),
-    ("R (mm)", "r", vtk.vtkDoubleArray),
-    ("A (mm)", "a", vtk.vtkDoubleArray),
-    ("S (mm)", "s", vtk.vtkDoubleArray),
-)
-"""Heading, key and type of each column."""
+from ..lesion_columns import COLUMNS
+
+_ARRAYS = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 
 
 def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
@@ -37,7 +25,7 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
     node.RemoveAllColumns()
     rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in lesions]
     for heading, key, kind in COLUMNS:
-        column = kind()
+        column = _ARRAYS[kind]()
         column.SetName(heading)
         for row in rows:
             column.InsertNextValue(math.nan if row[key] is None else row[key])

@@ -69,7 +69,7 @@ class Worker:
         """Folder for files to exchange; a child is started where there is none."""
         return self._started().folder
 
-    def ask(self, command: str, **arguments: Any) -> int:
+    def ask(self, command: str, /, **arguments: Any) -> int:
         """Send a command, starting the child where there is none; returns the number its messages will carry.
 
         Raises:

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 WINDOWS = sys.platform == "win32"
 _SECONDS = 5
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+OWN_GROUP: dict[str, Any] = {"start_new_session": not WINDOWS, "creationflags": _NO_WINDOW}
+"""Options for whatever starts a child that :func:`kill_all` ends."""
 
 
 def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -30,8 +33,7 @@ def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) ->
         stderr=errors,
         bufsize=0,
         env=environment,
-        start_new_session=not WINDOWS,
-        creationflags=_NO_WINDOW,
+        **OWN_GROUP,
     )
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
@@ -41,19 +43,29 @@ def start(command: list[str], environment: dict[str, str], errors: IO[bytes]) ->
 
 def kill(child: subprocess.Popen[bytes]) -> None:
     """End the child and whatever it started; it is waited for, so that no zombie stays."""
-    if WINDOWS and child.poll() is None:
-        taskkill = str(Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe"))
-        command = [taskkill, "/PID", str(child.pid), "/T", "/F"]
-        subprocess.run(command, capture_output=True, check=False, creationflags=_NO_WINDOW)  # noqa: S603
-    elif not WINDOWS:
-        with suppress(ProcessLookupError, PermissionError):  # the group is gone already
-            os.killpg(child.pid, signal.SIGKILL)
+    if not WINDOWS or child.poll() is None:
+        kill_all(child.pid)
     with suppress(subprocess.TimeoutExpired):
         child.wait(_SECONDS)
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
+
+
+def kill_all(pid: int) -> None:
+    """End a child and whatever it started, without waiting; of one that has ended, only POSIX systems know the rest.
+
+    Args:
+        pid: of the child, started with :data:`OWN_GROUP`.
+    """
+    if WINDOWS:
+        taskkill = str(Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe"))
+        command = [taskkill, "/PID", str(pid), "/T", "/F"]
+        subprocess.run(command, capture_output=True, check=False, creationflags=_NO_WINDOW)  # noqa: S603
+    else:
+        with suppress(ProcessLookupError, PermissionError):  # the group is gone already
+            os.killpg(pid, signal.SIGKILL)
 
 
 def why_ended(code: int) -> str:

@@ -76,10 +76,16 @@ class Queue:
         self._running: tuple[int, QueuedJob] | None = None
         self._cancel_by: float | None = None
 
-    def submit(self, command: str, **arguments: Any) -> QueuedJob:
+    def submit(self, command: str, /, **arguments: Any) -> QueuedJob:
         """Queue a job behind all that are there."""
         job = QueuedJob(command, arguments)
         self._waiting.append(job)
+        return job
+
+    def submit_next(self, command: str, /, **arguments: Any) -> QueuedJob:
+        """Queue a short job before all that wait."""
+        job = QueuedJob(command, arguments)
+        self._waiting.appendleft(job)
         return job
 
     def place(self, job: QueuedJob) -> int | None:
@@ -136,7 +142,9 @@ class Queue:
             self._end(State.FAILED if self._cancel_by is None else State.CANCELLED)
         elif "says" in message:
             job.fraction, job.stage = message["at"], message["says"]
-        elif number != START:
+        elif number == START:
+            job.stage = ""
+        else:
             job.result = message.get("result", {})
             self._end(State.CANCELLED if "cancelled" in message else State.DONE)
 

@@ -10,9 +10,11 @@ import resource
 import select
 import shutil
 import signal
+import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,7 @@ PROCESSES = "STRESS_PROCESSES"
 """Variable that says how many processes make the tries of a campaign; one where it is not set."""
 
 _HANDLED, _REFUSED = "handled", "refused"
+_LONG = 10_000
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,10 @@ class Batches:
         parts = [range(start, min(start + self.size, tries)) for start in range(0, tries, self.size)]
         work = partial(_carried_out, self, seed, folder)
         processes, tally = int(os.environ.get(PROCESSES, "1")), Tally()
-        if processes == 1:
-            for part in parts:
-                tally.add(work(part))
-            return tally
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
-            for found in pool.imap(work, parts):
+        with _mapper(processes) as mapped:
+            for found in mapped(work, parts):
                 tally.add(found)
+                _tell(self.name, tally, tries)
         return tally
 
     def only(self, number: int, seed: int, folder: Path) -> bool:
@@ -73,6 +73,22 @@ class Batches:
         left = len(list((folder / "tmp").iterdir()))
         assert not left, f"{left} files left behind in the folder for temporary files"
         return handled
+
+
+@contextmanager
+def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Tally]]]:
+    if processes == 1:
+        yield map
+        return
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        yield pool.imap
+
+
+def _tell(name: str, tally: Tally, tries: int) -> None:
+    """Say how far a long campaign is: it may be stopped before its table."""
+    if tries >= _LONG and tally.tried % _LONG == 0:
+        said = f"{tally.refused:,} refused, {tally.handled:,} handled, {len(tally.failed):,} failed"
+        print(f"{name}: {tally.tried:,} of {tries:,} tried, {said}", file=sys.stderr, flush=True)
 
 
 def _carried_out(batches: Batches, seed: int, folder: Path, numbers: Sequence[int]) -> Tally:

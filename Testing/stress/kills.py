@@ -37,6 +37,7 @@ class Command:
         is_output: whether a file, by its relative path, has to be whole at all times.
         is_result: whether it has to be what an undisturbed run writes, in the end.
         loads: modules to load beforehand.
+        helped: whether it starts processes, in which Python takes a file's limit for an error and is not killed by it.
     """
 
     words: tuple[str, ...]
@@ -45,6 +46,7 @@ class Command:
     is_output: Callable[[str], bool] = is_visible
     is_result: Callable[[str], bool] = lambda _: True
     loads: tuple[str, ...] = ()
+    helped: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _killed(sandbox: Sandbox, command: Command, known: Undisturbed, case: Path, 
 def _kill(
     sandbox: Sandbox, command: Command, known: Undisturbed, case: Path, chance: random.Random
 ) -> tuple[Outcome, str]:
-    kind, share, run = chance.randrange(3), chance.random(), sandbox.run
+    kind, share, run = chance.randrange(2 if command.helped else 3), chance.random(), sandbox.run
     if kind == 1:
         change = int(share * known.changes)
         words = ("stress.faulty:killed_at", change, *command.words)

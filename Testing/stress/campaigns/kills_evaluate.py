@@ -22,5 +22,5 @@ def run(tries: int, seed: int, folder: Path) -> Tally:
     alone, before = (*words, "--processes", "1"), (*words, "--processes", "1", "--tolerance", "3")
     anew = Command(alone, loads=_LOADS)
     in_place = Command((*alone, "--overwrite"), replaced=before, again=((),), loads=_LOADS)
-    with_processes = Command((*words, "--processes", "2"), loads=_LOADS)  # which take many seconds to start
+    with_processes = Command((*words, "--processes", "2"), loads=_LOADS, helped=True)
     return kills.run(tries, seed, folder, [anew, in_place] * 10 + [with_processes])

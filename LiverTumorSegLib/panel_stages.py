@@ -1,12 +1,14 @@
 """What the library says while it works, in the user's language."""
 
+from __future__ import annotations
+
 import re
 
-from slicer.i18n import tr as _
+from .translation import tr as _
 
 
 def translated(stage: str) -> str:
-    """A stage of the library in Slicer's language; one that is not known stays as it is."""
+    """A stage of the library in the user's language; one that is not known stays as it is."""
     for pattern, words in _known().items():
         found = re.fullmatch(pattern, stage)
         if found:
@@ -14,7 +16,7 @@ def translated(stage: str) -> str:
     return stage
 
 
-def _known():
+def _known() -> dict[str, str]:
     """English patterns of the library, and their words; asked for anew, since the language can be changed."""
     return {
         r"Loading PyTorch": _("Loading PyTorch"),

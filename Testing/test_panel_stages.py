@@ -1,17 +1,10 @@
 import ast
+from pathlib import Path
 
-import pytest
-from module_case import MODULE, harness, widget  # noqa: F401
+from LiverTumorSegLib import panel_stages
 
-LIBRARY = MODULE.parents[1] / "LiverTumorSegLib"
+LIBRARY = Path(panel_stages.__file__).parent
 WORKER_DOORS = ("worker", "inference.py", "coarse.py", "preview.py", "region.py", "model_download.py")
-
-
-@pytest.fixture
-def stages(widget):  # noqa: F811
-    from LiverTumorSegPanel import stages
-
-    return stages
 
 
 def said():
@@ -31,17 +24,17 @@ def _words(node):
         yield "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
 
 
-def test_every_stage_of_the_library_can_be_translated(stages):
+def test_every_stage_of_the_library_can_be_translated():
     sentences = {sentence for sentence in said() if isinstance(sentence, str)} | {"Loading PyTorch"}
     assert len(sentences) > 10
-    known = "\n".join(stages._known())
+    known = "\n".join(panel_stages._known())
     for sentence in sentences:
         assert sentence.replace("7", r"(\d+)") in known, sentence
-        assert stages.translated(sentence) == sentence
+        assert panel_stages.translated(sentence) == sentence
 
 
-def test_a_translation_takes_the_numbers_along(stages, monkeypatch):
-    monkeypatch.setattr(stages, "_", lambda text: f"«{text}»")
-    assert stages.translated("Segmenting slice 3 of 90") == "«Segmenting slice 3 of 90»"
-    assert stages.translated("Something new") == "Something new"
-    assert stages.translated("") == ""
+def test_a_translation_takes_the_numbers_along(monkeypatch):
+    monkeypatch.setattr(panel_stages, "_", lambda text: f"«{text}»")
+    assert panel_stages.translated("Segmenting slice 3 of 90") == "«Segmenting slice 3 of 90»"
+    assert panel_stages.translated("Something new") == "Something new"
+    assert panel_stages.translated("") == ""

@@ -1,0 +1,227 @@
+"""What the panel says, in Slicer and in the browser, made from facts; no widget and no scene in sight.
+
+Texts that stand in a label with markup are rich text (HTML): what others wrote is escaped in them.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+import platform
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import PRECISIONS, __version__
+from .job_runner import State
+from .lesion_columns import COLUMNS
+from .panel import Panel
+from .panel_stages import translated
+from .translation import tr as _
+
+AUTO = "auto"
+"""The device and the precision that are chosen by what the machine has."""
+
+_CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
+_SHOWN = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "surface_distance_mm", "slice")
+
+
+def headings() -> list[str]:
+    """Of the lesion table in the panel."""
+    return [
+        _("Lesion"),
+        _("Volume\n(ml)"),
+        _("Axial\n(mm)"),
+        _("3D\n(mm)"),
+        _("Mean\nHU"),
+        _("Depth\n(mm)"),
+        _("Slice"),
+    ]
+
+
+def cells(row: Mapping[str, float]) -> list[str]:
+    """A lesion's cells, in the order of :func:`headings`."""
+    return [_number(key, row[key]) for key in _SHOWN]
+
+
+def _number(key: str, value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    digits = {"number": 0, "slice": 0, "mean_hu": 0, "volume_ml": 2}.get(key, 1)
+    return f"{value:.{digits}f}"
+
+
+def table(rows: Iterable[Mapping[str, float]], delimiter: str) -> str:
+    """All measures of all lesions as text, with the names that the headless library's CSV has."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    keys = [key for _heading, key, _kind in COLUMNS]
+    writer.writerow([_CSV_NAMES.get(key, key) for key in keys])
+    writer.writerows([["" if math.isnan(row[key]) else f"{row[key]:.10g}" for key in keys] for row in rows])
+    return text.getvalue()
+
+
+def volume(shape: Sequence[int], spacing: Sequence[float]) -> str:
+    """Size and spacing of a volume.
+
+    Args:
+        shape: ``[k, j, i]``; it is said i first.
+        spacing: in mm, of the same axes.
+    """
+    size = " × ".join(str(n) for n in reversed(shape))
+    return _("{size} voxels of {spacing} mm").format(
+        size=size, spacing=" × ".join(f"{mm:.2f}" for mm in reversed(spacing))
+    )
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Sentences as lines of rich text."""
+    return "<br>".join(html.escape(sentence) for sentence in sentences)
+
+
+def card(model: Mapping[str, Any]) -> str:
+    """A model's card as rich text.
+
+    Args:
+        model: as the worker lists it; one that cannot be used has an ``error`` alone.
+    """
+    if "error" in model:
+        return html.escape(model["error"])
+    facts = {
+        _("Segments"): model["segments"],
+        _("Trained on"): _("{patients} patients of {data}").format(patients=model["patients"], data=model["data"]),
+        _("Accuracy"): model["accuracy"] or _("not measured"),
+        _("Licence"): f"{model['licence']}: {model['terms']}",
+        _("Size"): f"{model['bytes'] / 1e6:.1f} MB",
+    }
+    return "<br>".join(f"<b>{html.escape(name)}:</b> {html.escape(text)}" for name, text in facts.items())
+
+
+def card_tool_tip(model: Mapping[str, Any]) -> str:
+    """What a model's accuracy means, as plain text; empty where it does not say."""
+    return str(model.get("definition", ""))
+
+
+def no_card(models: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Why there is no card of a model, as rich text: the models are not known yet, or this one is not there."""
+    if not models:
+        return _("Looking for models…")
+    return html.escape(_("The model “{name}” is not there: choose another.").format(name=name))
+
+
+def removal(title: str) -> str:
+    """The question before a model is deleted, as plain text."""
+    return _("Delete the model “{name}” from this computer?").format(name=title)
+
+
+def devices(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The list of devices: what is said of each, by its name.
+
+    Args:
+        found: as the worker lists them, the best first; empty while they are not known.
+    """
+    best = _("Automatic")
+    if found:
+        best = _("Automatic: {device}").format(device=_device(found[0]))
+    return {AUTO: best} | {each["name"]: _device(each) for each in found}
+
+
+def _device(found: Mapping[str, Any]) -> str:
+    if found["free_bytes"] is None:
+        return str(found["title"])
+    return _("{title}, {free:.1f} GB free").format(title=found["title"], free=found["free_bytes"] / 1e9)
+
+
+def device_note(panel: Panel, name: str) -> str:
+    """What is to be said of the device that is chosen: that it is gone, or why the automatic one is the CPU."""
+    if panel.devices and name not in devices(panel.devices):
+        return _("The device “{name}” is not here: choose another.").format(name=name)
+    return panel.why_no_gpu if name == AUTO else ""
+
+
+def precisions() -> dict[str, str]:
+    """The list of precisions: what is said of each, by its name."""
+    return {name: _("automatic") if name == AUTO else name for name in PRECISIONS}
+
+
+def button(panel: Panel) -> str:
+    """Of the one button that starts and cancels."""
+    return _("Cancel") if panel.busy else _("Segment")
+
+
+def button_tool_tip(panel: Panel, *, has_input: bool) -> str:
+    """What the one button does, or what it waits for."""
+    if panel.busy:
+        return _("Stop; nothing is added to the scene")
+    if panel.state is State.NEEDS_SETUP:
+        return _("Install the missing packages first")
+    return _("Find the liver and its lesions") if has_input else _("Choose a CT first")
+
+
+def state(panel: Panel) -> str:
+    """What the panel is doing, with the time left where it can be told, or how its last job ended."""
+    if panel.busy and panel.state is not State.CANCELLING:
+        return progress(translated(panel.stage) or _("Starting"), panel.seconds_left)
+    return {
+        State.CANCELLING: _("Cancelling"),
+        State.CANCELLED: _("Cancelled; nothing was added."),
+        State.DONE: _("Done."),
+    }.get(panel.state, "")
+
+
+def progress(stage: str, seconds: float | None) -> str:
+    """The stage, and the time left where it can be told."""
+    if seconds is None or not stage:
+        return stage
+    left = _("{seconds:.0f} s left").format(seconds=max(1, seconds))
+    if seconds >= 90:
+        left = _("{minutes:.0f} min left").format(minutes=seconds / 60)
+    return f"{stage}, {left}"
+
+
+def details(panel: Panel, application: str) -> str:
+    """What a report of an error needs, in English.
+
+    Args:
+        panel: whose error it is.
+        application: name and version of what shows the panel.
+    """
+    facts = f"LiverTumorSeg {__version__}, {application}, {platform.platform()}"
+    return "\n".join([panel.error, facts, panel.details])
+
+
+def other_volume(name: str) -> str:
+    """Said where the result is not of the CT that is chosen now."""
+    return _("This is the result of “{name}”, not of the CT that is chosen above.").format(name=name)
+
+
+def summary(facts: Mapping[str, Any], name: str) -> str:
+    """The patient's measures as rich text.
+
+    Args:
+        facts: of the result's table, see :attr:`LiverTumorSegLib.mrml.jobs.Nodes.facts`.
+        name: of the CT that they are of.
+    """
+    count = facts["lesion_count"]
+    said = _(
+        "{name}: <b>liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
+        "<b>{burden:.1f} %</b> of the liver. Segmented in {seconds:.1f} s on {device}."
+    )
+    if facts["liver_ml"] is None:
+        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
+    return said.format(
+        name=html.escape(name),
+        liver=facts["liver_ml"],
+        count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=html.escape(str(count))),
+        lesion=facts["lesion_ml"],
+        burden=facts["burden_percent"],
+        seconds=facts["run"]["seconds"],
+        device=html.escape(facts["run"]["device"]),
+    )
+
+
+def file_name(name: str) -> str:
+    """A result's name as one that a file can have, without its suffix."""
+    return re.sub(r"[^\w .-]+", "_", name).strip(" .") or "result"

@@ -1,0 +1,1 @@
+"""A session process: a scene of its own, the panel, and the page that shows them."""

@@ -1,0 +1,154 @@
+"""The page of one session: its sections beside the views, kept up to date by a timer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from secrets import compare_digest
+from typing import Any
+
+from aiohttp import web
+from trame.app import get_server
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+from trame_server import Server
+from trame_vuetify.ui.vuetify3 import VAppLayout
+
+from ...mrml.jobs import SceneJobs
+from ...panel import Panel
+from ...worker.protocol import Message
+from ..front.child import HEADER
+from . import scene
+from .aria import aria
+from .link import Link
+from .queued_worker import QueuedWorker
+from .sections.appearance import AppearanceSection
+from .sections.corrections import CorrectionSection
+from .sections.downloads import DownloadSection
+from .sections.models import ModelSection
+from .sections.results import ResultSection
+from .sections.run import RunSection
+from .sections.source import SourceSection
+from .sections.window import WindowSection
+from .session import Session
+from .views import Views
+
+_POLL_SECONDS = 0.05
+_STATIC = Path(__file__).parent / "static"
+_NOT_A_DEVICE = "For research only: this is not a medical device."
+_DRAWER_WIDTH = 400
+_OTHER_THEME = "theme === 'light' ? 'Dark page' : 'Light page'"
+_THEMES = {
+    "light": {"colors": {"primary": "#1257a8", "secondary": "#4a5560", "error": "#a3101c", "warning": "#8a4b00"}},
+    "dark": {"colors": {"primary": "#90caf9", "secondary": "#b0bec5", "error": "#ff9e9e", "warning": "#ffb866"}},
+}
+"""Colours that text of 4.5 to 1 is readable in, and on."""
+
+
+class PanelApp:
+    """The panel of the Slicer module, in a browser.
+
+    Args:
+        link: to the front.
+        folder: of the session.
+        shared: folder of CTs that may be opened.
+        ct: opened at once.
+    """
+
+    def __init__(self, link: Link, folder: Path, *, shared: Path | None = None, ct: Path | None = None) -> None:
+        server = get_server(client_type="vue3")
+        app = scene.create()
+        self._worker = QueuedWorker(link.send, folder)
+        panel = Panel(self._worker)
+        views = Views(app, server)
+        self.session = Session(server, app, views, panel, SceneJobs(panel), link, folder, shared)
+        self._ct = ct
+        self._source = SourceSection(self.session)
+        self._window = WindowSection(self.session)
+        self._sections = [self._source, ModelSection(self.session), RunSection(self.session)]
+        self._sections += [ResultSection(self.session), AppearanceSection(self.session)]
+        self._sections += [CorrectionSection(self.session), DownloadSection(self.session)]
+        self._build(server)
+        panel.changed.append(self._show)
+        self.session.changed.append(self._show)
+        self._show()
+
+    def run(self, key: str) -> None:
+        """Serve until the front is gone; requests that do not carry the key are refused."""
+        controller = self.session.server.controller
+        controller.on_server_bind.add(lambda bound: bound.app.middlewares.append(_guard(key)))
+        controller.on_server_ready.add(self._on_ready)
+        sys.argv = sys.argv[:1]  # trame would look for options of its own
+        self.session.server.start(
+            port=0, host="127.0.0.1", open_browser=False, show_connection_info=False, timeout=0, exec_mode="main"
+        )
+
+    def _build(self, server: Server) -> None:
+        server.enable_module(
+            {
+                "serve": {"__lts": str(_STATIC)},
+                "scripts": ["__lts/page.js", "__lts/theme.js"],
+                "styles": ["__lts/page.css"],
+            }
+        )
+        server.state.update({"trame__title": "LiverTumorSeg", "trame__favicon": None, "theme": "light"})
+        with VAppLayout(server, vuetify_config={"theme": {"themes": _THEMES}}) as layout:
+            layout.root.theme = ("theme",)
+            with v3.VAppBar(density="compact", flat=True, border=True):
+                self._build_bar()
+            with v3.VNavigationDrawer(permanent=True, width=_DRAWER_WIDTH, raw_attrs=aria(label="Steps")):
+                for section in self._sections:
+                    section.build()
+            with v3.VMain(classes="lts-main"):
+                self.session.views.build()
+
+    def _build_bar(self) -> None:
+        html.H1("LiverTumorSeg", classes="lts-title")
+        html.Span(_NOT_A_DEVICE, classes="lts-note")
+        v3.VSpacer()
+        self._window.build()
+        v3.VBtn(
+            icon=("theme === 'light' ? 'mdi-weather-night' : 'mdi-weather-sunny'",),
+            click="theme = theme === 'light' ? 'dark' : 'light'",
+            title=(_OTHER_THEME,),
+            id="theme",
+            raw_attrs=aria(label=(_OTHER_THEME,)),
+        )
+
+    def _on_ready(self, **_: Any) -> None:
+        session = self.session
+        session.link.listen(self._take)
+        session.link.send({"ready": session.server.port})
+        session.panel.open()
+        asyncio.get_running_loop().create_task(self._source.list_shared())
+        asyncio.get_running_loop().create_task(self._poll())
+        if self._ct:
+            asyncio.get_running_loop().create_task(self._source.look(self._ct))
+
+    async def _poll(self) -> None:
+        while True:
+            self.session.panel.poll()
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _take(self, message: Message) -> None:
+        if "arrived" in message:
+            asyncio.get_running_loop().create_task(self._source.arrived(str(message["arrived"])))
+        else:
+            self._worker.take(message)
+
+    def _show(self) -> None:
+        with self.session.state:
+            for section in (self._window, *self._sections):
+                section.show()
+
+
+def _guard(key: str) -> Callable[..., Any]:
+    @web.middleware
+    async def guard(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
+        if not compare_digest(request.headers.get(HEADER, "").encode(), key.encode()):
+            raise web.HTTPForbidden
+        return await handler(request)
+
+    return guard

@@ -1,0 +1,120 @@
+"""Model with its card, device, and the options of segmenting."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from .... import panel_texts
+from .section import Section, heading
+
+_STEPS = {
+    "largest_liver": "Keep the largest liver only",
+    "lesions_in_liver": "Lesions inside the liver only",
+    "fill_holes": "Fill holes in the liver",
+}
+_LIMITS = {
+    "smallest_lesion_ml": "Smallest lesion (ml)",
+    "least_probability": "Least mean probability of a lesion",
+    "least_contrast_hu": "Least contrast of a lesion (HU)",
+    "smallest_liver_ml": "Smallest liver (ml)",
+}
+_NOT_MEASURED = "Its accuracy was not measured."
+
+
+class ModelSection(Section):
+    """Shows what the panel knows of models and devices; a choice goes into the session's choices."""
+
+    def build(self) -> None:
+        """Two lists, the accuracy with the card behind it, and the options in a part that opens."""
+        choices = self.session.choices
+        self.state.update({"models": [], "model": choices.model, "brief": "", "card": "", "definition": ""})
+        self.state.update({"devices": [], "device": choices.device, "device_note": ""})
+        self.state.update({"coarse_pass": choices.coarse_pass, "one_each": choices.one_each})
+        self.state.update(dict.fromkeys(_STEPS, True) | dict.fromkeys(_LIMITS, 0.0))
+        heading("Model")
+        self._choice("model", "Model")
+        html.Div(v_html=("brief",), id="accuracy", classes="lts-note")
+        with html.Details(v_if=("card",), id="about", classes="lts-part"):
+            html.Summary("About this model")
+            html.Div(v_html=("card",), id="card", classes="lts-note")
+            html.Div("{{ definition }}", v_if=("definition",), classes="lts-note mt-1")
+        self._choice("device", "Device")
+        html.Div("{{ device_note }}", v_if=("device_note",), id="device-note", classes="lts-note")
+        self._build_options()
+        self.state.change("model")(self._on_model)
+        self.state.change("device", "coarse_pass", "one_each", *_STEPS, *_LIMITS)(self._on_choice)
+
+    def _build_options(self) -> None:
+        with html.Details(id="options", classes="lts-part"):
+            html.Summary("Options")
+            self._check("coarse_pass", "First find the liver on coarse slices")
+            self._check("one_each", "A segment for each lesion")
+            for name, words in _STEPS.items():
+                self._check(name, words)
+            for name, words in _LIMITS.items():
+                self._limit(name, words)
+
+    @staticmethod
+    def _choice(name: str, words: str) -> None:
+        items = (f"{name}s",)
+        v3.VSelect(v_model=(name,), items=items, label=words, id=name, density="compact", hide_details=True)
+
+    @staticmethod
+    def _check(name: str, words: str) -> None:
+        v3.VCheckbox(v_model=(name,), label=words, id=_id(name), density="compact", hide_details=True)
+
+    @staticmethod
+    def _limit(name: str, words: str) -> None:
+        look = {"density": "compact", "hide_details": True, "classes": "my-2"}
+        v3.VTextField(v_model_number=(name,), label=words, id=_id(name), type="number", min=0, step="any", **look)
+
+    def show(self) -> None:
+        """Lists, card and note."""
+        panel, choices = self.panel, self.session.choices
+        self.state.models = [{"title": each["title"], "value": each["name"]} for each in panel.models]
+        found = panel_texts.devices(panel.devices)
+        self.state.devices = [{"title": title, "value": name} for name, title in found.items()]
+        self.state.device_note = panel_texts.device_note(panel, choices.device)
+        model = self._chosen()
+        self._show_card(model)
+        if model and not choices.postprocessing:
+            self._take_cleaning(model)
+
+    def _show_card(self, model: dict[str, Any] | None) -> None:
+        """The accuracy in one line; of a model that cannot be used, why."""
+        said = panel_texts.card(model) if model else panel_texts.no_card(self.panel.models, self.session.choices.model)
+        usable = model is not None and "error" not in model
+        self.state.card = said if usable else ""
+        self.state.brief = escape(model["accuracy"] or _NOT_MEASURED) if model and usable else said
+        self.state.definition = panel_texts.card_tool_tip(model or {})
+
+    def _chosen(self) -> dict[str, Any] | None:
+        return next((each for each in self.panel.models if each["name"] == self.session.choices.model), None)
+
+    def _on_model(self, model: str, **_: Any) -> None:
+        self.session.choices.model = model
+        if found := self._chosen():
+            self._take_cleaning(found)
+        self.show()
+
+    def _take_cleaning(self, model: dict[str, Any]) -> None:
+        """Every model was measured with clean-up steps of its own."""
+        cleaning = model.get("postprocessing", {})
+        self.state.update({name: cleaning[name] for name in (*_STEPS, *_LIMITS) if name in cleaning})
+        self.session.choices.postprocessing = dict(cleaning)
+
+    def _on_choice(self, **_: Any) -> None:
+        choices, state = self.session.choices, self.state
+        choices.device, choices.coarse_pass, choices.one_each = state.device, state.coarse_pass, state.one_each
+        if choices.postprocessing:
+            choices.postprocessing |= {name: bool(state[name]) for name in _STEPS}
+            choices.postprocessing |= {name: max(0.0, float(state[name] or 0)) for name in _LIMITS}
+        self.state.device_note = panel_texts.device_note(self.panel, choices.device)
+
+
+def _id(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,109 @@
+"""The one button that segments and cancels, the progress, and errors with their details."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from .... import panel_texts
+from ....job_runner import IDLE, State
+from ....mrml.jobs import Nodes, Request
+from ....mrml.segmentations import Output
+from ..aria import aria
+from .section import Section
+
+_APPLICATION = "in a browser"
+
+
+class RunSection(Section):
+    """Starts and stops segmenting, and shows how far it is."""
+
+    def build(self) -> None:
+        """Button, bar, stage, and the error where there is one."""
+        self.state.update({"button": "", "busy": False, "can_run": False, "percent": 0, "stage": ""})
+        self.state.update({"error": "", "details": "", "opened": False, "asking": False})
+        v3.VBtn(
+            "{{ button }}",
+            id="segment",
+            click=self._on_button,
+            disabled=("!can_run",),
+            color=("busy ? 'secondary' : 'primary'",),
+            block=True,
+            size="large",
+            classes="mt-3 mb-1",
+        )
+        v3.VProgressLinear(
+            v_show=("busy",),
+            model_value=("percent",),
+            height=6,
+            id="progress",
+            color="primary",
+            raw_attrs=aria(label="Progress"),
+        )
+        html.Div("{{ stage }}", id="stage", classes="lts-note", raw_attrs=aria("status"))
+        self._build_error()
+        self._build_question()
+
+    def _build_error(self) -> None:
+        with v3.VAlert(v_if=("error",), type="error", variant="tonal", density="compact", id="error"):
+            html.Div("{{ error }}")
+            look = {"size": "small", "variant": "text", "color": "error"}
+            v3.VBtn("{{ opened ? 'Hide details' : 'Details' }}", click="opened = !opened", id="details", **look)
+            v3.VBtn(
+                "Copy for a bug report",
+                click="window.navigator.clipboard.writeText(details)",
+                v_show=("opened",),
+                id="copy-details",
+                **look,
+            )
+            html.Pre("{{ details }}", v_if=("opened",), classes="lts-details", tabindex=0)
+
+    def _build_question(self) -> None:
+        with (
+            v3.VDialog(v_model=("asking",), max_width=420, raw_attrs=aria(label="Segment again?")),
+            v3.VCard(title="Segment again?", text="Your corrections will be replaced.", id="replace"),
+            v3.VCardActions(),
+        ):
+            v3.VSpacer()
+            v3.VBtn("Keep them", click="asking = false", id="replace-no", autofocus=True)
+            v3.VBtn("Segment again", click=self._on_replace, id="replace-yes", color="primary", variant="flat")
+
+    def show(self) -> None:
+        """Button, bar and words of the panel's state."""
+        panel = self.panel
+        idle = panel.state in IDLE and self.session.volume is not None
+        self.state.busy, self.state.button = panel.busy, panel_texts.button(panel)
+        self.state.can_run = panel.state is not State.CANCELLING and (panel.busy or idle)
+        self.state.percent = round(100 * panel.fraction, 1)
+        self.state.stage = panel_texts.state(panel)
+        self.state.error = panel.error
+        self.state.details = panel_texts.details(panel, _APPLICATION) if panel.error else ""
+
+    def _on_button(self) -> None:
+        if self.panel.busy:
+            self.panel.cancel()
+        elif self.session.nodes and self.session.corrected:
+            self.state.asking = True
+        else:
+            self.panel.attempt(self._segment)
+
+    def _on_replace(self) -> None:
+        self.state.asking = False
+        if not self.panel.busy:
+            self.panel.attempt(self._segment)
+
+    def _segment(self) -> None:
+        if self.session.volume is None:
+            return
+        choices = self.session.choices
+        output = Output(one_each=choices.one_each)
+        request = Request(self.session.volume, settings=choices.settings, output=output)
+        self.session.jobs.segment(request, self._on_done)
+
+    def _on_done(self, nodes: Nodes) -> None:
+        before, self.session.nodes = self.session.nodes, nodes
+        self.session.corrected = False
+        if before is not None:
+            self.session.forget(before)
+        self.session.tell()
+        self.panel.later(self.session.views.frame_3d)

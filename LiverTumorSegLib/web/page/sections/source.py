@@ -1,0 +1,166 @@
+"""The CT: sent by the browser, or from the folder that was given at start."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import slicer.util
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from .... import files, panel_texts
+from ....errors import UserError
+from ....volume import Volume
+from ...arrivals import Candidate, candidates, read
+from ...chosen_folder import listing, resolve
+from ...front.child import UPLOADS
+from .section import Section, heading
+
+_DICOM = "DICOM series"
+
+
+class SourceSection(Section):
+    """Opens a CT and says what it is."""
+
+    _choices: list[Candidate]
+
+    def build(self) -> None:
+        """Buttons, what may be opened, and what was."""
+        self._choices = []
+        self.state.update({"ct_name": "", "ct_size": "", "ct_warnings": [], "ct_error": "", "opening": ""})
+        self.state.update({"uploading": False, "upload_percent": 0, "upload_error": "", "ct_choices": []})
+        self.state.update({"shared_name": None, "shared_names": [], "shared_remark": ""})
+        heading("CT")
+        self._build_uploads()
+        if self.session.shared:
+            self._build_shared()
+        html.Div("{{ opening }}", v_if=("opening",), id="opening", role="status", classes="lts-note")
+        with v3.VAlert(v_if=("ct_error || upload_error",), id="ct-error", type="error", role="alert", **_PLAIN):
+            html.Div("{{ ct_error || upload_error }}")
+        self._build_choices()
+        with html.Div(v_if=("ct_name",), id="ct"):
+            html.Strong("{{ ct_name }}", id="ct-name")
+            html.Div("{{ ct_size }}", id="ct-size", classes="lts-note")
+            v3.VAlert("{{ warning }}", v_for="warning in ct_warnings", key="warning", type="warning", **_PLAIN)
+
+    def _build_uploads(self) -> None:
+        with html.Div(classes="d-flex ga-2"):
+            for name, words, whole in (("files", "Choose files", "false"), ("folder", "Choose a folder", "true")):
+                v3.VBtn(
+                    words,
+                    id=f"choose-{name}",
+                    click=f"window.liverTumorSeg.choose({whole})",
+                    disabled=("uploading",),
+                    size="small",
+                    variant="tonal",
+                )
+        html.Div("or drop a NIfTI, NRRD, DICOM folder or zip file on the page", classes="lts-note")
+        with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
+            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", aria_label="Upload")
+            v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
+
+    def _build_shared(self) -> None:
+        v3.VAutocomplete(
+            v_model=("shared_name",),
+            items=("shared_names",),
+            label="From the folder given at start",
+            id="shared",
+            density="compact",
+            hide_details=True,
+            clearable=True,
+            no_data_text="Nothing that can be opened",
+        )
+        html.Div("{{ shared_remark }}", v_if=("shared_remark",), classes="lts-note")
+        self.state.change("shared_name")(self._on_shared)
+
+    def _build_choices(self) -> None:
+        with html.Div(v_if=("ct_choices.length",), id="ct-choices", role="group", aria_label="Choose one"):
+            html.Div("There are several: choose one.")
+            v3.VBtn(
+                "{{ title }}",
+                v_for="(title, n) in ct_choices",
+                key="n",
+                click=(self._on_choice, "[n]"),
+                block=True,
+                size="small",
+                variant="text",
+                classes="text-none justify-start",
+            )
+
+    def show(self) -> None:
+        """Nothing here depends on jobs."""
+
+    async def list_shared(self) -> None:
+        """List what may be opened, which can take long in a large folder."""
+        if self.session.shared:
+            found = await asyncio.to_thread(listing, self.session.shared)
+            with self.state as state:
+                state.shared_names, state.shared_remark = list(found.names), found.remark
+
+    async def arrived(self, batch: str) -> None:
+        """Open what the browser has sent; it is deleted once it is read."""
+        path = self.session.folder / UPLOADS / batch
+        await self.look(path)
+        if not self._choices:
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+
+    async def look(self, path: Path) -> None:
+        """Find the CT in a file or folder and open it; where there are several, the user chooses."""
+        found = await self._slowly(f"Looking into {path.name}…", candidates, path, self.session.folder / UPLOADS)
+        if not found:
+            return
+        self._choices = found if len(found) > 1 else []
+        with self.state as state:
+            state.ct_choices = [each.title for each in self._choices]
+        if len(found) == 1:
+            await self._open(found[0])
+
+    async def _open(self, candidate: Candidate) -> None:
+        volume = await self._slowly(f"Reading {candidate.title}…", read, candidate)
+        if volume is not None:
+            with self.state:
+                self._take(volume, _DICOM if candidate.series else files.stem(candidate.path))
+
+    async def _slowly(self, words: str, work: Any, *arguments: Any) -> Any:
+        """Do work beside the event loop; None where it fails, which the page says."""
+        with self.state as state:
+            state.opening, state.ct_error, state.upload_error = words, "", ""
+        try:
+            return await asyncio.to_thread(work, *arguments)
+        except UserError as error:
+            self.state.ct_error = str(error)
+        except MemoryError:
+            self.state.ct_error = "There is not enough memory for this CT: close other sessions, or crop it."
+        finally:
+            with self.state as state:
+                state.opening = ""
+        return None
+
+    def _take(self, volume: Volume, name: str) -> None:
+        session = self.session
+        session.clear()
+        affine = slicer.util.vtkMatrixFromArray(volume.affine)
+        session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
+        session.views.show(session.volume)
+        self.state.ct_name, self.state.ct_warnings = name, list(volume.warnings)
+        self.state.ct_size = panel_texts.volume(volume.voxels.shape, volume.spacing)
+        session.tell()
+
+    def _on_choice(self, number: int) -> None:
+        if 0 <= number < len(self._choices):
+            asyncio.get_running_loop().create_task(self._open(self._choices[number]))
+
+    def _on_shared(self, shared_name: str | None, **_: Any) -> None:
+        if shared_name and self.session.shared:
+            asyncio.get_running_loop().create_task(self._look_in(self.session.shared, shared_name))
+
+    async def _look_in(self, shared: Path, name: str) -> None:
+        path = await self._slowly(f"Looking for {name}…", resolve, shared, name)
+        if path is not None:
+            await self.look(path)
+
+
+_PLAIN = {"variant": "tonal", "density": "compact", "classes": "my-1"}

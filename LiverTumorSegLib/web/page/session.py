@@ -1,0 +1,121 @@
+"""What one browser session has: scene, panel, views, and what the user chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import slicer
+from trame_server import Server
+from trame_slicer.core import SlicerApp
+
+from ... import DEFAULT_MODEL
+from ...mrml.jobs import Nodes, SceneJobs
+from ...panel import Panel, Settings
+from ..front.child import DOWNLOADS
+from .link import Link
+from .views import Views
+
+
+@dataclass
+class Choices:
+    """How to segment, as the user chose it.
+
+    Args:
+        model: name or folder.
+        device: ``auto`` or a device's name.
+        coarse_pass: first find the liver on coarse slices.
+        one_each: a segment a lesion.
+        postprocessing: clean-up steps by name, the chosen model's own at first.
+    """
+
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    coarse_pass: bool = True
+    one_each: bool = False
+    postprocessing: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """The same, for the panel."""
+        return Settings(
+            model=self.model,
+            device=self.device,
+            coarse_pass=self.coarse_pass,
+            postprocessing=dict(self.postprocessing),
+        )
+
+
+@dataclass
+class Session:
+    """Of one browser session.
+
+    Args:
+        server: of the page; its state is what the browser shows.
+        scene: of Slicer's nodes.
+        views: of the scene.
+        panel: runs jobs in the worker that all sessions share.
+        jobs: the panel's jobs on nodes.
+        link: to the front.
+        folder: for files of this session, deleted with it.
+        shared: folder of CTs given at start, if any.
+        choices: of the user.
+        volume: the CT.
+        nodes: the result.
+        corrected: whether the result was changed by hand.
+        changed: called when ``volume`` or ``nodes`` did.
+    """
+
+    server: Server
+    scene: SlicerApp
+    views: Views
+    panel: Panel
+    jobs: SceneJobs
+    link: Link
+    folder: Path
+    shared: Path | None = None
+    choices: Choices = field(default_factory=Choices)
+    volume: slicer.vtkMRMLScalarVolumeNode | None = None
+    nodes: Nodes | None = None
+    corrected: bool = False
+    changed: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def state(self) -> Any:
+        """What the browser shows, by name."""
+        return self.server.state
+
+    def tell(self) -> None:
+        """Say that the volume or the result has changed."""
+        for listener in self.changed:
+            listener()
+
+    def clear(self) -> None:
+        """Take the CT and its result out of the scene."""
+        if self.nodes:
+            self.forget(self.nodes)
+        if self.volume:
+            self._remove(self.volume)
+        self.volume = self.nodes = None
+        self.corrected = False
+
+    def forget(self, nodes: Nodes) -> None:
+        """Take a result out of the scene."""
+        for node in (nodes.segmentation, nodes.table):
+            self._remove(node)
+
+    def _remove(self, node: slicer.vtkMRMLNode) -> None:
+        """Slicer's Qt part, which is not here, would take the node out of the tree, too."""
+        tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene.scene)
+        if tree and (item := tree.GetItemByDataNode(node)):
+            tree.RemoveItem(item, False, False)
+        self.scene.scene.RemoveNode(node)
+
+    @property
+    def downloads(self) -> Path:
+        """Folder of files that the browser may fetch."""
+        folder = self.folder / DOWNLOADS
+        folder.mkdir(exist_ok=True)
+        return folder

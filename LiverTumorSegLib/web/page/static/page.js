@@ -1,0 +1,92 @@
+// Files from the browser to the front: chosen or dropped, one PUT a file, then one POST for all of them.
+(() => {
+  const state = (values) => Object.entries(values).forEach(([name, value]) => window.trame.state.set(name, value));
+  const address = (batch, path = "") => `./upload/${batch}${path && "/"}${path.split("/").map(encodeURIComponent).join("/")}`;
+  let sending = null;
+
+  function send(method, url, body, onProgress) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      sending = request;
+      request.open(method, url);
+      request.upload.onprogress = (event) => onProgress(event.loaded);
+      request.onload = () => (request.status < 300 ? resolve() : reject(new Error(request.responseText)));
+      request.onerror = () => reject(new Error("The connection was lost: is the program still running where it was started?"));
+      request.onabort = () => reject(new Error(""));
+      request.send(body);
+    });
+  }
+
+  async function upload(chosen) {
+    const files = chosen.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
+    if (!files.length || sending) return;
+    const batch = crypto.randomUUID ? crypto.randomUUID() : String(Date.now());
+    const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+    let done = 0;
+    const show = (sent) => state({ upload_percent: bytes ? (100 * (done + sent)) / bytes : 100 });
+    state({ uploading: true, upload_percent: 0, upload_error: "", ct_error: "" });
+    try {
+      for (const { path, file } of files) {
+        await send("PUT", address(batch, path), file, show);
+        done += file.size;
+      }
+      await send("POST", address(batch), null, () => {});
+    } catch (error) {
+      state({ upload_error: error.message });
+    } finally {
+      sending = null;
+      state({ uploading: false });
+    }
+  }
+
+  function choose(folder) {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.multiple = true;
+    input.webkitdirectory = folder;
+    input.id = "lts-file-input";
+    input.hidden = true;
+    document.getElementById("lts-file-input")?.remove();
+    document.body.append(input);
+    input.onchange = () =>
+      upload([...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+    input.click();
+  }
+
+  const entriesOf = (reader) =>
+    new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+  const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
+
+  async function filesIn(entry, above = "") {
+    const path = above + entry.name;
+    if (entry.isFile) return [{ path, file: await fileOf(entry) }];
+    const reader = entry.createReader();
+    const found = [];
+    for (let part = await entriesOf(reader); part.length; part = await entriesOf(reader)) {
+      for (const inside of part) found.push(...(await filesIn(inside, `${path}/`)));
+    }
+    return found;
+  }
+
+  window.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.documentElement.classList.add("lts-dropping");
+  });
+  window.addEventListener("dragleave", () => document.documentElement.classList.remove("lts-dropping"));
+  window.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    document.documentElement.classList.remove("lts-dropping");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const found = await Promise.all(entries.map((entry) => filesIn(entry)));
+    await upload(found.flat());
+  });
+
+  function download(name) {
+    const link = document.createElement("a");
+    link.href = `./download/${encodeURIComponent(name)}`;
+    link.download = name;
+    link.click();
+  }
+
+  window.liverTumorSeg = { choose, upload, download, cancel: () => sending?.abort() };
+})();

@@ -1,0 +1,132 @@
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from ipaddress import IPv4Address
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from LiverTumorSegLib.cli import web
+from LiverTumorSegLib.scratch import SHARED_PREFIX
+
+HANG_SECONDS = 60
+COMMAND = [sys.executable, "-m", "LiverTumorSegLib.cli", "web", "--no-browser"]
+
+
+@contextmanager
+def started(place, *words, **more):
+    """The command in a process of its own, once it has told the address; gives both."""
+    environment = os.environ | {"TMPDIR": str(place), "COLUMNS": "30", "OMP_NUM_THREADS": "1"}
+    environment.pop("SSH_CONNECTION", None)
+    environment |= more
+    command = subprocess.Popen(
+        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        assert "Ctrl-C" in command.stdout.readline()
+        yield command, command.stdout.readline().rstrip("\n")
+    finally:
+        command.kill()
+        command.communicate()
+
+
+def until(is_so):
+    by = time.monotonic() + HANG_SECONDS
+    while not is_so():
+        assert time.monotonic() < by
+        time.sleep(0.05)
+
+
+def status_without_token(address):
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=HANG_SECONDS)
+    connection.request("GET", "/")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def programs(processes):
+    return sorted(
+        word.rpartition(".")[2] for each in processes for word in each.cmdline() if word.startswith("LiverTumorSegLib")
+    )
+
+
+def folders(place):
+    return list(place.glob(f"{SHARED_PREFIX}*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_all_and_leaves_nothing(tmp_path, number, code):
+    with started(tmp_path, SSH_CONNECTION="1 2 3 4") as (command, address):
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{40,}", address)
+        children = psutil.Process(command.pid).children(recursive=True)
+        assert status_without_token(address) == 403
+        command.send_signal(number)
+        said, complained = command.stdout.read(), command.stderr.read()
+        assert command.wait(HANG_SECONDS) == code
+    assert "ssh -N -L" in said
+    assert said.endswith("All sessions have ended, and their files are deleted.\n")
+    assert complained == ""
+    assert folders(tmp_path) == []
+    assert psutil.wait_procs(children, timeout=HANG_SECONDS)[1] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_killed_front_takes_pages_and_worker_with_it_and_the_next_deletes_what_it_left(tmp_path):
+    with started(tmp_path) as (command, _):
+        front = psutil.Process(command.pid)
+        until(lambda: programs(front.children(recursive=True)) == ["page", "worker"])
+        children = front.children(recursive=True)
+        assert len(folders(tmp_path)) == 2
+        command.kill()
+        assert psutil.wait_procs(children, timeout=HANG_SECONDS)[1] == []
+    left = folders(tmp_path)
+    assert left  # of the page; the worker deletes its own
+    with started(tmp_path) as (command, _):
+        assert not any(folder.exists() for folder in left)
+        command.send_signal(signal.SIGTERM)
+        command.wait(HANG_SECONDS)
+    assert folders(tmp_path) == []
+
+
+def test_the_help_tells_the_options(run):
+    code, said, _ = run("web", "--help")
+    assert code == 0
+    for word in ("--folder", "--port", "--host", "--allow-remote", "--sessions", "--most-gb", "--no-browser"):
+        assert word in said
+
+
+def test_a_port_that_is_taken_is_told(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, _, complained = run("web", "--no-browser", "--port", taken.getsockname()[1])
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "is taken: give another with --port" in complained
+
+
+def test_other_machines_are_not_let_in_by_accident(run):
+    code, _, complained = run("web", "--no-browser", "--host", IPv4Address(0))
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "--allow-remote" in complained
+
+
+def test_packages_that_are_missing_are_told_at_once(run, monkeypatch):
+    monkeypatch.setattr(web, "PACKAGES", ("aiohttp", "no_such_package"))
+    code, _, complained = run("web", "--no-browser")
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "(no_such_package): pip install 'livertumorseg[web]'" in complained
+
+
+@pytest.mark.parametrize("words", [["none.nii.gz"], ["--folder", "none"]])
+def test_a_ct_or_folder_that_is_not_there_is_told(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    code, _, complained = run("web", "--no-browser", *words)
+    assert (code, complained.count("\n")) == (3, 1)
+    assert "none" in complained

@@ -1,0 +1,367 @@
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+import system_libraries
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from LiverTumorSegLib.web.front.gate import MOST_WAITING, PATIENCE, Gate
+from LiverTumorSegLib.web.front.listening import LOOPBACK
+
+SAID = web.AppKey("said", str)
+PAGE = """<!DOCTYPE html><title>waiting</title><script>
+new WebSocket("ws://" + location.host + "/socket").onmessage = told => {
+  fetch("http://localhost:" + told.data).then(() => "left", () => "stayed").then(end => document.title = end);
+};
+</script>"""
+
+
+async def page(request):
+    answer = web.Response(text=PAGE, content_type="text/html")
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+async def echo(request):
+    return web.Response(text=f"{request.method} {await request.text()}")
+
+
+async def streamed(request):
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    if request.method == "GET":
+        await answer.write(b"part")
+    return answer
+
+
+async def fail(request):
+    raise RuntimeError
+
+
+async def socket(request):
+    connection = web.WebSocketResponse()
+    await connection.prepare(request)
+    await connection.send_str(request.app[SAID])
+    await connection.close()
+    return connection
+
+
+def application(gate, said="1"):
+    app = web.Application()
+    app[SAID] = said
+    gate.guard(app)
+    app.router.add_get("/", page)
+    app.router.add_route("*", "/echo", echo)
+    app.router.add_get("/streamed", streamed)
+    app.router.add_get("/fail", fail)
+    app.router.add_get("/socket", socket)
+    return app
+
+
+@asynccontextmanager
+async def visiting(gate, *, inside=True):
+    jar = aiohttp.CookieJar(unsafe=True)  # for hosts that are addresses
+    async with TestClient(TestServer(application(gate)), cookie_jar=jar) as client:
+        if inside:
+            assert (await client.get("/", params={"token": gate.token})).status == 200
+        yield client
+
+
+def visit(test, *, inside=True, **options):
+    """Run a test with a gate and a visitor's client."""
+
+    async def run():
+        gate = Gate(LOOPBACK, **options)
+        async with visiting(gate, inside=inside) as client:
+            await test(gate, client)
+
+    asyncio.run(run())
+
+
+def test_the_first_visit_gives_a_cookie_that_scripts_and_other_sites_cannot_use_and_hides_the_token():
+    async def test(gate, client):
+        first = await client.get("/", params={"token": gate.token}, allow_redirects=False)
+        assert (first.status, first.headers["Location"]) == (303, "/")
+        (cookie,) = first.cookies.values()
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
+        assert not cookie["secure"]  # it would not come back without TLS
+        assert gate.token not in str(first.headers.getall("Set-Cookie"))
+        assert (await client.get("/echo")).status == 200
+
+    visit(test, inside=False)
+
+
+def test_a_token_for_a_command_line_lets_in_once():
+    async def test(gate, client):
+        token = gate.once()
+        for status in (303, 403):
+            client.session.cookie_jar.clear()
+            async with client.get("/", params={"token": token}, allow_redirects=False) as answer:
+                assert answer.status == status
+
+    visit(test, inside=False)
+
+
+def test_two_servers_on_one_machine_do_not_take_each_others_cookies():
+    async def test(gate, client):
+        other = Gate(LOOPBACK)
+        async with visiting(other) as visitor:
+            names = [{cookie.key for cookie in jar.session.cookie_jar} for jar in (client, visitor)]
+        assert not names[0] & names[1]
+        assert gate.token != other.token
+
+    visit(test)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/echo",
+        "/socket",
+        "/none",
+        "/?token=",
+        "/?token=wrong",
+        "/?token=%ff%00é",
+        "/?token=\N{SNOWMAN}",
+        "/?token=%ED%A0%80",
+    ],
+)
+def test_nobody_else_is_let_in_and_all_get_the_same_page(path):
+    async def test(gate, client):
+        answer = await client.get(path)
+        assert answer.status == 403
+        assert "Open the whole address" in await answer.text()
+        assert not answer.cookies
+
+    visit(test, inside=False)
+
+
+def test_the_token_opens_the_first_page_alone_and_no_cookie_is_made_up():
+    async def test(gate, client):
+        assert (await client.get("/echo", params={"token": gate.token})).status == 403
+        for value in ("", gate.token, "é"):
+            cookie = {"Cookie": f"{gate._cookie}={value}"}
+            assert (await client.get("/echo", headers=cookie)).status == 403
+
+    visit(test, inside=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:9999", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:80", 200),
+        ("evil.example", 403),
+        ("evil.example:80", 403),
+        ("localhost.evil.example", 403),
+        ("evil.example@localhost", 403),
+        ("localhost/", 403),
+        ("localhost:port", 403),
+        ("[::1", 403),
+        ("192.0.2.7", 403),
+        ("", 403),
+    ],
+)
+def test_the_server_is_asked_by_its_own_names_alone(host, status):
+    async def test(gate, client):
+        own = {cookie.key: cookie.value for cookie in client.session.cookie_jar}
+        answer = await client.get("/echo", headers={"Host": host}, cookies=own)
+        assert answer.status == status
+
+    visit(test)
+
+
+def test_a_request_with_two_hosts_is_refused():
+    async def test(gate, client):
+        (cookie,) = client.session.cookie_jar
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        lines = ("GET /echo HTTP/1.1", "Host: localhost", "Host: localhost", f"Cookie: {cookie.key}={cookie.value}")
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        assert (await reader.readline()).split()[1] == b"400"  # aiohttp's own doing, and relied on
+        writer.close()
+
+    visit(test)
+
+
+def test_a_name_that_was_given_at_start_and_the_address_of_the_connection_are_own_names():
+    async def run():
+        gate = Gate({"gpu-server"})
+        async with visiting(gate) as client:  # by 127.0.0.1, which is no name of this gate
+            own = {cookie.key: cookie.value for cookie in client.session.cookie_jar}
+            for host, status in (("gpu-server:8000", 200), ("localhost", 403)):
+                assert (await client.get("/echo", headers={"Host": host}, cookies=own)).status == status
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://{host}", 200), (None, 200), ("null", 403), ("http://127.0.0.1:1", 403), ("http://evil.example", 403)],
+)
+def test_what_scripts_ask_comes_from_the_own_page(method, origin, status):
+    async def test(gate, client):
+        headers = {"Origin": origin.format(host=f"127.0.0.1:{client.port}")} if origin else {}
+        answer = await client.request(method, "/echo", headers=headers, data="words" if method != "GET" else None)
+        assert answer.status == status
+        if status == 200 and method != "GET":
+            assert await answer.text() == f"{method} words"
+
+    visit(test)
+
+
+@pytest.mark.parametrize(
+    ("site", "kind", "status"),
+    [
+        ("same-origin", "script", 200),
+        ("none", "document", 200),
+        ("cross-site", "document", 200),
+        ("same-site", "image", 403),  # of another port of this machine, which the cookie goes to as well
+        ("same-site", "iframe", 403),
+        ("cross-site", "script", 403),
+    ],
+)
+def test_other_pages_may_lead_here_but_load_nothing_from_here(site, kind, status):
+    async def test(gate, client):
+        answer = await client.get("/echo", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind})
+        assert answer.status == status
+
+    visit(test)
+
+
+def test_a_form_of_another_page_is_refused_though_its_answer_would_be_a_page():
+    async def test(gate, client):
+        headers = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document", "Origin": "http://127.0.0.1:1"}
+        assert (await client.post("/echo", headers=headers)).status == 403
+
+    visit(test)
+
+
+def test_websockets_pass_for_the_own_page_and_for_no_other():
+    async def test(gate, client):
+        async with client.ws_connect("/socket", origin=f"http://127.0.0.1:{client.port}") as connection:
+            assert await connection.receive_str() == "1"
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await client.ws_connect("/socket", origin="http://evil.example")
+
+    visit(test)
+
+
+@pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"])
+def test_other_methods_are_refused(method):
+    async def test(gate, client):
+        assert (await client.request(method, "/echo")).status == 405
+
+    visit(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/streamed", 200), ("/none", 404), ("/fail", 500), ("/?token={token}", 303), ("/?token=wrong", 200)],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_every_answer_keeps_what_it_shows_on_this_machine(method, path, status):
+    async def test(gate, client):
+        answer = await client.request(method, path.format(token=gate.token), allow_redirects=False)
+        assert answer.status == status
+        check_headers(answer.headers, f"127.0.0.1:{client.port}")
+
+    visit(test)
+
+
+def check_headers(headers, host):
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'self'"
+    assert policy["connect-src"] == f"'self' ws://{host} wss://{host}"
+    assert policy["frame-ancestors"] == "'none'"
+    allowed = {source for name, sources in policy.items() for source in sources.split() if name != "connect-src"}
+    assert allowed == {"'self'", "'none'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
+    assert headers.getall("Cache-Control") == ["no-store"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_refusals_have_the_same_headers_and_a_strange_host_adds_nothing_to_them():
+    async def test(gate, client):
+        answer = await client.get("/", headers={"Host": "a; script-src *"})
+        assert answer.status == 403
+        check_headers(answer.headers, "ascript-src")
+        check_headers((await client.options("/")).headers, f"127.0.0.1:{client.port}")
+
+    visit(test, inside=False)
+
+
+def test_after_many_wrong_tokens_few_are_answered_and_the_right_one_is_not_kept_waiting():
+    async def test(gate, client):
+        for _ in range(PATIENCE):
+            assert (await client.get("/?token=wrong")).status == 403
+        tries = [asyncio.create_task(client.get("/?token=wrong")) for _ in range(MOST_WAITING + 5)]
+        while sum(task.done() for task in tries) < 5:
+            await asyncio.sleep(0.01)
+        assert [task.result().status for task in tries if task.done()] == [429] * 5
+        right = await client.get("/", params={"token": gate.token})
+        assert right.status == 200
+        assert sum(not task.done() for task in tries) == MOST_WAITING
+        for task in tries:
+            task.cancel()
+
+    visit(test, inside=False, pause_seconds=60)
+
+
+@pytest.fixture
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    found = system_libraries.browser()
+    if not found:
+        pytest.skip(f"needs a browser: {system_libraries.advice()}")
+    return sync_api, found
+
+
+def test_a_browser_comes_in_also_by_a_link_of_another_site_and_what_it_loads_leaves_for_nowhere(browser):
+    reached = []
+
+    async def other(request):
+        reached.append(request.path)
+        link = f'<a href="http://127.0.0.1:{request.query_string}">in</a>'
+        return web.Response(text=link, content_type="text/html", headers={"Access-Control-Allow-Origin": "*"})
+
+    async def run():
+        elsewhere = web.Application()
+        elsewhere.router.add_get("/{path:.*}", other)
+        async with TestServer(elsewhere) as site:
+            gate = Gate(LOOPBACK)
+            async with TestServer(application(gate, f"{site.port}/taken")) as server:
+                came = await asyncio.to_thread(drive, *browser, server.port, site.port, gate.token)
+                return came, server.port
+
+    came, port = asyncio.run(run())
+    assert came == [(f"http://127.0.0.1:{port}/", "stayed")] * 2
+    assert "/start" in reached
+    assert "/taken" not in reached
+
+
+def drive(sync_api, executable, port, other, token):
+    """Come in by the address and by a link of another site: where that leads, and what the page could reach."""
+    came = []
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        for start in (
+            f"http://127.0.0.1:{port}/?token={token}",
+            f"http://localhost:{other}/start?{port}/?token={token}",
+        ):
+            page = chromium.new_context().new_page()
+            page.goto(start)
+            if "start" in start:
+                page.click("a")
+            page.wait_for_url(f"http://127.0.0.1:{port}/")
+            page.wait_for_function("document.title != 'waiting'")
+            came.append((page.url, page.title()))
+        chromium.close()
+    return came

@@ -1,0 +1,126 @@
+"""A session of the page for tests: its scene, views, state and sections, without a browser; results come at once."""
+
+import asyncio
+import itertools
+from contextlib import suppress
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mrml_cases import GEOMETRIES, labels, make_volume
+from web_scene import AtOnce
+
+from LiverTumorSegLib.panel import Panel
+
+LABELS = np.minimum(labels(), 2)
+SIZE = 200
+_NUMBERS = itertools.count()
+
+
+class ReadyPanel(AtOnce, Panel):
+    """A panel that does nothing in the background."""
+
+    def __init__(self):
+        Panel.__init__(self)
+        self.labels = LABELS
+
+
+@pytest.fixture(scope="module")
+def web_page(tmp_path_factory):
+    """Server and views of a page; the views share one application, which costs most of the time."""
+    pytest.importorskip("trame_slicer")
+    import slicer
+    import vtk
+    from trame.app import get_server
+
+    from LiverTumorSegLib.web.page import scene
+    from LiverTumorSegLib.web.page.views import Views
+
+    before = {name: getattr(slicer, name) for name in ("mrmlScene", "modules") if hasattr(slicer, name)}
+    output = vtk.vtkOutputWindow.GetInstance()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app, server = scene.create(), get_server(f"page-{next(_NUMBERS)}", client_type="vue3")
+    server.state.ready()
+    views = Views(app, server)
+    for view in app.view_manager.get_views():
+        view.update_size(SIZE, SIZE)
+    yield SimpleNamespace(app=app, server=server, views=views, folder=tmp_path_factory.mktemp("session"))
+    _end(loop)
+    vtk.vtkOutputWindow.SetInstance(output)
+    for name in ("mrmlScene", "modules"):
+        delattr(slicer, name)
+    for name, value in before.items():
+        setattr(slicer, name, value)
+
+
+def _end(loop):
+    """Nothing drew in the background, and nothing shall any more."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def session(web_page):
+    """A new session whose panel finds liver and lesions at once; its nodes are removed afterwards."""
+    from LiverTumorSegLib.mrml.jobs import SceneJobs
+    from LiverTumorSegLib.web.page.session import Session
+
+    panel = ReadyPanel()
+    made = Session(web_page.server, web_page.app, web_page.views, panel, SceneJobs(panel), None, web_page.folder)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def with_ct(session):
+    """The session with a CT in its views."""
+    session.volume = make_volume(GEOMETRIES["plain"])
+    session.views.show(session.volume)
+    return session
+
+
+def built(kind, session):
+    """A section of the page, kept up to date as the page does."""
+    from trame_vuetify.ui.vuetify3 import VAppLayout
+
+    section = kind(session)
+    with VAppLayout(session.server, template_name=f"part-{next(_NUMBERS)}"):
+        section.build()
+
+    def show():
+        with session.state:
+            section.show()
+
+    session.changed.append(show)
+    session.panel.changed.append(show)
+    show()
+    return section
+
+
+def choose(session, **values):
+    """What the browser does where the user changes something."""
+    with session.state as state:
+        state.update(values)
+
+
+def segmented(session):
+    """Give the session a result."""
+    from LiverTumorSegLib.web.page.sections.run import RunSection
+
+    section = built(RunSection, session)
+    section._on_button()
+    return session.nodes
+
+
+def offsets(session):
+    """Where the middle of each slice view is along its axis of RAS, in mm, by name."""
+    axes = {"Sagittal": 0, "Coronal": 1, "Axial": 2}
+    nodes = [view.get_view_node() for view in session.scene.view_manager.get_slice_views()]
+    return {node.GetOrientation(): node.GetSliceToRAS().GetElement(axes[node.GetOrientation()], 3) for node in nodes}
