@@ -23,6 +23,7 @@ check: $(VENV)/test
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
 	$(BIN)/python Testing/benchmarks/worker.py
+	$(BIN)/python Testing/benchmarks/web.py
 	$(BIN)/python Testing/benchmarks/preprocessing.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
@@ -34,6 +35,7 @@ stress: $(VENV)/test
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py
 	$(BIN)/python Testing/evaluation_screenshot.py
+	$(BIN)/python Testing/web_screenshots.py
 	mkdir -p build
 	$(BIN)/livertumorseg phantom build/ct.nii.gz --seed 3 --overwrite
 	$(BIN)/livertumorseg preprocess build/ct.nii.gz --chain kulkarni --overwrite \

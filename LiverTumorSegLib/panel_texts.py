@@ -24,6 +24,7 @@ from .translation import tr as _
 AUTO = "auto"
 """The device and the precision that are chosen by what the machine has."""
 
+_LEAST_SECONDS = 1.0
 _CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
 _SHOWN = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "surface_distance_mm", "slice")
 
@@ -173,9 +174,9 @@ def state(panel: Panel) -> str:
 
 def progress(stage: str, seconds: float | None) -> str:
     """The stage, and the time left where it can be told."""
-    if seconds is None or not stage:
+    if seconds is None or seconds < _LEAST_SECONDS or not stage:
         return stage
-    left = _("{seconds:.0f} s left").format(seconds=max(1, seconds))
+    left = _("{seconds:.0f} s left").format(seconds=seconds)
     if seconds >= 90:
         left = _("{minutes:.0f} min left").format(minutes=seconds / 60)
     return f"{stage}, {left}"

@@ -50,7 +50,8 @@ def panel_at(state, stage="", **facts):
     [
         ("Segmenting", None, "Segmenting"),
         ("", 5, ""),
-        ("Segmenting", 0.2, "Segmenting, 1 s left"),
+        ("Handing over", 0.4, "Handing over"),
+        ("Segmenting", 1.2, "Segmenting, 1 s left"),
         ("Segmenting", 42.4, "Segmenting, 42 s left"),
         ("Segmenting", 150, "Segmenting, 2 min left"),
     ],

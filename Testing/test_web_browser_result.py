@@ -10,8 +10,6 @@ import pytest
 import SimpleITK as sitk
 import web_cases
 from scipy import ndimage
-from vtkmodules.vtkFiltersCore import vtkMassProperties
-from vtkmodules.vtkIOGeometry import vtkSTLReader
 
 from LiverTumorSegLib.files.nifti import write_volume
 
@@ -88,7 +86,8 @@ def test_the_surfaces_enclose_the_volumes(page, tmp_path):
 
 
 def enclosed_ml(path):
-    reader, measures = vtkSTLReader(), vtkMassProperties()
+    vtk = pytest.importorskip("vtk")
+    reader, measures = vtk.vtkSTLReader(), vtk.vtkMassProperties()
     reader.SetFileName(str(path))
     measures.SetInputConnection(reader.GetOutputPort())
     return measures.GetVolume() / 1000

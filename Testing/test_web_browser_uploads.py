@@ -1,6 +1,5 @@
 """CTs that a visitor brings along, and what is none."""
 
-import base64
 import shutil
 
 import numpy as np
@@ -12,13 +11,6 @@ from LiverTumorSegLib import phantom
 from LiverTumorSegLib.files.nifti import write_volume
 
 MOST_GB = 0.001
-DROP = """([name, content]) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([Uint8Array.from(atob(content), c => c.charCodeAt(0))], name));
-    for (const type of ['dragover', 'drop'])
-        document.body.dispatchEvent(
-            new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +56,11 @@ def choose(page, path, button="files"):
 
 
 def drop(page, path):
-    page.evaluate(DROP, [path.name, base64.b64encode(path.read_bytes()).decode()])
+    """As a file manager does."""
+    browser = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
 
 
 def opens(page, slices):
@@ -84,6 +80,11 @@ def test_a_file_is_dropped_on_the_page(page, tmp_path):
     drop(page, tmp_path / "dropped.nii.gz")
     opens(page, 21)
     assert page.inner_text("#ct-name") == "dropped"
+
+
+def test_a_folder_of_dicom_files_is_dropped_on_the_page(page, tmp_path):
+    drop(page, dicom(tmp_path / "scan", 28))
+    opens(page, 28)
 
 
 def test_a_folder_of_dicom_files_is_chosen(page, tmp_path):

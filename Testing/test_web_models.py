@@ -90,3 +90,9 @@ def test_a_device_is_chosen(session, models):  # noqa: F811
     assert [item["title"] for item in session.state.devices] == ["Automatic: CPU", "CPU"]
     choose(session, device="cpu")
     assert session.choices.settings.device == "cpu"
+
+
+def test_a_model_that_is_not_listed_cannot_be_chosen(session, models):  # noqa: F811
+    listed(session, GOOD)
+    choose(session, model="/etc")
+    assert session.choices.model == "unet"

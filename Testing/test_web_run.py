@@ -11,6 +11,15 @@ def run(with_ct):  # noqa: F811
     return built(RunSection, with_ct)
 
 
+@pytest.fixture
+def question(with_ct):  # noqa: F811
+    from LiverTumorSegLib.web.page.sections.question import QuestionSection
+
+    section = built(QuestionSection, with_ct)
+    with_ct.ask = section.ask
+    return section
+
+
 def there(kind):
     import slicer
 
@@ -31,10 +40,9 @@ def test_the_button_gives_a_result(with_ct, run):  # noqa: F811
     assert with_ct.state.can_run
     run._on_button()
     assert with_ct.nodes.volume is with_ct.volume
-    assert not with_ct.state.asking
 
 
-def test_a_result_without_corrections_is_replaced_without_a_question(with_ct, run):  # noqa: F811
+def test_a_result_without_corrections_is_replaced_without_a_question(with_ct, run, question):  # noqa: F811
     run._on_button()
     first = with_ct.nodes
     run._on_button()
@@ -42,19 +50,19 @@ def test_a_result_without_corrections_is_replaced_without_a_question(with_ct, ru
     assert with_ct.nodes is not first
 
 
-def test_corrections_are_not_replaced_without_a_question(with_ct, run):  # noqa: F811
+def test_corrections_are_not_replaced_without_a_question(with_ct, run, question):  # noqa: F811
     run._on_button()
     first, with_ct.corrected = with_ct.nodes, True
     run._on_button()
     assert with_ct.state.asking
     assert with_ct.nodes is first
-    run._on_replace()
+    question._on_yes()
     assert not with_ct.state.asking
     assert with_ct.nodes is not first
     assert not with_ct.corrected
 
 
-def test_corrections_are_kept_where_the_answer_is_no(with_ct, run):  # noqa: F811
+def test_corrections_are_kept_where_the_answer_is_no(with_ct, run, question):  # noqa: F811
     run._on_button()
     first, with_ct.corrected = with_ct.nodes, True
     run._on_button()

@@ -33,13 +33,13 @@ FLAGS = (
     "--disable-sync",
 )
 SIZE = (1280, 800)
-PATIENCE = 20
+PATIENCE = 90
 """Seconds that nothing takes, also where other tests keep the machine busy: a limit for what hangs."""
 
 SLICE_VIEWS = ("Axial", "Coronal", "Sagittal")
 VIEWS = (*SLICE_VIEWS, "3D")
 _COMMAND = "from LiverTumorSegLib.cli import main; main()"
-_PATIENT_COMMAND = f"""
+_IMPATIENT_COMMAND = f"""
 import functools, sys
 from LiverTumorSegLib.web.front import server
 server.Front = functools.partial(server.Front, grace_seconds=float(sys.argv.pop(1)))
@@ -134,7 +134,7 @@ def serving(folder: Path, *arguments: str | Path, grace_seconds: float | None = 
         arguments: of the command line; the port is any that is free.
         grace_seconds: that a session without a browser is kept for, where not the usual time.
     """
-    start = [_COMMAND] if grace_seconds is None else [_PATIENT_COMMAND, str(grace_seconds)]
+    start = [_COMMAND] if grace_seconds is None else [_IMPATIENT_COMMAND, str(grace_seconds)]
     command = [sys.executable, "-X", "utf8", "-c", *start, "web", *map(str, arguments), "--no-browser"]
     printed, temporary = folder / "printed.txt", folder / "temporary"
     temporary.mkdir(exist_ok=True)

@@ -112,4 +112,10 @@ COMMANDS = (
     Command(("models", "remove", "../m"), "only imported models"),
     Command(("models", "download", "https://[::1/x.zip", "--sha256", "0" * 64), "not an address"),
     Command(("data", "split", "empty", "-o", "s.json", "--validation", "nan"), "Shares of nan"),
+    Command(("web", "missing.nii.gz"), "is not there"),
+    Command(("web", "--folder", "ct.nii.gz"), "is no folder"),
+    Command(("web", "--host", "::"), "--allow-remote"),
+    Command(("web", "--host", "no.such.host.invalid"), "not known here"),
+    Command(("web", "--host", "192.0.2.1", "--allow-remote"), "is not this machine"),
+    Command(("web", "--port", "1", "--host", "::ffff:1.2.3.4"), "--allow-remote"),
 )

@@ -21,7 +21,7 @@ from .listening import Listening
 from .sessions import GRACE_SECONDS, Session, Sessions
 from .uploads import TooLarge, receive
 
-_POLL_SECONDS, _TIDY_SECONDS = 0.05, 2.0
+_POLL_SECONDS, _TIDY_SECONDS = 0.02, 2.0
 _UNFINISHED_SECONDS = 1.0
 _DAY = 86400.0
 _BATCH = "{batch:[A-Za-z0-9_-]{1,64}}"

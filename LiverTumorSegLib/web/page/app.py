@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from secrets import compare_digest
+from time import monotonic
 from typing import Any
 
 from aiohttp import web
@@ -28,6 +29,7 @@ from .sections.appearance import AppearanceSection
 from .sections.corrections import CorrectionSection
 from .sections.downloads import DownloadSection
 from .sections.models import ModelSection
+from .sections.question import QuestionSection
 from .sections.results import ResultSection
 from .sections.run import RunSection
 from .sections.source import SourceSection
@@ -35,7 +37,12 @@ from .sections.window import WindowSection
 from .session import Session
 from .views import Views
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS, _SHOW_SECONDS = 0.02, 0.25
+"""A worker tells how far it is more often than a page needs to change."""
+
+_DRAW_SECONDS = 0.2
+"""For the slice views to show a result, before the surface of 3D keeps this process busy."""
+
 _STATIC = Path(__file__).parent / "static"
 _NOT_A_DEVICE = "For research only: this is not a medical device."
 _DRAWER_WIDTH = 400
@@ -45,6 +52,10 @@ _THEMES = {
     "dark": {"colors": {"primary": "#90caf9", "secondary": "#b0bec5", "error": "#ff9e9e", "warning": "#ffb866"}},
 }
 """Colours that text of 4.5 to 1 is readable in, and on."""
+
+_LOST = """<div class="lts-lost" role="alert"><h1>No connection</h1>
+<p>The session has ended, or the program was stopped where it was started.</p>
+<p><a href="">Load this session again</a> <a href="/">Open a new session</a></p></div>"""
 
 
 class PanelApp:
@@ -69,11 +80,13 @@ class PanelApp:
         self._window = WindowSection(self.session)
         self._sections = [self._source, ModelSection(self.session), RunSection(self.session)]
         self._sections += [ResultSection(self.session), AppearanceSection(self.session)]
-        self._sections += [CorrectionSection(self.session), DownloadSection(self.session)]
+        question = QuestionSection(self.session)
+        self.session.ask = question.ask
+        self._sections += [question, CorrectionSection(self.session), DownloadSection(self.session)]
         self._build(server)
-        panel.changed.append(self._show)
+        self._stale = True
+        panel.changed.append(self._on_news)
         self.session.changed.append(self._show)
-        self._show()
 
     def run(self, key: str) -> None:
         """Serve until the front is gone; requests that do not carry the key are refused."""
@@ -94,6 +107,7 @@ class PanelApp:
             }
         )
         server.state.update({"trame__title": "LiverTumorSeg", "trame__favicon": None, "theme": "light"})
+        server.state.update({"trame__template_error": _LOST, "trame__template_error_reconnect": _LOST})
         with VAppLayout(server, vuetify_config={"theme": {"themes": _THEMES}}) as layout:
             layout.root.theme = ("theme",)
             with v3.VAppBar(density="compact", flat=True, border=True):
@@ -128,9 +142,17 @@ class PanelApp:
             asyncio.get_running_loop().create_task(self._source.look(self._ct))
 
     async def _poll(self) -> None:
+        panel, shown, last = self.session.panel, None, 0.0
         while True:
-            self.session.panel.poll()
-            await asyncio.sleep(_POLL_SECONDS)
+            panel.poll()
+            if self._stale and (panel.state is not shown or monotonic() - last > _SHOW_SECONDS):
+                shown, last = panel.state, monotonic()
+                self._show()
+            drawing = not panel.busy and not panel.settled
+            await asyncio.sleep(_DRAW_SECONDS if drawing else _POLL_SECONDS)
+
+    def _on_news(self) -> None:
+        self._stale = True
 
     def _take(self, message: Message) -> None:
         if "arrived" in message:
@@ -139,6 +161,7 @@ class PanelApp:
             self._worker.take(message)
 
     def _show(self) -> None:
+        self._stale = False
         with self.session.state:
             for section in (self._window, *self._sections):
                 section.show()

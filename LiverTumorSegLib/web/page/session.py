@@ -65,6 +65,7 @@ class Session:
         volume: the CT.
         nodes: the result.
         corrected: whether the result was changed by hand.
+        ask: asks the user before something is lost: what is done, what is lost, and the doing.
         changed: called when ``volume`` or ``nodes`` did.
     """
 
@@ -80,6 +81,7 @@ class Session:
     volume: slicer.vtkMRMLScalarVolumeNode | None = None
     nodes: Nodes | None = None
     corrected: bool = False
+    ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
     changed: list[Callable[[], None]] = field(default_factory=list)
 
     @property

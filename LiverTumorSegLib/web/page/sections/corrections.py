@@ -10,6 +10,7 @@ from trame.widgets import vuetify3 as v3
 from ....job_runner import IDLE
 from ....mrml.jobs import Nodes
 from ....segments import LESION, LIVER
+from ..aria import aria
 from ..corrections import Corrections, Tool
 from ..session import Session
 from .section import Section, heading
@@ -48,13 +49,23 @@ class CorrectionSection(Section):
 
     def _build_tools(self) -> None:
         with v3.VBtnToggle(
-            v_model=("tool",), mandatory=True, density="compact", variant="outlined", divided=True, aria_label="Tool"
+            v_model=("tool",),
+            mandatory=True,
+            density="compact",
+            variant="outlined",
+            divided=True,
+            raw_attrs=aria(label="Tool"),
         ):
             v3.VBtn("Move", value="none", id="tool-none", size="small")
             v3.VBtn("Paint", value="paint", id="tool-paint", size="small")
             v3.VBtn("Erase", value="erase", id="tool-erase", size="small")
         with v3.VBtnToggle(
-            v_model=("kind",), mandatory=True, density="compact", variant="outlined", divided=True, aria_label="Of what"
+            v_model=("kind",),
+            mandatory=True,
+            density="compact",
+            variant="outlined",
+            divided=True,
+            raw_attrs=aria(label="Of what"),
         ):
             v3.VBtn("Lesion", value="lesion", id="kind-lesion", size="small")
             v3.VBtn("Liver", value="liver", id="kind-liver", size="small")
@@ -92,8 +103,9 @@ class CorrectionSection(Section):
 
     def _on_change(self) -> None:
         self.session.corrected = True
-        with self.state:
+        with self.state as state:
             self.show()
+            state.brush_mm = round(self._corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
         if self._measuring is None or self._measuring.done():
             self._measuring = asyncio.get_running_loop().create_task(self._measure_soon())
         self._changed_at = asyncio.get_running_loop().time()

@@ -96,8 +96,10 @@ class ModelSection(Section):
         return next((each for each in self.panel.models if each["name"] == self.session.choices.model), None)
 
     def _on_model(self, model: str, **_: Any) -> None:
-        self.session.choices.model = model
-        if found := self._chosen():
+        """Only what is listed: a browser could name any folder of this machine."""
+        found = next((each for each in self.panel.models if each["name"] == model), None)
+        if found:
+            self.session.choices.model = model
             self._take_cleaning(found)
         self.show()
 

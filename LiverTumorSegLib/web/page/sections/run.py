@@ -21,7 +21,7 @@ class RunSection(Section):
     def build(self) -> None:
         """Button, bar, stage, and the error where there is one."""
         self.state.update({"button": "", "busy": False, "can_run": False, "percent": 0, "stage": ""})
-        self.state.update({"error": "", "details": "", "opened": False, "asking": False})
+        self.state.update({"error": "", "details": "", "opened": False})
         v3.VBtn(
             "{{ button }}",
             id="segment",
@@ -42,7 +42,6 @@ class RunSection(Section):
         )
         html.Div("{{ stage }}", id="stage", classes="lts-note", raw_attrs=aria("status"))
         self._build_error()
-        self._build_question()
 
     def _build_error(self) -> None:
         with v3.VAlert(v_if=("error",), type="error", variant="tonal", density="compact", id="error"):
@@ -57,16 +56,6 @@ class RunSection(Section):
                 **look,
             )
             html.Pre("{{ details }}", v_if=("opened",), classes="lts-details", tabindex=0)
-
-    def _build_question(self) -> None:
-        with (
-            v3.VDialog(v_model=("asking",), max_width=420, raw_attrs=aria(label="Segment again?")),
-            v3.VCard(title="Segment again?", text="Your corrections will be replaced.", id="replace"),
-            v3.VCardActions(),
-        ):
-            v3.VSpacer()
-            v3.VBtn("Keep them", click="asking = false", id="replace-no", autofocus=True)
-            v3.VBtn("Segment again", click=self._on_replace, id="replace-yes", color="primary", variant="flat")
 
     def show(self) -> None:
         """Button, bar and words of the panel's state."""
@@ -83,12 +72,11 @@ class RunSection(Section):
         if self.panel.busy:
             self.panel.cancel()
         elif self.session.nodes and self.session.corrected:
-            self.state.asking = True
+            self.session.ask("Segment again", "Your corrections will be replaced.", self._start)
         else:
-            self.panel.attempt(self._segment)
+            self._start()
 
-    def _on_replace(self) -> None:
-        self.state.asking = False
+    def _start(self) -> None:
         if not self.panel.busy:
             self.panel.attempt(self._segment)
 

@@ -17,6 +17,7 @@ from ....volume import Volume
 from ...arrivals import Candidate, candidates, read
 from ...chosen_folder import listing, resolve
 from ...front.child import UPLOADS
+from ..aria import aria
 from .section import Section, heading
 
 _DICOM = "DICOM series"
@@ -37,8 +38,8 @@ class SourceSection(Section):
         self._build_uploads()
         if self.session.shared:
             self._build_shared()
-        html.Div("{{ opening }}", v_if=("opening",), id="opening", role="status", classes="lts-note")
-        with v3.VAlert(v_if=("ct_error || upload_error",), id="ct-error", type="error", role="alert", **_PLAIN):
+        html.Div("{{ opening }}", v_if=("opening",), id="opening", classes="lts-note", raw_attrs=aria("status"))
+        with v3.VAlert(v_if=("ct_error || upload_error",), id="ct-error", type="error", **_PLAIN):
             html.Div("{{ ct_error || upload_error }}")
         self._build_choices()
         with html.Div(v_if=("ct_name",), id="ct"):
@@ -59,7 +60,7 @@ class SourceSection(Section):
                 )
         html.Div("or drop a NIfTI, NRRD, DICOM folder or zip file on the page", classes="lts-note")
         with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
-            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", aria_label="Upload")
+            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", raw_attrs=aria(label="Upload"))
             v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
 
     def _build_shared(self) -> None:
@@ -77,7 +78,7 @@ class SourceSection(Section):
         self.state.change("shared_name")(self._on_shared)
 
     def _build_choices(self) -> None:
-        with html.Div(v_if=("ct_choices.length",), id="ct-choices", role="group", aria_label="Choose one"):
+        with html.Div(v_if=("ct_choices.length",), id="ct-choices", raw_attrs=aria("group", label="Choose one")):
             html.Div("There are several: choose one.")
             v3.VBtn(
                 "{{ title }}",
@@ -120,9 +121,14 @@ class SourceSection(Section):
 
     async def _open(self, candidate: Candidate) -> None:
         volume = await self._slowly(f"Reading {candidate.title}…", read, candidate)
-        if volume is not None:
-            with self.state:
-                self._take(volume, _DICOM if candidate.series else files.stem(candidate.path))
+        if volume is None:
+            return
+        name = _DICOM if candidate.series else files.stem(candidate.path)
+        with self.state:
+            if self.session.corrected:
+                self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(volume, name))
+            else:
+                self._take(volume, name)
 
     async def _slowly(self, words: str, work: Any, *arguments: Any) -> Any:
         """Do work beside the event loop; None where it fails, which the page says."""
@@ -141,6 +147,8 @@ class SourceSection(Section):
 
     def _take(self, volume: Volume, name: str) -> None:
         session = self.session
+        if self.panel.busy:
+            self.panel.cancel()
         session.clear()
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
         session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)

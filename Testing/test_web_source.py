@@ -1,0 +1,129 @@
+import asyncio
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from web_session import built, session, web_page  # noqa: F401
+
+from LiverTumorSegLib import phantom
+from LiverTumorSegLib.files.nifti import write_volume
+
+SHAPE, SPACING = (12, 24, 28), (20.0, 16.0, 16.0)
+
+
+@pytest.fixture
+def source(session):  # noqa: F811
+    from LiverTumorSegLib.web.page.sections.source import SourceSection
+
+    return built(SourceSection, session)
+
+
+def run(coroutine):
+    return asyncio.get_event_loop().run_until_complete(coroutine)
+
+
+def uploaded(session, *names):  # noqa: F811
+    """CTs as the front has written them, each with another seed."""
+    folder = session.folder / "uploads" / "batch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    volumes = [phantom.create(SHAPE, SPACING, seed=seed).volume for seed in range(len(names))]
+    for name, volume in zip(names, volumes, strict=True):
+        write_volume(folder / name, volume)
+    return folder, volumes
+
+
+def test_what_has_arrived_is_in_the_views_and_no_longer_on_disk(session, source):  # noqa: F811
+    import slicer
+
+    folder, (volume,) = uploaded(session, "liver of today.nii.gz")
+    run(source.arrived("batch"))
+    assert not folder.exists()
+    assert np.array_equal(slicer.util.arrayFromVolume(session.volume), volume.voxels)
+    shown = {view.get_background_volume_id() for view in session.scene.view_manager.get_slice_views()}
+    assert shown == {session.volume.GetID()}
+    state = session.state
+    assert (state.ct_name, state.ct_error, state.opening) == ("liver of today", "", "")
+    assert state.ct_size == "28 × 24 × 12 voxels of 16.00 × 16.00 × 20.00 mm"
+    assert any("16.0 mm wide" in warning for warning in state.ct_warnings)
+
+
+def test_of_several_cts_the_user_chooses_one(session, source):  # noqa: F811
+    import slicer
+
+    folder, volumes = uploaded(session, "a.nii.gz", "b.nii.gz")
+    run(source.arrived("batch"))
+    assert session.volume is None
+    assert session.state.ct_choices == ["a.nii.gz", "b.nii.gz"]
+    assert folder.exists()
+
+    async def choose():
+        source._on_choice(7)
+        source._on_choice(1)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()} - before))
+
+    before = asyncio.all_tasks(asyncio.get_event_loop())
+    run(choose())
+    assert np.array_equal(slicer.util.arrayFromVolume(session.volume), volumes[1].voxels)
+
+
+def test_rubbish_ends_in_a_sentence_and_what_was_there_stays(session, source):  # noqa: F811
+    uploaded(session, "a.nii.gz")
+    run(source.arrived("batch"))
+    first = session.volume
+    folder, _ = uploaded(session)
+    (folder / "b.nii.gz").write_bytes(b"rubbish")
+    run(source.arrived("batch"))
+    assert session.volume is first
+    assert session.state.ct_error.startswith("b.nii.gz ")
+    assert str(session.folder) not in session.state.ct_error
+    assert not folder.exists()
+
+
+def test_a_zip_file_is_opened_like_what_is_in_it(session, source):  # noqa: F811
+    folder, _ = uploaded(session, "ct.nii")
+    with zipfile.ZipFile(folder / "all.zip", "w") as packed:
+        packed.write(folder / "ct.nii", "ct.nii")
+    (folder / "ct.nii").unlink()
+    run(source.arrived("batch"))
+    assert session.state.ct_name == "ct"
+
+
+def test_a_new_ct_takes_the_place_of_the_earlier_one_and_its_result(session, source):  # noqa: F811
+    import slicer
+
+    for _ in range(2):
+        uploaded(session, "a.nii.gz")
+        run(source.arrived("batch"))
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 1
+    assert session.nodes is None
+
+
+def test_corrections_are_not_lost_to_another_ct_without_a_question(session, source):  # noqa: F811
+    asked = []
+    session.ask = lambda answer, loss, then: asked.append(then)
+    uploaded(session, "a.nii.gz")
+    run(source.arrived("batch"))
+    first, session.corrected = session.volume, True
+    uploaded(session, "b.nii.gz")
+    run(source.arrived("batch"))
+    assert session.volume is first
+    asked.pop()()
+    assert session.state.ct_name == "b"
+    assert not session.corrected
+
+
+def test_the_folder_given_at_start_is_listed_and_nothing_else_is_opened(session, source, tmp_path):  # noqa: F811
+    session.shared = tmp_path / "shared"
+    session.shared.mkdir()
+    write_volume(session.shared / "one.nii.gz", phantom.create(SHAPE, SPACING).volume)
+    write_volume(tmp_path / "outside.nii.gz", phantom.create(SHAPE, SPACING).volume)
+    run(source.list_shared())
+    assert session.state.shared_names == ["one.nii.gz"]
+    run(source._look_in(session.shared, "../outside.nii.gz"))
+    assert "lies outside the folder" in session.state.ct_error
+    assert session.volume is None
+    run(source._look_in(session.shared, "one.nii.gz"))
+    assert session.state.ct_name == "one"
+    assert (session.shared / "one.nii.gz").exists()
