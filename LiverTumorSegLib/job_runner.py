@@ -172,6 +172,12 @@ class JobRunner:
             self._job.cancel_by = self._clock() + GRACE_SECONDS
             self._show(State.CANCELLING)
 
+    def reset(self) -> None:
+        """Forget how the last job ended; one that runs goes on."""
+        if self.state in IDLE:
+            self.error = self.details = ""
+            self._show(State.READY)
+
     def poll(self) -> None:
         """Take in what the worker said; call it some ten times a second."""
         if self._later:

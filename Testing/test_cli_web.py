@@ -27,7 +27,12 @@ def started(place, *words, **more):
     environment.pop("SSH_CONNECTION", None)
     environment |= more
     command = subprocess.Popen(
-        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [*COMMAND, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )
     try:
         assert "Ctrl-C" in command.stdout.readline()

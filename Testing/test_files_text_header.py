@@ -32,8 +32,9 @@ def test_a_header_alone_ends_with_its_file(tmp_path):
     assert (len(read.lines), read.end) == (5, len(NRRD))
 
 
-def test_long_lines_that_make_teem_crash_are_refused(tmp_path):
-    path = header(tmp_path, "a.nrrd", NRRD + b"kinds: " + b"domain " * 200 + b"\n\n")
+@pytest.mark.parametrize("line", [b"kinds: " + b"domain " * 200, b"a" * 60_000 + b"\x1f\x8b\0:=\xff"])
+def test_long_lines_that_make_teem_crash_are_refused(tmp_path, line):
+    path = header(tmp_path, "a.nrrd", NRRD + line + b"\n\n")
     with pytest.raises(UserError, match=r"a\.nrrd has a line in its header that is longer than 1000 characters"):
         text_header.read(path)
 

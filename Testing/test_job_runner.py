@@ -226,6 +226,17 @@ def test_a_complaint_of_the_user_interface_leaves_a_running_job_alone(runner):
     assert (runner.state, runner.details) == (State.FAILED, "details")
 
 
+def test_how_the_last_job_ended_can_be_forgotten_but_not_a_running_one(runner):
+    runner.complain("No node.", "Traceback")
+    runner.reset()
+    assert (runner.state, runner.error, runner.details) == (State.READY, "", "")
+    begin(runner)
+    runner.complain("No node.")
+    runner.reset()
+    assert (runner.busy, runner.error) == (True, "No node.")
+    runner.close()
+
+
 def test_what_is_wrong_before_a_job_begins_is_shown():
     def start():
         msg = "The region lies outside: move it."

@@ -189,3 +189,14 @@ def test_a_real_worker_takes_twenty_jobs_in_order_and_its_death_costs_one():
     assert [job.state for job in jobs] == [State.FAILED] + [State.DONE] * 19
     assert "ended by the system" in jobs[0].error
     assert all(job.result["models"] for job in jobs[1:])
+
+
+def test_a_job_that_no_message_can_hold_fails_alone():
+    queue = Queue(Worker())
+    first, second = queue.submit("segment", options={"limit": float("inf")}), queue.submit("devices")
+    queue.poll()
+    assert (first.state, second.state) == (State.FAILED, State.WAITING)
+    assert "cannot be handed over" in first.error
+    queue.poll()
+    assert second.state is State.RUNNING
+    queue.close()

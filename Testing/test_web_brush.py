@@ -53,3 +53,18 @@ def test_a_brush_that_nobody_listens_to_is_quiet(brush, web_views):  # noqa: F81
     effect.drawn = None
     drag(web_views.axial, [CENTRE])
     assert not strokes
+
+
+@pytest.mark.parametrize(("change", "end"), [("increase_brush_size", 60), ("decrease_brush_size", 1)])
+def test_no_wheel_makes_the_brush_endless(brush, change, end):
+    effect, _, _ = brush
+    for _ in range(100):
+        getattr(effect, change)()
+    assert effect.get_brush_diameter() == end
+
+
+@pytest.mark.parametrize(("given", "used"), [(1e308, 60), (-5, 1), (float("nan"), 1), (20, 20)])
+def test_a_diameter_is_the_nearest_that_may_be(brush, given, used):
+    effect, _, _ = brush
+    effect.set_brush_diameter(given)
+    assert effect.get_brush_diameter() == used

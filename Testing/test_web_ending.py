@@ -11,6 +11,15 @@ from LiverTumorSegLib.web.front.ending import ASKING, until_asked
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to this process")
 
 
+@pytest.fixture(autouse=True)
+def not_ignored():
+    """In the background, or under nohup, tests are started with some signals ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ASKING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def later(number, seconds=0.1):
     timer = threading.Timer(seconds, os.kill, [os.getpid(), number])
     timer.start()

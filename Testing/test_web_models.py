@@ -77,11 +77,20 @@ def test_a_model_brings_its_clean_up_steps_and_the_user_may_change_them(session,
     assert session.choices.settings.postprocessing["smallest_lesion_ml"] == 1
 
 
-@pytest.mark.parametrize("given", ["", -3])
-def test_a_limit_that_is_empty_or_negative_is_none(session, models, given):  # noqa: F811
+@pytest.mark.parametrize(
+    ("name", "given", "counts", "shown"),
+    [
+        ("smallest_lesion_ml", "", 0, ""),
+        ("smallest_lesion_ml", -3, 0, 0),
+        ("least_probability", 7, 1, 1),
+        ("smallest_liver_ml", 7, 7, 7),
+    ],
+)
+def test_a_limit_that_may_not_be_counts_and_is_shown_as_the_nearest(session, models, name, given, counts, shown):  # noqa: F811
     listed(session, GOOD)
-    choose(session, smallest_lesion_ml=given)
-    assert session.choices.settings.postprocessing["smallest_lesion_ml"] == 0
+    choose(session, **{name: given})
+    assert session.choices.settings.postprocessing[name] == counts
+    assert session.state[name] == shown
 
 
 def test_a_device_is_chosen(session, models):  # noqa: F811
@@ -96,3 +105,23 @@ def test_a_model_that_is_not_listed_cannot_be_chosen(session, models):  # noqa: 
     listed(session, GOOD)
     choose(session, model="/etc")
     assert session.choices.model == "unet"
+
+
+@pytest.mark.parametrize("device", ["x" * 100, ["cpu"], {"name": "cpu"}, 7, None])
+def test_a_device_that_is_not_listed_cannot_be_chosen(session, models, device):  # noqa: F811
+    listed(session, GOOD)
+    choose(session, device=device)
+    assert session.choices.device == "auto"
+
+
+def test_what_a_browser_sends_for_a_switch_or_a_limit_can_be_told_to_the_worker(session, models):  # noqa: F811
+    from dataclasses import asdict
+
+    from LiverTumorSegLib.worker.protocol import encode
+
+    listed(session, GOOD)
+    choose(session, coarse_pass=[float("nan")], smallest_lesion_ml=float("inf"), least_contrast_hu=float("nan"))
+    settings = session.choices.settings
+    assert encode(asdict(settings))
+    assert settings.coarse_pass is True
+    assert settings.postprocessing["least_contrast_hu"] == 0

@@ -1,6 +1,6 @@
 import asyncio
 import gzip
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
 import aiohttp
@@ -206,7 +206,7 @@ async def echo(connection, message):
 
 
 def test_messages_of_a_websocket_come_back_as_they_went_and_unpacked():
-    image = bytes(range(256)) * (40 * MEGABYTE // 256)
+    image = bytes(range(256)) * (15 * MEGABYTE // 256)
 
     async def use():
         async with passing(socket(echo)) as (client, _):
@@ -216,6 +216,27 @@ def test_messages_of_a_websocket_come_back_as_they_went_and_unpacked():
                 return await own.receive_str(), await own.receive_bytes() == image, own.compress
 
     assert driven(use()) == ("words: é", True, 0)
+
+
+def test_a_large_image_comes_through_but_nothing_as_large_from_a_browser():
+    image, heard = bytes(40 * MEGABYTE), []
+
+    async def show(connection, message):
+        heard.append(len(message.data))
+        await connection.send_bytes(image)
+
+    async def use():
+        async with passing(socket(show)) as (client, server), client.ws_connect("/ws", max_msg_size=0) as own:
+            await own.send_str("show")
+            shown = await own.receive_bytes()
+            with suppress(ConnectionError):  # it may be cut off before all is sent
+                await own.send_bytes(image)
+            await own.close()
+            await until(lambda: CLOSED in server.app)
+            return shown == image
+
+    assert driven(use())
+    assert heard == [len("show")]
 
 
 def test_the_code_of_a_server_that_closes_reaches_the_browser():

@@ -63,6 +63,33 @@ def test_a_new_result_is_taken_up_with_the_brush_away(with_ct, corrections):  # 
     assert lesions(with_ct) == before - 1
 
 
+def test_the_table_is_outdated_until_it_is_measured_again(with_ct, corrections):  # noqa: F811
+    seen = []
+
+    def remove():
+        with_ct.state.row = 0
+        corrections._on_remove()
+        seen.append(with_ct.state.outdated)
+
+    assert not with_ct.state.outdated
+    settle(remove)
+    assert seen == [True]
+    assert not with_ct.state.outdated
+
+
+def test_what_is_corrected_while_the_result_before_waits_to_be_measured_is_measured(with_ct, corrections):  # noqa: F811
+    def correct_both():
+        with_ct.state.row = 0
+        corrections._on_remove()
+        segmented(with_ct)
+        with_ct.state.row = 0
+        corrections._on_remove()
+
+    before = lesions(with_ct)
+    settle(correct_both)
+    assert lesions(with_ct) == before - 1
+
+
 def test_what_cannot_be_removed_is_said(with_ct, corrections):  # noqa: F811
     with_ct.state.row = 99
     corrections._on_remove()

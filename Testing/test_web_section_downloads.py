@@ -45,6 +45,15 @@ def test_what_cannot_be_written_is_said_and_nothing_is_fetched(with_ct, download
     assert not with_ct.state.writing
 
 
+def test_a_report_that_has_no_place_is_said(with_ct, downloads, monkeypatch, tmp_path):  # noqa: F811
+    section, fetched = downloads
+    segmented(with_ct)
+    monkeypatch.setattr(with_ct, "folder", tmp_path / "gone")
+    section._report()
+    assert "No such file" in with_ct.panel.error
+    assert fetched == []
+
+
 def test_without_a_result_there_is_nothing_to_write(with_ct, downloads):  # noqa: F811
     section, fetched = downloads
     write(section, lambda *_: pytest.fail("nothing is there"))

@@ -105,6 +105,19 @@ def test_a_closed_tab_ends_its_session_after_the_grace_time():
     assert driven(use()) == "still there"
 
 
+def test_a_session_has_so_many_websockets_and_room_again_once_one_is_closed():
+    async def use():
+        async with visiting() as browser:
+            address = f"{await browser.open()}ws"
+            open_now = [await browser.client.ws_connect(address) for _ in range(16)]
+            status, _, _ = await browser.ask("GET", address)
+            await open_now.pop().close()
+            await until_status(browser, address, 400)  # it is let through, and asks for no websocket
+            return status, len({socket.closed for socket in open_now})
+
+    assert driven(use()) == (429, 1)
+
+
 def test_a_launcher_tells_the_address_of_the_websocket():
     async def use():
         async with visiting() as browser:
@@ -149,7 +162,8 @@ def test_a_folder_is_uploaded_file_by_file_and_the_page_is_told(place):
                 status, _, _ = await browser.ask("PUT", URL(session).join(url), data=name.encode())
                 assert status == 201
             status, _, _ = await browser.ask("POST", f"{session}upload/b-1")
-            facts = await browser.facts(session)
+            while not (facts := await browser.facts(session))["heard"]:
+                await asyncio.sleep(0.01)
             uploads = folder_of(facts) / UPLOADS / "b-1"
             arrived = {path.relative_to(uploads).as_posix() for path in uploads.rglob("*") if path.is_file()}
             return status, facts["heard"], arrived

@@ -88,6 +88,37 @@ def test_a_zip_file_is_opened_like_what_is_in_it(session, source):  # noqa: F811
     (folder / "ct.nii").unlink()
     run(source.arrived("batch"))
     assert session.state.ct_name == "ct"
+    assert list((session.folder / "uploads").iterdir()) == []
+
+
+def test_what_was_not_chosen_is_deleted_once_something_else_is_opened(session, source, tmp_path):  # noqa: F811
+    folder, (volume, _) = uploaded(session, "a.nii.gz", "b.nii.gz")
+    write_volume(tmp_path / "other.nii.gz", volume)
+    run(source.arrived("batch"))
+    run(source.look(tmp_path / "other.nii.gz"))
+    assert not folder.exists()
+    assert session.state.ct_choices == []
+    source._on_choice(0)
+    assert session.state.ct_name == "other"
+
+
+def test_of_two_that_are_opened_at_once_the_later_one_stays(session, source, tmp_path):  # noqa: F811
+    for name, shape in (("large", (48, 96, 112)), ("small", SHAPE)):
+        write_volume(tmp_path / f"{name}.nii.gz", phantom.create(shape, SPACING).volume)
+
+    async def open_both():
+        await asyncio.gather(*(source.look(tmp_path / f"{name}.nii.gz") for name in ("large", "small")))
+
+    run(open_both())
+    assert session.state.ct_name == "small"
+    assert session.state.opening == ""
+
+
+def test_a_new_ct_does_not_stand_beside_the_error_of_the_one_before(session, source):  # noqa: F811
+    session.panel.complain("“a” holds no image: load the CT again.")
+    uploaded(session, "b.nii.gz")
+    run(source.arrived("batch"))
+    assert session.panel.error == ""
 
 
 def test_a_new_ct_takes_the_place_of_the_earlier_one_and_its_result(session, source):  # noqa: F811

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.web.front import uploads
 from LiverTumorSegLib.web.front.uploads import receive
 
 MOST = 3_000_000
@@ -244,3 +245,15 @@ def test_a_file_is_never_whole_in_memory(tmp_path, monkeypatch):
     peak = serving(tmp_path / "uploads", use)
     assert (tmp_path / "uploads" / "ct.nii").stat().st_size == size
     assert peak < size / 4
+
+
+def test_files_are_counted_too_also_the_empty_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "_MOST_FILES", 4)
+
+    async def use(client):
+        return [await put(client, b"", f"{number}.dcm", "batch") for number in range(5)]
+
+    *taken, (status, words) = serving(tmp_path, use)
+    assert [status for status, _ in taken[:3]] == [200] * 3
+    assert (status, "more than 4 files" in words) == (400, True)
+    assert len(files_in(tmp_path)) <= 4

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from web_scene import drag, world_positions
-from web_session import LABELS, offsets, segmented, session, web_page, with_ct  # noqa: F401
+from web_session import LABELS, SIZE, offsets, segmented, session, web_page, with_ct  # noqa: F401
 
 SPACING = (0.8, 0.7, 2.5)
 
@@ -86,3 +86,14 @@ def test_3d_looks_at_the_liver_once_its_surface_is_there(with_ct):  # noqa: F811
 
 def test_nothing_translucent_is_lost_to_multisampling(with_ct):  # noqa: F811
     assert {view.render_window().GetMultiSamples() for view in with_ct.scene.view_manager.get_views()} == {0}
+
+
+@pytest.mark.parametrize("tag", ["Red", "ThreeD"])
+def test_no_browser_makes_a_view_larger_than_a_screen(web_page, tag):  # noqa: F811
+    (factory,) = [each for each in web_page.app.view_manager._factories if each.has_view(tag)]
+    made = factory.get_factory_view(tag)
+    made.view_adapter.update_size("a browser", {"w": 16000, "h": 8000, "p": 2})
+    width, height = made.slicer_view.render_window().GetSize()
+    made.view_adapter.update_size("a browser", {"w": SIZE, "h": SIZE, "p": 1})
+    assert width * height <= 3840 * 2160 * 1.02
+    assert width / height == pytest.approx(2, rel=0.01)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -127,7 +126,7 @@ def need_browser() -> str:
 
 @contextmanager
 def serving(folder: Path, *arguments: str | Path, grace_seconds: float | None = None) -> Iterator[Site]:
-    """Start `livertumorseg web` and end it as Ctrl-C does: no process and no file of it may stay.
+    """Start `livertumorseg web` and end it: no process and no file of it may stay.
 
     Args:
         folder: for what it prints, and for its temporary files.
@@ -151,9 +150,9 @@ def serving(folder: Path, *arguments: str | Path, grace_seconds: float | None = 
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Ctrl-C, and a harder end where that is not enough."""
+    """As the system asks for it, since Ctrl-C is ignored in the background; harder where that is not enough."""
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
     try:
         process.wait(PATIENCE)
     finally:

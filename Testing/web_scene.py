@@ -1,5 +1,6 @@
 """A browser session's scene for tests: views without a window, a result in them, and a mouse."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,19 +14,35 @@ from LiverTumorSegLib.panel import Result
 RUN = {"model": "unet-lits", "device": "CPU", "options": {}, "notes": [], "seconds": 1.0}
 
 
-@pytest.fixture(scope="module")
-def web_views():
-    """trame-slicer's application with views of axial and coronal slices, and one in 3D."""
+@contextmanager
+def scene_of_a_session():
+    """trame-slicer's application; the scene, modules and output window of other tests are back afterwards."""
     pytest.importorskip("trame_slicer")
     import slicer
     import vtk
-    from trame_slicer.views import DirectViewFactory, ViewLayoutDefinition
 
     from LiverTumorSegLib.web.page import scene
 
     before = {name: getattr(slicer, name) for name in ("mrmlScene", "modules") if hasattr(slicer, name)}
     output = vtk.vtkOutputWindow.GetInstance()
-    app = scene.create()
+    yield scene.create()
+    vtk.vtkOutputWindow.SetInstance(output)
+    for name in ("mrmlScene", "modules"):
+        delattr(slicer, name)
+    for name, value in before.items():
+        setattr(slicer, name, value)
+
+
+@pytest.fixture(scope="module")
+def web_views():
+    """trame-slicer's application with views of axial and coronal slices, and one in 3D."""
+    with scene_of_a_session() as app:
+        yield SimpleNamespace(app=app, **_views(app))
+
+
+def _views(app):
+    from trame_slicer.views import DirectViewFactory, ViewLayoutDefinition
+
     app.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
     definitions = {
         "axial": ViewLayoutDefinition.axial_view(),
@@ -36,12 +53,7 @@ def web_views():
     for view in views.values():
         view.update_size(200, 200)
         view.set_render_blocked(True)  # nobody looks
-    yield SimpleNamespace(app=app, **views)
-    vtk.vtkOutputWindow.SetInstance(output)
-    for name in ("mrmlScene", "modules"):
-        delattr(slicer, name)
-    for name, value in before.items():
-        setattr(slicer, name, value)
+    return views
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mrml_cases import GEOMETRIES, labels, make_volume
-from web_scene import AtOnce
+from web_scene import AtOnce, scene_of_a_session
 
 from LiverTumorSegLib.panel import Panel
 
@@ -28,30 +28,20 @@ class ReadyPanel(AtOnce, Panel):
 @pytest.fixture(scope="module")
 def web_page(tmp_path_factory):
     """Server and views of a page; the views share one application, which costs most of the time."""
-    pytest.importorskip("trame_slicer")
-    import slicer
-    import vtk
-    from trame.app import get_server
+    with scene_of_a_session() as app:
+        from trame.app import get_server
 
-    from LiverTumorSegLib.web.page import scene
-    from LiverTumorSegLib.web.page.views import Views
+        from LiverTumorSegLib.web.page.views import Views
 
-    before = {name: getattr(slicer, name) for name in ("mrmlScene", "modules") if hasattr(slicer, name)}
-    output = vtk.vtkOutputWindow.GetInstance()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    app, server = scene.create(), get_server(f"page-{next(_NUMBERS)}", client_type="vue3")
-    server.state.ready()
-    views = Views(app, server)
-    for view in app.view_manager.get_views():
-        view.update_size(SIZE, SIZE)
-    yield SimpleNamespace(app=app, server=server, views=views, folder=tmp_path_factory.mktemp("session"))
-    _end(loop)
-    vtk.vtkOutputWindow.SetInstance(output)
-    for name in ("mrmlScene", "modules"):
-        delattr(slicer, name)
-    for name, value in before.items():
-        setattr(slicer, name, value)
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        server = get_server(f"page-{next(_NUMBERS)}", client_type="vue3")
+        server.state.ready()
+        views = Views(app, server)
+        for view in app.view_manager.get_views():
+            view.update_size(SIZE, SIZE)
+        yield SimpleNamespace(app=app, server=server, views=views, folder=tmp_path_factory.mktemp("session"))
+        _end(loop)
 
 
 def _end(loop):

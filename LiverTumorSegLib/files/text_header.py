@@ -12,7 +12,7 @@ from ..errors import UserError
 _BREAK = rb"(?:\r\n|\n|\r(?!\n))"
 _NRRD_END = re.compile(_BREAK + _BREAK)
 _METAIMAGE_END = re.compile(rb"(?:^|[\r\n])[ \t]*ElementDataFile[^\r\n]*" + _BREAK)
-_NRRD_FREE = re.compile(rb"#|[^:]*:=|content: ", re.IGNORECASE)
+_NRRD_FREE = re.compile(rb"#|[^:]{0,1000}:=|content: ", re.IGNORECASE)
 """Comments, pairs of one's own, and how teem's tools came to the volume, which may be of any length."""
 
 _DIMENSIONS = re.compile(rb"NDims\s*[=:]\s*(.*?)\s*$")

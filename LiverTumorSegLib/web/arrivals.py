@@ -65,11 +65,16 @@ def candidates(path: Path, room: Path) -> list[Candidate]:
             return _in_folder(path, "The folder")
         path = inside[0]
     if path.name.lower().endswith(_ZIP):
-        shutil.rmtree(room / _UNPACKED, ignore_errors=True)
+        forget(room)
         folder = free_path(room / _UNPACKED)
         unpack(path, folder)
         return _in_folder(folder, path.name)
     return [_file(path)]
+
+
+def forget(room: Path) -> None:
+    """Delete what :func:`candidates` has unpacked."""
+    shutil.rmtree(room / _UNPACKED, ignore_errors=True)
 
 
 def read(candidate: Candidate) -> Volume:

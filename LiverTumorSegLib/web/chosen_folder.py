@@ -49,7 +49,7 @@ def listing(root: Path, inside: str = "", most: int = MOST_LISTED, most_seen: in
     is_cut = len(found) > most or None in found
     kept = [path for path in found[:most] if path is not None]
     kept.sort(key=lambda path: (path.is_file(), path.as_posix().casefold()))
-    remark = f"Only the first {len(kept)} CTs are listed: write the name of another, or of a folder, to open it."
+    remark = f"Only the first {len(kept)} CTs are listed: to open another, start with a folder further inside."
     return Listing(tuple(path.relative_to(root.resolve()).as_posix() for path in kept), remark if is_cut else "")
 
 

@@ -129,6 +129,8 @@ class Queue:
             self._running = self.worker.ask(job.command, **job.arguments), job
         except UserError as error:
             job.state, job.error = State.FAILED, str(error)
+        except (ValueError, RecursionError) as error:  # what JSON cannot hold: one session must not end the others'
+            job.state, job.error = State.FAILED, f"The job cannot be handed over ({error})."
 
     def _take(self, message: Message) -> None:
         number = message.get("id")

@@ -24,8 +24,8 @@ from yarl import URL
 from . import answers
 from .child import HEADER, Child
 
-MOST_BYTES = 1 << 26
-"""Of a message of a websocket."""
+MOST_BYTES, MOST_BYTES_UP = 1 << 26, 1 << 24
+"""Of a message of a websocket, to the browser and from it: pages send little, and each message is held as a whole."""
 
 _PASSED_ON = ("Accept", "Accept-Encoding", "If-Modified-Since", "If-None-Match", "If-Range", "Range")
 """Headers of requests; cookies and all else are for the front alone."""
@@ -89,7 +89,7 @@ async def socket(request: web.Request, client: ClientSession, child: Child) -> w
         raise answers.ended(request) from error
     async with server:
         browser = web.WebSocketResponse(
-            max_msg_size=MOST_BYTES, heartbeat=_HEARTBEAT, timeout=_CLOSE_SECONDS, compress=False
+            max_msg_size=MOST_BYTES_UP, heartbeat=_HEARTBEAT, timeout=_CLOSE_SECONDS, compress=False
         )
         await browser.prepare(request)
         await _connect(browser, server)

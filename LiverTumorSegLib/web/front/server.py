@@ -24,6 +24,9 @@ from .uploads import TooLarge, receive
 _POLL_SECONDS, _TIDY_SECONDS = 0.02, 2.0
 _UNFINISHED_SECONDS = 1.0
 _DAY = 86400.0
+_MOST_SOCKETS = 16
+"""Of a session; each may hold a message as large as may be."""
+
 _BATCH = "{batch:[A-Za-z0-9_-]{1,64}}"
 
 
@@ -115,6 +118,8 @@ class Front:
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         session = self._session(request)
+        if session.sockets >= _MOST_SOCKETS:
+            raise web.HTTPTooManyRequests
         with session.watched():
             return await proxy.socket(request, self._client, session.child)
 

@@ -20,13 +20,16 @@ from ...errors import UserError
 from ..file_names import free_path, safe_name, safe_path
 
 _BLOCK = 1 << 20
+_MOST_FILES = 40_000
+"""And folders, twice as many as a zip file may unpack to: to count more would hold up all sessions."""
+
 _BATCH = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNFINISHED = ".unfinished-"
 _COUNT_SECONDS = 1.0
 
 
 class TooLarge(UserError):
-    """More than a session may upload."""
+    """More, or more files, than a session may upload."""
 
 
 async def receive(request: web.Request, folder: Path, name: str, most_bytes: int, batch: str = "") -> Path:
@@ -63,6 +66,9 @@ async def receive(request: web.Request, folder: Path, name: str, most_bytes: int
     room = _room_of(folder)
     if length > room.left(most_bytes):
         raise _too_large(wanted.name, room.left(most_bytes))
+    if room.is_crowded:
+        msg = f"There are more than {_MOST_FILES} files: choose the folder of one CT, and open the page anew for it."
+        raise TooLarge(msg)
     with _set_aside(room, wanted, length) as file:
         await _write(request, file, wanted.name, length)
         return _publish(file, wanted)
@@ -72,17 +78,24 @@ class _Room:
     """What a folder holds, counted once a second at most: to count thousands of files takes longer than to get one."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._held, self._counted = folder, 0, -math.inf
+        self._folder, self._held, self._files, self._counted = folder, 0, 0, -math.inf
 
     def left(self, most_bytes: int) -> int:
         """Bytes that may still come."""
         if monotonic() - self._counted > _COUNT_SECONDS:
-            self._held, self._counted = _held(self._folder), monotonic()
+            self._held, self._files = _held(self._folder)
+            self._counted = monotonic()
         return most_bytes - self._held
 
-    def take(self, count: int) -> None:
-        """Set bytes aside, or give them back where the count is negative."""
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are as many files and folders as may be."""
+        return self._files >= _MOST_FILES
+
+    def take(self, count: int, files: int = 1) -> None:
+        """Set the bytes of a file aside, or give them back where the counts are negative."""
         self._held += count
+        self._files += files
 
 
 @lru_cache(maxsize=64)
@@ -99,14 +112,16 @@ def _place(folder: Path, name: str, batch: str) -> Path:
     return folder / batch / safe_path(name)
 
 
-def _held(folder: str | Path) -> int:
-    """Bytes of all files in a folder."""
-    held = 0
+def _held(folder: str | Path) -> tuple[int, int]:
+    """Bytes of all files in a folder, and how many files and folders there are."""
+    held = count = 0
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # the session's process may delete
-                held += _held(entry.path) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
-    return held
+                is_folder = entry.is_dir(follow_symlinks=False)
+                inside, others = _held(entry.path) if is_folder else (entry.stat().st_size, 0)
+                held, count = held + inside, count + 1 + others
+    return held, count
 
 
 @contextmanager
@@ -128,7 +143,7 @@ def _set_aside(room: _Room, wanted: Path, length: int) -> Iterator[IO[bytes]]:
     finally:
         if unfinished and unfinished.exists():
             unfinished.unlink()
-            room.take(-length)
+            room.take(-length, -1)
 
 
 async def _write(request: web.Request, file: IO[bytes], name: str, length: int) -> None:

@@ -136,18 +136,18 @@ class PanelApp:
         session.link.listen(self._take)
         session.link.send({"ready": session.server.port})
         session.panel.open()
-        asyncio.get_running_loop().create_task(self._source.list_shared())
-        asyncio.get_running_loop().create_task(self._poll())
+        session.start(self._source.list_shared())
+        session.start(self._poll())
         if self._ct:
-            asyncio.get_running_loop().create_task(self._source.look(self._ct))
+            session.start(self._source.look(self._ct))
 
     async def _poll(self) -> None:
         panel, shown, last = self.session.panel, None, 0.0
         while True:
-            panel.poll()
+            panel.attempt(panel.poll)  # an error that ended this loop would leave a page that nothing reaches
             if self._stale and (panel.state is not shown or monotonic() - last > _SHOW_SECONDS):
                 shown, last = panel.state, monotonic()
-                self._show()
+                panel.attempt(self._show)
             drawing = not panel.busy and not panel.settled
             await asyncio.sleep(_DRAW_SECONDS if drawing else _POLL_SECONDS)
 
@@ -156,7 +156,7 @@ class PanelApp:
 
     def _take(self, message: Message) -> None:
         if "arrived" in message:
-            asyncio.get_running_loop().create_task(self._source.arrived(str(message["arrived"])))
+            self.session.start(self._source.arrived(str(message["arrived"])))
         else:
             self._worker.take(message)
 

@@ -11,8 +11,12 @@ import slicer
 import vtk
 from trame_slicer.segmentation import ModificationMode, SegmentationEffectPipeline
 from trame_slicer.segmentation.abstract_segmentation_effect_brush import AbstractSegmentationEffectBrush
+from trame_slicer.segmentation.paint_effect_parameters import BrushDiameterMode
 from trame_slicer.segmentation.segmentation_paint_pipeline import SegmentationPaintPipeline2D
 from vtk.util.numpy_support import vtk_to_numpy
+
+SMALLEST_MM, LARGEST_MM = 1.0, 60.0
+"""Diameter: the mouse wheel with Shift knows no end, and what a large brush covers takes gigabytes."""
 
 Points = list[tuple[float, float, float]]
 Normal = tuple[float, float, float]
@@ -30,6 +34,20 @@ class BrushEffect(AbstractSegmentationEffectBrush):
         """Pass a stroke on: its points in world RAS, and the normal of the slice it was drawn in."""
         if self.drawn:
             self.drawn([tuple(point) for point in vtk_to_numpy(points.GetData()).tolist()], self.normal)
+
+    def set_brush_diameter(self, diameter: float, diameter_mode: BrushDiameterMode | None = None) -> None:
+        """Set it to the nearest diameter that may be."""
+        super().set_brush_diameter(min(LARGEST_MM, max(SMALLEST_MM, diameter)), diameter_mode)
+
+    def increase_brush_size(self, increase_ratio: float | None = None) -> None:
+        """As far as may be."""
+        super().increase_brush_size(increase_ratio)
+        self.set_brush_diameter(self.get_brush_diameter())
+
+    def decrease_brush_size(self, decrease_ratio: float | None = None) -> None:
+        """As far as may be."""
+        super().decrease_brush_size(decrease_ratio)
+        self.set_brush_diameter(self.get_brush_diameter())
 
     def _create_pipeline(
         self, view_node: slicer.vtkMRMLAbstractViewNode, _parameter: slicer.vtkMRMLNode

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ class Session:
     corrected: bool = False
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
     changed: list[Callable[[], None]] = field(default_factory=list)
+    _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     @property
     def state(self) -> Any:
@@ -93,6 +95,18 @@ class Session:
         """Say that the volume or the result has changed."""
         for listener in self.changed:
             listener()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something beside what the browser asks for; what goes wrong in it is shown as an error."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)  # the loop itself would not keep it
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            self.panel.attempt(task.result)
 
     def clear(self) -> None:
         """Take the CT and its result out of the scene."""

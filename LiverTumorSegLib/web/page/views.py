@@ -22,6 +22,9 @@ _FRAMES, _FRAMES_ASIDE = 20.0, 8.0
 _QUALITY = 50, 95
 """Of a JPEG while the mouse moves, and at rest."""
 
+_MOST_PIXELS = 1 << 23
+"""Of a view, as of a screen of 3840 x 2160: a browser may ask for any size, and more would take gigabytes."""
+
 _NAMES = {"Red": "Axial", "ThreeD": "3D", "Green": "Coronal", "Yellow": "Sagittal"}
 """Of the views by tag, in the order of reading."""
 
@@ -61,7 +64,7 @@ class Views:
             for tag, name in _NAMES.items():
                 with html.Div(
                     classes=(f"['lts-view', {LARGE} === '{tag}' ? 'lts-alone' : '']",),
-                    dblclick=f"{LARGE} = tool === 'none' && !{LARGE} ? '{tag}' : ''",
+                    dblclick=f"tool === 'none' && ({LARGE} = {LARGE} ? '' : '{tag}')",
                     id=f"view-{name.lower()}",
                 ):
                     client.ServerTemplate(name=tag)
@@ -108,8 +111,9 @@ def _definitions() -> list[ViewLayoutDefinition]:
 
 
 def _finish(made: RcaView, name: str) -> None:
-    """Sharp where it rests, and named for screen readers, which the factories know no option for."""
+    """Sharp where it rests, no larger than a screen, and named for screen readers: the factories know no options."""
     made.view_adapter.update_quality(*_QUALITY)
+    made.view_adapter.max_pixel_count = _MOST_PIXELS
     picture = made.vuetify_view.root.children[0].children[0]
     picture.v_bind = f"{{role: 'img', 'aria-label': '{name} view'}}"
     made.vuetify_view.flush_content()

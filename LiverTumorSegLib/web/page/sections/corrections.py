@@ -11,6 +11,7 @@ from ....job_runner import IDLE
 from ....mrml.jobs import Nodes
 from ....segments import LESION, LIVER
 from ..aria import aria
+from ..brush import LARGEST_MM, SMALLEST_MM
 from ..corrections import Corrections, Tool
 from ..session import Session
 from .section import Section, heading
@@ -18,7 +19,7 @@ from .section import Section, heading
 _PAUSE_SECONDS = 1.0
 """After the last stroke: who paints makes several."""
 
-_SMALLEST_MM, _LARGEST_MM, _FIRST_MM = 1, 60, 12
+_FIRST_MM = 12
 _KINDS = {"lesion": LESION, "liver": LIVER}
 
 
@@ -34,7 +35,7 @@ class CorrectionSection(Section):
     def build(self) -> None:
         """Tools, brush, and the steps back and forth."""
         self.state.update({"tool": "none", "kind": "lesion", "brush_mm": _FIRST_MM, "sphere": True})
-        self.state.update({"can_undo": False, "can_redo": False})
+        self.state.update({"can_undo": False, "can_redo": False, "outdated": False})
         with html.Div(v_if=("has_result",), id="corrections"):
             heading("Correct")
             self._build_tools()
@@ -71,7 +72,7 @@ class CorrectionSection(Section):
             v3.VBtn("Liver", value="liver", id="kind-liver", size="small")
 
     def _build_brush(self) -> None:
-        limits = {"min": _SMALLEST_MM, "max": _LARGEST_MM, "step": 1}
+        limits = {"min": SMALLEST_MM, "max": LARGEST_MM, "step": 1}
         label = "`Brush ${brush_mm} mm`"
         v3.VSlider(v_model=("brush_mm",), label=(label,), id="brush", density="compact", hide_details=True, **limits)
         v3.VCheckbox(v_model=("sphere",), label="Also in the slices around", density="compact", hide_details=True)
@@ -85,7 +86,7 @@ class CorrectionSection(Section):
         nodes = self.session.nodes
         if nodes is not self._taken:
             self._taken = nodes
-            self.state.tool = "none"
+            self.state.tool, self.state.outdated = "none", False
             self.panel.attempt(lambda: self._corrections.begin(nodes) if nodes else self._corrections.end())
             self._set_brush()
         self.state.can_undo, self.state.can_redo = self._corrections.can_undo, self._corrections.can_redo
@@ -105,15 +106,19 @@ class CorrectionSection(Section):
         self.session.corrected = True
         with self.state as state:
             self.show()
+            state.outdated = True
             state.brush_mm = round(self._corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
         if self._measuring is None or self._measuring.done():
-            self._measuring = asyncio.get_running_loop().create_task(self._measure_soon())
+            self._measuring = self.session.start(self._measure_soon())
         self._changed_at = asyncio.get_running_loop().time()
 
     async def _measure_soon(self) -> None:
         """Once nothing was changed for a while, and no job runs."""
-        nodes, clock = self.session.nodes, asyncio.get_running_loop().time
+        clock = asyncio.get_running_loop().time
         while clock() - self._changed_at < _PAUSE_SECONDS or self.panel.state not in IDLE:
             await asyncio.sleep(_PAUSE_SECONDS / 4)
-        if nodes is not None and nodes is self.session.nodes:
+        nodes = self.session.nodes
+        if nodes is not None and self.session.corrected:  # else another result has taken its place
             self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+        with self.state as state:
+            state.outdated, state.idle = False, self.panel.state in IDLE

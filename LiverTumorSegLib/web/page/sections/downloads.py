@@ -22,7 +22,7 @@ class DownloadSection(Section):
 
     def build(self) -> None:
         """A button a kind of file."""
-        self.state.writing = False
+        self.state.update({"writing": False, "outdated": False})
         self._fetch = client.JSEval(exec="window.liverTumorSeg.download($event)")
         kinds: dict[str, tuple[str, Callable[[Nodes, Path], Path]]] = {
             "seg-nrrd": (".seg.nrrd", partial(exports.labels, ending=".seg.nrrd")),
@@ -39,14 +39,14 @@ class DownloadSection(Section):
 
     @staticmethod
     def _button(name: str, words: str, click: Callable[[], None]) -> None:
-        disabled = ("writing || !idle",)
+        disabled = ("writing || outdated || !idle",)  # the table and the segments have to agree
         v3.VBtn(words, id=f"download-{name}", click=click, disabled=disabled, size="small", variant="tonal")
 
     def show(self) -> None:
         """Nothing but what the result's section shows."""
 
     def _write(self, write: Callable[[Nodes, Path], Path]) -> None:
-        asyncio.get_running_loop().create_task(self._written(write))
+        self.session.start(self._written(write))
 
     async def _written(self, write: Callable[[Nodes, Path], Path]) -> None:
         with self.state as state:
@@ -62,8 +62,10 @@ class DownloadSection(Section):
 
     def _report(self) -> None:
         nodes = self.session.nodes
-        if nodes is None:
-            return
+        if nodes is not None:
+            self.panel.attempt(lambda: self._start_report(nodes))
+
+    def _start_report(self, nodes: Nodes) -> None:
         made = Path(tempfile.mkdtemp(prefix="report-", dir=self.session.folder))
 
         def done(files: list[str]) -> None:
@@ -71,4 +73,4 @@ class DownloadSection(Section):
             shutil.rmtree(made, ignore_errors=True)
             self.session.tell()
 
-        self.panel.attempt(lambda: self.session.jobs.report(nodes, made / "report", done, overwrite=False))
+        self.session.jobs.report(nodes, made / "report", done, overwrite=False)

@@ -22,6 +22,7 @@ _LIMITS = {
     "least_contrast_hu": "Least contrast of a lesion (HU)",
     "smallest_liver_ml": "Smallest liver (ml)",
 }
+_LARGEST = dict.fromkeys(_LIMITS, 1e6) | {"least_probability": 1.0}
 _NOT_MEASURED = "Its accuracy was not measured."
 
 
@@ -69,8 +70,9 @@ class ModelSection(Section):
 
     @staticmethod
     def _limit(name: str, words: str) -> None:
-        look = {"density": "compact", "hide_details": True, "classes": "my-2"}
-        v3.VTextField(v_model_number=(name,), label=words, id=_id(name), type="number", min=0, step="any", **look)
+        look: dict[str, Any] = {"density": "compact", "hide_details": True, "classes": "my-2"}
+        look |= {"min": 0, "max": _LARGEST[name], "step": "any"}
+        v3.VTextField(v_model_number=(name,), label=words, id=_id(name), type="number", **look)
 
     def show(self) -> None:
         """Lists, card and note."""
@@ -111,11 +113,21 @@ class ModelSection(Section):
 
     def _on_choice(self, **_: Any) -> None:
         choices, state = self.session.choices, self.state
-        choices.device, choices.coarse_pass, choices.one_each = state.device, state.coarse_pass, state.one_each
+        if state.device in list(panel_texts.devices(self.panel.devices)):  # as of models, only what is listed
+            choices.device = state.device
+        choices.coarse_pass, choices.one_each = bool(state.coarse_pass), bool(state.one_each)
         if choices.postprocessing:
             choices.postprocessing |= {name: bool(state[name]) for name in _STEPS}
-            choices.postprocessing |= {name: max(0.0, float(state[name] or 0)) for name in _LIMITS}
+            choices.postprocessing |= {name: self._allowed(name) for name in _LIMITS}
         self.state.device_note = panel_texts.device_note(self.panel, choices.device)
+
+    def _allowed(self, name: str) -> float:
+        """What counts; a number that may not be is changed in its field, too, which may be empty."""
+        given = self.state[name] or 0
+        limit = min(max(0.0, float(given)), _LARGEST[name])
+        if given != limit:
+            self.state[name] = limit
+        return limit
 
 
 def _id(name: str) -> str:

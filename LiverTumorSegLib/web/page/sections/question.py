@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from trame.widgets import vuetify3 as v3
 
@@ -16,7 +17,7 @@ class QuestionSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._then: Callable[[], None] = lambda: None
+        self._then: Callable[[], None] = _nothing
 
     def build(self) -> None:
         """A dialog with two buttons."""
@@ -29,6 +30,7 @@ class QuestionSection(Section):
             v3.VSpacer()
             v3.VBtn("Keep them", click="asking = false", id="replace-no", autofocus=True)
             v3.VBtn("{{ answer }}", click=self._on_yes, id="replace-yes", color="primary", variant="flat")
+        self.state.change("asking")(self._on_asking)
 
     def show(self) -> None:
         """Nothing here depends on jobs."""
@@ -46,5 +48,14 @@ class QuestionSection(Section):
 
     def _on_yes(self) -> None:
         self.state.asking = False
-        then, self._then = self._then, lambda: None
-        then()
+        then, self._then = self._then, _nothing
+        self.panel.attempt(then)
+
+    def _on_asking(self, asking: bool, **_: Any) -> None:
+        """What is not done is let go: it may hold a whole CT."""
+        if not asking:
+            self._then = _nothing
+
+
+def _nothing() -> None:
+    pass

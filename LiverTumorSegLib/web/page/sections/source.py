@@ -14,23 +14,27 @@ from trame.widgets import vuetify3 as v3
 from .... import files, panel_texts
 from ....errors import UserError
 from ....volume import Volume
-from ...arrivals import Candidate, candidates, read
+from ...arrivals import Candidate, candidates, forget, read
 from ...chosen_folder import listing, resolve
 from ...front.child import UPLOADS
 from ..aria import aria
+from ..session import Session
 from .section import Section, heading
 
 _DICOM = "DICOM series"
 
 
 class SourceSection(Section):
-    """Opens a CT and says what it is."""
+    """Opens a CT and says what it is; of several that are asked for, one after another."""
 
-    _choices: list[Candidate]
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._turn = asyncio.Lock()
+        self._choices: list[Candidate] = []
+        self._uploaded: Path | None = None
 
     def build(self) -> None:
         """Buttons, what may be opened, and what was."""
-        self._choices = []
         self.state.update({"ct_name": "", "ct_size": "", "ct_warnings": [], "ct_error": "", "opening": ""})
         self.state.update({"uploading": False, "upload_percent": 0, "upload_error": "", "ct_choices": []})
         self.state.update({"shared_name": None, "shared_names": [], "shared_remark": ""})
@@ -101,23 +105,44 @@ class SourceSection(Section):
             with self.state as state:
                 state.shared_names, state.shared_remark = list(found.names), found.remark
 
+    @property
+    def _uploads(self) -> Path:
+        return self.session.folder / UPLOADS
+
     async def arrived(self, batch: str) -> None:
-        """Open what the browser has sent; it is deleted once it is read."""
-        path = self.session.folder / UPLOADS / batch
-        await self.look(path)
-        if not self._choices:
-            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        """Open what the browser has sent; it is deleted once it is read, or something else is opened."""
+        async with self._turn:
+            self.state.shared_name = None  # so that the same one can be chosen again
+            await self._look(self._uploads / batch, uploaded=self._uploads / batch)
 
     async def look(self, path: Path) -> None:
         """Find the CT in a file or folder and open it; where there are several, the user chooses."""
-        found = await self._slowly(f"Looking into {path.name}…", candidates, path, self.session.folder / UPLOADS)
-        if not found:
+        async with self._turn:
+            await self._look(path)
+
+    async def _look(self, path: Path, uploaded: Path | None = None) -> None:
+        await self._forget()
+        self._uploaded = uploaded
+        found = await self._slowly(f"Looking into {path.name}…", candidates, path, self._uploads) or []
+        if len(found) > 1:
+            self._offer(found)
             return
-        self._choices = found if len(found) > 1 else []
+        for only in found:
+            await self._open(only)
+        await self._forget()
+
+    def _offer(self, found: list[Candidate]) -> None:
+        self._choices = found
         with self.state as state:
-            state.ct_choices = [each.title for each in self._choices]
-        if len(found) == 1:
-            await self._open(found[0])
+            state.ct_choices = [each.title for each in found]
+
+    async def _forget(self) -> None:
+        """Take the choices back, and delete what was uploaded and unpacked for them."""
+        self._offer([])
+        await asyncio.to_thread(forget, self._uploads)
+        if self._uploaded:
+            await asyncio.to_thread(shutil.rmtree, self._uploaded, ignore_errors=True)
+        self._uploaded = None
 
     async def _open(self, candidate: Candidate) -> None:
         volume = await self._slowly(f"Reading {candidate.title}…", read, candidate)
@@ -149,6 +174,8 @@ class SourceSection(Section):
         session = self.session
         if self.panel.busy:
             self.panel.cancel()
+        else:
+            self.panel.reset()
         session.clear()
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
         session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
@@ -159,11 +186,16 @@ class SourceSection(Section):
 
     def _on_choice(self, number: int) -> None:
         if 0 <= number < len(self._choices):
-            asyncio.get_running_loop().create_task(self._open(self._choices[number]))
+            self.session.start(self._choose(self._choices[number]))
+
+    async def _choose(self, candidate: Candidate) -> None:
+        async with self._turn:
+            if candidate in self._choices:
+                await self._open(candidate)
 
     def _on_shared(self, shared_name: str | None, **_: Any) -> None:
         if shared_name and self.session.shared:
-            asyncio.get_running_loop().create_task(self._look_in(self.session.shared, shared_name))
+            self.session.start(self._look_in(self.session.shared, shared_name))
 
     async def _look_in(self, shared: Path, name: str) -> None:
         path = await self._slowly(f"Looking for {name}…", resolve, shared, name)

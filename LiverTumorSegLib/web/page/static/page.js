@@ -19,7 +19,8 @@
 
   async function upload(chosen) {
     const files = chosen.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
-    if (!files.length || sending) return;
+    if (!files.length) return;
+    if (sending) return state({ upload_error: "Other files are still being sent: wait for them, or stop them." });
     const batch = crypto.randomUUID ? crypto.randomUUID() : String(Date.now());
     const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
     let done = 0;
@@ -77,8 +78,12 @@
     event.preventDefault();
     document.documentElement.classList.remove("lts-dropping");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const found = await Promise.all(entries.map((entry) => filesIn(entry)));
-    await upload(found.flat());
+    try {
+      const found = await Promise.all(entries.map((entry) => filesIn(entry)));
+      await upload(found.flat());
+    } catch (error) {
+      state({ upload_error: `What was dropped cannot be read (${error.message}): choose it with a button.` });
+    }
   });
 
   function download(name) {
