@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import settle
@@ -183,6 +185,20 @@ def test_corrections_by_hand_are_measured(jobs, node, small_phantom):
     )
     assert measured.facts["run"] == nodes.facts["run"]
     assert measured.table.GetNumberOfRows() == 0
+
+
+@pytest.mark.parametrize("kind", ["none", "nested", "scaled"])
+def test_segments_that_were_changed_by_hand_are_called_so_in_table_and_report(jobs, node, kind, tmp_path):
+    nodes = run(jobs, jobs.segment, request(under(node, transform(kind))))
+    untouched = run(jobs, jobs.measure, nodes).facts["run"]["notes"]
+    assert not any("changed afterwards" in note for note in untouched)
+    nodes.segmentation.GetSegmentation().RemoveSegment(list(nodes.segments)[-1])
+    for _ in range(2):
+        notes = run(jobs, jobs.measure, nodes).facts["run"]["notes"]
+        assert sum("changed afterwards" in note for note in notes) == 1
+    files = run(jobs, jobs.report, nodes, tmp_path / "report", overwrite=False)
+    (page,) = [file for file in files if file.endswith(".html")]
+    assert "changed afterwards" in Path(page).read_text(encoding="utf-8")
 
 
 def test_the_report_follows_the_scene(jobs, node, tmp_path):

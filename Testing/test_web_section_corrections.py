@@ -95,3 +95,9 @@ def test_what_cannot_be_removed_is_said(with_ct, corrections):  # noqa: F811
     corrections._on_remove()
     assert "measure again, then remove it" in with_ct.panel.error
     assert not with_ct.corrected
+
+
+def test_nothing_is_painted_while_a_segmentation_runs(with_ct, corrections):  # noqa: F811
+    choose(with_ct, tool="paint")
+    choose(with_ct, segmenting=True)
+    assert with_ct.state.tool == "none"

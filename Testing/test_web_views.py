@@ -16,7 +16,7 @@ def test_a_ct_stands_in_every_slice_view_windowed_for_the_liver(with_ct, slices)
     assert sorted(slices) == ["Axial", "Coronal", "Sagittal"]
     assert {view.get_background_volume_id() for view in slices.values()} == {with_ct.volume.GetID()}
     display = with_ct.volume.GetDisplayNode()
-    assert (display.GetWindow(), display.GetLevel()) == (150, 30)
+    assert (display.GetWindow(), display.GetLevel()) == (200, 80)
     assert not display.GetAutoWindowLevel()
 
 
@@ -32,7 +32,7 @@ def test_dragging_with_the_left_button_changes_window_and_level(with_ct, slices)
     r, a, s = world_positions(with_ct.volume).reshape(-1, 3).mean(axis=0)
     drag(slices["Axial"], [(r, a, s), (r + 5, a, s), (r + 5, a + 5, s)])
     display = with_ct.volume.GetDisplayNode()
-    assert display.GetWindow() != 150
+    assert display.GetWindow() != 200
     assert display.GetLevel() != 30
     assert offsets(with_ct) == places
 

@@ -23,7 +23,7 @@ def test_without_a_ct_nothing_is_said(session, window):  # noqa: F811
 
 def test_the_window_is_said_and_followed(session, window):  # noqa: F811
     give_ct(session)
-    assert session.state.window_said == "150 / 30 HU"
+    assert session.state.window_said == "200 / 80 HU"
     session.volume.GetDisplayNode().SetWindowLevel(210.4, -12.3)
     assert session.state.window_said == "210 / -12 HU"
 
@@ -38,7 +38,7 @@ def test_a_preset_is_set(session, window):  # noqa: F811
 def test_a_preset_that_is_not_there_changes_nothing(session, window):  # noqa: F811
     give_ct(session)
     window._on_preset("__class__")
-    assert session.state.window_said == "150 / 30 HU"
+    assert session.state.window_said == "200 / 80 HU"
 
 
 def test_another_ct_is_followed_instead(session, window):  # noqa: F811
@@ -49,7 +49,7 @@ def test_another_ct_is_followed_instead(session, window):  # noqa: F811
     assert session.state.window_said == ""
     give_ct(session)
     first.SetWindowLevel(1, 1)
-    assert session.state.window_said == "150 / 30 HU"
+    assert session.state.window_said == "200 / 80 HU"
 
 
 def test_no_state_hides_the_browsers_own_window(session, window):  # noqa: F811

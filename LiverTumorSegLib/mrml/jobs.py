@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from .segmentations import Output
 from .volumes import to_world, volume_of
 
 _FACTS, _OF = "LiverTumorSeg.facts", "LiverTumorSeg.segmentation"
+_CHANGED = "The segments are not any more as the model found them: they were changed afterwards."
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class SceneJobs:
             nodes = Nodes(request.volume, node, _table_node(request, node))
             lesions = [name for name, label in made.items() if label == LESION.label]
             rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
-            facts = {"run": result.run, "warnings": list(result.warnings), "segments": made}
+            facts: dict[str, Any] = {"run": result.run, "warnings": list(result.warnings), "segments": made}
+            facts["found"] = _sum(result.labels)
             _fill(nodes, result, facts, rows)
             done(nodes)
 
@@ -166,7 +169,14 @@ class SceneJobs:
         facts["segments"] |= segmentations.added(nodes.segmentation, facts["segments"])
         labels, owners = segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         volume = replace(volume, warnings=tuple(facts["warnings"]))
+        notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
+        facts["run"]["notes"] = notes if facts.get("found") in (None, _sum(labels)) else [*notes, _CHANGED]
         return Result(labels, volume, {}, facts["run"], volume.warnings), owners, facts
+
+
+def _sum(labels: NDArray[np.unsignedinteger]) -> int:
+    """By which labels are told from others, whichever lesion a voxel is of."""
+    return zlib.crc32(np.minimum(labels, LESION.label).astype(np.uint8).tobytes())
 
 
 def _require(*nodes: slicer.vtkMRMLNode | None) -> None:
@@ -203,5 +213,8 @@ def _fill(nodes: Nodes, result: Result, facts: dict[str, Any], rows: list[str]) 
     moved = [lesion | {"centroid_mm": place} for lesion, place in zip(result.table["lesions"], places, strict=True)]
     tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
-    kept = {name: facts[name] for name in ("run", "warnings", "segments")} | {"rows": rows, "voxels": voxels}
+    kept = {name: facts.get(name) for name in ("run", "warnings", "segments", "found")} | {
+        "rows": rows,
+        "voxels": voxels,
+    }
     nodes.table.SetAttribute(_FACTS, json.dumps(patient | kept))

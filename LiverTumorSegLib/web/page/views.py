@@ -13,8 +13,8 @@ from trame_slicer.views import ViewLayoutDefinition
 from ...mrml import views as mrml_views
 from .view_furniture import LARGE, on_3d, on_slice
 
-PRESETS = {"liver": (150.0, 30.0), "abdomen": (400.0, 40.0), "lung": (1500.0, -600.0), "bone": (1800.0, 400.0)}
-"""Window width and level in HU by name."""
+PRESETS = {"liver": (200.0, 80.0), "abdomen": (400.0, 40.0), "lung": (1500.0, -600.0), "bone": (1800.0, 400.0)}
+"""Window width and level in HU by name; that of the liver is for the portal venous phase."""
 
 _FRAMES, _FRAMES_ASIDE = 20.0, 8.0
 """A second, in the view under the pointer and in the others; software rendering has to keep up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
@@ -42,15 +43,17 @@ class CorrectionSection(Section):
             with html.Div(v_if=("tool !== 'none'",)):
                 self._build_brush()
             with html.Div(classes="d-flex flex-wrap ga-2"):
-                self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle")
-                self._button("undo", "Undo", self._corrections.undo, "!can_undo")
-                self._button("redo", "Redo", self._corrections.redo, "!can_redo")
+                self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle || segmenting")
+                self._button("undo", "Undo", self._corrections.undo, "!can_undo || segmenting")
+                self._button("redo", "Redo", self._corrections.redo, "!can_redo || segmenting")
         self.state.change("tool", "kind")(lambda **_: self._use())
+        self.state.change("segmenting")(self._on_segmenting)
         self.state.change("brush_mm", "sphere")(lambda **_: self._set_brush())
 
     def _build_tools(self) -> None:
         with v3.VBtnToggle(
             v_model=("tool",),
+            disabled=("segmenting",),
             mandatory=True,
             density="compact",
             variant="outlined",
@@ -94,6 +97,11 @@ class CorrectionSection(Section):
     def _use(self) -> None:
         tool = None if self.state.tool == "none" else Tool(self.state.tool)
         self.panel.attempt(lambda: self._corrections.use(tool, _KINDS[self.state.kind]))
+
+    def _on_segmenting(self, segmenting: bool, **_: Any) -> None:
+        """What is painted meanwhile would be lost with the result that it is painted into."""
+        if segmenting:
+            self.state.tool = "none"
 
     def _set_brush(self) -> None:
         self._corrections.set_brush(float(self.state.brush_mm), sphere=bool(self.state.sphere))

@@ -21,7 +21,7 @@ class RunSection(Section):
     def build(self) -> None:
         """Button, bar, stage, and the error where there is one."""
         self.state.update({"button": "", "busy": False, "can_run": False, "percent": 0, "stage": ""})
-        self.state.update({"error": "", "details": "", "opened": False})
+        self.state.update({"error": "", "details": "", "opened": False, "segmenting": False})
         v3.VBtn(
             "{{ button }}",
             id="segment",
@@ -62,6 +62,7 @@ class RunSection(Section):
         panel = self.panel
         idle = panel.state in IDLE and self.session.volume is not None
         self.state.busy, self.state.button = panel.busy, panel_texts.button(panel)
+        self.state.segmenting = self.state.segmenting and panel.busy
         self.state.can_run = panel.state is not State.CANCELLING and (panel.busy or idle)
         self.state.percent = round(100 * panel.fraction, 1)
         self.state.stage = panel_texts.state(panel)
@@ -86,6 +87,7 @@ class RunSection(Section):
         choices = self.session.choices
         output = Output(one_each=choices.one_each)
         request = Request(self.session.volume, settings=choices.settings, output=output)
+        self.state.segmenting = True
         self.session.jobs.segment(request, self._on_done)
 
     def _on_done(self, nodes: Nodes) -> None:
