@@ -158,3 +158,14 @@ def test_the_folder_given_at_start_is_listed_and_nothing_else_is_opened(session,
     run(source._look_in(session.shared, "one.nii.gz"))
     assert session.state.ct_name == "one"
     assert (session.shared / "one.nii.gz").exists()
+
+
+def test_a_zip_file_that_unpacks_to_more_than_a_session_may_hold_is_refused(session, source):  # noqa: F811
+    folder, _ = uploaded(session, "ct.nii")
+    with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(folder / "ct.nii", "ct.nii")
+    (folder / "ct.nii").unlink()
+    session.most_bytes = 1000
+    run(source.arrived("batch"))
+    assert session.volume is None
+    assert session.state.ct_error.startswith("all.zip ")

@@ -33,7 +33,9 @@ def web(
         bool, typer.Option("--allow-remote", help="Let other machines connect, without encryption.")
     ] = False,
     sessions: Annotated[int, typer.Option(min=1, max=64, help="Browser sessions at once; each has its scene.")] = 8,
-    most_gb: Annotated[float, typer.Option("--most-gb", min=0.001, help="GB that a session may upload.")] = 4.0,
+    most_gb: Annotated[
+        float, typer.Option("--most-gb", min=0.001, help="GB that a session may upload, and a zip file unpack to.")
+    ] = 4.0,
     open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser at once.")] = True,
 ) -> None:
     """Open the panel in a browser, until Ctrl-C. For research only: not a medical device.
@@ -45,12 +47,13 @@ def web(
     from ..web.front.gate import Gate
     from ..web.front.listening import listen, tunnel
 
-    command = [*child.PAGE, *_options(ct, folder)]
+    most_bytes = round(most_gb * _GIGABYTE)
+    command = [*child.PAGE, *_options(ct, folder), "--most-bytes", str(most_bytes)]
     listening = listen(host, port, allow_remote=allow_remote)
     if listening.warning:
         warn(listening.warning)
     gate = Gate(listening.names)
-    front = server.Front(most=sessions, most_bytes=round(most_gb * _GIGABYTE), command=command)
+    front = server.Front(most=sessions, most_bytes=most_bytes, command=command)
 
     def ready() -> None:
         address = listening.address(gate.token)

@@ -13,7 +13,7 @@ from ..files.dicom_header import Header, image_reader
 from ..files.dicom_scan import Scan, files_in, looks_like_dicom, scan
 from ..volume import Volume
 from .file_names import free_path
-from .unpacking import unpack
+from .unpacking import MOST_BYTES, unpack
 
 _ZIP, _MASK = ".zip", ".seg.nrrd"
 _UNPACKED = ".unpacked"
@@ -43,7 +43,7 @@ class Candidate:
     series: str = ""
 
 
-def candidates(path: Path, room: Path) -> list[Candidate]:
+def candidates(path: Path, room: Path, most_bytes: int = MOST_BYTES) -> list[Candidate]:
     """Find the CTs of what was uploaded or chosen; where there are several, the user has to choose.
 
     Segmentations of 3D Slicer (``.seg.nrrd``) and, where there are others, DICOM series of another modality or of
@@ -52,6 +52,7 @@ def candidates(path: Path, room: Path) -> list[Candidate]:
     Args:
         path: a file, a zip file, or a folder of files or of a single zip file.
         room: folder of the session in which a zip file is unpacked, in place of the one before.
+        most_bytes: that a zip file may unpack to.
 
     Returns:
         At least one, volume files first.
@@ -67,7 +68,7 @@ def candidates(path: Path, room: Path) -> list[Candidate]:
     if path.name.lower().endswith(_ZIP):
         forget(room)
         folder = free_path(room / _UNPACKED)
-        unpack(path, folder)
+        unpack(path, folder, most_bytes)
         return _in_folder(folder, path.name)
     return [_file(path)]
 

@@ -1,4 +1,4 @@
-"""A session process: ``python -m LiverTumorSegLib.web.page --folder FOLDER [--shared FOLDER] [--ct PATH]``.
+"""A session process: ``python -m LiverTumorSegLib.web.page --folder FOLDER``, with what else ``--help`` names.
 
 Its standard streams are the pipe to the front; the variable of :data:`..front.child.KEY` holds what requests carry.
 """
@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from ..front.child import KEY
+from ..unpacking import MOST_BYTES
 from .link import Link
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="LiverTumorSegLib.web.page", description="Started by livertumorseg web.")
     parser.add_argument("--folder", type=Path, required=True, help="of the session")
     parser.add_argument("--shared", type=Path, help="folder of CTs that may be opened")
+    parser.add_argument("--most-bytes", type=int, default=MOST_BYTES, help="that a zip file may unpack to")
     parser.add_argument("--ct", type=Path, help="opened at once")
     chosen = parser.parse_args()
     key = os.environ.pop(KEY, "")  # nothing that is started from here gets to know it
@@ -26,7 +28,7 @@ def main() -> None:
     link = Link.of_this_process()
     from .app import PanelApp  # takes seconds, in which the front may end
 
-    PanelApp(link, chosen.folder, shared=chosen.shared, ct=chosen.ct).run(key)
+    PanelApp(link, chosen.folder, shared=chosen.shared, ct=chosen.ct, most_bytes=chosen.most_bytes).run(key)
 
 
 if __name__ == "__main__":

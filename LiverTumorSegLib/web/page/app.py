@@ -21,6 +21,7 @@ from ...mrml.jobs import SceneJobs
 from ...panel import Panel
 from ...worker.protocol import Message
 from ..front.child import HEADER
+from ..unpacking import MOST_BYTES
 from . import scene
 from .aria import aria
 from .link import Link
@@ -66,15 +67,24 @@ class PanelApp:
         folder: of the session.
         shared: folder of CTs that may be opened.
         ct: opened at once.
+        most_bytes: that a zip file may unpack to.
     """
 
-    def __init__(self, link: Link, folder: Path, *, shared: Path | None = None, ct: Path | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        folder: Path,
+        *,
+        shared: Path | None = None,
+        ct: Path | None = None,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         server = get_server(client_type="vue3")
         app = scene.create()
         self._worker = QueuedWorker(link.send, folder)
         panel = Panel(self._worker)
         views = Views(app, server)
-        self.session = Session(server, app, views, panel, SceneJobs(panel), link, folder, shared)
+        self.session = Session(server, app, views, panel, SceneJobs(panel), link, folder, shared, most_bytes)
         self._ct = ct
         self._source = SourceSection(self.session)
         self._window = WindowSection(self.session)

@@ -16,6 +16,7 @@ from ... import DEFAULT_MODEL
 from ...mrml.jobs import Nodes, SceneJobs
 from ...panel import Panel, Settings
 from ..front.child import DOWNLOADS
+from ..unpacking import MOST_BYTES
 from .link import Link
 from .views import Views
 
@@ -62,6 +63,7 @@ class Session:
         link: to the front.
         folder: for files of this session, deleted with it.
         shared: folder of CTs given at start, if any.
+        most_bytes: that a zip file may unpack to.
         choices: of the user.
         volume: the CT.
         nodes: the result.
@@ -78,6 +80,7 @@ class Session:
     link: Link
     folder: Path
     shared: Path | None = None
+    most_bytes: int = MOST_BYTES
     choices: Choices = field(default_factory=Choices)
     volume: slicer.vtkMRMLScalarVolumeNode | None = None
     nodes: Nodes | None = None

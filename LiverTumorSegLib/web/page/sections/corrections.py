@@ -51,28 +51,18 @@ class CorrectionSection(Section):
         self.state.change("brush_mm", "sphere")(lambda **_: self._set_brush())
 
     def _build_tools(self) -> None:
+        self._toggle("tool", "Tool", {"none": "Move", "paint": "Paint", "erase": "Erase"})
+        self._toggle("kind", "Of what", {"lesion": "Lesion", "liver": "Liver"})
+
+    @staticmethod
+    def _toggle(name: str, label: str, buttons: dict[str, str]) -> None:
+        """One of several buttons stays pressed."""
+        look = {"density": "compact", "variant": "outlined", "divided": True}
         with v3.VBtnToggle(
-            v_model=("tool",),
-            disabled=("segmenting",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            raw_attrs=aria(label="Tool"),
+            v_model=(name,), mandatory=True, disabled=("segmenting",), raw_attrs=aria(label=label), **look
         ):
-            v3.VBtn("Move", value="none", id="tool-none", size="small")
-            v3.VBtn("Paint", value="paint", id="tool-paint", size="small")
-            v3.VBtn("Erase", value="erase", id="tool-erase", size="small")
-        with v3.VBtnToggle(
-            v_model=("kind",),
-            mandatory=True,
-            density="compact",
-            variant="outlined",
-            divided=True,
-            raw_attrs=aria(label="Of what"),
-        ):
-            v3.VBtn("Lesion", value="lesion", id="kind-lesion", size="small")
-            v3.VBtn("Liver", value="liver", id="kind-liver", size="small")
+            for value, words in buttons.items():
+                v3.VBtn(words, value=value, id=f"{name}-{value}", size="small")
 
     def _build_brush(self) -> None:
         limits = {"min": SMALLEST_MM, "max": LARGEST_MM, "step": 1}

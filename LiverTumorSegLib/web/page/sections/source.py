@@ -123,7 +123,8 @@ class SourceSection(Section):
     async def _look(self, path: Path, uploaded: Path | None = None) -> None:
         await self._forget()
         self._uploaded = uploaded
-        found = await self._slowly(f"Looking into {path.name}…", candidates, path, self._uploads) or []
+        limits = path, self._uploads, self.session.most_bytes
+        found = await self._slowly(f"Looking into {path.name}…", candidates, *limits) or []
         if len(found) > 1:
             self._offer(found)
             return
