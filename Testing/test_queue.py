@@ -3,38 +3,10 @@ import signal
 import time
 
 import pytest
+from scripted_worker import Scripted
 
-from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.worker.client import Worker
 from LiverTumorSegLib.worker.queue import ENDED, GRACE_SECONDS, Queue, State
-
-
-class Scripted:
-    """A worker's side as a test writes it: what was asked and cancelled, and what is heard next."""
-
-    def __init__(self):
-        self.asked, self.cancelled, self.heard = [], [], []
-        self.alive, self.refuses = True, ""
-
-    def ask(self, command):
-        if self.refuses:
-            raise UserError(self.refuses)
-        self.alive = True
-        self.asked.append(command)
-        return len(self.asked)
-
-    def cancel(self, number):
-        self.cancelled.append(number)
-
-    def poll(self):
-        heard, self.heard = self.heard, []
-        return heard
-
-    def close(self):
-        self.alive = False
-
-    def says(self, **message):
-        self.heard.append({"id": len(self.asked)} | message)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from determinism_cases import save_model
+from scripted_worker import Scripted
 
 from LiverTumorSegLib.job_runner import State
 from LiverTumorSegLib.panel import Panel, Settings
@@ -17,33 +18,6 @@ from LiverTumorSegLib.worker.queue import Queue
 
 SLOW = Volume(np.random.default_rng(0).integers(-100, 200, (24, 256, 256)).astype(np.int16), np.diag([1, 1, 2, 1.0]))
 AWAKE = Settings(device="cpu", coarse_pass=False)
-
-
-class Scripted:
-    """A worker's side as a test writes it."""
-
-    def __init__(self):
-        self.asked, self.given, self.cancelled, self.heard = [], [], [], []
-        self.alive, self.ready = True, False
-
-    def ask(self, command, /, **arguments):
-        self.alive = True
-        self.asked.append(command)
-        self.given.append(arguments)
-        return len(self.asked)
-
-    def cancel(self, number):
-        self.cancelled.append(number)
-
-    def poll(self):
-        heard, self.heard = self.heard, []
-        return heard
-
-    def close(self):
-        self.alive = False
-
-    def says(self, **message):
-        self.heard.append({"id": len(self.asked)} | message)
 
 
 class Front:

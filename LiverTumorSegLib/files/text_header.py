@@ -12,7 +12,8 @@ from ..errors import UserError
 _BREAK = rb"(?:\r\n|\n|\r(?!\n))"
 _NRRD_END = re.compile(_BREAK + _BREAK)
 _METAIMAGE_END = re.compile(rb"(?:^|[\r\n])[ \t]*ElementDataFile[^\r\n]*" + _BREAK)
-_NRRD_FREE = re.compile(rb"#|[^:]{0,1000}:=|content: ", re.IGNORECASE)
+_LONGEST_LINE = 1000
+_NRRD_FREE = re.compile(rb"#|[^:]{0,%d}:=|content: " % _LONGEST_LINE, re.IGNORECASE)
 """Comments, pairs of one's own, and how teem's tools came to the volume, which may be of any length."""
 
 _DIMENSIONS = re.compile(rb"NDims\s*[=:]\s*(.*?)\s*$")
@@ -28,7 +29,7 @@ _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf", re.IGNO
 _LARGEST = 1e6
 """Far beyond any patient in mm; matrices of larger numbers keep ITK busy for ever."""
 
-_BLOCK, _LONGEST, _LONGEST_LINE = 1 << 16, 1 << 24, 1000
+_BLOCK, _LONGEST = 1 << 16, 1 << 24
 
 
 @dataclass(frozen=True)

@@ -213,8 +213,6 @@ def _fill(nodes: Nodes, result: Result, facts: dict[str, Any], rows: list[str]) 
     moved = [lesion | {"centroid_mm": place} for lesion, place in zip(result.table["lesions"], places, strict=True)]
     tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
-    kept = {name: facts.get(name) for name in ("run", "warnings", "segments", "found")} | {
-        "rows": rows,
-        "voxels": voxels,
-    }
+    kept = {name: facts[name] for name in ("run", "warnings", "segments")} | {"rows": rows, "voxels": voxels}
+    kept["found"] = facts.get("found")  # scenes of earlier versions have none
     nodes.table.SetAttribute(_FACTS, json.dumps(patient | kept))

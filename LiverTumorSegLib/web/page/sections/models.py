@@ -81,7 +81,7 @@ class ModelSection(Section):
         found = panel_texts.devices(panel.devices)
         self.state.devices = [{"title": title, "value": name} for name, title in found.items()]
         self.state.device_note = panel_texts.device_note(panel, choices.device)
-        model = self._chosen()
+        model = self._listed(choices.model)
         self._show_card(model)
         if model and not choices.postprocessing:
             self._take_cleaning(model)
@@ -94,13 +94,12 @@ class ModelSection(Section):
         self.state.brief = escape(model["accuracy"] or _NOT_MEASURED) if model and usable else said
         self.state.definition = panel_texts.card_tool_tip(model or {})
 
-    def _chosen(self) -> dict[str, Any] | None:
-        return next((each for each in self.panel.models if each["name"] == self.session.choices.model), None)
+    def _listed(self, name: str) -> dict[str, Any] | None:
+        return next((each for each in self.panel.models if each["name"] == name), None)
 
     def _on_model(self, model: str, **_: Any) -> None:
         """Only what is listed: a browser could name any folder of this machine."""
-        found = next((each for each in self.panel.models if each["name"] == model), None)
-        if found:
+        if found := self._listed(model):
             self.session.choices.model = model
             self._take_cleaning(found)
         self.show()

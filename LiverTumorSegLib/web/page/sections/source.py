@@ -22,6 +22,7 @@ from ..session import Session
 from .section import Section, heading
 
 _DICOM = "DICOM series"
+_PLAIN = {"variant": "tonal", "density": "compact", "classes": "my-1"}
 
 
 class SourceSection(Section):
@@ -202,6 +203,3 @@ class SourceSection(Section):
         path = await self._slowly(f"Looking for {name}…", resolve, shared, name)
         if path is not None:
             await self.look(path)
-
-
-_PLAIN = {"variant": "tonal", "density": "compact", "classes": "my-1"}
