@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,13 @@ class Volume:
         voxels: int16 ``[k, j, i]`` in HU.
         affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS (right, anterior and superior positive).
         warnings: what is suspicious about the file, a sentence each.
+        images: files of the DICOM series it was read from, one for each index ``k``; none where it was not.
     """
 
     voxels: NDArray[np.int16]
     affine: NDArray[np.float64]
     warnings: tuple[str, ...] = field(default=())
+    images: tuple[Path, ...] = field(default=())
 
     @cached_property
     def axial(self) -> AxialView:

@@ -28,16 +28,17 @@ def test_a_worker_listens_to_nobody_and_calls_nobody(warm_worker):
     assert [one for one in found if one.raddr] == []
 
 
-SERVERS = {"http.server", "socketserver", "xmlrpc.server", "asyncio", "multiprocessing.managers", "wsgiref", "socket"}
+SERVING = {"web", "serving", "node", "cli/web.py", "cli/node.py"}
+SERVERS = {"http.server", "socketserver", "xmlrpc.server", "asyncio", "multiprocessing.managers", "wsgiref", "socket", "pynetdicom"}
 
 
 @pytest.mark.parametrize("folder", ["LiverTumorSegLib", "LiverTumorSeg"])
-def test_nothing_but_the_browser_panel_can_serve(folder):
+def test_nothing_but_the_browser_panel_and_the_node_can_serve(folder):
     root = Path(LiverTumorSegLib.__file__).parents[1] / folder
     imported = {
         name
         for path in root.rglob("*.py")
-        if path.relative_to(root).parts[0] != "web" and path.relative_to(root) != Path("cli/web.py")
+        if not SERVING.intersection([path.relative_to(root).parts[0], path.relative_to(root).as_posix()])
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for name in names_of(node)
     }

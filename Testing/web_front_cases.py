@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from LiverTumorSegLib.web.front.gate import Gate
-from LiverTumorSegLib.web.front.listening import listen
+from LiverTumorSegLib.serving.gate import Gate
+from LiverTumorSegLib.serving.listening import listen
 from LiverTumorSegLib.web.front.server import Front, serve
 from LiverTumorSegLib.worker.client import Worker
 

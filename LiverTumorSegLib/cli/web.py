@@ -43,9 +43,10 @@ def web(
     A session lasts until a minute after its browser tab is closed; then its files are deleted.
     """
     _require(PACKAGES)
-    from ..web.front import child, ending, server
-    from ..web.front.gate import Gate
-    from ..web.front.listening import listen, tunnel
+    from ..serving import ending
+    from ..serving.gate import Gate
+    from ..serving.listening import listen, tunnel
+    from ..web.front import child, server
 
     most_bytes = round(most_gb * _GIGABYTE)
     command = [*child.PAGE, *_options(ct, folder), "--most-bytes", str(most_bytes)]

@@ -213,5 +213,5 @@ def _in_hounsfield(stored: Stored, path: Path, *, force: bool, mended: bool = Fa
     if reason is not None and not force:
         msg = f"{path} does not look like a CT in Hounsfield units ({reason}): use --force to segment it all the same."
         raise UserError(msg)
-    volume = Volume(voxels, stored.affine, stored.warnings)
+    volume = Volume(voxels, stored.affine, stored.warnings, stored.images)
     return replace(volume, warnings=(*volume.warnings, *inspect(volume, mended=mended)))

@@ -34,7 +34,8 @@ def read(folder: Path, series: str | None = None) -> Stored:
         _refuse_other_kinds(header, folder)
     _refuse_mixed(headers, folder)
     slices = stack(headers, folder)
-    return Stored(_voxels(slices.files), slices.affine, warnings=(*found.warnings, *slices.warnings))
+    warnings = (*found.warnings, *slices.warnings)
+    return Stored(_voxels(slices.files), slices.affine, warnings=warnings, images=slices.files)
 
 
 def _choose(found: Scan, series: str | None, folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ class Stored:
         slope: what the values are multiplied by to give HU.
         intercept: what is then added.
         warnings: what is suspicious about the file, a sentence each.
+        images: files of a DICOM series, one for each index ``k``; none of other files.
     """
 
     values: NDArray
@@ -28,3 +30,4 @@ class Stored:
     slope: float = 1.0
     intercept: float = 0.0
     warnings: tuple[str, ...] = ()
+    images: tuple[Path, ...] = ()

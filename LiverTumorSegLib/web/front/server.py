@@ -9,15 +9,15 @@ from http import HTTPStatus
 from aiohttp import web
 
 from ...errors import UserError
+from ...serving.gate import Gate
+from ...serving.listening import Listening
 from ...worker.client import Worker
 from ...worker.protocol import Message
 from ...worker.queue import GRACE_SECONDS as CANCEL_SECONDS
 from ...worker.queue import Queue
 from . import answers, downloads, proxy
 from .child import DOWNLOADS, PAGE, UPLOADS
-from .gate import Gate
 from .jobs import Jobs
-from .listening import Listening
 from .sessions import GRACE_SECONDS, Session, Sessions
 from .uploads import TooLarge, receive
 

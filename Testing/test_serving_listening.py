@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.web.front.listening import LOOPBACK, listen, tunnel
+from LiverTumorSegLib.serving.listening import LOOPBACK, listen, tunnel
 
 EVERYWHERE = str(ipaddress.IPv4Address(0))
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from LiverTumorSegLib.web.front.ending import ASKING, until_asked
+from LiverTumorSegLib.serving.ending import ASKING, until_asked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to this process")
 

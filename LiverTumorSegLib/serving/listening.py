@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-from ...errors import UserError
+from ..errors import UserError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EXAMPLE_PORT = 8765

@@ -7,8 +7,8 @@ import system_libraries
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from LiverTumorSegLib.web.front.gate import MOST_WAITING, PATIENCE, Gate
-from LiverTumorSegLib.web.front.listening import LOOPBACK
+from LiverTumorSegLib.serving.gate import MOST_WAITING, PATIENCE, Gate
+from LiverTumorSegLib.serving.listening import LOOPBACK
 
 SAID = web.AppKey("said", str)
 PAGE = """<!DOCTYPE html><title>waiting</title><script>

@@ -17,7 +17,7 @@ PATIENCE, MOST_WAITING = 10, 20
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>LiverTumorSeg</title></head>
 <body><h1>Not open</h1>
-<p>Open the whole address that “livertumorseg web” printed where it was started.</p>
+<p>Open the whole address that was printed where it was started.</p>
 </body></html>
 """
 _ONWARD = """<!DOCTYPE html>

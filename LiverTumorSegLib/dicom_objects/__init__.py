@@ -1,0 +1,1 @@
+"""DICOM Segmentation and Structured Report of a segmented CT series."""

@@ -1,0 +1,1 @@
+"""A process beside a PACS: CT series come in, segmentations and measurements go back."""
