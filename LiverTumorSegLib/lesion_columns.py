@@ -6,6 +6,7 @@ COLUMNS: tuple[tuple[str, str, type[int | float]], ...] = (
     ("lesion", "number", int),
     ("volume (ml)", "volume_ml", float),
     ("axial diameter (mm)", "axial_diameter_mm", float),
+    ("short axis (mm)", "short_axial_diameter_mm", float),
     ("3D diameter (mm)", "diameter_mm", float),
     ("mean HU", "mean_hu", float),
     ("SD HU", "sd_hu", float),

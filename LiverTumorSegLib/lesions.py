@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from .diameters import axial_diameter, diameter
+from .diameters import axial_diameter, axial_lines, diameter
 from .postprocessing import LESION, LIVER, bounds, part_sizes
 from .rounding import rounded
 from .volume import Volume
@@ -30,6 +30,9 @@ MANY = 100
 """More lesions than this are more than a reader of one patient can use."""
 
 _DIGITS = 3
+_LINES = ("axial_line_mm", "short_axial_line_mm")
+
+Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Lesion:
         volume_ml: voxels times the voxel's volume.
         axial_diameter_mm: longest diameter in any one axial slice, as RECIST 1.1 (Eisenhauer et al. 2009, section
             3.2) measures it, from edge to edge.
+        short_axial_diameter_mm: longest line at right angles to the axial diameter in the same slice, see
+            :func:`LiverTumorSegLib.diameters.axial_lines`.
         diameter_mm: longest diameter in three dimensions, from edge to edge.
         centroid_mm: centre of mass in patient coordinates, RAS.
         mean_hu, sd_hu: of the voxels (population standard deviation).
@@ -48,18 +53,22 @@ class Lesion:
             centres; 0 where the lesion reaches the surface, None where the liver is not known.
         slice: axial slice of the axial diameter, counted from 1 at the feet.
         burden_percent: share of liver and lesions; None where the liver is not known.
+        axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
     """
 
     number: int
     volume_ml: float
     axial_diameter_mm: float
+    short_axial_diameter_mm: float
     diameter_mm: float
-    centroid_mm: tuple[float, float, float]
+    centroid_mm: Point
     mean_hu: float
     sd_hu: float
     surface_distance_mm: float | None
     slice: int
     burden_percent: float | None
+    axial_line_mm: tuple[Point, Point]
+    short_axial_line_mm: tuple[Point, Point]
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,17 @@ class LesionTable:
         return text.getvalue()
 
     def to_csv(self) -> str:
-        """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known."""
+        """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
+
+        The ends of the diameters are left to JSON.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        names = [field.name for field in fields(Lesion)]
+        names = [field.name for field in fields(Lesion) if field.name not in _LINES]
         at = names.index("centroid_mm")
         writer.writerow([*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]])
         for lesion in self.lesions:
-            values = rounded(list(asdict(lesion).values()), _DIGITS)
+            values = rounded([getattr(lesion, name) for name in names], _DIGITS)
             writer.writerow([*values[:at], *values[at], *values[at + 1 :]])
         return text.getvalue()
 
@@ -221,6 +233,8 @@ def _lesion(
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
     axial, at = axial_diameter(mask, organ.axes_mm)
+    lines = axial_lines(mask[at], organ.axes_mm)
+    corner = organ.placed(start + np.array([at, 0, 0])) + organ.to_patient[:3, 3]
     hounsfield = organ.hounsfield[box][mask].astype(np.float64)
     centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
     r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
@@ -228,6 +242,7 @@ def _lesion(
         number=number,
         volume_ml=size * organ.voxel_ml,
         axial_diameter_mm=axial,
+        short_axial_diameter_mm=float(np.linalg.norm(lines.short[1] - lines.short[0])),
         diameter_mm=max(axial, diameter(mask, organ.axes_mm)),
         centroid_mm=(float(r), float(a), float(s)),
         mean_hu=float(hounsfield.mean()),
@@ -235,4 +250,11 @@ def _lesion(
         surface_distance_mm=None if surface is None else surface.distance(mask, box),
         slice=int(start[0]) + at + 1,
         burden_percent=organ.share(size),
+        axial_line_mm=_points(corner + lines.long),
+        short_axial_line_mm=_points(corner + lines.short),
     )
+
+
+def _points(line: NDArray[np.float64]) -> tuple[Point, Point]:
+    (r, a, s), (other_r, other_a, other_s) = line.tolist()
+    return (r, a, s), (other_r, other_a, other_s)

@@ -20,6 +20,7 @@ def _known() -> dict[str, str]:
     """English patterns of the library, and their words; asked for anew, since the language can be changed."""
     return {
         r"Loading PyTorch": _("Loading PyTorch"),
+        r"Loading the model": _("Loading the model"),
         r"Reading the volume": _("Reading the volume"),
         r"Looking for the liver": _("Looking for the liver"),
         r"Segmenting slice (\d+) of (\d+)": _("Segmenting slice {0} of {1}"),
@@ -29,6 +30,7 @@ def _known() -> dict[str, str]:
         r"Measuring lesions": _("Measuring lesions"),
         r"Handing over": _("Handing over"),
         r"Preprocessing": _("Preprocessing"),
+        r"Writing DICOM objects": _("Writing DICOM objects"),
         r"Writing the report": _("Writing the report"),
         r"Looking for models": _("Looking for models"),
         r"Looking for GPUs": _("Looking for GPUs"),

@@ -26,7 +26,16 @@ AUTO = "auto"
 
 _LEAST_SECONDS = 1.0
 _CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
-_SHOWN = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "surface_distance_mm", "slice")
+_SHOWN = (
+    "number",
+    "volume_ml",
+    "axial_diameter_mm",
+    "short_axial_diameter_mm",
+    "diameter_mm",
+    "mean_hu",
+    "surface_distance_mm",
+    "slice",
+)
 
 
 def headings() -> list[str]:
@@ -35,6 +44,7 @@ def headings() -> list[str]:
         _("Lesion"),
         _("Volume\n(ml)"),
         _("Axial\n(mm)"),
+        _("Short\n(mm)"),
         _("3D\n(mm)"),
         _("Mean\nHU"),
         _("Depth\n(mm)"),

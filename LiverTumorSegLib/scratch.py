@@ -98,7 +98,7 @@ def _sweep(left: Path, save: Callable[[Path], None]) -> None:
         left.rmdir()  # killed before it was locked, or not ours: only an empty one goes
         return
     with lock:
-        if not _lock(lock):
+        if not take_lock(lock):
             return
         save(left)
         if sys.platform != "win32":
@@ -112,7 +112,7 @@ def _taken(folder: Path) -> IO[bytes] | None:
         lock = (folder / _LOCK).open("xb")
     except FileNotFoundError:
         return None
-    locked = _lock(lock, or_impossible=True)
+    locked = take_lock(lock, or_impossible=True)
     with suppress(FileNotFoundError):
         if locked and os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
             return lock
@@ -133,7 +133,7 @@ def _remove(folder: Path) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes], *, or_impossible: bool = False) -> bool:
+    def take_lock(file: IO[bytes], *, or_impossible: bool = False) -> bool:
         """Lock an open file; False where another process has."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -144,7 +144,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes], *, or_impossible: bool = False) -> bool:
+    def take_lock(file: IO[bytes], *, or_impossible: bool = False) -> bool:
         """Lock an open file; False where another process has."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

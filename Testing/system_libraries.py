@@ -1,4 +1,4 @@
-"""Finds what Qt, VTK and the browser tests need of the system, and installs it as root on Debian."""
+"""Finds what tests need of the system (Qt, VTK, a browser, DICOM programs), and installs it as root on Debian."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # What PySide6's offscreen platform is linked with, and what VTK opens by name, by the Debian package that holds it.
@@ -25,6 +26,20 @@ LIBRARIES = {
 }
 BROWSER = "chromium"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Programs of the tests of DICOM and of the shared queue, and the archive's DICOMweb plugin.
+PROGRAMS = {
+    "Orthanc": "orthanc",
+    "libOrthancDicomWeb.so": "orthanc-dicomweb",
+    "storescu": "dcmtk",
+    "dciodvfy": "dicom3tools",
+    "postgres": "postgresql",
+}
+# Where Debian puts those that are in no user's PATH.
+PLACES = ("usr/sbin", "usr/share/orthanc/plugins", "usr/lib/postgresql/*/bin")
+# Packages with a system service of the same name, which tests have no use for: they start programs of their own.
+SERVICES = ("orthanc", "postgresql")
+# What Debian's tools ask before they start a service (policy-rc.d of invoke-rc.d); 101 forbids it.
+POLICY = Path("/usr/sbin/policy-rc.d")
 # Renamed when Debian's times became 64 bits wide, from Debian 13 on.
 RENAMED = {"libglib2.0-0": "libglib2.0-0t64"}
 FIRST_RENAMED = 13
@@ -51,12 +66,37 @@ def browser(which: Which = shutil.which) -> str | None:
     return next((path for name in BROWSERS if (path := which(name))), None)
 
 
-def missing(has: Finder = has_library, which: Which = shutil.which, platform: str = sys.platform) -> list[str]:
+def _which(name: str) -> str | None:
+    """As the shell finds it, but for what pip installed: pynetdicom brings programs with names of dcmtk's."""
+    own = Path(sys.executable).parent
+    return shutil.which(name, path=os.pathsep.join(folder for folder in os.get_exec_path() if Path(folder) != own))
+
+
+def program(name: str, which: Which = _which, root: Path = Path("/")) -> Path | None:
+    """Where a program or plugin is, such as ``Orthanc``, ``storescu`` or ``initdb``; None where it is not there.
+
+    Of several versions it is that of the last name.
+    """
+    if path := which(name):
+        return Path(path)
+    return max((found for place in PLACES for found in root.glob(f"{place}/{name}")), default=None)
+
+
+def reason(*names: str) -> str:
+    """Why a test is skipped that needs these of :data:`PROGRAMS`, with the line that installs what is missing."""
+    lacking = [name for name in names if not program(name)]
+    return f"needs {', '.join(lacking)}: {advice(lacking)}" if lacking else ""
+
+
+def missing(
+    has: Finder = has_library, which: Which = _which, platform: str = sys.platform, root: Path = Path("/")
+) -> list[str]:
     """The libraries and programs that are not there; looked for on Linux alone, where the wheels need them."""
     if platform != "linux":
         return []
-    libraries = [name for name in LIBRARIES if not has(name)]
-    return libraries if browser(which) else [*libraries, BROWSER]
+    found = [name for name in LIBRARIES if not has(name)]
+    found += [] if browser(which) else [BROWSER]
+    return found + [name for name in PROGRAMS if not program(name, which, root)]
 
 
 def system(release: Path = OS_RELEASE) -> tuple[str, int]:
@@ -72,7 +112,7 @@ def system(release: Path = OS_RELEASE) -> tuple[str, int]:
 def packages(names: list[str], version: int) -> list[str]:
     """The Debian packages that hold these libraries and programs."""
     old = version and version < FIRST_RENAMED
-    found = {LIBRARIES.get(name, name) for name in names}
+    found = {(LIBRARIES | PROGRAMS).get(name, name) for name in names}
     return sorted(package if old else RENAMED.get(package, package) for package in found)
 
 
@@ -93,11 +133,32 @@ def run(command: list[str], seconds: int) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds)
 
 
-def install(names: list[str], version: int, runner: Runner = run) -> bool:
-    """Let apt-get install the packages; a failure is told in one sentence and stops nothing."""
+@contextmanager
+def no_services(policy: Path = POLICY) -> Iterator[None]:
+    """While packages are installed, none of their services is started; a policy that the machine has is kept."""
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
+
+
+def install(names: list[str], version: int, runner: Runner = run, policy: Path = POLICY) -> bool:
+    """Let apt-get install the packages; a failure is told in one sentence and stops nothing.
+
+    Services that come along are not started, now or with the machine.
+    """
+    wanted = packages(names, version)
     try:
         runner([*APT, "update"], UPDATE_SECONDS)
-        runner([*APT, "install", "-y", "--no-install-recommends", *packages(names, version)], INSTALL_SECONDS)
+        with no_services(policy):
+            runner([*APT, "install", "-y", "--no-install-recommends", *wanted], INSTALL_SECONDS)
+        for service in set(wanted).intersection(SERVICES):
+            runner(["update-rc.d", service, "disable"], UPDATE_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
         print(f"apt-get did not succeed ({last_line(error)}): the tests that need {', '.join(names)} are skipped.")
         return False
@@ -115,8 +176,9 @@ def main(
     names: list[str] | None = None,
     release: Path = OS_RELEASE,
     root: bool | None = None,
-    which: Which = shutil.which,
+    which: Which = _which,
     runner: Runner = run,
+    policy: Path = POLICY,
 ) -> None:
     """Install what is missing where that needs no password, else say what installs it."""
     names = missing(which=which) if names is None else names
@@ -128,7 +190,7 @@ def main(
         print(f"Some tests are skipped for want of {', '.join(names)}. To run them: {advice(names, release)}")
         return
     print(f"Installing with apt-get, for the tests: {' '.join(packages(names, version))}", flush=True)
-    install(names, version, runner)
+    install(names, version, runner, policy)
 
 
 if __name__ == "__main__":

@@ -94,12 +94,12 @@ def lesions_table(marks, count=3):
     ],
 )
 def test_what_is_printed_names_the_liver_where_it_is_known(capsys, segmentation, marks, said):
-    segmenting._print(segmentation, lesions_table(marks), Path("out.nrrd"), as_json=False)
+    segmenting._print(segmentation, lesions_table(marks), "out.nrrd", ())
     assert capsys.readouterr().out.startswith(said)
 
 
 def test_too_many_lesions_are_warned_about(capsys, segmentation):
-    segmenting._print(segmentation, lesions_table(("liver", "lesion"), 101), Path("out.nrrd"), as_json=False)
+    segmenting._print(segmentation, lesions_table(("liver", "lesion"), 101), "out.nrrd", ())
     assert "warning: 101 lesions are more than the reading of any patient can use" in capsys.readouterr().err
 
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 from odd_dicom.slices import plain, write
+from seg_cases import made, saved
 from test_dicom import write_series
 
 from LiverTumorSegLib import files
@@ -45,6 +46,14 @@ def test_other_modalities_and_localisers_are_left_out_and_said(tmp_path):
     (case,), left_out = dicom_folders.cases(folder)
     assert (case.name, case.series) == ("patient", "1.2.3")
     assert sorted(left_out) == ["1.2.4 in patient", "1.2.5 in patient"]
+
+
+def test_a_segmentation_beside_its_ct_is_no_case(tmp_path):
+    write(plain(), tmp_path / "patient")
+    mask = saved(made(), tmp_path / "patient" / "seg.dcm")
+    (case,), left_out = dicom_folders.cases(tmp_path / "patient")
+    assert (case.series, len(case.files), mask in case.files) == ("1.2.3", 6, False)
+    assert len(left_out) == 1
 
 
 def test_two_localisers_in_a_series_of_their_own_are_no_case(tmp_path):

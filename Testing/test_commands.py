@@ -1,12 +1,18 @@
+import json
+from pathlib import Path
+
 import numpy as np
+import pydicom
 import pytest
 import torch
 from conftest import describe
+from odd_dicom import slices
 
 from LiverTumorSegLib import exchange, files, model_store, networks, report_files
 from LiverTumorSegLib.description import Description, NetworkSpec
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.overlap import dice
+from LiverTumorSegLib.files.nifti import write_volume
 from LiverTumorSegLib.inference import segment
 from LiverTumorSegLib.lesions import measure
 from LiverTumorSegLib.model import load, save
@@ -79,6 +85,63 @@ def test_a_file_becomes_a_file(ct_file, tmp_path):
     assert answer["table"]["liver_ml"] > 500
     with pytest.raises(UserError, match="exists already"):
         run("segment_file", source=str(ct_file), output=str(tmp_path / "out.seg.nrrd"), **chosen)
+
+
+SERIES_FILES = {*report_files.NAMES, "segmentation.dcm", "measurements.dcm"}
+
+
+@pytest.fixture
+def series_job(model_folder, tmp_path):
+    """Segment a DICOM series into a folder."""
+    images = slices.plain()
+    for image in images:
+        image.PixelSpacing = [8, 8]
+    slices.write(images, tmp_path / "series")
+    told = {"model": str(model_folder), "device": "cpu", "made": "2026-01-02T03:04:05+00:00", "lesion_segments": "all"}
+
+    def job(**changes):
+        places = {"source": str(tmp_path / "series"), "folder": str(tmp_path / "result"), "options": {}}
+        return run("segment_series", **places | told | changes)
+
+    return job
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_series_becomes_a_folder_of_objects_and_a_report_and_again_the_same(series_job, tmp_path):
+    answer = series_job()
+    assert {Path(file) for file in answer["files"]} == {tmp_path / "result" / name for name in SERIES_FILES}
+    assert set(content(tmp_path / "result")) == SERIES_FILES
+    dataset = pydicom.dcmread(tmp_path / "result" / "segmentation.dcm")
+    assert (dataset.PatientID, dataset.ContentDate, dataset.ContentTime[:6]) == ("1", "20260102", "030405")
+    assert json.loads((tmp_path / "result" / "lesions.json").read_text())["liver_ml"] == answer["table"]["liver_ml"]
+    assert answer["run"]["model"] == "tiny"
+    _is_made_anew_the_same(series_job, tmp_path)
+
+
+def _is_made_anew_the_same(series_job, tmp_path):
+    """As after a kill."""
+    before = content(tmp_path / "result")
+    (tmp_path / "result" / "measurements.dcm").write_bytes(b"half")
+    (tmp_path / "result" / "report.html").unlink()
+    series_job()
+    assert content(tmp_path / "result") == before
+
+
+def test_a_series_goes_into_no_folder_of_other_things(series_job, tmp_path):
+    (tmp_path / "result").mkdir()
+    (tmp_path / "result" / "mine.txt").touch()
+    with pytest.raises(UserError, match="holds mine.txt, which would be lost"):
+        series_job()
+
+
+def test_a_file_that_is_no_series_becomes_no_objects(series_job, tmp_path, small_phantom):
+    write_volume(tmp_path / "ct.nii.gz", small_phantom.volume)
+    with pytest.raises(UserError, match="give the folder of a DICOM series"):
+        series_job(source=str(tmp_path / "ct.nii.gz"))
+    assert not (tmp_path / "result").exists()
 
 
 def test_corrected_labels_are_measured_and_numbered_anew(ct_file, small_phantom):

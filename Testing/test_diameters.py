@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 
-from LiverTumorSegLib.diameters import axial_diameter, diameter
+from LiverTumorSegLib.diameters import axial_diameter, axial_lines, diameter
 
 
 def faces(mask, axes_mm, directions):
@@ -71,3 +72,69 @@ def test_no_turn_of_the_grid_changes_a_diameter():
     turned = axes_mm @ Rotation.from_euler("xyz", (10, 20, 30), degrees=True).as_matrix()
     assert diameter(mask, turned) == pytest.approx(diameter(mask, axes_mm))
     assert axial_diameter(mask, turned)[0] == pytest.approx(axial_diameter(mask, axes_mm)[0])
+
+
+SHAPES = {
+    "one voxel": ["1"],
+    "a row": ["11111"],
+    "a column": ["1", "1", "1", "1"],
+    "a diagonal": ["1000", "0100", "0010", "0001"],
+    "a box": ["111111", "111111", "111111"],
+    "with a bay": ["111111", "100001", "100001", "110011"],
+    "with a hole": ["01110", "11011", "10001", "11111"],
+    "two parts": ["1100000", "1000000", "0000111"],
+}
+GRIDS = {
+    "square": np.diag([5.0, 1, 1]),
+    "oblong": np.diag([5.0, 0.7, 0.9]),
+    "sheared": np.array([[0, 0, 5.0], [0.5, 0.8, 0.1], [0.9, 0, 0.2]]),
+    "turned": np.diag([2.0, 0.6, 0.8]) @ Rotation.from_euler("xyz", (10, 20, 30), degrees=True).as_matrix(),
+}
+
+
+def widest_across(points, axes_mm, along):
+    """The longest line at right angles to ``along`` in the hull of points in a plane, by trying many."""
+    across = np.cross(np.cross(axes_mm[1], axes_mm[2]), along)
+    flat = points @ np.column_stack([along, across / np.linalg.norm(across)])
+    (first, second, offset), tried = (
+        ConvexHull(flat).equations.T,
+        np.linspace(*np.ptp(flat, axis=0)[:1] * [[0], [1]], 4001),
+    )
+    bounds = -(offset + first * (tried + flat[:, 0].min()))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossed = bounds / second
+    upper = np.where(second > 1e-9, crossed, np.inf).min(axis=1)
+    lower = np.where(second < -1e-9, crossed, -np.inf).max(axis=1)
+    return (upper - lower).max()
+
+
+def plane_of(text):
+    return np.array([[pixel == "1" for pixel in line] for line in text])
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("plane", [*map(plane_of, SHAPES.values()), *range(4)], ids=[*SHAPES, *map(str, range(4))])
+def test_the_short_axis_is_the_longest_line_across_the_longest_diameter(plane, grid):
+    if isinstance(plane, int):
+        plane = np.random.default_rng(plane).random((9, 12)) < 0.3
+    axes_mm = GRIDS[grid]
+    points = faces(plane[None], axes_mm, (1, 2))
+    lines = axial_lines(plane, axes_mm)
+    long, short = np.diff(lines.long, axis=0)[0], np.diff(lines.short, axis=0)[0]
+    assert np.linalg.norm(long) == pytest.approx(pdist(points).max())
+    assert abs(long @ short) < 1e-9
+    assert abs(np.cross(axes_mm[1], axes_mm[2]) @ lines.short.T).max() < 1e-9
+    expected = widest_across(points, axes_mm, long / np.linalg.norm(long))
+    assert np.linalg.norm(short) == pytest.approx(expected, rel=2e-3)
+    assert np.linalg.norm(short) > expected - 1e-9
+    flat = points @ np.linalg.svd(points)[2][:2].T
+    for end in [*lines.long, *lines.short]:
+        equations = ConvexHull(flat).equations
+        assert (equations @ [*(end @ np.linalg.svd(points)[2][:2].T), 1]).max() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_short_axis_of_a_box_is_its_shorter_side_seen_from_the_diagonal():
+    lines = axial_lines(np.ones((1, 5), bool), np.eye(3))
+    assert np.sort(lines.long[:, 2]) == pytest.approx([-0.5, 4.5])
+    assert np.diff(lines.short, axis=0)[0] == pytest.approx([0, 1, 0], abs=1e-12)
+    assert lines.short.mean(axis=0) == pytest.approx([0, 0, 2])  # in the middle of all that are as long

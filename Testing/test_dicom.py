@@ -3,6 +3,9 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from odd_dicom.slices import hounsfield, plain, write
+from pydicom import dcmread
+from seg_cases import made, saved
 
 from LiverTumorSegLib import files
 from LiverTumorSegLib.errors import UserError
@@ -152,7 +155,14 @@ def test_a_real_series_agrees_with_its_labels_grid(samples):
 def test_a_folder_that_holds_segmentations_too_gives_the_ct(samples, tmp_path):
     for file in (samples / "dcmqi").glob("*.dcm"):
         shutil.copy(file, tmp_path)
-    with pytest.raises(UserError, match="several series"):
-        files.read_volume(tmp_path)
-    (tmp_path / "liver_seg.dcm").unlink()
-    assert len(files.read_volume(tmp_path).voxels) == 3
+    read = files.read_volume(tmp_path)
+    assert sorted(path.name for path in read.images) == ["01.dcm", "02.dcm", "03.dcm"]
+
+
+def test_of_a_study_the_ct_is_read_whatever_else_lies_there(tmp_path):
+    write(plain(), tmp_path / "study")
+    saved(made(), tmp_path / "study" / "seg.dcm")
+    read = files.read_volume(tmp_path / "study", force=True)
+    assert np.array_equal(read.voxels, hounsfield())
+    with pytest.raises(UserError, match="holds SEG, not CT"):
+        files.read_volume(tmp_path / "study", series=str(dcmread(tmp_path / "study" / "seg.dcm").SeriesInstanceUID))

@@ -1,4 +1,6 @@
 import pytest
+from odd_dicom.slices import plain, write
+from seg_cases import made, saved
 
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.pairs import case_files
@@ -23,6 +25,14 @@ def test_every_readable_format_is_found_in_folders_within(folder):
     assert case_files.in_folder(root) == sorted(root / name for name in names)
 
 
+def test_of_dicom_files_the_segmentations_are_found_and_called_by_their_names(tmp_path):
+    saved(made(), tmp_path / "liver_1_seg.dcm")
+    write(plain(), tmp_path / "ct")
+    (tmp_path / "notes.dcm").write_text("no DICOM")
+    assert case_files.by_case(case_files.in_folder(tmp_path)) == {"liver_1": [tmp_path / "liver_1_seg.dcm"]}
+    assert case_files.marked_apart([tmp_path / "liver_1_seg.dcm"]) == ([tmp_path / "liver_1_seg.dcm"], [])
+
+
 def test_what_is_hidden_is_left_out(folder):
     root = folder("a.nii", "._a.nii", ".livertumorseg-x/b.nii", "c/._d/e.nii")
     assert case_files.in_folder(root) == [root / "a.nii"]
@@ -40,7 +50,10 @@ def test_another_folder_inside_is_left_out_and_one_around_is_not(folder):
 
 
 def test_a_folder_without_volumes_is_refused(folder):
-    with pytest.raises(UserError, match=r"holds no file that ends in \.nii, .* or \.mhd: give another folder\.$"):
+    with pytest.raises(
+        UserError,
+        match=r"holds no file that ends in \.nii, .* or \.mhd, and no DICOM segmentation .*: give another folder\.$",
+    ):
         case_files.in_folder(folder("notes.txt"))
 
 

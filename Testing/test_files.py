@@ -162,9 +162,9 @@ def test_a_file_that_may_not_be_read_is_said_as_such(tmp_path, ct, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.dcm", b"x"), ("IM0001", bytes(128) + b"DICM")])
-def test_one_dicom_file_is_told_from_a_folder_of_them(tmp_path, name, content):
+def test_a_file_called_dicom_that_is_none_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name} is one DICOM file: .* convert it .*; of a CT give the folder"):
+    with pytest.raises(UserError, match=rf"{name} is no DICOM file that says what it is: get or export it again"):
         files.read_stored(tmp_path / name)
 
 

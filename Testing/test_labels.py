@@ -1,12 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from conftest import reordered
+from odd_dicom.slices import plain, write
+from seg_cases import labels, made, saved
 
 from LiverTumorSegLib.datasets.labels import read_labels, whole_labels
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.files import write_labels
+from LiverTumorSegLib.files import read_volume, write_labels
 from LiverTumorSegLib.files.stored import Stored
 
 
@@ -122,3 +126,21 @@ def test_of_a_segmentation_of_slicer_the_names_decide(small_phantom, tmp_path):
     labels, doubt = read_labels(path, volume)
     assert np.array_equal(labels, small_phantom.labels)
     assert doubt == "both.seg.nrrd: labels were taken from the names of its segments (tumour 1, liver 2)."
+
+
+def test_of_a_dicom_segmentation_the_slices_left_out_are_background(tmp_path):
+    write(plain(), tmp_path / "ct")
+    volume = read_volume(tmp_path / "ct")
+    read, doubt = read_labels(saved(made(), tmp_path / "seg.dcm"), volume)
+    assert np.array_equal(read, np.array([0, 1, 2, 2], np.uint8)[labels()])
+    assert doubt == "seg.dcm: labels were taken from the names of its segments (Liver 1, Lesion 1 2, Lesion 2 3)."
+    turned = reordered(volume, (1, 2, 0), (True, False, True))
+    assert np.array_equal(
+        read_labels(tmp_path / "seg.dcm", turned)[0],
+        reordered(replace(volume, voxels=read), (1, 2, 0), (True, False, True)).voxels,
+    )
+
+
+def test_a_dicom_segmentation_of_another_ct_is_refused(tmp_path, small_phantom):
+    with pytest.raises(UserError, match="does not lie on its CT's voxels"):
+        read_labels(saved(made(), tmp_path / "seg.dcm"), small_phantom.volume)

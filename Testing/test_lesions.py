@@ -46,6 +46,7 @@ def test_a_box_has_the_measures_of_a_box():
     assert lesion.burden_percent == table.burden_percent == pytest.approx(100 * 72 / 40000)
     assert lesion.axial_diameter_mm == pytest.approx(np.hypot(6, 3))  # edge to edge along a row, across four rows
     assert lesion.diameter_mm == pytest.approx(np.sqrt(5**2 + 3**2 + 6**2))  # slice edge to slice edge
+    assert lesion.short_axial_diameter_mm == pytest.approx(np.linalg.norm(np.diff(lesion.short_axial_line_mm, axis=0)))
     assert (lesion.mean_hu, lesion.sd_hu) == (20, 10)
     assert lesion.centroid_mm == pytest.approx((-22.5, -11.5, 12))
     assert lesion.surface_distance_mm == pytest.approx(5)  # rows 5 (surface) to 10 (lesion)
@@ -59,6 +60,19 @@ def test_a_ball_has_its_diameter_in_every_direction(spacing):
     assert lesion.axial_diameter_mm == pytest.approx(24, abs=1.0)
     assert lesion.diameter_mm == pytest.approx(24, abs=max(1.2, spacing[0]))
     assert lesion.volume_ml == pytest.approx(4 / 3 * np.pi * 12**3 / 1000, rel=0.03)
+
+
+def test_the_diameters_are_lines_in_the_patient():
+    labels = liver()
+    labels[5:8, 10:12, 20:26] = labels[6, 12, 20:28] = 2
+    (lesion,) = measure(*case(labels)).lesions
+    (r, a, s), (other_r, other_a, other_s) = sorted(lesion.axial_line_mm)
+    assert (s, other_s, lesion.slice) == (12, 12, 7)  # slices 2 mm apart, the first at 0
+    assert (r, other_r) == pytest.approx((-27.5, -19.5))  # voxels 20 to 27 of 1 mm, edge to edge
+    assert (a, other_a) == pytest.approx((-12, -10))
+    short = np.array(lesion.short_axial_line_mm)
+    assert short[:, 2] == pytest.approx([12, 12])
+    assert (short[1] - short[0]) @ np.subtract((r, a, s), (other_r, other_a, other_s)) == pytest.approx(0, abs=1e-9)
 
 
 def test_lesions_that_touch_by_an_edge_alone_are_two_the_larger_first():
@@ -130,6 +144,7 @@ def test_json_and_csv_say_the_same():
     rows = list(csv.DictReader(io.StringIO(table.to_csv())))
     assert content["lesion_count"] == len(rows) == 2
     for row, lesion in zip(rows, content["lesions"], strict=True):
+        assert np.shape([lesion.pop("axial_line_mm"), lesion.pop("short_axial_line_mm")]) == (2, 2, 3)
         centroid = [float(row.pop(f"centroid_{axis}_mm")) for axis in "ras"]
         assert centroid == lesion.pop("centroid_mm")
         assert {name: float(value) for name, value in row.items()} == lesion

@@ -27,7 +27,8 @@ def test_every_measure_of_every_lesion_is_a_cell(lesions):
     node = filled(lesions)
     assert node.GetNumberOfRows() == len(lesions) == 2
     assert [node.GetColumnName(n) for n in range(node.GetNumberOfColumns())] == [heading for heading, *_ in COLUMNS]
-    assert {key for _, key, _ in COLUMNS} | {"centroid_mm"} == set(lesions[0]) | {"r", "a", "s"}
+    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm"}
+    assert {key for _, key, _ in COLUMNS} | others == set(lesions[0]) | {"r", "a", "s"}
 
 
 def test_rows_come_back_as_they_went_in(lesions):
@@ -48,6 +49,16 @@ def test_filling_again_replaces_everything(lesions):
     tables.fill(node, [])
     assert tables.rows(node) == []
     assert node.GetNumberOfColumns() == len(COLUMNS)
+
+
+def test_a_table_of_an_old_scene_lacks_what_was_not_measured_then(lesions):
+    from LiverTumorSegLib.mrml import tables
+
+    node = filled(lesions)
+    node.RemoveColumn([key for _, key, _ in COLUMNS].index("short_axial_diameter_mm"))
+    for row, lesion in zip(tables.rows(node), lesions, strict=True):
+        assert np.isnan(row["short_axial_diameter_mm"])
+        assert row["axial_diameter_mm"] == pytest.approx(lesion["axial_diameter_mm"])
 
 
 def test_the_table_cannot_be_edited_by_accident(lesions):

@@ -19,7 +19,8 @@ CARD = {
     "terms": "t",
     "bytes": 1e6,
 }
-KEYS = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "sd_hu", "slice", "r", "a", "s")
+SHORT = "short_axial_diameter_mm"
+KEYS = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "sd_hu", "slice", "r", "a", "s", SHORT)
 UNKNOWN = ("surface_distance_mm", "burden_percent")
 GPU = {"name": "cuda:0", "title": "NVIDIA H200", "free_bytes": 139e9}
 CPU = {"name": "cpu", "title": "CPU", "free_bytes": None}
@@ -153,7 +154,7 @@ def test_a_table_has_a_heading_for_every_cell():
     row = dict.fromkeys((*KEYS, *UNKNOWN), 1.25)
     assert len(panel_texts.cells(row)) == len(panel_texts.headings())
     heading, values = panel_texts.table([row], "\t").splitlines()
-    assert len(heading.split("\t")) == len(values.split("\t")) == 12
+    assert len(heading.split("\t")) == len(values.split("\t")) == 13
 
 
 def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
@@ -171,7 +172,7 @@ def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
 
 def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in_a_file():
     row = dict.fromkeys(KEYS, 1.25) | dict.fromkeys(UNKNOWN, math.nan)
-    assert panel_texts.cells(row)[5] == "–"
+    assert panel_texts.cells(row)[6] == "–"
     (saved,) = DictReader(io.StringIO(panel_texts.table([row], ",")))
     assert {name for name, value in saved.items() if not value} == set(UNKNOWN)
 

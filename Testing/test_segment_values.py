@@ -1,22 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from LiverTumorSegLib.datasets.segment_values import by_names, said_by
-
-
-@pytest.mark.parametrize(
-    ("names", "label"),
-    [
-        (("liver", "Liver", "whole liver", "liver_1", "Liver parenchyma", "liver segment 4"), 1),
-        (("tumor", "Tumour 2", "liver lesion", "LIVER_TUMORS", "Metastasis", "liver metastases", "HCC", "hcc_1"), 2),
-        (("Segment_1", "", "kidney", "delivery", "hccx", "sliver"), None),
-        (("liver and tumor", "liver + lesions", "liver with tumour", "liver incl. HCC", "liver & lesion"), None),
-        (("liver without lesions", "non-tumor liver", "tumor_free_liver", "liver minus tumor", "no lesion"), None),
-        (("liver vessels", "liver_veins", "liver cyst", "hepatic artery of liver"), None),
-    ],
-)
-def test_a_segments_name_tells_its_label_or_nothing(names, label):
-    assert {name: said_by(name) for name in names} == dict.fromkeys(names, label)
+from LiverTumorSegLib.datasets.segment_values import by_names, refuse_untold
+from LiverTumorSegLib.errors import UserError
 
 
 def test_names_tell_labels_only_where_they_tell_all_that_is_marked():
@@ -30,3 +18,17 @@ def test_names_tell_labels_only_where_they_tell_all_that_is_marked():
     taken, doubt = by_names(values, {1: "tumour", 2: "spleen"})
     assert taken is None
     assert doubt == "its values were taken as labels, though the names of its segments differ (tumour 1, spleen 2)."
+
+
+def test_many_lesions_are_one_label():
+    names = {1: "Liver", 2: "Lesion 1", 3: "Lesion 2", 4: "Segment_4 (lesion)"}
+    told, doubt = by_names(np.array([[[0, 1, 2, 3, 4]]]), names)
+    assert told == {1: 1, 2: 2, 3: 2, 4: 2}
+    assert doubt.startswith("labels were taken from the names")
+
+
+def test_where_values_are_but_an_order_a_marked_segment_of_another_structure_is_refused():
+    names = {1: "Liver", 2: "Spleen", 3: "Lesion 1"}
+    refuse_untold(np.array([[[0, 1, 3]]]), names, Path("seg.dcm"), "say which")
+    with pytest.raises(UserError, match=r"seg.dcm has segments .* \(Spleen 2\): say which\."):
+        refuse_untold(np.array([[[0, 1, 2]]]), names, Path("seg.dcm"), "say which")

@@ -15,6 +15,7 @@ TRIES = {
     "metaimage_headers": 300,
     "bodies": 200,
     "dicom_headers": 40,
+    "dicom_seg": 60,
     "model_json": 80,
     "recipe_yaml": 60,
 }

@@ -12,8 +12,17 @@ from LiverTumorSegLib.files.nifti import write_volume
 from LiverTumorSegLib.inference import segment
 from LiverTumorSegLib.segments import LESION, LIVER
 
-MEASURES = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "surface_distance_mm", "slice")
-DECIMALS = (0, 2, 1, 1, 0, 1, 0)
+MEASURES = (
+    "number",
+    "volume_ml",
+    "axial_diameter_mm",
+    "short_axial_diameter_mm",
+    "diameter_mm",
+    "mean_hu",
+    "surface_distance_mm",
+    "slice",
+)
+DECIMALS = (0, 2, 1, 1, 1, 0, 1, 0)
 """Of the table's columns."""
 
 CONTROLS = "button|slider|combobox|textbox|checkbox|spinbutton|link"

@@ -22,6 +22,7 @@ from . import (
     evaluating,
     exporting,
     models,
+    node,
     phantoms,
     preparing,
     reproducing,
@@ -53,6 +54,7 @@ app.command("networks")(architectures.networks)
 app.command("web")(web.web)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(node.app, name="node")
 
 
 def main() -> None:

@@ -34,7 +34,9 @@ _UNPAIRED = {
 
 
 def evaluate(
-    predictions: Annotated[Path, typer.Argument(readable=False, help="Folder of segmentations, or one.")],
+    predictions: Annotated[
+        Path, typer.Argument(readable=False, help="Folder of NIfTI, NRRD, MetaImage or DICOM SEG files, or one.")
+    ],
     references: Annotated[Path, typer.Argument(readable=False, help="Folder of what they should be, or one.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json and CSV tables.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ import typer
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..quiet import quiet_libraries
+from . import segment_outputs
 from .cleaning import (
     FillHoles,
     LargestLiver,
@@ -33,7 +34,9 @@ def segment(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", readable=False, help="NIfTI, NRRD, MetaImage, or a DICOM folder.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd; with --dicom a folder.")
+    ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     device: DeviceName = "auto",
     report: Annotated[Path | None, typer.Option(help="Folder for report.html, lesions.csv and lesions.json.")] = None,
@@ -44,6 +47,12 @@ def segment(
             "clean-up, 0 outside the liver's box."
         ),
     ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write a DICOM Segmentation and a Structured Report of a DICOM series.")
+    ] = False,
+    lesion_segments: Annotated[
+        str, typer.Option(help="With --dicom: each, a segment for each lesion, or all, one for all.")
+    ] = "each",
     series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
@@ -69,18 +78,19 @@ def segment(
     from ..inference import segment as run
     from ..label_writer import CERTAIN
 
+    target = segment_outputs.output(output, dicom=dicom, lesion_segments=lesion_segments, overwrite=overwrite)
     with interruptible() as cancel:
-        files.check_output(output, overwrite=overwrite)
+        target.check()
         if report:
             report_files.check(report, overwrite=overwrite)
         loaded = model_folder.load(model_store.find(model))
         structures = loaded.description.labels[1:] if probabilities else ()
-        likely = maps.paths(probabilities or output.parent, files.stem(output), structures)
+        likely = maps.paths(probabilities or output.parent, target.stem, structures)
         maps.check(likely.values(), overwrite=overwrite)
         _refuse_same(source, (output, *likely.values()))
         with quiet_libraries():
             volume = files.read_volume(source, series=series, force=force, damaged=Treatment.of(damaged))
-        files.check_grid(output, volume)
+        target.check_volume(volume)
         if probabilities:
             maps.check_grid(volume)
         cleaning = changed(
@@ -98,33 +108,39 @@ def segment(
             result = run(volume, loaded, device, progress, cancel, options=options)
         table = lesions.measure(result.labels, volume, result.model.labels)
         cancel.check()  # from here on Ctrl-C waits until everything is written
-        files.write_labels(output, result.labels, volume, overwrite=overwrite)
+        remarks = target.write(result, table)
         maps.write(likely, result.probabilities, CERTAIN, volume, overwrite=overwrite)
         if report:
             report_files.write(report, result, table, overwrite=overwrite)
-    _print(result, table, output, as_json=as_json)
+    if as_json:
+        _print_json(result, table, output, remarks)
+    else:
+        _print(result, table, target.in_words(), remarks)
 
 
 def _refuse_same(source: Path, outputs: Iterable[Path]) -> None:
     for output in outputs:
         if output.exists() and source.exists() and output.samefile(source):
-            msg = f"{output} is the CT itself: choose another name for the labels."
+            msg = f"{output} is the CT itself: choose another name for the output."
             raise UserError(msg)
 
 
-def _print(result: Segmentation, table: LesionTable, output: Path, *, as_json: bool) -> None:
-    from ..report_files import facts
-
-    if as_json:
-        of_this_run = {"seconds": round(result.seconds, 3), "output": str(output)}
-        print(json.dumps(facts(result, table) | of_this_run, indent=2))  # noqa: T201
-        return
-    for warning in (*result.volume.warnings, *result.notes, *table.warnings):
+def _print(result: Segmentation, table: LesionTable, written: str, remarks: Sequence[str]) -> None:
+    for warning in (*result.volume.warnings, *result.notes, *table.warnings, *remarks):
         warn(warning)
     say(
-        f"{_in_words(table)}. Segmented in {result.seconds:.1f} s on {result.device}. Wrote {output}. "
+        f"{_in_words(table)}. Segmented in {result.seconds:.1f} s on {result.device}. Wrote {written}. "
         "Research only, not a medical device."
     )
+
+
+def _print_json(result: Segmentation, table: LesionTable, output: Path, remarks: Sequence[str]) -> None:
+    from ..report_files import facts
+
+    of_this_run = {"seconds": round(result.seconds, 3), "output": str(output)}
+    content = facts(result, table) | of_this_run
+    content["warnings"] += remarks
+    print(json.dumps(content, indent=2))  # noqa: T201
 
 
 def _in_words(table: LesionTable) -> str:

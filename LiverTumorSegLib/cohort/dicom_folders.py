@@ -46,7 +46,7 @@ def cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
 
 
 def _wanted(series: dict[str, list[Header]]) -> list[str]:
-    scans = [uid for uid in sorted(series) if series[uid][0]["modality"] in ("CT", "")]
+    scans = [uid for uid in sorted(series) if any(header["modality"] in ("CT", "") for header in series[uid])]
     slices = {uid: sum(not header.is_localiser for header in series[uid]) for uid in scans}
     longest = max(slices.values(), default=0)
     return [uid for uid in scans if slices[uid] > 1 or longest <= 1]

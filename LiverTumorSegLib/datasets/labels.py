@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import read_stored, segment_names
+from ..files import lattice, read_stored
 from ..files.stored import Stored
 from ..segments import LESION
 from ..volume import Volume, axial_view
-from .segment_values import by_names
+from .segment_values import by_segments
 
 _OFF_MM = 0.01
 _ROUNDING = 1e-3
@@ -25,7 +26,8 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
     """Labels on the CT's voxels, and sentences where they state another place than it, or where names decided.
 
     Args:
-        path: file of 0 background, 1 liver, 2 lesion, or a segmentation of 3D Slicer with such segments.
+        path: file of 0 background, 1 liver, 2 lesion, or a segmentation of 3D Slicer or in DICOM with such segments; a
+            DICOM one may leave out slices that are empty.
         volume: the CT.
 
     Returns:
@@ -34,17 +36,25 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
     Raises:
         UserError: they lie on other voxels, or are other numbers.
     """
-    stored = read_stored(path)
+    stored = _filled_in(read_stored(path), volume)
     axial = axial_view(stored.affine)
     ways, own = (axial.axes, axial.flips), (volume.axial.axes, volume.axial.flips)
     if stored.values.shape != volume.voxels.shape or ways != own:
         msg = f"{path} does not lie on its CT's voxels: resample the labels to the CT first."
         raise UserError(msg)
-    values, by_name = by_names(stored.values, segment_names(path))
+    values, by_name = by_segments(stored, path, "leave them out or rename them first")
     misplaced = "" if np.allclose(stored.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
     return whole_labels(stored, path, values), " ".join(
         filter(None, (misplaced, by_name and f"{path.name}: {by_name}"))
     )
+
+
+def _filled_in(stored: Stored, volume: Volume) -> Stored:
+    """What is stored with the empty slices that its file leaves out, if it lies on a part of the CT's voxels."""
+    found = lattice.on(stored, volume.affine) if stored.omits_empty else None
+    if found is None or not lattice.is_within(*found, volume.voxels.shape):
+        return stored
+    return replace(stored, values=lattice.filled(*found, volume.voxels.shape), affine=volume.affine)
 
 
 def whole_labels(

@@ -1,35 +1,41 @@
 """Labels from the names of segments.
 
-In segmentations of 3D Slicer, the names of the segments decide and not their values, which follow from the order in
-which somebody made them.
+In segmentations of 3D Slicer and of DICOM, the names of the segments decide and not their values, which follow from the
+order in which somebody made them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..postprocessing import LESION, LIVER
-
-_LESION_WORDS = re.compile(r"lesion|tumou?r|metastas|(?<![a-z])hcc(?![a-z])", re.IGNORECASE)
-_LIVER_WORDS = re.compile(r"(?<![a-z])liver(?![a-z])", re.IGNORECASE)
-_OTHER_WORDS = re.compile(
-    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|plus|minus|no|non|not|free)(?![a-z])|vessel|vein|arter|duct|cyst",
-    re.IGNORECASE,
-)
-"""What makes a name one of both, of neither or of another structure: “liver with tumour”, “tumour-free liver”."""
+from ..errors import UserError
+from ..files import segment_names
+from ..files.segment_words import said_by
+from ..files.stored import Stored
 
 
-def said_by(name: str) -> int | None:
-    """Label that a segment's name tells in English; none where it tells of both, neither or another structure."""
-    if _OTHER_WORDS.search(name):
-        return None
-    if _LESION_WORDS.search(name):
-        return LESION
-    return LIVER if _LIVER_WORDS.search(name) else None
+def by_segments(stored: Stored, path: Path, advice: str) -> tuple[dict[int, int] | None, str]:
+    """Labels by value where the file's segments tell other ones than the values do, and a sentence about it.
+
+    Args:
+        stored: of the file, in planes of integers.
+        path: the file.
+        advice: what an error tells to do.
+
+    Returns:
+        As :func:`by_names`.
+
+    Raises:
+        UserError: the values are the order of a DICOM file's segments, and one of those marked tells no label.
+    """
+    names = segment_names(path)
+    if stored.omits_empty:
+        refuse_untold(stored.values, names, path, advice)
+    return by_names(stored.values, names)
 
 
 def by_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[int, int] | None, str]:
@@ -53,3 +59,23 @@ def by_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[int, int] 
     if told.keys() == present:
         return told, f"labels were taken from the names of its segments ({listed})."
     return None, f"its values were taken as labels, though the names of its segments differ ({listed})."
+
+
+def refuse_untold(values: NDArray, names: Mapping[int, str], path: Path, advice: str) -> None:
+    """Refuse a file whose values are the order of its segments and nothing else, where a segment's name tells no label.
+
+    Args:
+        values: of the file, planes of integers.
+        names: of its segments, by value.
+        path: that an error names.
+        advice: what an error tells to do.
+
+    Raises:
+        UserError: a segment that is marked somewhere is neither called liver nor lesion.
+    """
+    present = set().union(*(np.unique(plane).tolist() for plane in values)) - {0}
+    untold = sorted(value for value in present if said_by(names.get(value, "")) is None)
+    if untold:
+        listed = ", ".join(f"{names.get(value, '')} {value}" for value in untold)
+        msg = f"{path} has segments that are neither called liver nor lesion ({listed}): {advice}."
+        raise UserError(msg)

@@ -84,12 +84,15 @@ def read_stored(path: Path, series: str | None = None) -> Stored:
 
 
 def segment_names(path: Path) -> dict[int, str]:
-    """What a segmentation of 3D Slicer in NRRD calls each of its labels; nothing for other files.
+    """What a segmentation of 3D Slicer in NRRD, or one in DICOM, calls each of its labels; nothing for other files.
 
     Raises:
         UserError: its header is damaged.
     """
-    found: dict[int, str] = _module("segmentation").names(path) if path.name.lower().endswith(".nrrd") else {}
+    if path.is_dir():
+        return {}
+    kind = "segmentation" if path.name.lower().endswith(".nrrd") else _reader(path)
+    found: dict[int, str] = _module(kind).names(path) if kind in ("segmentation", "dicom_seg") else {}
     return found
 
 
@@ -142,12 +145,8 @@ def _module(name: str) -> ModuleType:
 def _reader(path: Path) -> str:
     _refuse_unreadable(path)
     ending = _ending(path, list(_READERS))
-    if ending is None and _is_dicom(path):
-        msg = (
-            f"{path} is one DICOM file: DICOM segmentations are not read yet, convert it to NIfTI or NRRD; "
-            "of a CT give the folder of its series."
-        )
-        raise UserError(msg)
+    if path.suffix.lower() == ".dcm" or (ending is None and _module("dicom_scan").looks_like_dicom(path)):
+        return "dicom_seg"
     if ending is None:
         msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
         raise UserError(msg)
@@ -167,13 +166,6 @@ def _refuse_unreadable(path: Path) -> None:
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}): choose a file that you may read."
         raise UserError(msg) from error
-
-
-def _is_dicom(path: Path) -> bool:
-    if path.suffix.lower() == ".dcm":
-        return True
-    with path.open("rb") as content:
-        return content.read(132)[128:] == b"DICM"
 
 
 def _writer(path: Path) -> str:
@@ -208,6 +200,9 @@ def _check_geometry(stored: Stored, path: Path) -> None:
 
 
 def _in_hounsfield(stored: Stored, path: Path, *, force: bool, mended: bool = False) -> Volume:
+    if stored.omits_empty:
+        msg = f"{path} is a DICOM segmentation and no CT: give the folder of the CT series that it was made of."
+        raise UserError(msg)
     voxels = to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
     reason = doubt(voxels)
     if reason is not None and not force:

@@ -21,7 +21,8 @@ def read(folder: Path, series: str | None = None) -> Stored:
 
     Args:
         folder: where the files are.
-        series: UID of the series, or the end of it; needed where there are several, those of localisers not counted.
+        series: UID of the series, or the end of it; needed where there are several, those of localisers, segmentations
+            and other modalities not counted.
 
     Raises:
         UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
@@ -46,13 +47,18 @@ def _choose(found: Scan, series: str | None, folder: Path) -> str:
     if series in found.series:  # others may end in it
         return series
     fitting = [uid for uid in found.series if series is None or uid.endswith(series)]
-    fitting = [uid for uid in fitting if not all(header.is_localiser for header in found.series[uid])] or fitting
+    fitting = [uid for uid in fitting if any(_is_slice(header) for header in found.series[uid])] or fitting
     if len(fitting) == 1:
         return fitting[0]
     listed = "; ".join(f"{uid} ({_words(headers)})" for uid, headers in sorted(found.series.items()))
     wrong = "several" if series is None else "no single one that ends so among its"
     msg = f"{folder} holds {wrong} series: choose one with --series: {listed}."
     raise UserError(msg)
+
+
+def _is_slice(header: Header) -> bool:
+    """Whether it is of a CT, beside which studies hold segmentations, reports and presentation states of it."""
+    return header["modality"] == "CT" and not header.is_localiser
 
 
 def _words(headers: Sequence[Header]) -> str:

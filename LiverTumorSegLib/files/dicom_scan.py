@@ -46,8 +46,8 @@ class Scan:
         """
         others = [uid.encode() for uid in self.series if uid != series]
         for file in self.damaged:
-            head = _head(file, _HEAD_BYTES)
-            if series.encode() in head or not any(uid in head for uid in others):
+            start = head(file, _HEAD_BYTES)
+            if series.encode() in start or not any(uid in start for uid in others):
                 raise UserError(UNREADABLE.format(file))
 
     @property
@@ -76,26 +76,26 @@ def scan(files: Iterable[Path]) -> Scan:
                 strays.append(file)
         elif header := dicom_header.read(file):
             series.setdefault(header["series"], []).append(header)
-        elif _CT_IMAGE.search(_head(file, _HEAD_BYTES)):
+        elif _CT_IMAGE.search(head(file, _HEAD_BYTES)):
             damaged.append(file)
     return Scan(series, tuple(damaged), tuple(strays))
 
 
 def looks_like_dicom(file: Path) -> bool:
     """Whether a file begins as DICOM does (PS3.10, section 7.1), whatever it is called."""
-    start = _head(file, 132)
+    start = head(file, 132)
     return start[128:] == b"DICM" or start[:2] in _GROUPS
 
 
 def _seems_lost(file: Path) -> bool:
-    return file.suffix.lower() == ".dcm" or not _head(file, 1)
+    return file.suffix.lower() == ".dcm" or not head(file, 1)
 
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _head(file: Path, count: int) -> bytes:
+def head(file: Path, count: int) -> bytes:
     """The first bytes; none of what cannot be read or is no file, as opening a pipe would wait for ever."""
     try:
         if not file.is_file():

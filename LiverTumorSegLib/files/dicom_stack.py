@@ -13,7 +13,8 @@ from ..errors import UserError
 from .dicom_header import Header
 from .itk import LPS_TO_RAS
 
-_SHIFT_MM, _ROUNDED_MM, _FARTHEST_MM = 1.0, 0.1, 1e5
+SHIFT_MM, ROUNDED_MM, FARTHEST_MM = 1.0, 0.1, 1e5
+"""How far a slice may lie off an even stack, from where on that is said, and how far off any patient is."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,36 @@ def stack(headers: Iterable[Header], folder: Path) -> Stack:
     slices.sort(key=lambda one: float(one.position @ normal))
     _refuse_gaps(slices, np.diff([float(one.position @ normal) for one in slices]), folder)
     off = _off_line(slices, folder)
-    uneven = (f"Its slices lie up to {off:.2f} mm from where an even stack has them.",) if off > _ROUNDED_MM else ()
+    uneven = (f"Its slices lie up to {off:.2f} mm from where an even stack has them.",) if off > ROUNDED_MM else ()
     return Stack(tuple(one.header.file for one in slices), _affine(slices), uneven)
+
+
+def affine_of(
+    orientation: NDArray[np.float64],
+    spacing: tuple[float, float],
+    step: NDArray[np.float64],
+    first: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The affine to RAS of what is stated in LPS (PS3.3, equation C.7.6.2.1-1).
+
+    Args:
+        orientation: directions along a row and along a column.
+        spacing: millimetres between rows and between columns.
+        step: from a slice to the next, in mm; with gantry tilt not along the normal.
+        first: position of the first slice.
+    """
+    along_columns, along_rows = orientation
+    affine = np.eye(4)
+    affine[:3, 0] = LPS_TO_RAS @ along_columns * spacing[1]
+    affine[:3, 1] = LPS_TO_RAS @ along_rows * spacing[0]
+    affine[:3, 2] = LPS_TO_RAS @ step
+    affine[:3, 3] = LPS_TO_RAS @ first
+    return affine
 
 
 def _placed(header: Header) -> _Slice:
     try:
-        position = np.array(header.numbers("position", 3, _FARTHEST_MM))
+        position = np.array(header.numbers("position", 3, FARTHEST_MM))
         orientation = np.array(header.numbers("orientation", 6)).reshape(2, 3)
         rows, columns = header.numbers("spacing", 2)
     except ValueError as error:
@@ -112,7 +136,7 @@ def _off_line(slices: list[_Slice], folder: Path) -> float:
     """Millimetres by which the worst slice lies off an even, straight stack; refused where that is much."""
     places = np.array([one.position for one in slices])
     off = np.linalg.norm(places - np.linspace(places[0], places[-1], len(places)), axis=1)
-    if off.max() > _SHIFT_MM:
+    if off.max() > SHIFT_MM:
         at = places[int(off.argmax()), 2]
         msg = f"{folder} has a slice {off.max():.1f} mm out of line at z = {at:.1f} mm: export the series again."
         raise UserError(msg)
@@ -121,10 +145,6 @@ def _off_line(slices: list[_Slice], folder: Path) -> float:
 
 def _affine(slices: list[_Slice]) -> NDArray[np.float64]:
     first, last = slices[0], slices[-1]
-    along_columns, along_rows = first.orientation
-    affine = np.eye(4)
-    affine[:3, 0] = LPS_TO_RAS @ along_columns * first.spacing[1]
-    affine[:3, 1] = LPS_TO_RAS @ along_rows * first.spacing[0]
-    affine[:3, 2] = LPS_TO_RAS @ (last.position - first.position) / (len(slices) - 1)
-    affine[:3, 3] = LPS_TO_RAS @ first.position
-    return affine
+    return affine_of(
+        first.orientation, first.spacing, (last.position - first.position) / (len(slices) - 1), first.position
+    )

@@ -23,6 +23,8 @@ class Stored:
         intercept: what is then added.
         warnings: what is suspicious about the file, a sentence each.
         images: files of a DICOM series, one for each index ``k``; none of other files.
+        omits_empty: whether slices without a label are left out at both ends, so that the grid may be a part of the
+            image's, as in DICOM segmentations.
     """
 
     values: NDArray
@@ -31,3 +33,4 @@ class Stored:
     intercept: float = 0.0
     warnings: tuple[str, ...] = ()
     images: tuple[Path, ...] = ()
+    omits_empty: bool = False

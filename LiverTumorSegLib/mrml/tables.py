@@ -36,9 +36,13 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
 
 
 def rows(node: slicer.vtkMRMLTableNode) -> list[dict[str, float]]:
-    """What :func:`fill` wrote, a dictionary a lesion, also after a scene was loaded again; NaN is not known."""
+    """What :func:`fill` wrote, a dictionary a lesion, also after a scene was loaded again.
+
+    NaN is what is not known, or was not measured yet when an old scene was saved.
+    """
     headings = {node.GetColumnName(n): n for n in range(node.GetNumberOfColumns())}
-    return [
-        {key: float(node.GetCellText(row, headings[heading])) for heading, key, _ in COLUMNS if heading in headings}
-        for row in range(node.GetNumberOfRows())
-    ]
+
+    def cell(row: int, heading: str) -> float:
+        return float(node.GetCellText(row, headings[heading])) if heading in headings else math.nan
+
+    return [{key: cell(row, heading) for heading, key, _ in COLUMNS} for row in range(node.GetNumberOfRows())]

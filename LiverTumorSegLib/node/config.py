@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..validation_words import in_words
+from .config_values import AeTitle, Database, Days, Number, OrNone, Pattern, Port, Seconds, WebAddress, Whole
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     import tomli as tomllib
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
-
-
-def _is_title(text: str) -> str:
-    if not text.strip() or not text.isascii() or not text.isprintable() or "\\" in text:
-        msg = "an AE title has 1 to 16 letters of ASCII, not all of them spaces, and no backslash"
-        raise ValueError(msg)
-    return text.strip()
-
-
-def _is_pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        msg = f"“{text}” is no regular expression ({error})"
-        raise ValueError(msg) from error
-    return text
-
-
-AeTitle = Annotated[str, Field(min_length=1, max_length=16), AfterValidator(_is_title)]
-Pattern = Annotated[str, Field(max_length=500), AfterValidator(_is_pattern)]
-WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+_MOST_DOUBLINGS = 30
 
 
 class _Entry(BaseModel):
@@ -91,7 +69,7 @@ class Receive(_Entry):
     port: Port = 11112
     senders: tuple[Sender, ...] = Field(min_length=1)
     quiet_seconds: Seconds = 30
-    associations: int = Field(10, ge=1, le=200)
+    associations: Whole = Field(10, ge=1, le=200)
     tls: Tls | None = None
 
 
@@ -111,6 +89,13 @@ class Web(_Entry):
     tls: Tls | None = None
     timeout_seconds: Seconds = 60
 
+    @model_validator(mode="after")
+    def _names_both(self) -> Web:
+        if (self.user is None) != (self.password_file is None):
+            msg = "user and password_file belong together"
+            raise ValueError(msg)
+        return self
+
 
 class Watch(Web):
     """A DICOMweb server that is asked for new series.
@@ -123,7 +108,7 @@ class Watch(Web):
 
     every_seconds: Seconds = 60
     quiet_seconds: Seconds = 60
-    days: int = Field(1, ge=0, le=365)
+    days: Whole = Field(1, ge=0, le=365)
 
 
 class Peer(_Entry):
@@ -179,23 +164,30 @@ class Rule(_Entry):
     body_part: tuple[str, ...] = ()
     description: Pattern | None = None
     not_description: Pattern | None = None
-    thinnest_mm: float | None = Field(None, gt=0)
-    thickest_mm: float | None = Field(None, gt=0)
-    fewest_images: int = Field(10, ge=2)
+    thinnest_mm: Number | None = Field(None, gt=0)
+    thickest_mm: Number | None = Field(None, gt=0)
+    fewest_images: Whole = Field(10, ge=2)
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Rule:
+        if self.thinnest_mm and self.thickest_mm and self.thinnest_mm > self.thickest_mm:
+            msg = "thinnest_mm is more than thickest_mm, so nothing fits"
+            raise ValueError(msg)
+        return self
 
 
 class Segmenting(_Entry):
     """How series are segmented.
 
     Args:
-        model: name of a model, or its folder.
+        model: name of a model, or a path to its folder, with a slash in it.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
     """
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
-    lesion_segments: str = Field("each", pattern="^(each|all)$")
+    lesion_segments: Literal["each", "all"] = "each"
 
 
 class Limits(_Entry):
@@ -214,16 +206,20 @@ class Limits(_Entry):
         keep_days: reports and measurements stay on this machine for so long.
     """
 
-    image_mb: float = Field(64, gt=0)
-    series_images: int = Field(5000, ge=2)
-    waiting_series: int = Field(500, ge=1)
-    free_gb: float = Field(2, ge=0)
-    segment_minutes: float = Field(60, gt=0)
+    image_mb: Number = Field(64, gt=0)
+    series_images: Whole = Field(5000, ge=2)
+    waiting_series: Whole = Field(500, ge=1)
+    free_gb: Number = Field(2, ge=0)
+    segment_minutes: Number = Field(60, gt=0)
     retry_seconds: Seconds = 30
     longest_retry_seconds: Seconds = 3600
-    segment_tries: int = Field(3, ge=1)
-    send_days: float = Field(7, gt=0)
-    keep_days: float = Field(30, ge=0)
+    segment_tries: Whole = Field(3, ge=1)
+    send_days: Days = 7
+    keep_days: Days = 30
+
+    def pause_seconds(self, failures: int) -> float:
+        """Until the next try of what has failed once, and so many times before."""
+        return float(min(self.retry_seconds * 2 ** min(failures, _MOST_DOUBLINGS), self.longest_retry_seconds))
 
 
 class Page(_Entry):
@@ -233,7 +229,7 @@ class Page(_Entry):
         port: to listen on; 0 for one that is free.
     """
 
-    port: int = Field(0, ge=0, le=65535)
+    port: Whole = Field(0, ge=0, le=65535)
 
 
 class Share(_Entry):
@@ -243,7 +239,7 @@ class Share(_Entry):
         database: of PostgreSQL, as ``postgresql://user@host/name``; a password belongs into ``~/.pgpass``.
     """
 
-    database: Annotated[str, Field(pattern=r"^postgres(ql)?://\S+$")]
+    database: Database
 
 
 class Config(_Entry):
@@ -252,18 +248,18 @@ class Config(_Entry):
     Args:
         folder: of the node's own: its queue, images until they are done, reports.
         rules: a series runs where one of them fits.
-        page: None for no page.
+        page: None for no page, which is ``false`` in the file.
         share: None where this node works alone.
     """
 
     folder: Path
     receive: Receive | None = None
     watch: Watch | None = None
-    rules: tuple[Rule, ...] = (Rule(),)
+    rules: tuple[Rule, ...] = Field((Rule(),), min_length=1)
     segment: Segmenting = Segmenting()
     send: Send
     limits: Limits = Limits()
-    page: Page | None = Page()
+    page: Annotated[Page | None, OrNone] = Page()
     share: Share | None = None
 
     @model_validator(mode="after")
@@ -308,5 +304,9 @@ def _placed(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(value, dict):
             placed[name] = _placed(value, folder)
         else:
-            placed[name] = str(folder / value) if name in _PATHS and isinstance(value, str) else value
+            placed[name] = str(folder / value) if isinstance(value, str) and _is_path(name, value) else value
     return placed
+
+
+def _is_path(name: str, value: str) -> bool:
+    return name in _PATHS or (name == "model" and ("/" in value or "\\" in value))

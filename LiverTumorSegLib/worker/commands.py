@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from .. import device, exchange, files, lesions, model_store, report_files
 from .. import model as model_folder
 from ..description import JOINT
+from ..device import place
 from ..errors import UserError
 from ..inference import Options, Segmentation, segment
 from ..lesions import LesionTable
@@ -23,6 +25,7 @@ from ..preview import preprocessed
 from ..progress import Job
 from ..region import segment_region
 from ..volume import Volume
+from ..whole_files import refuse_folder, whole_folder
 
 Answer = dict[str, Any]
 _SHARE = 0.9
@@ -36,6 +39,8 @@ class Commands:
         self._known: dict[str, Callable[..., Answer]] = {
             "segment": self.segment,
             "segment_file": self.segment_file,
+            "segment_series": self.segment_series,
+            "load_model": self.load_model,
             "preview": self.preview,
             "measure": self.measure,
             "report": self.report,
@@ -87,6 +92,52 @@ class Commands:
         files.write_labels(Path(output), result.labels, ct, overwrite=overwrite)
         job.at(1, "Done")
         return _answer(result, table)
+
+    def segment_series(
+        self,
+        job: Job,
+        *,
+        source: str,
+        folder: str,
+        model: str,
+        device: str,
+        options: Answer,
+        made: str,
+        lesion_segments: str,
+    ) -> Answer:
+        """Segment a DICOM folder into a folder of DICOM objects and report files, which appears whole.
+
+        One that is there is replaced by what the same arguments always give; ``made`` is in ISO 8601, with a time zone.
+        """
+        from ..dicom_objects import needed
+
+        needed.require()
+        from ..dicom_objects import parts, writing
+        from ..dicom_objects import source as images
+
+        holds = report_files.NAMES | set(writing.NAMES)
+        refuse_folder(Path(folder), overwrite=True, holds=holds)
+        job.at(0.01, "Reading the volume")
+        ct, loaded = files.read_volume(Path(source)), self._model(model)
+        images.read(ct)
+        result = _run(ct, loaded, device, options, job.part(0.03, _SHARE))
+        job.at(_SHARE, "Measuring lesions")
+        table = lesions.measure(result.labels, ct, result.model.labels)
+        job.at(0.93, "Writing DICOM objects")
+        with whole_folder(Path(folder), overwrite=True, holds=holds) as unfinished:
+            at = datetime.fromisoformat(made)
+            paths = writing.write(unfinished, result, table, made=at, lesion_segments=lesion_segments)
+            paths += report_files.write(unfinished, result, table)
+        job.at(1, "Done")
+        answer = _answer(result, table)
+        answer["warnings"] += parts.remarks(table)
+        return answer | {"files": [str(Path(folder) / path.name) for path in paths]}
+
+    def load_model(self, job: Job, *, model: str, device: str) -> Answer:
+        """Check a model and a device before there is work for them; the model is kept for the next command."""
+        job.at(0, "Loading the model")
+        description = self._model(model).description
+        return {"name": description.name, "device": str(place(device))}
 
     def measure(self, job: Job, *, volume: str, labels: str, run: Answer | None = None) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.

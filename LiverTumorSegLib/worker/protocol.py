@@ -21,6 +21,9 @@ import json
 from typing import Any
 
 START = 0
+UNEXPECTED = "That failed unexpectedly"
+"""How a sentence begins on an error that nobody foresaw and that may pass; any other sentence is final."""
+
 LONGEST = 1 << 26
 """Bytes of a line that is kept: no message is nearly as long."""
 

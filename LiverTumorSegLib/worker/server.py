@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from ..errors import UserError
 from ..progress import Cancelled, CancelToken, Job
-from .protocol import START, Message, decode, encode, is_question
+from .protocol import START, UNEXPECTED, Message, decode, encode, is_question
 
 _PAUSE = 0.05
 Run = Callable[[str, dict[str, Any], Job], dict[str, Any]]
@@ -100,7 +100,7 @@ class Server:
         except UserError as error:
             self._fail(number, str(error))
         except Exception as error:  # noqa: BLE001 whatever fails here, the next command must work
-            self._fail(number, f"That failed unexpectedly ({_brief(error)}): please report it with the details.")
+            self._fail(number, f"{UNEXPECTED} ({_brief(error)}): please report it with the details.")
         finally:
             with self._lock:
                 self._current = None

@@ -203,13 +203,28 @@ def _report_alone(folder) -> None:
     write([_object(BasicTextSRStorage, "SR")], folder, "report")
 
 
-@made("a DICOM segmentation beside the series", _SEVERAL)
+@made("a DICOM segmentation beside the series", Handled())
 def _segmentation(folder) -> None:
     write(plain(), folder)
     mask = plain("1.2.5")[0]
     mask.SOPClassUID = mask.file_meta.MediaStorageSOPClassUID = SegmentationStorage
     mask.Modality = "SEG"
     write([mask], folder, "mask")
+
+
+@made("a series of MR beside the CT", Handled())
+def _mr_beside(folder) -> None:
+    write(plain(), folder)
+    other = plain("1.2.5")
+    _mr(other)
+    write(other, folder, "other")
+
+
+@made("a DICOM segmentation alone", Refused("holds SEG, not CT"))
+def _segmentation_alone(folder) -> None:
+    _segmentation(folder)
+    for path in folder.glob("slice*"):
+        path.unlink()
 
 
 @made("a DICOMDIR beside the series", Handled())
@@ -403,7 +418,7 @@ def _zip(folder) -> None:
     (folder.parent / "zipped.zip").rename(folder)
 
 
-@made("one file in place of a folder", Refused("is one DICOM file"))
+@made("one file in place of a folder", Refused("is one CT image: give the folder of its series"))
 def _one_file(folder) -> None:
     write(plain()[:1], folder.parent / "elsewhere")[0].rename(folder)
 

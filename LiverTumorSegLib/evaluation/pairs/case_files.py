@@ -8,10 +8,13 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import stem
+from ...files.dicom_kinds import is_segmentation
 from ..structures import LESION_NAME, LIVER_NAME
 from . import case_names
+from .case_names import CaseName
 
-_ENDINGS = ".nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha or .mhd"
+_ENDINGS = ".nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha or .mhd, and no DICOM segmentation (.dcm)"
+_DICOM = ".dcm"
 _CHANNEL = "_0000"
 """What nnU-Net ends the names of CTs with."""
 
@@ -23,6 +26,8 @@ Found = dict[str, list[Path]]
 
 def in_folder(folder: Path, others: Collection[Path] = ()) -> list[Path]:
     """Every volume in a folder and those in it, but for hidden ones, such as macOS's ``._liver_1.nii.gz``.
+
+    Of files called ``.dcm`` those that are segmentations: others are slices, reports and the like.
 
     Args:
         folder: where to look.
@@ -44,8 +49,13 @@ def by_case(paths: Iterable[Path]) -> Found:
     """Files by the case that their names say."""
     found: Found = {}
     for path in paths:
-        found.setdefault(case_names.read(stem(path)).case, []).append(path)
+        found.setdefault(named(path).case, []).append(path)
     return found
+
+
+def named(path: Path) -> CaseName:
+    """What a file's name says."""
+    return case_names.read(path.stem if path.suffix.lower() == _DICOM else stem(path))
 
 
 def marked_apart(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
@@ -53,7 +63,7 @@ def marked_apart(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     marked: list[Path] = []
     others: list[Path] = []
     for path in paths:
-        (marked if case_names.read(stem(path)).is_mask else others).append(path)
+        (marked if named(path).is_mask else others).append(path)
     return marked, others
 
 
@@ -66,12 +76,13 @@ def probabilities(paths: Iterable[Path]) -> dict[str, Found]:
     """Files called ``CASE_liver`` and ``CASE_lesion``, by structure and case."""
     found: dict[str, Found] = {LIVER_NAME: {}, LESION_NAME: {}}
     for path in paths:
-        if named := _PROBABILITIES.fullmatch(stem(path)):
-            case = case_names.read(named[1]).case
-            found[named[2].lower()].setdefault(case, []).append(path)
+        if parts := _PROBABILITIES.fullmatch(stem(path)):
+            case = case_names.read(parts[1]).case
+            found[parts[2].lower()].setdefault(case, []).append(path)
     return found
 
 
 def _is_volume(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not is_hidden and stem(path) != path.name and path.is_file()
+    if any(part.startswith(".") for part in path.relative_to(folder).parts) or not path.is_file():
+        return False
+    return is_segmentation(path) if path.suffix.lower() == _DICOM else stem(path) != path.name

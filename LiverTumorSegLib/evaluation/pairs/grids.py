@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...files.lattice import SHARE
 from ...files.stored import Stored
 from ...volume import AxialView, axial_view
-
-SHARE = 0.1
-"""Grids are one where no corner lies further off than this share of the smallest spacing, so that headers may round."""
 
 _SAME_SPACING, _SAME_DEGREES = 1e-3, 0.05
 

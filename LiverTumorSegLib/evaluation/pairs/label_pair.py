@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,22 @@ class LabelPair:
         reference: the same, of the same shape.
         affine: 4x4, from ``(column, row, slice, 1)`` to the patient in mm, RAS.
         warnings: what is suspicious about the files, a sentence each.
+        omits_empty: whether the reference's file leaves out empty slices, so that its grid says nothing of the CT's.
     """
 
     prediction: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     affine: NDArray[np.float64]
     warnings: tuple[str, ...] = field(default=())
+    omits_empty: bool = False
+
+    @property
+    def own_reference(self) -> NDArray[np.uint8]:
+        """The reference without what a prediction's grid may have added to it: empty slices, rows and columns."""
+        if not self.omits_empty:
+            return self.reference
+        (marked,) = ndimage.find_objects((self.reference > 0).view(np.uint8)) or (np.s_[:0],)
+        return self.reference[marked]
 
     @property
     def axes_mm(self) -> NDArray[np.float64]:

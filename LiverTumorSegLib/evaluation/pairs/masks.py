@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...datasets.labels import whole_labels
-from ...datasets.segment_values import by_names
+from ...datasets.segment_values import by_segments
 from ...errors import UserError
-from ...files import segment_names
 from ...files.stored import Stored
 from . import label_values
 
@@ -35,8 +34,8 @@ def labelled(
     if stored.values.dtype.kind == "f" and not accept_float:
         msg = f"{path} stores floating-point numbers, as probabilities are: give labels, or use --accept-float."
         raise UserError(msg)
-    taken, doubt = (values, "") if values is not None else by_names(stored.values, segment_names(path))
     advice = f"say which are which with {option}, such as {option} liver=5,lesion=7"
+    taken, doubt = (values, "") if values is not None else by_segments(stored, path, advice)
     labels = whole_labels(stored, path, taken, advice=advice)
     if values is not None and not labels.any() and stored.values.any():
         doubt = f"it is marked somewhere, but nowhere with a value given ({label_values.in_words(values)})."

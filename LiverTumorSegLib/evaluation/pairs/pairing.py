@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import UserError
-from ...files import stem
 from ..structures import LESION_NAME
 from . import case_files, case_list, case_names
 from .case_files import Found
@@ -216,7 +215,7 @@ class _Sources:
 
 
 def _case(path: Path) -> str:
-    return case_names.read(stem(path)).case
+    return case_files.named(path).case
 
 
 def _are_with_cts(paths: list[Path]) -> bool:

@@ -13,7 +13,7 @@ from ...errors import UserError
 from ...files import read_stored
 from ...files.stored import Stored
 from ...hounsfield import to_int16
-from . import grids, masks
+from . import grids, masks, together
 from .label_pair import LabelPair
 from .pairing import EvaluationPair
 
@@ -43,7 +43,8 @@ def read_pair(
 
     Returns:
         Axial slices of the reference's grid, decided by its affine alone: flips and orders of axes in the files make
-        no difference.
+        no difference. Where a file leaves out empty slices, as DICOM segmentations do, and its grid is a part of the
+        other's, they are on all of that; where both do, on what the two cover together.
 
     Raises:
         UserError: a file cannot be read, holds numbers that are no labels or stores them as floating point; or the
@@ -54,9 +55,10 @@ def read_pair(
     reference = masks.labelled(
         stored, pair.reference, "--reference-values", reference_values, accept_float=accept_float
     )
-    shape, affine = reference.values.shape, reference.affine
-    stored = grids.along(read_stored(pair.prediction), affine)
+    stored = grids.along(read_stored(pair.prediction), reference.affine)
     own = masks.labelled(stored, pair.prediction, "--prediction-values", prediction_values, accept_float=accept_float)
+    own, reference = together.filled_in(own, reference)
+    shape, affine = reference.values.shape, reference.affine
     prediction, moved = _fitted(own, pair.prediction, shape, affine, resample=resample, outside=_OUTSIDE)
     warnings = [f"Reference: {sentence}" for sentence in reference.warnings]
     warnings += [f"Prediction: {sentence}" for sentence in own.warnings]
@@ -66,7 +68,7 @@ def read_pair(
         prediction[prediction == _OUTSIDE] = 0
     if pair.prediction.samefile(pair.reference):
         warnings.append("Prediction and reference are one file.")
-    return LabelPair(prediction, reference.values, affine, tuple(warnings))
+    return LabelPair(prediction, reference.values, affine, tuple(warnings), reference.omits_empty)
 
 
 def read_values(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArray[np.float32]:
@@ -83,7 +85,7 @@ def read_values(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArr
     Raises:
         UserError: the file cannot be read, holds other numbers, or lies on another grid.
     """
-    stored = grids.along(read_stored(path), pair.affine)
+    stored = together.cut(grids.along(read_stored(path), pair.affine), pair)
     values = np.empty(stored.values.shape, np.float32)
     for out, plane in zip(values, stored.values, strict=True):
         scaled = plane * np.float64(stored.slope) + stored.intercept
@@ -108,7 +110,7 @@ def read_image(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArra
     Raises:
         UserError: it cannot be read, or lies on another grid.
     """
-    stored = grids.along(read_stored(path), pair.affine)
+    stored = together.cut(grids.along(read_stored(path), pair.affine), pair)
     values = to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
     seen = replace(stored, values=values)
     return _fitted(seen, path, pair.reference.shape, pair.affine, resample=resample, outside=_AIR)[0]

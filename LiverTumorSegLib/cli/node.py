@@ -1,0 +1,100 @@
+"""``livertumorseg node``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UserError
+from .console import out, say, show
+
+if TYPE_CHECKING:
+    from ..node.queue import SeriesQueue
+
+PACKAGES = ("pydicom", "highdicom", "pynetdicom", "dicomweb_client", "aiohttp")
+"""Modules that only the node needs."""
+
+_BY_SIGNAL = 128
+"""Added to a signal's number it is the exit code, as shells have it."""
+
+_OPTION = typer.Option("--config", "-c", help="The node's configuration, a TOML file.")
+_Config = Annotated[Path, _OPTION]
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def node(context: typer.Context, config: Annotated[Path | None, _OPTION] = None) -> None:
+    """Segment CT series that are sent here, and send the results to an archive, until Ctrl-C.
+
+    For research only: not a medical device. “livertumorseg node example” prints a configuration to begin with.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        msg = "The node needs its configuration: give --config node.toml; livertumorseg node example prints one."
+        raise UserError(msg)
+    _require(PACKAGES)
+    from ..node import config as configuration
+    from ..node import log, serving
+
+    wanted = configuration.read(config)
+    log.begin()
+    raise typer.Exit(_BY_SIGNAL + serving.run(wanted, say))
+
+
+@app.command()
+def status(
+    config: _Config,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Series at most, the newest first.")] = 100,
+) -> None:
+    """Show the queue of a node, whether it runs or not."""
+    with _queue(config) as queue:
+        from ..node import status as shown
+
+        if as_json:
+            out.print_json(json.dumps(shown.plain(queue, limit)), highlight=False)
+            return
+        show(shown.table(queue, limit))
+        say(shown.counts(queue))
+
+
+@app.command()
+def retry(number: Annotated[int, typer.Argument(help="Of the job, as status shows it.")], config: _Config) -> None:
+    """Put a series that failed back into the queue."""
+    with _queue(config) as queue:
+        series = queue.retry(number)
+        say(f"Job {number} is {series.state.value} again.")
+
+
+@app.command()
+def example() -> None:
+    """Print a configuration to begin with."""
+    from ..node.example import TOML
+
+    typer.echo(TOML, nl=False)
+
+
+@contextmanager
+def _queue(config: Path) -> Iterator[SeriesQueue]:
+    from ..node import config as configuration
+    from ..node.folder import NodeFolder
+    from ..node.queue import SeriesQueue
+
+    folder = NodeFolder(configuration.read(config).folder)
+    with closing(SeriesQueue(folder.queue, create=False)) as queue:
+        yield queue
+
+
+def _require(modules: tuple[str, ...]) -> None:
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        msg = f"The node needs packages that are not here ({', '.join(missing)}): pip install 'livertumorseg[node]'."
+        raise UserError(msg)

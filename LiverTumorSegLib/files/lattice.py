@@ -1,0 +1,64 @@
+"""Files that leave out empty slices, on a grid that theirs is a part of."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .stored import Stored
+
+SHARE = 0.1
+"""Grids are one where no corner lies further off than this share of the smallest spacing, so that headers may round."""
+
+Voxel = NDArray[np.int64]
+"""``(k, j, i)``, at which a grid begins on a lattice; may be negative."""
+
+
+def on(stored: Stored, affine: NDArray[np.float64]) -> tuple[NDArray, Voxel] | None:
+    """See values along the axes of a lattice that they lie on.
+
+    Args:
+        stored: of any order and sense of axes.
+        affine: 4x4 of the lattice, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
+
+    Returns:
+        The values ``[k, j, i]`` along the lattice's axes and where they begin; None where directions or spacings are
+        others, or the voxels lie between those of the lattice.
+    """
+    back = np.linalg.inv(affine) @ stored.affine
+    turn = np.rint(back[:3, :3])
+    if not np.array_equal(np.abs(turn).sum(axis=0), np.ones(3)) or not np.abs(turn).any(axis=1).all():
+        return None
+    ends = np.array(list(product(*((0, size - 1) for size in reversed(stored.values.shape)))))
+    exact = ends @ back[:3, :3].T + back[:3, 3]
+    whole = ends @ turn.T + np.rint(back[:3, 3])
+    off = np.linalg.norm((exact - whole) @ affine[:3, :3].T, axis=1).max()
+    if off > SHARE * np.linalg.norm(affine[:3, :3], axis=0).min():
+        return None
+    turned = turn[::-1, ::-1]  # rows: the lattice's k, j, i; columns: the own ones
+    values = stored.values.transpose(np.abs(turned).argmax(axis=1))
+    values = np.flip(values, tuple(np.flatnonzero(turned.sum(axis=1) < 0).tolist()))
+    return values, whole.min(axis=0)[::-1].astype(np.int64)
+
+
+def filled(values: NDArray, start: Voxel, shape: tuple[int, ...]) -> NDArray:
+    """Values that begin at a voxel of a grid, on all of it: zeros elsewhere, without those that lie outside."""
+    made = np.zeros(shape, values.dtype)
+    first, end = np.maximum(start, 0), np.clip(start + values.shape, 0, shape)
+    into, out_of = (tuple(map(slice, first - by, end - by)) for by in (0, start))
+    made[into] = values[out_of]
+    return made
+
+
+def is_within(values: NDArray, start: Voxel, shape: tuple[int, ...]) -> bool:
+    """Whether values that begin at a voxel of a grid lie in it with none outside."""
+    return bool((start >= 0).all() and (start + values.shape <= shape).all())
+
+
+def moved(affine: NDArray[np.float64], start: Voxel) -> NDArray[np.float64]:
+    """The affine of a grid that begins at another voxel."""
+    found = affine.copy()
+    found[:3, 3] += affine[:3, :3] @ start[::-1]
+    return found

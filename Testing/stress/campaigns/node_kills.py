@@ -1,0 +1,88 @@
+"""A node that gets many series and is killed at random moments meanwhile: the archive has one result of each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import archive_cases
+from node_core_cases import series
+from node_process import NodeProcess, send
+
+from ..tally import Tally
+
+TRIES = 50
+_IMAGES, _SENDERS, _LONGEST_LIFE, _YOUNG, _SECONDS = 11, 3, 2.0, 0.2, 600
+_QUIET_SECONDS = 2.0
+"""In which a sender comes again, on a busy machine, too."""
+
+_READY = "the node is ready"
+_KINDS = Counter(SEG=1, SR=1)
+
+
+def run(tries: int, seed: int, folder: Path) -> Tally:
+    """Send so many series, and kill the node as often: at its start, or some time after that."""
+    uids, chance = [f"1.2.3.{number + 1}" for number in range(tries)], Random(seed)
+    with archive_cases.running(folder / "orthanc") as archive:
+        peer = f'[send.dicom]\nae_title = "{archive_cases.TITLE}"\naddress = "127.0.0.1"\nport = {archive.dicom}'
+        node = NodeProcess(folder, peer, quiet_seconds=_QUIET_SECONDS)
+        refused: list[str] = []
+        parts = [uids[first::_SENDERS] for first in range(_SENDERS)]
+        senders = [threading.Thread(target=_send_all, args=[node.port, part, refused], daemon=True) for part in parts]
+        try:
+            for sender in senders:
+                sender.start()
+            _live_and_die(node, tries, chance)
+            for sender in senders:
+                sender.join(_SECONDS)
+            node.until(lambda: _are_done(node, tries), _SECONDS)
+            node.end()
+        finally:
+            node.kill()
+        return _judged(uids, archive, refused)
+
+
+def _send_all(port: int, uids: list[str], refused: list[str]) -> None:
+    """Each series again and again until the node has said of each image that it has it."""
+    for uid in uids:
+        found: list[int | None] = [None]
+        while any(found) or None in found:
+            found = send(port, series(uid, _IMAGES))
+            if any(found):
+                refused.append(uid)
+                break
+            time.sleep(0.05)
+
+
+def _live_and_die(node: NodeProcess, times: int, chance: Random) -> None:
+    for _ in range(times):
+        before = node.text().count(_READY)
+        node.start(STAND_IN_SECONDS="0.1")
+        if chance.random() > _YOUNG:
+            node.ready(before + 1)
+        time.sleep(chance.uniform(0, _LONGEST_LIFE))
+        node.kill()
+    node.start()
+
+
+def _are_done(node: NodeProcess, tries: int) -> bool:
+    return (node.folder / "node" / "node.sqlite").exists() and Counter(state for _, state in node.states()) == Counter(
+        done=tries
+    )
+
+
+def _judged(uids: list[str], archive: archive_cases.Archive, refused: list[str]) -> Tally:
+    """Every object of the stand-in names its series and says how many images it was made from."""
+    tally = Tally()
+    found = [(str(one.SeriesDescription), str(one.Modality), one.InstanceNumber) for one in archive.data_sets()]
+    for uid in uids:
+        kinds = Counter(kind for name, kind, images in found if name == uid and images == _IMAGES)
+        whole = sum(name == uid for name, _, _ in found) == sum(_KINDS.values()) and kinds == _KINDS
+        if not whole or uid in refused:
+            tally.failed.append(f"{uid}: {[one for one in found if one[0] == uid]}, refused: {uid in refused}")
+        else:
+            tally.handled += 1
+    return tally

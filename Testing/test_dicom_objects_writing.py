@@ -1,0 +1,158 @@
+import getpass
+import os
+import platform
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from conftest import describe
+from dicom_object_cases import CASES, FULL, MADE, dciodvfy, texts, written
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+from LiverTumorSegLib.description import WeightsFile
+from LiverTumorSegLib.dicom_objects import writing
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.inference import Options
+
+OURS = {
+    "",
+    "LiverTumorSeg",
+    "LiverTumorSeg: research only, not a medical device",
+    "LiverTumorSeg (research only, not a medical device)",
+    "Research only, not a medical device",
+    "LiverTumorSeg tiny",
+    "tiny",
+    "0.1.0",
+    "0" * 16,
+    "weights_sha256=" + "0" * 64,
+    "LIVER_LESIONS",
+    "Liver",
+    "Lesions",
+    "Liver without its lesions",
+    "All lesions of the liver",
+    "SEG",
+    "SR",
+    "20260102",
+    "030405.678901",
+    "120405.678901",
+}
+MADE_UP = r"2\.25\.\d+|Lesion \d+( of the liver)?"
+OF_THE_SOURCE = {
+    *map(
+        tag_for_keyword,
+        (
+            *("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "StudyDate", "StudyTime", "StudyID"),
+            *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "AccessionNumber"),
+            *("StudyDescription", "ReferringPhysicianName", "SpecificCharacterSet", "TimezoneOffsetFromUTC"),
+        ),
+    )
+}
+OF_THE_FORMAT = {
+    *map(
+        tag_for_keyword,
+        (
+            *("ImageType", "PhotometricInterpretation", "PresentationLUTShape", "LossyImageCompression"),
+            *("SOPClassUID", "ReferencedSOPClassUID", "SegmentationType", "SegmentAlgorithmType", "SegmentsOverlap"),
+            *("SpatialLocationsPreserved", "DimensionDescriptionLabel", "DimensionOrganizationType"),
+            *("CodeValue", "CodeMeaning", "CodingSchemeDesignator", "ValueType", "RelationshipType", "GraphicType"),
+            *("TemplateIdentifier", "MappingResource", "ContinuityOfContent"),
+            *("VerificationFlag", "PreliminaryFlag", "CompletionFlag"),
+        ),
+    )
+}
+"""Attributes whose words are those of the standard, or of a dictionary of terms."""
+
+
+def written_again(case, folder, **changes):
+    arguments = {"made": MADE} | changes
+    segmentation = arguments.pop("segmentation", case.segmentation)
+    return [path.read_bytes() for path in writing.write(folder, segmentation, case.table, **arguments)]
+
+
+def test_the_same_job_gives_the_same_bytes(tmp_path):
+    case = written("full")
+    assert written_again(case, tmp_path) == [(case.folder / name).read_bytes() for name in writing.NAMES]
+    other_clock = MADE.astimezone(timezone(timedelta(hours=5)))
+    assert written_again(case, tmp_path / "other clock", made=other_clock) == written_again(case, tmp_path / "again")
+
+
+def test_whatever_changes_gives_objects_of_their_own(tmp_path):
+    case = written("plain")
+    weights = describe(weights=WeightsFile(sha256="1" * 64, bytes=1))
+    kinds = [
+        {},
+        {"made": MADE + timedelta(microseconds=1)},
+        {"lesion_segments": "all"},
+        {"segmentation": replace(case.segmentation, model=weights)},
+        {"segmentation": replace(case.segmentation, options=Options(coarse_pass=False))},
+    ]
+    uids = set()
+    for number, changes in enumerate(kinds):
+        written_again(case, tmp_path / str(number), **changes)
+        made = replace(case, folder=tmp_path / str(number))
+        uids |= {made.segments.SOPInstanceUID, made.report.SOPInstanceUID, made.segments.SeriesInstanceUID}
+        uids |= {made.report.SeriesInstanceUID}
+    assert len(uids) == 4 * len(kinds)
+    assert all(uid.startswith("2.25.") and len(uid) <= 64 for uid in uids)
+
+
+def test_the_time_is_on_the_clock_of_the_source_where_it_states_one():
+    for made, expected in ((written("full"), ("120405", "+0900")), (written("plain"), ("030405", ""))):
+        for dataset in (made.segments, made.report):
+            assert dataset.ContentDate == "20260102"
+            assert (dataset.ContentTime[:6], dataset.get("TimezoneOffsetFromUTC", "")) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_text_is_of_the_source_or_a_known_one(case):
+    stated = {text for image in written(case).images for tag, text in texts(image) if tag in OF_THE_SOURCE}
+    stated |= {image.SOPInstanceUID for image in written(case).images}
+    for dataset in (written(case).segments, written(case).report):
+        others = {
+            (keyword_for_tag(tag), text)
+            for tag, text in texts(dataset)
+            if tag not in OF_THE_FORMAT and text not in stated | OURS and not re.fullmatch(MADE_UP, text)
+        }
+        assert others == set()
+
+
+def test_the_scanner_and_who_ran_it_are_not_carried_over():
+    private = {FULL[name] for name in ("Manufacturer", "StationName", "InstitutionName", "OperatorsName")}
+    for dataset in (written("full").segments, written("full").report):
+        assert not {text for _, text in texts(dataset)} & (private | {FULL["DeviceSerialNumber"]})
+
+
+@pytest.mark.parametrize("name", writing.NAMES)
+def test_no_name_of_machine_user_or_folder_gets_in(name):
+    content = (written("full").folder / name).read_bytes()
+    for word in (platform.node(), getpass.getuser() + "@", os.uname().release, str(Path.home()) + "/", "/tmp"):
+        assert word.encode() not in content
+
+
+def test_files_are_replaced_only_when_asked(tmp_path):
+    case = written("plain")
+    written_again(case, tmp_path)
+    with pytest.raises(UserError, match="exists already"):
+        writing.check(tmp_path)
+    with pytest.raises(UserError, match="exists already"):
+        written_again(case, tmp_path)
+    writing.check(tmp_path, overwrite=True)
+    written_again(case, tmp_path, overwrite=True, made=datetime(2027, 1, 1, tzinfo=timezone.utc))
+    assert replace(case, folder=tmp_path).report.ContentDate == "20270101"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(writing.NAMES)
+
+
+def test_more_lesions_than_anyone_reads_are_one_segment(tmp_path, monkeypatch):
+    from LiverTumorSegLib.dicom_objects import measurements, parts
+
+    for module in (parts, measurements):
+        monkeypatch.setattr(module, "MOST", 2)
+    case = CASES["plain"].write(tmp_path)
+    assert len(case.table.lesions) == 3
+    assert [item.SegmentLabel for item in case.segments.SegmentSequence] == ["Liver", "Lesions"]
+    assert len(case.report.ContentSequence[-1].ContentSequence) == 1 + 2
+    (said,) = parts.remarks(case.table)
+    assert "one segment for all 3 lesions" in said
+    assert dciodvfy(case.folder / "measurements.dcm") == []

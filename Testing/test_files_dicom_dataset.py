@@ -1,0 +1,51 @@
+import zlib
+
+import numpy as np
+import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+from seg_cases import labels, made, saved
+
+from LiverTumorSegLib import files
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.files import dicom_dataset
+
+
+@pytest.fixture
+def deflated(tmp_path):
+    dataset = made()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return saved(dataset, tmp_path / "seg.dcm")
+
+
+def test_a_deflated_file_is_read_as_any_other(deflated):
+    assert np.array_equal(files.read_stored(deflated).values, labels()[1:5])
+    assert files.segment_names(deflated) == {1: "Liver", 2: "Lesion 1", 3: "Lesion 2"}
+
+
+def test_a_deflated_file_may_not_unpack_without_bounds(deflated, monkeypatch):
+    monkeypatch.setattr(dicom_dataset, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(zlib, "decompress", lambda *_: pytest.fail("pydicom unpacks it all"))
+    for read in (files.read_stored, files.segment_names):
+        with pytest.raises(UserError, match="ends too early, is damaged"):
+            read(deflated)
+
+
+def test_a_deflated_file_that_is_cut_off_is_refused(deflated):
+    deflated.write_bytes(deflated.read_bytes()[:-40])
+    with pytest.raises(UserError, match="ends too early, is damaged"):
+        files.read_stored(deflated)
+
+
+def test_elements_from_one_on_are_left_out(tmp_path):
+    path = saved(made(), tmp_path / "seg.dcm")
+    assert "SegmentSequence" in dicom_dataset.read(path, 0x00620003)
+    assert "PixelData" not in dicom_dataset.read(path, 0x00620003)
+    assert "PixelData" in dicom_dataset.read(path)
+
+
+def test_memory_and_anything_else_that_goes_wrong_are_one_sentence(tmp_path):
+    for error, words in ((MemoryError(), "takes more memory"), (RecursionError(), "is damaged")):
+        with pytest.raises(UserError, match=words), dicom_dataset.damage_in_words(tmp_path / "seg.dcm"):
+            raise error
+    with pytest.raises(UserError, match="^as it was$"), dicom_dataset.damage_in_words(tmp_path):
+        raise UserError(*["as it was"])

@@ -1,0 +1,135 @@
+"""Statuses of C-STORE say what becomes of an object."""
+
+import socket
+import threading
+from contextlib import contextmanager
+from socketserver import BaseServer
+
+import pydicom
+import pytest
+from archive_cases import PATIENCE, _one_archive, archive, certificates, running
+from node_cases import assert_no_identifiers
+from node_sending import dicom, held, objects
+
+from LiverTumorSegLib.node.sender import Rejected, Unreachable, send
+
+pynetdicom = pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
+__all__ = ["_one_archive", "archive", "objects"]
+
+
+@contextmanager
+def answering(status, contexts=(), **more):
+    """A C-STORE service that gives this status, or, being a function, whatever it makes of the event."""
+    entity = pynetdicom.AE("ORTHANC")
+    for context in contexts or pynetdicom.AllStoragePresentationContexts:
+        entity.add_supported_context(getattr(context, "abstract_syntax", context), **more)
+    got = []
+
+    def store(event):
+        got.append(event.request.AffectedSOPInstanceUID)
+        return status(event) if callable(status) else status
+
+    server = entity.make_server(("127.0.0.1", 0), evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield server.socket.getsockname()[1], got
+    BaseServer.shutdown(server)
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xA7FF, 0x0110, 0x0124])
+def test_an_archive_that_is_full_or_in_trouble_is_tried_again(objects, status):
+    with answering(status) as (port, got), pytest.raises(Unreachable, match=f"status {status:04X}") as raised:
+        send(objects, dicom(port))
+    assert len(got) == 1
+    assert_no_identifiers(str(raised.value))
+
+
+@pytest.mark.parametrize("status", [0xA900, 0xC000, 0x0122])
+def test_what_an_archive_refuses_does_not_keep_the_other_object_from_it(objects, status):
+    with answering(status) as (port, got), pytest.raises(Rejected, match=f"SEG .status {status:04X}"):
+        send(objects, dicom(port))
+    assert len(got) == 2
+
+
+@pytest.mark.parametrize("status", [0x0111, 0x0000])
+def test_an_object_that_an_archive_says_it_has_is_sent(objects, status):
+    with answering(status) as (port, got):
+        send(objects, dicom(port))
+    assert len(got) == 2
+
+
+def test_a_warning_is_logged_and_is_no_failure(objects, caplog):
+    with answering(0xB000) as (port, got):
+        send(objects, dicom(port))
+    assert caplog.text.count("with a warning (status B000)") == 2
+    assert len(got) == 2
+
+
+def test_an_archive_that_ends_the_connection_is_tried_again(objects):
+    with answering(lambda event: event.assoc.abort() or 0) as (port, _), pytest.raises(Unreachable):
+        send(objects, dicom(port))
+
+
+def test_an_archive_without_segmentations_gets_the_report(objects):
+    with answering(0, ["1.2.840.10008.5.1.4.1.1.88.34"]) as (port, got), pytest.raises(Rejected, match="takes no SEG"):
+        send(objects, dicom(port))
+    assert got == ["1.2.3.101.1"]
+
+
+def test_an_archive_that_speaks_implicit_vr_alone_gets_it_so(objects):
+    syntaxes = []
+
+    def note(event):
+        syntaxes.append(event.context.transfer_syntax)
+        assert event.dataset.SOPInstanceUID in ("1.2.3.100.1", "1.2.3.101.1")
+        return 0
+
+    with answering(note, transfer_syntax=[pydicom.uid.ImplicitVRLittleEndian]) as (port, _):
+        send(objects, dicom(port))
+    assert syntaxes == [pydicom.uid.ImplicitVRLittleEndian] * 2
+
+
+def test_a_machine_that_is_not_known_may_be_known_later(objects):
+    with pytest.raises(Unreachable, match="is not known"):
+        send(objects, dicom(104, address="no.such.machine.invalid"))
+
+
+def test_an_archive_that_does_not_know_this_node_may_be_told(archive, objects):
+    with pytest.raises(Unreachable, match="are both AE titles right"):
+        send(objects, dicom(archive.dicom, ae_title="OTHER"))
+
+
+def test_encrypted_c_store(tmp_path, objects):
+    tls = certificates(tmp_path / "certificates", "archive")
+    mine = certificates(tmp_path / "certificates", "node")
+    with running(tmp_path / "orthanc", tls=tls) as archive:
+        send(objects, dicom(archive.dicom, tls=mine))
+        assert len(held(archive)) == 2
+        for wrong in (None, certificates(tmp_path / "others", "stranger")):
+            with pytest.raises(Unreachable):
+                send(objects, dicom(archive.dicom, tls=wrong))
+
+
+def test_an_archive_that_may_not_be_asked_gets_objects_again_and_has_each_once(tmp_path, objects):
+    with running(tmp_path / "orthanc", DicomAlwaysAllowFind=False) as archive:
+        send(objects, dicom(archive.dicom))
+        send(objects, dicom(archive.dicom))
+        assert held(archive) == ["1.2.3.100.1", "1.2.3.101.1"]
+
+
+def test_an_archive_that_stops_in_the_middle_of_an_answer_is_given_up(objects):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def half():
+            with listening.accept()[0] as link:
+                link.recv(6)
+                link.sendall(b"\2\0\0\0\1\0half an answer")
+                link.recv(1 << 16)
+                while link.recv(1 << 16):
+                    pass
+
+        answering = threading.Thread(target=half, daemon=True)
+        answering.start()
+        with pytest.raises(Unreachable):
+            send(objects, dicom(listening.getsockname()[1], timeout_seconds=0.5))
+        answering.join(PATIENCE)

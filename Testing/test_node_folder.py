@@ -1,0 +1,70 @@
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.node.folder import NodeFolder, durable, file_number, remove
+
+HOLD = """
+import sys, time, pathlib
+from LiverTumorSegLib.node.folder import NodeFolder
+with NodeFolder(pathlib.Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = NodeFolder(tmp_path / "deep" / "node")
+    made.make()
+    return made
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_node_s_folder_is_its_user_s_alone(folder):
+    for path in (folder.path, folder.series, folder.results, folder.arriving, folder.making):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_is_there_is_taken_as_it_is(folder):
+    folder.result(1).mkdir()
+    folder.make()
+    assert folder.result(1).is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/node cannot be made .*give another folder in the configuration"):
+        NodeFolder(tmp_path / "file" / "node").make()
+
+
+def test_a_process_that_is_killed_gives_its_folder_free(folder):
+    other = subprocess.Popen([sys.executable, "-c", HOLD, str(folder.path)], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="Another node works in"), folder.locked():
+        pass
+    other.kill()
+    other.wait(60)
+    other.stdout.close()
+    with folder.locked():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("1.dcm", 1), ("120.dcm", 120), ("x.dcm", None), ("1.dcm.tmp", None), ("1", None), ("²", None)]
+)
+def test_files_of_images_are_known_by_their_names(name, number):
+    assert file_number(name) == number
+
+
+def test_files_folders_and_nothing_can_be_removed_and_made_durable(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for name in ("folder", "file"):
+        durable(tmp_path / name)
+    for name in ("folder", "file", "nothing"):
+        remove(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []

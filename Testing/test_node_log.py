@@ -1,0 +1,62 @@
+import logging
+import sys
+import threading
+import warnings
+
+import pytest
+
+from LiverTumorSegLib.node import log
+
+
+@pytest.fixture
+def restored():
+    """Leave all as it was."""
+    own, root = logging.getLogger("LiverTumorSegLib"), logging.getLogger()
+    before = own.handlers, own.propagate, own.level, root.handlers, threading.excepthook, sys.unraisablehook
+    raises = logging.raiseExceptions
+    with warnings.catch_warnings():
+        yield
+    own.handlers, own.propagate, own.level, root.handlers, threading.excepthook, sys.unraisablehook = before
+    logging.raiseExceptions = raises
+
+
+def test_a_line_has_its_time_in_utc_its_level_and_no_line_feed(restored, capsys):
+    log.begin()
+    logging.getLogger("LiverTumorSegLib.node.any").warning("job %d: one\ntwo \x1b[2J", 3)
+    line = capsys.readouterr().err
+    assert len("2026-11-22T12:00:00Z") == line.index(" ")
+    assert line.endswith("Z warning: job 3: one two \\x1b[2J\n")
+
+
+def test_an_error_has_its_kind_and_place_and_none_of_its_words(restored, capsys):
+    log.begin()
+    try:
+        {}["Some^One"]
+    except KeyError:
+        logging.getLogger("LiverTumorSegLib.node.any").exception("sending failed")
+    line = capsys.readouterr().err
+    assert "error: sending failed (KeyError at test_node_log.py:" in line
+    assert "Some^One" not in line
+    assert line.count("\n") == 1
+
+
+def test_what_libraries_say_is_not_shown(restored, capsys):
+    log.begin()
+    for name in ("pydicom", "pynetdicom.acse", "urllib3", "asyncio", "aiohttp.server", "procrastinate"):
+        logging.getLogger(name).error("Some^One")
+    warnings.warn("Some^One", stacklevel=1)
+    assert "Some^One" not in capsys.readouterr().err
+
+
+def test_a_thread_that_ends_by_an_error_is_said_without_its_words(restored, capsys):
+    log.begin()
+
+    def stumble():
+        int("Some^One")
+
+    thread = threading.Thread(target=stumble)
+    thread.start()
+    thread.join()
+    line = capsys.readouterr().err
+    assert "error: A thread ended unexpectedly (ValueError at test_node_log.py:" in line
+    assert "Some^One" not in line

@@ -1,0 +1,84 @@
+import signal
+import sys
+
+import archive_cases
+import pytest
+from archive_cases import _one_archive, archive, free_port  # noqa: F401
+from node_core_cases import series
+from node_process import NodeProcess, send, times_asked
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+pytest.importorskip("pynetdicom")
+pytest.importorskip("aiohttp")
+
+
+def to_peer(port):
+    return f'[send.dicom]\nae_title = "{archive_cases.TITLE}"\naddress = "127.0.0.1"\nport = {port}'
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start nodes that are killed at the end of the test."""
+    made = []
+
+    def started(send, more="", **environment):
+        made.append(NodeProcess(tmp_path, send, more))
+        made[-1].start(**environment)
+        return made[-1]
+
+    yield started
+    for node in made:
+        node.kill()
+
+
+def test_a_series_goes_through_the_node_into_the_archive(started, archive):  # noqa: F811
+    node = started(to_peer(archive.dicom))
+    node.ready()
+    assert send(node.port, series()) == [0] * 12
+    node.until(lambda: node.states() == [(1, "done")])
+    assert sorted(one.Modality for one in archive.data_sets()) == ["SEG", "SR"]
+    assert node.end() == 128 + signal.SIGTERM
+    assert node.text().rstrip().endswith("the node has ended")
+
+
+def test_a_node_that_is_killed_while_it_works_ends_with_one_result(started, archive):  # noqa: F811
+    node = started(to_peer(archive.dicom), STAND_IN_SECONDS="0.3")
+    node.ready()
+    assert send(node.port, series()) == [0] * 12
+    for words in ("is being segmented", "waits to be sent"):
+        node.until(lambda words=words: words in node.text())
+        node.kill()
+        node.start()
+    node.until(lambda: node.states() == [(1, "done")])
+    assert sorted(one.Modality for one in archive.data_sets()) == ["SEG", "SR"]
+    assert times_asked(node)["1"] >= 2
+
+
+def test_an_archive_that_is_down_does_not_keep_series_from_being_segmented(started, tmp_path):
+    port = free_port()
+    node = started(to_peer(port))
+    node.ready()
+    for uid in ("1.2.3", "1.2.4"):
+        assert send(node.port, series(uid, 11)) == [0] * 11
+    node.until(lambda: node.states() == [(1, "sending"), (2, "sending")])
+    node.until(lambda: node.text().count("is sent again in") >= 2)
+    with archive_cases.running(tmp_path / "orthanc", dicom=port) as late:
+        node.until(lambda: node.states() == [(1, "done"), (2, "done")])
+        assert len(late.instances()) == 4
+    node.end()
+
+
+def test_a_second_node_in_the_same_folder_is_refused(started):
+    node = started(to_peer(1))
+    node.ready()
+    other = node.command("node", "--config", str(node.config))
+    assert other.returncode == 3
+    assert "Another node works in" in other.stderr
+    assert node.end(signal.SIGINT) == 128 + signal.SIGINT
+
+
+def test_a_wrong_model_is_refused_before_anything_is_received(started):
+    node = started(to_peer(1), '[segment]\nmodel = "none"')
+    assert node.process.wait(60) == 3
+    assert "error: There is no model “none”" in node.text()
+    assert "ready" not in node.text()

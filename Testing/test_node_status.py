@@ -1,0 +1,60 @@
+import json
+from datetime import timedelta
+
+import pytest
+from node_core_cases import Node, series
+from rich.console import Console
+
+from LiverTumorSegLib.node import status
+
+
+@pytest.fixture
+def node(tmp_path):
+    node = Node(tmp_path)
+    node.take(*series("1.2.3333", 11), *series("1.2.4444", 3))
+    node.queue.waits(1)
+    node.queue.begin()
+    node.queue.segment_again(1, "It died [of red]\x1b[2J.", timedelta(seconds=60))
+    return node
+
+
+def shown(queue, limit=10):
+    console = Console(width=200, record=True)
+    console.print(status.table(queue, limit))
+    return console.export_text()
+
+
+def test_a_table_shows_every_series_the_newest_first(node):
+    text = shown(node.queue)
+    assert text.index("│ 2 ") < text.index("│ 1 ")
+    for words in ("receiving", "waiting", "SCANNER", "It died [of red]\\x1b[2J."):
+        assert words in text
+    assert status.counts(node.queue) == "1 receiving, 1 waiting."
+
+
+def test_no_uid_is_shown(node):
+    for text in (shown(node.queue), json.dumps(status.plain(node.queue, 10))):
+        assert "3333" not in text
+        assert "1.2.9" not in text
+
+
+def test_the_same_is_there_for_programs(node):
+    plain = status.plain(node.queue, 10)
+    assert plain["counts"]["waiting"] == 1
+    assert plain["series"][1] == {
+        "job": 1,
+        "state": "waiting",
+        "images": 11,
+        "late_images": 0,
+        "from": "SCANNER",
+        "came": "2026-11-22T12:00:00+00:00",
+        "since": "2026-11-22T12:00:00+00:00",
+        "tries": 1,
+        "next_try": "2026-11-22T12:01:00+00:00",
+        "sentence": "It died [of red]\x1b[2J.",
+    }
+    assert len(status.plain(node.queue, 1)["series"]) == 1
+
+
+def test_an_empty_queue_is_said(tmp_path):
+    assert status.counts(Node(tmp_path).queue) == "No series has come yet."
