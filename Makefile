@@ -36,6 +36,7 @@ screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots.py
 	$(BIN)/python Testing/evaluation_screenshot.py
 	$(BIN)/python Testing/web_screenshots.py
+	$(BIN)/python Testing/node_screenshots.py
 	mkdir -p build
 	$(BIN)/livertumorseg phantom build/ct.nii.gz --seed 3 --overwrite
 	$(BIN)/livertumorseg preprocess build/ct.nii.gz --chain kulkarni --overwrite \

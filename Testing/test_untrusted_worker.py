@@ -29,7 +29,16 @@ def test_a_worker_listens_to_nobody_and_calls_nobody(warm_worker):
 
 
 SERVING = {"web", "serving", "node", "cli/web.py", "cli/node.py"}
-SERVERS = {"http.server", "socketserver", "xmlrpc.server", "asyncio", "multiprocessing.managers", "wsgiref", "socket", "pynetdicom"}
+SERVERS = {
+    "http.server",
+    "socketserver",
+    "xmlrpc.server",
+    "asyncio",
+    "multiprocessing.managers",
+    "wsgiref",
+    "socket",
+    "pynetdicom",
+}
 
 
 @pytest.mark.parametrize("folder", ["LiverTumorSegLib", "LiverTumorSeg"])
