@@ -47,9 +47,9 @@ class Node:
         image.save_as(file, enforce_file_format=True)
         return file
 
-    def take(self, *images: pydicom.Dataset, watched: bool = False) -> None:
+    def take(self, *images: pydicom.Dataset, asked: str | None = None) -> None:
         for image in images:
-            self.inbox.take(self.arriving(image), "SCANNER", watched=watched)
+            self.inbox.take(self.arriving(image), "SCANNER", asked=asked)
 
     def only(self) -> QueuedSeries:
         """The one series there is."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 from conftest import describe
 
@@ -47,6 +48,12 @@ def write_report(folder: Path, phantom) -> Path:
     found = Segmentation(phantom.labels, phantom.volume, describe(), "cpu, float32", Options(), ("A note.",), 1.0)
     report_files.write(folder, found, measure(found.labels, found.volume))
     return folder
+
+
+@pytest.fixture(scope="session")
+def report(small_phantom, tmp_path_factory):
+    """A report's folder, not to be changed."""
+    return write_report(tmp_path_factory.mktemp("report"), small_phantom)
 
 
 def finished(queue: SeriesQueue, results: Path, report: Path) -> int:

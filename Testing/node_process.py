@@ -17,6 +17,7 @@ from pydicom.uid import CTImageStorage
 
 PROGRAM = Path(__file__).with_name("node_program.py")
 PATIENCE = 60
+_SENDERS = '[[receive.senders]]\nae_title = "SCANNER"'
 _LIBRARY = Path(__file__).resolve().parents[1]
 
 
@@ -27,7 +28,7 @@ class NodeProcess:
         folder: of its configuration, and of what it prints.
         send: the part of its configuration that says where results go.
         more: parts that are added to it.
-        quiet_seconds: as its configuration has them.
+        quiet_seconds: as its configuration has them; None for a node that receives nothing.
         program: words for Python that begin the command line.
     """
 
@@ -36,15 +37,14 @@ class NodeProcess:
         folder: Path,
         send: str,
         more: str = "",
-        quiet_seconds: float = 1.0,
+        quiet_seconds: float | None = 0.5,
         program: Sequence[str] = (str(PROGRAM),),
     ) -> None:
         self.folder, self.port, self._program = folder, free_port(), program
         self.config = folder / "node.toml"
-        self.config.write_text(
-            f'folder = "node"\npage = {{}}\n[receive]\nport = {self.port}\nquiet_seconds = {quiet_seconds}\n'
-            f'[[receive.senders]]\nae_title = "SCANNER"\n{send}\n[limits]\nfree_gb = 0\nretry_seconds = 0.5\n{more}\n'
-        )
+        receive = f"[receive]\nport = {self.port}\nquiet_seconds = {quiet_seconds}\n{_SENDERS}" if quiet_seconds else ""
+        limits = "[limits]\nfree_gb = 0\nretry_seconds = 0.5"
+        self.config.write_text(f'folder = "node"\npage = {{}}\n{receive}\n{send}\n{limits}\n{more}\n')
         self.printed, self.asked = folder / "printed.txt", folder / "asked.txt"
         self._environment = os.environ | {"PYTHONPATH": str(_LIBRARY), "STAND_IN_LOG": str(self.asked)}
         self.process: subprocess.Popen | None = None
@@ -75,7 +75,7 @@ class NodeProcess:
         while not holds():
             assert time.monotonic() < ends, self.text()
             assert self.process is None or self.process.poll() is None, self.text()
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def states(self) -> list[tuple[int, str]]:
         """The number and the state of every series, read beside the node."""
@@ -93,10 +93,10 @@ class NodeProcess:
             self.process.wait(PATIENCE)
             self.process = None
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def end(self) -> int:
         """Ask it to end; its exit code."""
         assert self.process
-        self.process.send_signal(number)
+        self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
         self.process = None
         return code

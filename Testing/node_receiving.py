@@ -27,7 +27,7 @@ def receiving(make_node, caplog):
         receiver = Receiver(node.config.receive, node.config.limits, node.inbox)
         receiver.start()
         running.append(receiver)
-        node.port = node.config.receive.port
+        node.port, node.receiver = node.config.receive.port, receiver
         return node
 
     yield start

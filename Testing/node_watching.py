@@ -78,6 +78,7 @@ def serving(answers, **traits):
     """A DICOMweb server that answers searches for series from a list, with traits of servers that there are."""
     with HTTPServer(("127.0.0.1", 0), Searched) as server:
         server.answers, server.asked, server.kind = answers, [], "application/dicom+json"
+        server.leads = ""
         server.most, server.pages, server.says = traits.get("most", 1000), traits.get("pages", True), None
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/dicom-web", server
@@ -90,6 +91,12 @@ class Searched(BaseHTTPRequestHandler):
     def do_GET(self):
         parts = urlsplit(self.path)
         self.server.asked.append(parts.path)
+        if self.server.leads and len(self.server.asked) == 1:
+            self.send_response(302)
+            self.send_header("Location", self.server.leads)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         asked = parse_qs(parts.query)
         paged = self.server.pages and "offset" in asked
         begin, count = (int(asked["offset"][0]), int(asked["limit"][0])) if paged else (0, self.server.most)

@@ -2,6 +2,7 @@ import importlib.util
 import json
 
 import pytest
+from archive_cases import free_port
 from node_core_cases import Node, series
 
 from LiverTumorSegLib import cli
@@ -37,13 +38,15 @@ def test_what_the_example_leaves_out_is_as_it_says(tmp_path):
     """Every line that is commented out as an assignment is the default, or may stand there."""
     lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in TOML_LINES]
     wanted = "\n".join(lines).replace("[send.dicom]", "[gone]", 1)
-    (tmp_path / "node.toml").write_text(without(wanted, "[gone]"))
+    whole = without(wanted, "[gone]")
+    (tmp_path / "node.toml").write_text(whole.partition("[share]")[0])
     read = config.read(tmp_path / "node.toml")
     defaults = {name: field.default for name, field in config.Limits.model_fields.items()}
     assert read.limits.model_dump() == defaults
     assert read.receive.quiet_seconds == config.Receive.model_fields["quiet_seconds"].default
     assert read.watch.every_seconds == config.Watch.model_fields["every_seconds"].default
-    assert read.share is not None
+    (tmp_path / "node.toml").write_text(whole.partition("[receive]")[0] + whole[whole.index("[watch]\n") :])
+    assert config.read(tmp_path / "node.toml").share is not None
 
 
 def without(text, section):
@@ -66,6 +69,17 @@ def test_status_is_there_for_programs(run, toml, node):
     assert [series["images"] for series in json.loads(text)["series"]] == [12]
 
 
+def test_status_of_a_queue_that_is_damaged_is_a_sentence(run, toml, node):
+    node.queue.close()
+    content = bytearray(node.folder.queue.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    node.folder.queue.write_bytes(content)
+    code, _, error = run("node", "status", "--config", toml)
+    assert code == 3
+    assert "node.sqlite" in error
+    assert len(error.strip().split(". ")) == 1
+
+
 def test_status_before_the_first_start_is_a_sentence(run, toml):
     code, _, error = run("node", "status", "--config", toml)
     assert code == 3
@@ -78,6 +92,17 @@ def test_a_series_that_failed_is_tried_again(run, toml, node):
     code, _, error = run("node", "retry", "1", "--config", toml)
     assert code == 3
     assert "Job 1 has not failed" in error
+
+
+def test_a_configuration_can_be_tried(run, toml):
+    toml.write_text(toml.read_text().replace("port = 104", f"port = {free_port()}"))
+    code, text, error = run("node", "check", "--config", toml)
+    assert code == 3
+    assert "Receives CT as LIVERTUMORSEG" in text
+    assert "The model: unet-lits, on " in text
+    assert "cannot be used: it cannot be connected to." in text
+    assert "1 part of it cannot be used" in " ".join(error.split())
+    assert not (toml.parent / "node").exists()
 
 
 def test_a_node_needs_its_configuration(run):

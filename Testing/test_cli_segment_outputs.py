@@ -56,6 +56,11 @@ def test_lesions_can_be_one_segment(segment, tmp_path):
     assert (code, "give each or all" in err) == (3, True)
 
 
+def test_lesion_segments_are_of_dicom_objects_alone(run, series, tmp_path):
+    code, _, err = run("segment", series, "-o", tmp_path / "labels.nii.gz", "--lesion-segments", "all")
+    assert (code, "add --dicom, or leave it out" in err) == (3, True)
+
+
 def refuse(*_words, **_options):
     pytest.fail("the network ran")
 

@@ -70,6 +70,15 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
         files.read_volume(tmp_path / "ct", series="5")
 
 
+def test_of_very_many_series_some_are_listed_and_long_words_by_their_beginning(tmp_path):
+    for number in range(25):
+        write_series(tmp_path / "ct", f"1.2.{number + 10}")
+    with pytest.raises(UserError, match=r"1\.2\.29 \(.*\); and 5 more\.$"):
+        files.read_volume(tmp_path / "ct")
+    with pytest.raises(UserError, match=rf"holds {'M' * 64}…, not CT"):
+        files.read_volume(write_series(tmp_path / "mr", modality="M" * 5000))
+
+
 def test_other_modalities_are_refused(tmp_path):
     with pytest.raises(UserError, match="holds MR, not CT"):
         files.read_volume(write_series(tmp_path / "mr", modality="MR"))

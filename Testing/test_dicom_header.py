@@ -61,3 +61,8 @@ def test_the_most_can_be_told(tmp_path):
     assert np.array_equal(header.numbers("position", 3), [0, 0, 2000])
     with pytest.raises(ValueError, match="3 numbers wanted"):
         header.numbers("position", 3, most=1000)
+
+
+def test_a_damaged_text_is_shown_by_its_beginning():
+    assert dicom_header.shown("a" * 64) == "a" * 64
+    assert dicom_header.shown("a" * 60_000) == "a" * 64 + "…"

@@ -1,7 +1,11 @@
 import csv
 import io
+import json
 import re
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import highdicom
 import numpy as np
@@ -27,7 +31,8 @@ def groups(report):
         *content.get_image_measurement_groups(),
         *content.get_volumetric_roi_measurement_groups(),
     ]:
-        found.setdefault(group.tracking_identifier, []).extend(group.get_measurements())
+        assert group.tracking_identifier not in found
+        found[group.tracking_identifier] = group.get_measurements()
     return found
 
 
@@ -54,10 +59,12 @@ OF_LESION = (
     ("sd_hu", ("112031", "386136009"), "[hnsf'U]"),
     ("burden_percent", ("BURDEN", None), "%"),
 )
-OF_PATIENT = (
+OF_LIVER = (
     ("liver_ml", ("118565006", None), "ml"),
-    ("lesion_ml", ("LESION_VOLUME", None), "ml"),
-    ("lesion_count", ("246206008", None), "1"),
+    ("burden_percent", ("BURDEN", None), "%"),
+)
+OF_ALL_LESIONS = (
+    ("lesion_ml", ("118565006", None), "ml"),
     ("burden_percent", ("BURDEN", None), "%"),
 )
 
@@ -72,7 +79,9 @@ def test_highdicom_reads_what_the_csv_files_say(name):
     case = written(name)
     found = groups(read(case))
     (patient,) = csv.DictReader(io.StringIO(case.table.patient_csv()))
-    assert values(found.pop("Liver")) == row(patient, OF_PATIENT)
+    assert values(found.pop("Liver", [])) == row(patient, OF_LIVER)
+    if "Lesions" in found:
+        assert values(found.pop("Lesions")) == row(patient, OF_ALL_LESIONS)
     lesions = list(csv.DictReader(io.StringIO(case.table.to_csv())))
     assert list(found) == [f"Lesion {lesion['number']}" for lesion in lesions]
     for measured, lesion in zip(found.values(), lesions, strict=True):
@@ -139,8 +148,33 @@ def test_lesions_refer_to_their_segments_by_number_and_tracking_identifiers():
 
 def test_without_segments_of_their_own_lesions_refer_to_none():
     content = read(written("one segment")).content
-    assert content.get_volumetric_roi_measurement_groups() == []
+    (lesions,) = content.get_volumetric_roi_measurement_groups()
+    assert (lesions.tracking_identifier, lesions.referenced_segment.referenced_segment_numbers) == ("Lesions", [2])
     assert len(content.get_image_measurement_groups()) == 1 + len(written("one segment").table.lesions)
+
+
+def test_there_is_a_group_for_each_segment_in_their_order():
+    """As 3D Slicer's QuantitativeReporting takes them."""
+    for name in ("plain", "many lesions", "lesions alone", "nothing", "nothing of lesions alone"):
+        labels = [item.SegmentLabel for item in written(name).segments.SegmentSequence]
+        assert list(groups(read(written(name)))) == labels
+
+
+def test_dcmqi_reads_the_same_measures_and_nothing_else(tmp_path):
+    program = shutil.which("tid1500reader", path=str(Path(sys.executable).parent)) or shutil.which("tid1500reader")
+    if program is None:
+        pytest.skip("needs dcmqi: pip install dcmqi")
+    case = written("plain")
+    words = [program, "--inputDICOM", case.folder / "measurements.dcm", "--outputMetadata", tmp_path / "read.json"]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    by_dcmqi = json.loads((tmp_path / "read.json").read_text(encoding="utf-8"))["Measurements"]
+    by_highdicom = groups(read(case))
+    assert [group["TrackingIdentifier"] for group in by_dcmqi] == list(by_highdicom)
+    for group in by_dcmqi:
+        assert "qualitativeEvaluations" not in group
+        stated = [(item["quantity"]["CodeValue"], float(item["value"])) for item in group["measurementItems"]]
+        assert stated == [(one.name.value, one.value) for one in by_highdicom[group["TrackingIdentifier"]]]
+    assert [group.get("ReferencedSegment") for group in by_dcmqi] == [None, 2, 3, 4]
 
 
 def test_the_report_refers_to_every_image_and_is_nobodys_verified_reading():

@@ -107,6 +107,10 @@ WRONG = {
     "StudyTime": ("TM", "noon"),
     "PatientBirthDate": ("DA", "50"),
     "ReferringPhysicianName": ("PN", "One^A\\Two^B"),
+    "PatientAge": ("AS", "65"),
+    "PatientWeight": ("DS", "70 kg"),
+    "SmokingStatus": ("CS", "now and then"),
+    "SliceThickness": ("DS", "5 mm"),
 }
 
 
@@ -120,6 +124,8 @@ def test_values_that_are_none_of_their_kind_are_empty_or_left_out(tmp_path):
     case = Case(change).write(tmp_path)
     for made in (case.segments, case.report):
         assert [made.get(name) or "" for name in WRONG] == [""] * len(WRONG)
+    measures = case.segments.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SliceThickness == slices.SLICE_MM
     assert dciodvfy(case.folder / "segmentation.dcm") == dciodvfy(case.folder / "measurements.dcm") == []
 
 

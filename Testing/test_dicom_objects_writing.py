@@ -1,14 +1,14 @@
 import getpass
-import os
 import platform
 import re
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from conftest import describe
-from dicom_object_cases import CASES, FULL, MADE, dciodvfy, texts, written
+from dicom_object_cases import CASES, FULL, MADE, Case, dciodvfy, of_all, texts, written
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 from LiverTumorSegLib.description import WeightsFile
@@ -34,9 +34,8 @@ OURS = {
     "All lesions of the liver",
     "SEG",
     "SR",
-    "20260102",
-    "030405.678901",
-    "120405.678901",
+    *MADE.astimezone().strftime("%Y%m%d %H%M%S.%f").split(),
+    *MADE.astimezone(timezone(timedelta(hours=9))).strftime("%Y%m%d %H%M%S.%f").split(),
 }
 MADE_UP = r"2\.25\.\d+|Lesion \d+( of the liver)?"
 OF_THE_SOURCE = {
@@ -98,11 +97,29 @@ def test_whatever_changes_gives_objects_of_their_own(tmp_path):
     assert all(uid.startswith("2.25.") and len(uid) <= 64 for uid in uids)
 
 
+def times(made):
+    """When objects were made, and the offset of all their times from UTC."""
+    return {
+        (one.ContentDate + one.ContentTime, one.SeriesTime, one.get("TimezoneOffsetFromUTC"))
+        for one in (made.segments, made.report)
+    }
+
+
 def test_the_time_is_on_the_clock_of_the_source_where_it_states_one():
-    for made, expected in ((written("full"), ("120405", "+0900")), (written("plain"), ("030405", ""))):
-        for dataset in (made.segments, made.report):
-            assert dataset.ContentDate == "20260102"
-            assert (dataset.ContentTime[:6], dataset.get("TimezoneOffsetFromUTC", "")) == expected
+    assert times(written("full")) == {("20260102120405.678901", "120405.678901", "+0900")}
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a system whose clock a process can set")
+@pytest.mark.parametrize("stated", [None, "nine", ["+0900", "+0100"]])
+def test_the_time_is_on_this_machines_clock_where_the_source_states_none(tmp_path, monkeypatch, stated):
+    monkeypatch.setenv("TZ", "XYZ-05:30")
+    time.tzset()
+    try:
+        made = Case(of_all(TimezoneOffsetFromUTC=stated)).write(tmp_path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert times(made) == {("20260102083405.678901", "083405.678901", None)}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -127,7 +144,7 @@ def test_the_scanner_and_who_ran_it_are_not_carried_over():
 @pytest.mark.parametrize("name", writing.NAMES)
 def test_no_name_of_machine_user_or_folder_gets_in(name):
     content = (written("full").folder / name).read_bytes()
-    for word in (platform.node(), getpass.getuser() + "@", os.uname().release, str(Path.home()) + "/", "/tmp"):
+    for word in (platform.node(), getpass.getuser() + "@", platform.release(), str(Path.home()) + "/", "/tmp"):
         assert word.encode() not in content
 
 
@@ -139,8 +156,8 @@ def test_files_are_replaced_only_when_asked(tmp_path):
     with pytest.raises(UserError, match="exists already"):
         written_again(case, tmp_path)
     writing.check(tmp_path, overwrite=True)
-    written_again(case, tmp_path, overwrite=True, made=datetime(2027, 1, 1, tzinfo=timezone.utc))
-    assert replace(case, folder=tmp_path).report.ContentDate == "20270101"
+    written_again(case, tmp_path, overwrite=True, made=datetime(2027, 1, 2, 12, tzinfo=timezone.utc))
+    assert replace(case, folder=tmp_path).report.ContentDate == "20270102"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(writing.NAMES)
 
 
@@ -152,7 +169,7 @@ def test_more_lesions_than_anyone_reads_are_one_segment(tmp_path, monkeypatch):
     case = CASES["plain"].write(tmp_path)
     assert len(case.table.lesions) == 3
     assert [item.SegmentLabel for item in case.segments.SegmentSequence] == ["Liver", "Lesions"]
-    assert len(case.report.ContentSequence[-1].ContentSequence) == 1 + 2
+    assert len(case.report.ContentSequence[-1].ContentSequence) == 2 + 2  # of the liver and all lesions, too
     (said,) = parts.remarks(case.table)
     assert "one segment for all 3 lesions" in said
     assert dciodvfy(case.folder / "measurements.dcm") == []

@@ -125,6 +125,12 @@ def test_two_files_are_a_pair_called_by_the_reference(made):
     assert find(one, other).pairs[0].image is None
 
 
+def test_the_ct_of_two_files_may_be_a_folder_of_slices(made):
+    predictions, references, series, _ = made("P/mine.dcm", "R/theirs.dcm", "I/slice-1.dcm", "I/slice-2")
+    found = find(predictions / "mine.dcm", references / "theirs.dcm", images=series)
+    assert found.pairs[0].image == series
+
+
 def test_predictions_may_lie_within_the_references(made):
     _, references, *_ = made("R/a.nii", "R/made/a.nii")
     (pair,) = find(references / "made", references).pairs

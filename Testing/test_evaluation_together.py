@@ -6,7 +6,7 @@ from test_evaluation_reading import save  # noqa: F401
 
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.evaluation.case import checksum
-from LiverTumorSegLib.evaluation.pairs import reading
+from LiverTumorSegLib.evaluation.pairs import reading, together
 from LiverTumorSegLib.evaluation.pairs.pairing import EvaluationPair
 
 ON_CT = np.array([0, 1, 2, 2], np.uint8)[labels()]
@@ -38,6 +38,7 @@ def test_a_segmentation_is_compared_on_all_of_the_others_grid(seg, save, ending,
     assert np.array_equal(found.reference, expected[1 - which])
     assert found.affine == pytest.approx(placed(), abs=1e-4)
     assert not any("put on the reference's grid" in sentence for sentence in found.warnings)
+    assert together.FROM_THE_FIRST not in found.warnings
 
 
 def test_two_segmentations_are_compared_on_what_both_cover(seg):
@@ -45,6 +46,7 @@ def test_two_segmentations_are_compared_on_what_both_cover(seg):
     assert np.array_equal(found.prediction, np.where(np.isin(np.arange(1, 5), [1, 2])[:, None, None], ON_CT[1:5], 0))
     assert np.array_equal(found.reference, np.where(np.isin(np.arange(1, 5), [2, 4])[:, None, None], ON_CT[1:5], 0))
     assert found.affine == pytest.approx(placed(origin=ORIGIN + np.array([0, 0, SLICE_MM])))
+    assert together.FROM_THE_FIRST in found.warnings
 
 
 def test_a_segmentation_that_reaches_beyond_a_whole_grid_is_refused(seg, save):  # noqa: F811

@@ -96,6 +96,34 @@ def test_the_least_distance_counts_where_none_is_stated(tmp_path):
     assert np.array_equal(read.values, labels()[1:5])
 
 
+def test_another_distance_than_the_stated_one_is_said(tmp_path):
+    dataset = made()
+    dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = 5
+    read = files.read_stored(saved(dataset, tmp_path / "seg.dcm"))
+    assert np.array_equal(read.values, labels()[1:5])
+    assert read.warnings == ("Its slices are said to lie 5.00 mm apart and were taken as 12.50 mm apart.",)
+
+
+@pytest.mark.parametrize("off", [0.04, 0.09])
+def test_segments_whose_writer_rounded_places_differently_are_of_one_stack(tmp_path, off):
+    dataset = pydicom.dcmread(saved(made(), tmp_path / "seg.dcm"))
+    for number, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        if frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber == 2:
+            moved(number, 0, 0, off)(dataset)
+    read = files.read_stored(saved(dataset, tmp_path / "seg.dcm"))
+    assert np.array_equal(read.values, labels()[1:5])
+    assert np.linalg.norm(read.affine[:3, 2]) == pytest.approx(SLICE_MM, abs=off)
+
+
+def test_binary_frames_of_a_byte_a_pixel_are_read(tmp_path):
+    dataset = made()
+    frames = dataset.pixel_array.astype(np.uint8) * 255
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelData = frames.tobytes()
+    dataset["PixelData"].VR = "OB"
+    assert np.array_equal(files.read_stored(saved(dataset, tmp_path / "seg.dcm")).values, labels()[1:5])
+
+
 def test_a_single_slice_is_read_where_the_distance_is_stated(tmp_path):
     mask = np.where(np.arange(6)[:, None, None] == 2, labels(), 0)
     dataset = made(mask)

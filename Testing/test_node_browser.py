@@ -32,9 +32,7 @@ CONTRAST = """() => {
 """Of each text with what is behind it, as WCAG 2.2 counts it."""
 
 
-@pytest.fixture(scope="module")
-def report(small_phantom, tmp_path_factory):
-    return node_page_cases.write_report(tmp_path_factory.mktemp("report"), small_phantom)
+report = node_page_cases.report
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,15 @@ from node_sending import dicom, held, objects
 
 from LiverTumorSegLib.node.sender import Rejected, Unreachable, send
 
-pynetdicom = pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
+pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
+import pynetdicom
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
+
 __all__ = ["_one_archive", "archive", "objects"]
 
 
 @contextmanager
-def answering(status, contexts=(), **more):
+def answering(status, contexts=(), find=None, **more):
     """A C-STORE service that gives this status, or, being a function, whatever it makes of the event."""
     entity = pynetdicom.AE("ORTHANC")
     for context in contexts or pynetdicom.AllStoragePresentationContexts:
@@ -29,7 +32,8 @@ def answering(status, contexts=(), **more):
         got.append(event.request.AffectedSOPInstanceUID)
         return status(event) if callable(status) else status
 
-    server = entity.make_server(("127.0.0.1", 0), evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
+    handlers = [(pynetdicom.evt.EVT_C_STORE, store)] + ([(pynetdicom.evt.EVT_C_FIND, find)] if find else [])
+    server = entity.make_server(("127.0.0.1", 0), evt_handlers=handlers)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server.socket.getsockname()[1], got
     BaseServer.shutdown(server)
@@ -133,3 +137,19 @@ def test_an_archive_that_stops_in_the_middle_of_an_answer_is_given_up(objects):
         with pytest.raises(Unreachable):
             send(objects, dicom(listening.getsockname()[1], timeout_seconds=0.5))
         answering.join(PATIENCE)
+
+
+def test_an_archive_that_answers_a_question_with_all_it_has_is_not_heard_to_the_end(objects):
+    said = []
+
+    def find(event):
+        for number in range(100_000):
+            said.append(number)
+            event.identifier.SOPInstanceUID = f"1.2.{number}"
+            yield 0xFF00, event.identifier
+
+    contexts = [*pynetdicom.AllStoragePresentationContexts, StudyRootQueryRetrieveInformationModelFind]
+    with answering(0, contexts, find) as (port, got):
+        send(objects, dicom(port))
+    assert got == ["1.2.3.100.1", "1.2.3.101.1"]
+    assert len(said) < 50_000

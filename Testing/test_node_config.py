@@ -40,6 +40,13 @@ def test_paths_begin_at_the_file_s_folder_wherever_they_stand(read, tmp_path):
     assert found.send.web.password_file == tmp_path / "password"
 
 
+def test_a_path_may_begin_at_the_home_folder(read, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert read(folder='folder = "~/node"').folder == tmp_path / "home" / "node"
+    assert read(folder='folder = "~nobody-at-all/node"').folder == tmp_path / "~nobody-at-all" / "node"
+
+
 def test_a_model_is_a_name_or_a_path(read, tmp_path):
     assert read(segment='[segment]\nmodel = "unet-lits"').segment.model == "unet-lits"
     assert read(segment='[segment]\nmodel = "./mine"').segment.model == str(tmp_path / "mine")
@@ -61,6 +68,7 @@ def test_a_page_may_be_left_out(read):
         ({"receive": '[receive]\nsenders = ["A"]'}, "receive, senders, entry 1 should be a mapping"),
         ({"receive": '[receive]\nsenders = [{ ae_title = "" }]'}, "entry 1, ae_title: an AE title has 1 to 16"),
         ({"receive": f'[receive]\nsenders = [{{ ae_title = "{"A" * 17}" }}]'}, "an AE title has 1 to 16"),
+        ({"receive": LEAST["receive"] + '\naddress = ""'}, "receive, address cannot be “”"),
         ({"receive": LEAST["receive"] + "\nport = 0"}, "receive, port should be 1 or more, not 0"),
         ({"receive": LEAST["receive"] + '\nport = "104"'}, "receive, port should be a whole number, not the text"),
         ({"receive": LEAST["receive"] + "\nport = true"}, "receive, port should be a whole number, not true"),
@@ -73,6 +81,10 @@ def test_a_page_may_be_left_out(read):
         ({"send": '[send.web]\nurl = "pacs"'}, "send, web, url: an address begins with http:// or https://"),
         ({"send": '[send.web]\nurl = "http://me:secret@pacs"'}, "has no name or password in it"),
         ({"send": '[send.web]\nurl = "http://a"\nuser = "me"'}, "send, web: user and password_file belong together"),
+        (
+            {"send": '[send.web]\nurl = "http://a"\n[send.web.tls]\ncertificate = "a"\nkey = "b"\nauthorities = "c"'},
+            "send, web: tls is given, and url does not begin with https://",
+        ),
         ({"rules": '[[rules]]\ndescription = "("'}, "rules, entry 1, description: “\\(” is no regular expression"),
         ({"rules": "[[rules]]\nthinnest_mm = 3\nthickest_mm = 2"}, "rules, entry 1: thinnest_mm is more than thickest"),
         ({"folder": 'folder = "node"\nrules = []'}, "rules has 0 entries, fewer than the 1"),
@@ -83,6 +95,10 @@ def test_a_page_may_be_left_out(read):
         ({"limits": "[limits]\nfree_mb = 3"}, "there is no “free_mb” at limits: did you mean free_gb"),
         ({"limits": "[limits]\nsend_days = inf"}, "limits, send_days should be"),
         ({"share": '[share]\ndatabase = "postgresql://a/b"'}, r"\[share\] needs \[watch\]"),
+        (
+            {"share": '[watch]\nurl = "http://a"\n[share]\ndatabase = "postgresql://a/b"'},
+            r"\[share\] and \[receive\] do not go together",
+        ),
         ({"share": '[share]\ndatabase = "mysql://a"'}, "share, database: a database is given as postgresql://"),
         ({"page": "[page]\nport = 70000"}, "page, port should be 65535 or less"),
     ],

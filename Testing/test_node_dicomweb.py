@@ -109,3 +109,26 @@ def test_older_studies_are_not_looked_at(archive, watching, tmp_path):
     node, watcher, clock = watching(archive.web, days=2)
     look_twice(watcher, clock)
     assert sorted(states(node)) == ["1.2.3.0", "1.2.3.2"]
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_an_answer_that_leads_to_another_server_is_not_followed(tmp_path, back):
+    (tmp_path / "password").write_text("secret")
+    with serving([answer("1.2.3")]) as (there, other), serving([]) as (url, server):
+        server.leads = f"{url}/studies/1/series" if back else f"{there}/series"
+        archive = DicomWeb(Web(url=url, user="me", password_file=tmp_path / "password"), 1000)
+        if back:
+            assert archive.ct_series("20200101") == []
+        else:
+            with pytest.raises(Unreachable, match="on to another server") as raised:
+                archive.ct_series("20200101")
+            assert there not in str(raised.value)
+    assert other.asked == []
+
+
+def test_an_answer_that_is_nested_too_deeply_is_none(watching, caplog):
+    with serving([]) as (url, server):
+        server.says = b"[" * 200_000
+        _, watcher, _ = watching(url)
+        watcher.look()
+    assert "its answer is not as DICOMweb has it" in caplog.text

@@ -41,6 +41,14 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         NodeFolder(tmp_path / "file" / "node").make()
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    """A node deletes what it does not know below its folder."""
+    (tmp_path / "results" / "1").mkdir(parents=True)
+    with pytest.raises(UserError, match="is not empty and no node's folder"):
+        NodeFolder(tmp_path).make()
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
 def test_a_process_that_is_killed_gives_its_folder_free(folder):
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(folder.path)], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"

@@ -54,7 +54,7 @@ def broken():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_neither_the_log_nor_the_status_names_a_patient(tmp_path):
+def test_neither_the_log_nor_the_status_names_a_patient(tmp_path, run):
     from pydicom import config
 
     node = NodeProcess(tmp_path, f'[send.dicom]\nae_title = "PACS"\naddress = "127.0.0.1"\nport = {free_port()}')
@@ -67,9 +67,7 @@ def test_neither_the_log_nor_the_status_names_a_patient(tmp_path):
             send(node.port, [marked(1, 13)[-1], *broken(), *marked(2, 3)])
             send(node.port, marked(3), title=WORD)
             node.until(lambda: "passed by" in node.text())
-            shown = [
-                node.command("node", "status", "--config", str(node.config), *more).stdout for more in ((), ("--json",))
-            ]
+            shown = [run("node", "status", "--config", node.config, *more)[1] for more in ((), ("--json",))]
             node.end()
         finally:
             node.kill()

@@ -69,11 +69,26 @@ def test_of_an_image_that_comes_twice_the_first_is_kept(node):
 
 
 def test_a_watched_series_does_not_end_by_itself(node):
-    node.take(*series(), watched=True)
+    node.take(*series(), asked="1.2.3")
     node.clock.wait(1e6)
     assert node.queue.quiet() == []
     node.inbox.whole("1.2.3")
     assert len(node.queue.quiet()) == 1
+
+
+def test_an_archive_that_gives_an_image_of_another_series_than_was_asked_for_is_not_heard(node):
+    with pytest.raises(Refused, match="of another series than was asked for"):
+        node.take(*series(), asked="1.2.4")
+    assert node.queue.all() == []
+    assert list(node.folder.arriving.iterdir()) == []
+
+
+def test_files_of_a_series_that_was_passed_by_are_not_among_those_that_come_again(node):
+    """The queue forgets them at once, and they are deleted some time later."""
+    node.take(*series())
+    node.queue.passed(1, "why")
+    node.take(series(count=13)[-1])
+    assert [path.name for path in node.folder.images(1).iterdir()] == ["1.dcm"]
 
 
 def test_it_is_known_how_many_images_of_a_series_came(node):
@@ -225,7 +240,7 @@ def test_a_full_disk_refuses_images_for_now(node, monkeypatch, tmp_path):
 
 
 def test_an_image_that_cannot_be_moved_leaves_nothing_in_the_queue(node):
-    node.folder.images(1).write_bytes(b"a file in the folder's place")
+    node.folder.series.rmdir()
     refused(node, series()[0], OUT_OF_RESOURCES, "it cannot be kept")
     assert node.queue.all() == []
 

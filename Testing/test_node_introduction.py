@@ -30,6 +30,6 @@ def test_results_for_a_web_service_are_said_to_go_there(tmp_path):
 def test_nodes_that_share_their_work_say_so_without_the_address_of_the_database(tmp_path):
     database = "postgresql://node:secret@db.example/node"
     watch = {"url": "https://pacs.example/dicom-web"}
-    said = " ".join(sentences(configured(tmp_path, watch=watch, share={"database": database})))
+    said = " ".join(sentences(configured(tmp_path, receive=None, watch=watch, share={"database": database})))
     assert "Shares them with other nodes" in said
     assert "secret" not in said

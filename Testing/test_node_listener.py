@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from contextlib import ExitStack
 
 import archive_cases
 import pytest
@@ -9,7 +10,7 @@ from archive_cases import certificates
 from node_cases import dcmtk, images, make_node, series, until
 
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
-from node_receiving import SENDER, TITLE, echoes, receiving, storescu
+from node_receiving import SENDER, TITLE, associated, echoes, receiving, storescu
 
 __all__ = ["make_node", "receiving"]
 
@@ -23,6 +24,23 @@ def test_connections_that_say_nothing_are_closed_when_they_are_too_many(receivin
     for one in silent:
         one.close()
     until(lambda: echoes(node))
+
+
+def test_connections_that_say_nothing_take_no_association_from_others(receiving):
+    """More of them than pynetdicom serves at once by itself, which is ten."""
+    node = receiving(associations=5)
+    silent = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(12)]
+    until(lambda: len(node.receiver._listener.active_associations) == 12)
+    assert echoes(node)
+    for one in silent:
+        one.close()
+
+
+def test_more_associations_than_ten_may_be_allowed(receiving):
+    node = receiving(associations=12)
+    with ExitStack() as open_ones:
+        for _ in range(12):
+            open_ones.enter_context(associated(node))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from node_page_cases import fill, finished, write_report
+from node_page_cases import fill, finished, report
 from PIL import Image
 
 from LiverTumorSegLib.node.overview import ROWS
@@ -14,17 +14,14 @@ from LiverTumorSegLib.node.queue import SeriesQueue, State
 from LiverTumorSegLib.serving.gate import Gate
 from LiverTumorSegLib.serving.listening import LOOPBACK
 
+__all__ = ["report"]
+
 
 @pytest.fixture
 def queue(tmp_path):
     queue = SeriesQueue(tmp_path / "node.sqlite")
     yield queue
     queue.close()
-
-
-@pytest.fixture(scope="module")
-def report(small_phantom, tmp_path_factory):
-    return write_report(tmp_path_factory.mktemp("report"), small_phantom)
 
 
 @pytest.fixture

@@ -1,9 +1,21 @@
+import shutil
+from contextlib import contextmanager
+
 import pytest
 from node_core_cases import Node
+from node_sending import dicom, objects
 
+from LiverTumorSegLib.node import sender
 from LiverTumorSegLib.node.queue import State
 from LiverTumorSegLib.node.reaching import Rejected, Unreachable
 from LiverTumorSegLib.node.sending import Sending
+
+pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
+from pynetdicom import AllStoragePresentationContexts
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
+from test_node_c_store import answering
+
+__all__ = ["objects"]
 
 
 class Archive:
@@ -33,8 +45,15 @@ def made(node, uid="1.2.3"):
     node.queue.arrived(f"{uid}.1", number, 1, 0)
     node.queue.waits(number)
     node.queue.begin()
+    result(node, number, [b"a", b"b"])
     node.queue.made(number, ["a.dcm", "b.dcm"])
     return number
+
+
+def result(node, number, contents):
+    node.folder.result(number).mkdir()
+    for name, content in zip(("a.dcm", "b.dcm"), contents, strict=True):
+        (node.folder.result(number) / name).write_bytes(content)
 
 
 def test_what_was_sent_is_done(node, archive):
@@ -94,3 +113,50 @@ def test_an_error_that_nobody_foresaw_holds_no_other_series_up_and_is_not_quoted
     made(node, "1.2.4")
     sending.step()
     assert node.queue.find(2).state is State.DONE
+
+
+def test_a_result_that_is_gone_is_made_again_and_holds_nothing_up(node, archive):
+    made(node)
+    (node.folder.result(1) / "b.dcm").unlink()
+    sending = Sending(node.config, node.queue, archive)
+    sending.step()
+    assert node.only().state is State.WAITING
+    assert not sending.step()
+    assert archive.got == []
+
+
+def test_a_kill_between_sending_and_its_record_sends_nothing_twice(tmp_path, objects):
+    """The archive counts every C-STORE, also such as change nothing in it."""
+    with counting() as (port, stored):
+        node = Node(tmp_path, send=dicom(port).model_dump(exclude_none=True))
+        number = made(node)
+        shutil.rmtree(node.folder.result(number))
+        result(node, number, [file.read_bytes() for file in objects])
+
+        def kill(*sent):
+            sender.send(*sent)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Sending(node.config, node.queue, kill).step()
+        assert (node.only().state, len(stored)) == (State.SENDING, 2)
+        Sending(node.config, node.queue, sender.send).step()
+    assert node.only().state is State.DONE
+    assert sorted(stored) == ["1.2.3.100.1", "1.2.3.101.1"]
+
+
+@contextmanager
+def counting():
+    """An archive of pynetdicom's that answers what it has; its port, and the UID of each C-STORE."""
+    stored = []
+
+    def store(event):
+        stored.append(str(event.request.AffectedSOPInstanceUID))
+        return 0
+
+    def find(event):
+        if event.identifier.SOPInstanceUID in stored:
+            yield 0xFF00, event.identifier
+
+    with answering(store, [*AllStoragePresentationContexts, Find], find=find) as (port, _):
+        yield port, stored

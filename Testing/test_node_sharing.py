@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX sig
 
 server, database = test_node_shared.server, test_node_shared.database
 PROGRAM = Path(__file__).with_name("shared_program.py")
-SERIES = [f"1.2.{number}" for number in range(3, 9)]
+LEFT, SHARED = [f"1.2.{number}" for number in (3, 4)], [f"1.2.{number}" for number in range(5, 11)]
 
 
 @pytest.fixture
@@ -28,20 +28,19 @@ def nodes(archive, database, tmp_path):  # noqa: F811
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         send = f'[send.web]\nurl = "{archive.web}"'
-        made.append(NodeProcess(tmp_path / name, send, f"{watch}\n{share}", program=[str(PROGRAM)]))
+        made.append(NodeProcess(tmp_path / name, send, f"{watch}\n{share}", quiet_seconds=None, program=[str(PROGRAM)]))
     yield made
     for node in made:
         node.kill()
 
 
-@pytest.fixture
-def stored(archive, tmp_path):  # noqa: F811
-    """CT series of today in the archive."""
-    for uid in SERIES:
+def store(archive, uids, folder):  # noqa: F811
+    """CT series of today come into the archive."""
+    for uid in uids:
         for image in series(uid, 10):
             image.StudyDate = f"{date.today():%Y%m%d}"
-            image.save_as(tmp_path / "image.dcm", enforce_file_format=True)
-            archive.store(tmp_path / "image.dcm")
+            image.save_as(folder / "image.dcm", enforce_file_format=True)
+            archive.store(folder / "image.dcm")
 
 
 def results(archive):  # noqa: F811
@@ -49,7 +48,9 @@ def results(archive):  # noqa: F811
     return Counter((one.SeriesDescription, one.Modality) for one in archive.data_sets() if one.Modality != "CT")
 
 
-ONE_EACH = {(uid, modality): 1 for uid in SERIES for modality in ("SEG", "SR")}
+def one_each(*uids):
+    """What the archive has when each series has its result, and none has two."""
+    return {(uid, modality): 1 for uid in uids for modality in ("SEG", "SR")}
 
 
 def asked(node):
@@ -57,30 +58,29 @@ def asked(node):
     return sum(node_process.times_asked(node).values())
 
 
-def test_two_nodes_segment_each_series_once(nodes, archive, stored):  # noqa: F811
-    one, other = nodes
-    for node in nodes:
-        node.start(STAND_IN_SECONDS="0.3")
-    other.until(lambda: len(archive.instances()) == 10 * len(SERIES) + 2 * len(SERIES))
-    other.until(lambda: {state for node in nodes for _, state in node.states()} == {"done"})
-    assert results(archive) == ONE_EACH
-    assert asked(one) + asked(other) == len(SERIES)
-    assert asked(one)
-    assert asked(other)
-    assert [node.end() for node in nodes] == [143, 143]
-    for node in nodes:
-        assert not [uid for uid in SERIES if uid in node.text()]
+def are_done(node):
+    return {state for _, state in node.states()} == {"done"}
 
 
-def test_series_of_a_node_that_is_killed_are_segmented_by_the_other(nodes, archive, stored):  # noqa: F811
+def test_nodes_share_the_work_and_one_does_that_of_another_which_is_killed(nodes, archive, tmp_path):  # noqa: F811
     killed, other = nodes
+    store(archive, LEFT, tmp_path)
     killed.start(STAND_IN_SECONDS="3")
     killed.until(lambda: killed.asked.exists())
     killed.kill()
-    other.start()
-    other.until(lambda: results(archive) == ONE_EACH)
+    other.start(STAND_IN_SECONDS="0.3")
+    other.until(lambda: results(archive) == one_each(*LEFT))
     assert "a node was silent" in other.text()
-    killed.start()  # again, with what it has not done
+    killed.start(STAND_IN_SECONDS="0.3")  # again, with what it has not done
     killed.ready(2)
-    killed.until(lambda: {state for _, state in killed.states()} == {"done"})
-    assert results(archive) == ONE_EACH
+    killed.until(lambda: are_done(killed))
+    before = [asked(node) for node in nodes]
+    store(archive, SHARED, tmp_path)
+    other.until(lambda: results(archive) == one_each(*LEFT, *SHARED))
+    other.until(lambda: are_done(killed) and are_done(other))
+    each = [asked(node) - earlier for node, earlier in zip(nodes, before, strict=True)]
+    assert sum(each) == len(SHARED), "each was segmented once"
+    assert min(each) > 0, "by both"
+    assert [node.end() for node in nodes] == [143, 143]
+    for node in nodes:
+        assert not [uid for uid in (*LEFT, *SHARED) if uid in node.text()]

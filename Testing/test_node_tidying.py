@@ -138,3 +138,16 @@ def test_a_start_after_a_good_end_changes_nothing(node, tidying):
     before = node.queue.all(), sorted(node.folder.path.rglob("*"))
     tidying.repair()
     assert (node.queue.all(), sorted(node.folder.path.rglob("*"))) == before
+
+
+def test_a_series_that_never_becomes_whole_does_not_wait_for_ever(node, tidying):
+    node.take(*series(), asked="1.2.3")
+    node.clock.wait(2 * DAY)
+    tidying.step()
+    assert node.only().state is State.RECEIVING
+    node.clock.wait(1)
+    tidying.step()
+    assert (node.only().state, has(node)) == (State.FAILED, (True, False))
+    node.clock.wait(2 * DAY + 1)
+    tidying.step()
+    assert has(node) == (False, False)

@@ -24,7 +24,13 @@ def test_many_lesions_are_one_label():
     names = {1: "Liver", 2: "Lesion 1", 3: "Lesion 2", 4: "Segment_4 (lesion)"}
     told, doubt = by_names(np.array([[[0, 1, 2, 3, 4]]]), names)
     assert told == {1: 1, 2: 2, 3: 2, 4: 2}
-    assert doubt.startswith("labels were taken from the names")
+    assert doubt.endswith("(Liver 1, Lesion 1 2, Lesion 2 3, Segment_4 (lesion) 4).")
+
+
+def test_the_first_of_many_segments_are_listed():
+    names = {1: "Liver"} | {number: f"Lesion {number - 1}" for number in range(2, 300)}
+    _, doubt = by_names(np.arange(300)[None, None], names)
+    assert doubt.endswith("(Liver 1, Lesion 1 2, Lesion 2 3, Lesion 3 4, Lesion 4 5 and 294 more).")
 
 
 def test_where_values_are_but_an_order_a_marked_segment_of_another_structure_is_refused():

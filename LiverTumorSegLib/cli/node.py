@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
@@ -75,6 +76,22 @@ def retry(number: Annotated[int, typer.Argument(help="Of the job, as status show
 
 
 @app.command()
+def check(config: _Config) -> None:
+    """Try a configuration: the model, the certificates, and whether the archives answer; nothing is stored."""
+    _require(PACKAGES)
+    from ..node import checking, introduction
+    from ..node import config as configuration
+
+    wanted = configuration.read(config)
+    for sentence in introduction.sentences(wanted):
+        say(sentence)
+    if failed := checking.failures(wanted, say):
+        msg = f"{failed} {'part of it' if failed == 1 else 'parts of it'} cannot be used, as said above."
+        raise UserError(msg)
+    say("All of it can be used.")
+
+
+@app.command()
 def example() -> None:
     """Print a configuration to begin with."""
     from ..node.example import TOML
@@ -89,8 +106,12 @@ def _queue(config: Path) -> Iterator[SeriesQueue]:
     from ..node.queue import SeriesQueue
 
     folder = NodeFolder(configuration.read(config).folder)
-    with closing(SeriesQueue(folder.queue, create=False)) as queue:
-        yield queue
+    try:
+        with closing(SeriesQueue(folder.queue, create=False)) as queue:
+            yield queue
+    except sqlite3.Error as error:  # at the start of a node all of it is checked, which may take long
+        msg = f"{folder.queue} cannot be used now ({error}): try again; a node that is started says more."
+        raise UserError(msg) from error
 
 
 def _require(modules: tuple[str, ...]) -> None:

@@ -117,7 +117,14 @@ class DicomFolder:
 
 
 def output(path: Path, *, dicom: bool, lesion_segments: str, overwrite: bool) -> Output:
-    """The kind of output that was asked for."""
+    """The kind of output that was asked for.
+
+    Raises:
+        UserError: lesion segments are asked for without DICOM objects.
+    """
     if dicom:
         return DicomFolder(path, lesion_segments, overwrite=overwrite)
+    if lesion_segments != "each":
+        msg = "--lesion-segments is about the segments of DICOM objects: add --dicom, or leave it out."
+        raise UserError(msg)
     return LabelFile(path, overwrite=overwrite)

@@ -6,7 +6,7 @@ order in which somebody made them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..errors import UserError
 from ..files import segment_names
 from ..files.segment_words import said_by
 from ..files.stored import Stored
+
+_NAMED = 5
 
 
 def by_segments(stored: Stored, path: Path, advice: str) -> tuple[dict[int, int] | None, str]:
@@ -55,7 +57,7 @@ def by_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[int, int] 
     told = {value: label for value in present if (label := said.get(value))}
     if all(value == label for value, label in told.items()):
         return None, ""
-    listed = ", ".join(f"{names[value]} {value}" for value in sorted(present & names.keys()))
+    listed = _listed(sorted(present & names.keys()), names)
     if told.keys() == present:
         return told, f"labels were taken from the names of its segments ({listed})."
     return None, f"its values were taken as labels, though the names of its segments differ ({listed})."
@@ -76,6 +78,11 @@ def refuse_untold(values: NDArray, names: Mapping[int, str], path: Path, advice:
     present = set().union(*(np.unique(plane).tolist() for plane in values)) - {0}
     untold = sorted(value for value in present if said_by(names.get(value, "")) is None)
     if untold:
-        listed = ", ".join(f"{names.get(value, '')} {value}" for value in untold)
+        listed = _listed(untold, names)
         msg = f"{path} has segments that are neither called liver nor lesion ({listed}): {advice}."
         raise UserError(msg)
+
+
+def _listed(values: Sequence[int], names: Mapping[int, str]) -> str:
+    named = ", ".join(f"{names.get(value, '')} {value}" for value in values[:_NAMED])
+    return f"{named} and {len(values) - _NAMED} more" if len(values) > _NAMED else named

@@ -50,8 +50,8 @@ def algorithm(model: Description) -> AlgorithmIdentificationSequence:
 
 
 def algorithm_items(model: Description) -> AlgorithmIdentification:
-    """As a report names it."""
-    return AlgorithmIdentification(_name(model), __version__, family=_FAMILY, manufacturer=SOFTWARE)
+    """As a report names it: dcmqi takes its family and maker, which the observer states, for findings."""
+    return AlgorithmIdentification(_name(model), __version__)
 
 
 def _name(model: Description) -> str:
@@ -64,10 +64,11 @@ def complete(objects: Sequence[Dataset], source: Dataset, made: datetime) -> Non
     Args:
         objects: changed in place.
         source: an image.
-        made: with a time zone; it is written on the clock that the source states, else on its own.
+        made: with a time zone; it is written on the clock that the source states, else on this machine's, which is
+            the one that times without an offset are supposed to be on. No offset is added to those of the study.
     """
     offset = _offset(source.get("TimezoneOffsetFromUTC"))
-    local = made.astimezone(offset) if offset else made
+    local = made.astimezone(offset)
     for one in objects:
         for name in ("InstanceCreation", "Series", "Content"):
             setattr(one, f"{name}Date", local.strftime("%Y%m%d"))
@@ -81,6 +82,6 @@ def complete(objects: Sequence[Dataset], source: Dataset, made: datetime) -> Non
 def _offset(stated: str | None) -> timezone | None:
     try:
         at = datetime.strptime(stated or "", "%z")
-    except ValueError:
+    except (TypeError, ValueError):  # several values, or none of this kind
         return None
     return timezone(at.utcoffset() or timedelta())

@@ -25,12 +25,11 @@ from .uids import Uids
 SERIES_NUMBER = 9002
 _OWN = "99LIVERTUMORSEG"
 VOLUME, LONG_AXIS, SHORT_AXIS = codes.SCT.Volume, codes.SCT.LongAxis, codes.SCT.ShortAxis
-ATTENUATION, LESION_COUNT = codes.DCM.AttenuationCoefficient, Code("246206008", "SCT", "Number of lesions")
-LESION_VOLUME = Code("LESION_VOLUME", _OWN, "Volume of all lesions of the liver")
-BURDEN = Code("BURDEN", _OWN, "Share of the liver, its lesions included")
+ATTENUATION = codes.DCM.AttenuationCoefficient
+BURDEN = Code("BURDEN", _OWN, "Lesion burden, share of the liver with its lesions")
 
 _ML = Code("ml", "UCUM", "ml")
-_MM, _PERCENT, _HU, _ONE = codes.UCUM.Millimeter, codes.UCUM.Percent, codes.UCUM.HounsfieldUnit, codes.UCUM.NoUnits
+_MM, _PERCENT, _HU = codes.UCUM.Millimeter, codes.UCUM.Percent, codes.UCUM.HounsfieldUnit
 _DIGITS = 3
 
 Group: TypeAlias = sr.MeasurementsAndQualitativeEvaluations | sr.VolumetricROIMeasurementsAndQualitativeEvaluations
@@ -55,14 +54,11 @@ def make(
         uids: of all that is made.
     """
     lines = Lines(images, segmentation.volume)
-    groups = _Groups(images[0], segmentation, segments, {part.lesion: part for part in parts if part.lesion}, uids)
+    groups = _Groups(images[0], segmentation, segments, parts, uids)
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(_observer(segmentation.model)),
         procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
-        imaging_measurements=[
-            groups.organ(table),
-            *(each for lesion in table.lesions[:MOST] for each in groups.lesion(lesion, lines)),
-        ],
+        imaging_measurements=list(groups.of(table, lines)),
         title=codes.DCM.ImagingMeasurementReport,
     )
     kind = sr.ComprehensiveSR if lines.flat else sr.Comprehensive3DSR
@@ -96,74 +92,84 @@ class _Groups:
         image: of the source series.
         segmentation: what was measured.
         segments: the DICOM Segmentation.
-        parts: its segments that are of one lesion, by the lesion's number.
+        parts: its segments.
         uids: of all that is made.
     """
 
     def __init__(
-        self, image: Dataset, segmentation: Segmentation, segments: Dataset, parts: dict[int, Part], uids: Uids
+        self, image: Dataset, segmentation: Segmentation, segments: Dataset, parts: Sequence[Part], uids: Uids
     ) -> None:
         self._series = sr.SourceSeriesForSegmentation(image.SeriesInstanceUID)
         self._algorithm = maker.algorithm_items(segmentation.model)
-        self._segments, self._parts, self._uids = segments, parts, uids
+        self._segments, self._uids = segments, uids
+        self._parts = {part.lesion: part for part in parts if part.segment is LESION}
         self._site = sr.FindingSite(code(LIVER.kind))
 
-    def organ(self, table: LesionTable) -> sr.MeasurementsAndQualitativeEvaluations:
-        """Of the liver as a whole (TID 1501); what the model does not tell is left out."""
-        measures = (
-            (VOLUME, table.liver_ml, _ML),
-            (LESION_VOLUME, table.lesion_ml, _ML),
-            (BURDEN, table.burden_percent, _PERCENT),
-            (LESION_COUNT, len(table.lesions), _ONE),
-        )
+    def of(self, table: LesionTable, lines: Lines) -> Iterator[Group]:
+        """One for each segment in their order, all beginning with the same measures.
+
+        3D Slicer's QuantitativeReporting takes the first group for the first segment and so on, and shows what all of
+        them state under the headings of the first one. Lesions without a segment of their own follow.
+        """
+        if table.liver_ml is not None:
+            yield self._organ(table)
+        if None in self._parts:
+            yield self._lesions(table)
+        for lesion in table.lesions[:MOST]:
+            yield self._lesion(lesion, lines)
+
+    def _organ(self, table: LesionTable) -> Group:
+        """Of the liver with its lesions, which no segment is (TID 1501)."""
         return sr.MeasurementsAndQualitativeEvaluations(
             tracking_identifier=sr.TrackingIdentifier(self._uids("Liver"), "Liver"),
             finding_type=code(LIVER.kind),
-            measurements=[_number(name, value, unit) for name, value, unit in measures if value is not None],
+            measurements=list(_size(table.liver_ml, table.burden_percent)),
             algorithm_id=self._algorithm,
         )
 
-    def lesion(self, lesion: Lesion, lines: Lines) -> list[Group]:
-        """Of one lesion: what its segment tells (TID 1411), and its diameters with their lines (TID 1501).
+    def _lesions(self, table: LesionTable) -> Group:
+        """Of all lesions, which are one segment."""
+        part = self._parts[None]
+        return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part)
 
-        A group of the first kind may refer to nothing but the segment. Both have the same tracking identifiers; of a
-        lesion without a segment of its own there is one group of the second kind.
-        """
-        part = self._parts.get(lesion.number)
-        of_segment, of_lines = list(_of_voxels(lesion)), list(_of_lines(lesion, lines))
-        if part is None:
-            return [sr.MeasurementsAndQualitativeEvaluations(measurements=of_segment + of_lines, **self._of(lesion))]
-        uids = self._segments.SOPClassUID, self._segments.SOPInstanceUID
-        segment = sr.ReferencedSegment(*uids, part.number, source_series=self._series)
-        return [
-            sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-                referenced_segment=segment, measurements=of_segment, **self._of(lesion)
-            ),
-            sr.MeasurementsAndQualitativeEvaluations(measurements=of_lines, **self._of(lesion)),
-        ]
+    def _lesion(self, lesion: Lesion, lines: Lines) -> Group:
+        """Of one lesion, its diameters with their lines."""
+        long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
+        short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
+        measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
+        group = self._group(f"Lesion {lesion.number}", measures, self._parts.get(lesion.number))
+        # TID 1411 is extensible, though highdicom allows no lines in it
+        long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
+        short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        return group
 
-    def _of(self, lesion: Lesion) -> dict[str, Any]:
-        name = f"Lesion {lesion.number}"
-        return {
+    def _group(self, name: str, measures: list[sr.Measurement], part: Part | None) -> Group:
+        """About a segment (TID 1411), or about none (TID 1501)."""
+        content: dict[str, Any] = {
             "tracking_identifier": sr.TrackingIdentifier(self._uids(name), name),
             "finding_type": code(LESION.kind),
             "finding_sites": [self._site],
             "algorithm_id": self._algorithm,
+            "measurements": measures,
         }
+        if part is None:
+            return sr.MeasurementsAndQualitativeEvaluations(**content)
+        uids = self._segments.SOPClassUID, self._segments.SOPInstanceUID
+        segment = sr.ReferencedSegment(*uids, part.number, source_series=self._series)
+        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **content)
 
 
-def _of_voxels(lesion: Lesion) -> Iterator[sr.Measurement]:
-    yield _number(VOLUME, lesion.volume_ml, _ML)
+def _size(volume_ml: float | None, burden_percent: float | None) -> Iterator[sr.Measurement]:
+    """What is known of it; the model does not always tell the liver."""
+    if volume_ml is not None:
+        yield _number(VOLUME, volume_ml, _ML)
+    if burden_percent is not None:
+        yield _number(BURDEN, burden_percent, _PERCENT)
+
+
+def _density(lesion: Lesion) -> Iterator[sr.Measurement]:
     yield _number(ATTENUATION, lesion.mean_hu, _HU, derivation=codes.SCT.Mean)
     yield _number(ATTENUATION, lesion.sd_hu, _HU, derivation=codes.SCT.StandardDeviation)
-    if lesion.burden_percent is not None:
-        yield _number(BURDEN, lesion.burden_percent, _PERCENT)
-
-
-def _of_lines(lesion: Lesion, lines: Lines) -> Iterator[sr.Measurement]:
-    long, short = lines.draw(lesion, lesion.axial_line_mm), lines.draw(lesion, lesion.short_axial_line_mm)
-    yield _number(LONG_AXIS, lesion.axial_diameter_mm, _MM, referenced_coordinates=[long])
-    yield _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM, referenced_coordinates=[short])
 
 
 def _number(name: Code, value: float, unit: Code, **more: Any) -> sr.Measurement:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from pydicom import config
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import CTImageStorage
-from pydicom.valuerep import DA, DS, TM, PersonName
+from pydicom.valuerep import DS, validate_value
 
 from ..errors import UserError
 from ..files import dicom_dataset
@@ -25,21 +27,15 @@ _NEEDED = {
 }
 _OF_ALL = ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
 _PLACE = ("SOPClassUID", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-_EMPTY = ("PatientID", "AccessionNumber", "StudyID")
-
-
-def _sex(stated: str) -> int:
-    return ("", "M", "F", "O").index(stated)
-
-
-_KINDS: dict[str, Callable[[str], object]] = {
-    "PatientName": PersonName,
-    "ReferringPhysicianName": PersonName,
-    "PatientBirthDate": DA,
-    "StudyDate": DA,
-    "StudyTime": TM,
-    "PatientSex": _sex,
-}
+_EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+_SEXES = ("", "M", "F", "O")
+_PATIENT = 0x0010
+_FORMED = ("StudyDate", "StudyTime", "ReferringPhysicianName", "SliceThickness")
+_FORMS = ("AS", "CS", "DA", "DS", "IS", "TM")
+"""Kinds of values that programs calculate with or choose by; of texts, those that are too long do no harm."""
 
 
 def read(volume: Volume) -> tuple[Dataset, ...]:
@@ -97,15 +93,14 @@ def _refuse_incomplete(found: Dataset, file: Path) -> None:
 
 
 def _mend(found: Dataset) -> None:
-    """Drop what cannot be understood, and add as empty what has to be there."""
+    """Drop what cannot be understood, or has not the form of its kind, and add as empty what has to be there."""
     for tag in list(found.keys()):
-        if not _is_understood(found, tag):
+        if not (_is_understood(found, tag) and _is_formed(found[tag])):
             del found[tag]
-    for name in (*_EMPTY, *_KINDS):
+    if found.get("PatientSex") not in _SEXES:
+        found.PatientSex = ""
+    for name in _EMPTY:
         found.setdefault(name, "")
-    for name, kind in _KINDS.items():
-        if not _is(kind, found[name].value or ""):
-            found[name].value = ""
 
 
 def _is_understood(found: Dataset, tag: BaseTag) -> bool:
@@ -119,10 +114,18 @@ def _is_understood(found: Dataset, tag: BaseTag) -> bool:
     return True
 
 
-def _is(kind: Callable[[str], object], stated: str) -> bool:
+def _is_formed(element: DataElement) -> bool:
+    """Whether what is carried over has the form that PS3.5, section 6.2, gives to its kind, such as “065Y” to ages."""
+    if element.tag.group != _PATIENT and element.keyword not in _FORMED:
+        return True
+    if element.VR == "PN":
+        return element.VM <= 1
+    if element.VR not in _FORMS:
+        return True
     try:
-        kind(stated)
-    except (AttributeError, TypeError, ValueError):
+        for value in element.value if element.VM > 1 else [element.value or ""]:
+            validate_value(element.VR, str(value), config.RAISE)
+    except ValueError:
         return False
     return True
 

@@ -41,7 +41,10 @@ def write(
     lesion_segments: str = EACH,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder; the same arguments give the same bytes.
+    """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder.
+
+    The same arguments give the same bytes, but for the time of day on machines in other time zones, see
+    :func:`.maker.complete`.
 
     Args:
         folder: made where it is missing.

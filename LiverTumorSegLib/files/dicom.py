@@ -10,10 +10,12 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .dicom_header import UNREADABLE, Header, image_reader
+from .dicom_header import UNREADABLE, Header, image_reader, shown
 from .dicom_scan import Scan, files_in, scan
 from .dicom_stack import stack
 from .stored import Stored
+
+_LISTED = 20
 
 
 def read(folder: Path, series: str | None = None) -> Stored:
@@ -50,9 +52,10 @@ def _choose(found: Scan, series: str | None, folder: Path) -> str:
     fitting = [uid for uid in fitting if any(_is_slice(header) for header in found.series[uid])] or fitting
     if len(fitting) == 1:
         return fitting[0]
-    listed = "; ".join(f"{uid} ({_words(headers)})" for uid, headers in sorted(found.series.items()))
+    listed = [f"{shown(uid)} ({_words(headers)})" for uid, headers in sorted(found.series.items())]
+    others = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     wrong = "several" if series is None else "no single one that ends so among its"
-    msg = f"{folder} holds {wrong} series: choose one with --series: {listed}."
+    msg = f"{folder} holds {wrong} series: choose one with --series: {'; '.join(listed[:_LISTED])}{others}."
     raise UserError(msg)
 
 
@@ -63,16 +66,16 @@ def _is_slice(header: Header) -> bool:
 
 def _words(headers: Sequence[Header]) -> str:
     words = [headers[0]["modality"], headers[0]["description"], f"{len(headers)} images"]
-    return ", ".join(word for word in words if word)
+    return ", ".join(shown(word) for word in words if word)
 
 
 def _refuse_other_kinds(header: Header, folder: Path) -> None:
     """Refuse images whose pixels are no CT numbers, or that are not turned into them as the standard says."""
     if header["modality"] != "CT":
-        msg = f"{folder} holds {header['modality'] or 'images of no stated kind'}, not CT: give a CT series."
+        msg = f"{folder} holds {shown(header['modality']) or 'images of no stated kind'}, not CT: give a CT series."
         raise UserError(msg)
     if header.components != 1 or header["photometric interpretation"] not in ("", "MONOCHROME2"):
-        stated = header["photometric interpretation"]
+        stated = shown(header["photometric interpretation"])
         msg = f"{folder} holds images in colour or inverted ({stated}), not plain CT numbers: give a CT series."
         raise UserError(msg)
     if header.frames != 1:

@@ -31,6 +31,9 @@ _TAGS = {
 }
 
 
+LONGEST = 64
+"""Letters that a UID or a description has at most (PS3.5, section 6.2); damaged ones may have any number."""
+
 UNREADABLE = "{} ends too early, is damaged, has no pixels or compresses them as is not read here: export it again."
 
 
@@ -74,6 +77,11 @@ class Header:
             msg = f"{count} numbers wanted: {self[name]!r}"
             raise ValueError(msg)
         return numbers
+
+
+def shown(text: str) -> str:
+    """What a header states as a sentence can hold it."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def read(file: Path) -> Header | None:

@@ -75,7 +75,7 @@ def _labels(dataset: Dataset, frames: Frames, path: Path) -> tuple[NDArray, tupl
     if is_map:
         return _map(dataset, planes, frames.slices, size), ()
     made = SegLabels(np.zeros(size, np.min_scalar_type(frames.segments.max())), seg_segments.names(dataset), path)
-    made.put(planes, frames.slices.tolist(), frames.segments.tolist())
+    made.put((plane != 0 for plane in planes), frames.slices.tolist(), frames.segments.tolist())
     return made.labels, made.warnings
 
 

@@ -16,7 +16,9 @@ from .dicom_stack import FARTHEST_MM, ROUNDED_MM, SHIFT_MM, affine_of
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_ONE_PLACE_MM = 0.01
+_ONE_PLACE_MM = ROUNDED_MM
+"""Frames of different segments that are closer are of one slice, which their writer rounded differently."""
+
 _UNEVEN, _UNEVEN_MM = 0.05, 0.02
 
 
@@ -61,7 +63,9 @@ def read(dataset: Dataset, path: Path) -> Frames:
     apart = groups.stated("PixelMeasuresSequence", "SpacingBetweenSlices")
     slices, step = _stacked(positions, normal, apart, path)
     first = positions[int(slices.argmin())]
-    warnings = _off_line(positions - (first + slices[:, None] * step), path)
+    warnings = _otherwise(abs(float(step @ normal)), apart) + _off_line(
+        positions - (first + slices[:, None] * step), path
+    )
     affine = affine_of(orientation, (float(spacing[0]), float(spacing[1])), step, first)
     return Frames(groups.segments(), slices, int(slices.max()) + 1, affine, warnings)
 
@@ -156,6 +160,13 @@ def _counts(gaps: NDArray[np.float64], apart: float, path: Path) -> NDArray[np.i
     worst = float(wide[np.abs(wide / usual - np.rint(wide / usual)).argmax()])
     msg = f"{path} has slices {worst:.2f} mm apart and {usual:.2f} mm elsewhere: resample it to even spacing."
     raise UserError(msg)
+
+
+def _otherwise(found: float, stated: float) -> tuple[str, ...]:
+    """A sentence where slices lie at another distance than is stated."""
+    if not stated or abs(found - stated) <= _UNEVEN * stated + _UNEVEN_MM:
+        return ()
+    return (f"Its slices are said to lie {stated:.2f} mm apart and were taken as {found:.2f} mm apart.",)
 
 
 def _off_line(off: NDArray[np.float64], path: Path) -> tuple[str, ...]:

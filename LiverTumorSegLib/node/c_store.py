@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SegmentationStorage,
+)
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
+from pynetdicom.sop_class import Verification
 
 from . import tls
 from .config import Peer
@@ -19,6 +27,13 @@ from .storage_status import judge
 
 _SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _PENDING = frozenset({0xFF00, 0xFF01})
+_MOST_FOUND = 100
+"""Answers to a question that has one: an archive that knows not the attribute may go on with all that it holds."""
+
+_MADE = {
+    "DICOM Segmentations": {SegmentationStorage},
+    "Structured Reports": {ComprehensiveSRStorage, Comprehensive3DSRStorage},  # the second for tilted slices
+}
 
 
 class Peering:
@@ -39,6 +54,26 @@ class Peering:
     def name(self) -> str:
         """Its title, machine and port."""
         return f"“{self._peer.ae_title}” at {self._peer.address}:{self._peer.port}"
+
+    def check(self) -> str:
+        """Ask it for C-ECHO, and what it would take; returns what it says.
+
+        Raises:
+            Unreachable: it cannot be connected to, or does not know this node.
+            Rejected: it takes no DICOM Segmentations, or no Structured Reports as made here.
+        """
+        with self._associated({Verification}.union(*_MADE.values())) as association:
+            refused = [
+                words for words, kinds in _MADE.items() if not all(_accepts(association, kind) for kind in kinds)
+            ]
+            answers = not _accepts(association, Verification) or "Status" in association.send_c_echo()
+        if not answers:
+            msg = "it does not answer to C-ECHO"
+            raise Unreachable(msg)
+        if refused:
+            msg = f"it takes no {' and no '.join(refused)}"
+            raise Rejected(msg)
+        return f"{self.name} answers, and takes {' and '.join(_MADE)}."
 
     def store(self, objects: Sequence[Dataset]) -> None:
         """Send those of some objects that are not there.
@@ -124,9 +159,9 @@ def _is_there(association: Association, one: Dataset) -> bool:
     asked.QueryRetrieveLevel = "IMAGE"
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         setattr(asked, keyword, one[keyword].value)
-    answers = list(association.send_c_find(asked, Find))
-    if any("Status" not in status for status, _ in answers):  # Orthanc does not answer whom it does not know
-        association.abort()
+    answers = list(islice(association.send_c_find(asked, Find), _MOST_FOUND))
+    if len(answers) == _MOST_FOUND or any("Status" not in status for status, _ in answers):
+        association.abort()  # it goes on, or says nothing, as Orthanc does to whom it does not know
     found = [found for status, found in answers if status.get("Status") in _PENDING and found is not None]
     return any(answer.get("SOPInstanceUID") == one.SOPInstanceUID for answer in found)
 

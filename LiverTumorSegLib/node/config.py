@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .. import DEFAULT_MODEL
 from ..errors import UserError
 from ..validation_words import in_words
-from .config_values import AeTitle, Database, Days, Number, OrNone, Pattern, Port, Seconds, WebAddress, Whole
+from .config_values import AeTitle, Database, Days, Host, Number, OrNone, Pattern, Port, Seconds, WebAddress, Whole
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,7 +49,7 @@ class Sender(_Entry):
     """
 
     ae_title: AeTitle
-    address: str | None = None
+    address: Host | None = None
 
 
 class Receive(_Entry):
@@ -65,7 +66,7 @@ class Receive(_Entry):
     """
 
     ae_title: AeTitle = "LIVERTUMORSEG"
-    address: str = "127.0.0.1"
+    address: Host = "127.0.0.1"
     port: Port = 11112
     senders: tuple[Sender, ...] = Field(min_length=1)
     quiet_seconds: Seconds = 30
@@ -90,9 +91,12 @@ class Web(_Entry):
     timeout_seconds: Seconds = 60
 
     @model_validator(mode="after")
-    def _names_both(self) -> Web:
+    def _is_consistent(self) -> Web:
         if (self.user is None) != (self.password_file is None):
             msg = "user and password_file belong together"
+            raise ValueError(msg)
+        if self.tls and not self.url.lower().startswith("https:"):
+            msg = "tls is given, and url does not begin with https://, so nothing would be encrypted"
             raise ValueError(msg)
         return self
 
@@ -124,7 +128,7 @@ class Peer(_Entry):
     """
 
     ae_title: AeTitle
-    address: str
+    address: Host
     port: Port
     calling: AeTitle = "LIVERTUMORSEG"
     tls: Tls | None = None
@@ -270,6 +274,9 @@ class Config(_Entry):
         if self.share and self.watch is None:
             msg = "[share] needs [watch]: every node gets the images of its series from there"
             raise ValueError(msg)
+        if self.share and self.receive:
+            msg = "[share] and [receive] do not go together, else a series that comes both ways has two results"
+            raise ValueError(msg)
         return self
 
 
@@ -298,14 +305,22 @@ _PATHS = frozenset({"folder", "certificate", "key", "authorities", "password_fil
 
 
 def _placed(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The content with relative paths, wherever they are in it, made absolute."""
+    """The content with relative paths, and such as begin with ``~``, wherever they are in it, made absolute."""
     placed: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, dict):
             placed[name] = _placed(value, folder)
+        elif isinstance(value, str) and _is_path(name, value):
+            placed[name] = str(folder / _from_home(value))
         else:
-            placed[name] = str(folder / value) if isinstance(value, str) and _is_path(name, value) else value
+            placed[name] = value
     return placed
+
+
+def _from_home(path: str) -> Path:
+    with suppress(RuntimeError):  # there is no such user: it is a name like any other
+        return Path(path).expanduser()
+    return Path(path)
 
 
 def _is_path(name: str, value: str) -> bool:

@@ -49,6 +49,9 @@ def _none_if_false(value: object) -> object:
     return None if value is False else value
 
 
+Host = Annotated[str, Field(min_length=1)]
+"""An empty one would be taken for all addresses of this machine."""
+
 AeTitle = Annotated[str, AfterValidator(_is_title)]
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
 WebAddress = Annotated[str, AfterValidator(_is_web_address)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.message import Message
 from http.client import responses
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
@@ -108,6 +108,15 @@ class DicomWeb:
         answers = self._pages(self._client.search_for_instances, _IMAGE, study, series)
         return [_text(a, _IMAGE) for a in answers if _text(a, _CLASS) in ("", CTImageStorage)]
 
+    def check(self) -> None:
+        """Search for nothing in particular.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        with _told():
+            self._client.search_for_series(search_filters={"Modality": "CT"}, limit=1)
+
     def has(self, study: str, series: str, instance: str) -> bool:
         """Whether an object is there already; False where it cannot be asked so.
 
@@ -172,7 +181,7 @@ def _session(web: Web, longest: int) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # neither proxies nor passwords of whoever starts the node
     session.headers["Accept"] = "application/dicom+json"
-    session.hooks["response"].append(_Bound(longest))
+    session.hooks["response"] += [_refuse_elsewhere, _Bound(longest)]
     if web.tls:
         tls.for_client(web.tls)  # says what is wrong with its files
         session.cert, session.verify = (str(web.tls.certificate), str(web.tls.key)), str(web.tls.authorities)
@@ -194,6 +203,15 @@ def _password(web: Web) -> str:
         msg = f"{web.password_file} cannot be read ({why}): it has to hold the password in its first line."
         raise UserError(msg) from error
     return lines[0] if lines else ""
+
+
+def _refuse_elsewhere(response: requests.Response, **_: Any) -> None:
+    """Follow no answer to another server, with what it would be told of patients."""
+    if response.is_redirect:
+        there = urlsplit(urljoin(response.url, response.headers["location"]))
+        if (there.scheme, there.netloc) != urlsplit(response.url)[:2]:
+            msg = "it sends this node on to another server, which is not followed: give that one's url if it is right"
+            raise Unreachable(msg)
 
 
 @dataclass(frozen=True)
@@ -236,7 +254,7 @@ def _told() -> Iterator[None]:
     except requests.RequestException as error:
         msg = "it cannot be connected to"
         raise Unreachable(msg) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unreachable(_NO_DICOMWEB) from error
 
 

@@ -76,7 +76,7 @@ port = 104
 [page]
 port = 0
 
-# Several nodes that share the work of one DICOMweb server; see the documentation.
+# Several nodes that share the work of one DICOMweb server, with [watch] and without [receive]; see the documentation.
 # [share]
 # database = "postgresql://livertumorseg@db.example/livertumorseg"
 """

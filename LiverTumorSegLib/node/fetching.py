@@ -72,7 +72,7 @@ class Fetcher:
         file = self._inbox.arriving / f"{uuid.uuid4().hex}.dcm"
         try:
             file.write_bytes(self._archive.image(study, series, image))
-            self._inbox.take(file, self._archive.name, watched=True)
+            self._inbox.take(file, self._archive.name, asked=series)
         except TooLarge:
             self._log_refused("it is larger than [limits] image_mb allows.")
         except OSError as error:

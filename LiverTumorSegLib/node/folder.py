@@ -69,6 +69,11 @@ class NodeFolder:
         """The folder of a job's results."""
         return self.results / str(number)
 
+    @property
+    def _lock(self) -> Path:
+        """The file that only one node can hold, and the first that it makes."""
+        return self.path / "node.lock"
+
     def has_room(self, gigabytes: float) -> bool:
         """Whether the disk has so much left."""
         return shutil.disk_usage(self.path).free >= gigabytes * 1e9
@@ -77,10 +82,14 @@ class NodeFolder:
         """Make what is not there, for this user alone.
 
         Raises:
-            UserError: it cannot be made.
+            UserError: it cannot be made, or holds something else, which a node would take for its own and delete.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._lock.exists() and any(self.path.iterdir()):
+                msg = f"{self.path} is not empty and no node's folder: give another folder in the configuration."
+                raise UserError(msg)
+            self._lock.touch(mode=0o600)
             for inside in (self.arriving, self.series, self.results, self.making, self.worker):
                 inside.mkdir(mode=0o700, exist_ok=True)
             durable(self.path)
@@ -95,7 +104,7 @@ class NodeFolder:
         Raises:
             UserError: another node works in this folder.
         """
-        with (self.path / "node.lock").open("ab") as file:
+        with self._lock.open("ab") as file:
             _lock(file, self.path)
             yield
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import image_header
 from .config import Config
-from .folder import NodeFolder, durable
+from .folder import NodeFolder, durable, remove
 from .image_header import NOT_UNDERSTOOD, OUT_OF_RESOURCES, ImageHeader, Refused
 from .queue import UNDONE, QueuedSeries, SeriesQueue, State
 
@@ -37,20 +37,21 @@ class Inbox:
         self.arriving: Path = self._folder.arriving
         """Where a file may be written before it is taken, under any name."""
 
-    def take(self, file: Path, sender: str, *, watched: bool = False) -> None:
+    def take(self, file: Path, sender: str, *, asked: str | None = None) -> None:
         """Take an image; the file is gone afterwards. Who calls this logs a refusal.
 
         Args:
             file: of PS3.10, in :attr:`arriving`.
             sender: its AE title, or the address of the archive.
-            watched: its series is whole only when :meth:`whole` says so, not when no image has come for some time.
+            asked: the UID of the series that an archive was asked for, which is whole only when :meth:`whole` says so;
+                None for an image that came by itself, and whose series is whole when none has come for some time.
 
         Raises:
             Refused: it is too large, damaged, no CT image, not one that has a place here, or comes too late; or there
                 is no room for it now.
         """
         try:
-            self._take(file, sender, None if watched else self._quiet_seconds)
+            self._take(file, sender, asked)
         except (OSError, sqlite3.Error) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise Refused(OUT_OF_RESOURCES, f"it cannot be kept ({why}).") from error
@@ -66,14 +67,16 @@ class Inbox:
         found = self._queue.of(series)
         return None if found is None else found.images + found.late
 
-    def _take(self, file: Path, sender: str, quiet_seconds: float | None) -> None:
+    def _take(self, file: Path, sender: str, asked: str | None) -> None:
         if file.stat().st_size > self._limits.image_mb * 1e6:
             raise Refused(NOT_UNDERSTOOD, "it is larger than [limits] image_mb allows.")
         header = image_header.read(file)
+        if asked not in (None, header.series):
+            raise Refused(NOT_UNDERSTOOD, "it is of another series than was asked for.")
         self._refuse_full_disk()
         durable(file)
         with self._queue.transaction():
-            refused = self._place(file, header, sender, quiet_seconds)
+            refused = self._place(file, header, sender, None if asked else self._quiet_seconds)
         if refused:
             raise refused
 
@@ -98,11 +101,11 @@ class Inbox:
 
     def _keep(self, file: Path, header: ImageHeader, number: int, quiet_seconds: float | None) -> None:
         """Move the file before the transaction ends: one without a row is deleted at the next start."""
-        place = self._folder.images(number)
-        if not place.is_dir():
+        place, kept_as = self._folder.images(number), self._queue.next_file(number)
+        if kept_as == 1:
+            remove(place)  # what lies there belongs to no row, and would be segmented with it
             place.mkdir()
             durable(place.parent)
-        kept_as = self._queue.next_file(number)
         file.replace(self._folder.image(number, kept_as))
         durable(place)
         self._queue.arrived(header.image, number, kept_as, quiet_seconds)

@@ -79,6 +79,8 @@ class QueueFile:
         try:
             with self._in_words():
                 self._prepare()
+                if create:  # by the node, at its start: it takes a while where there are millions of images
+                    self._refuse_damaged()
         except UserError:
             self._connection.close()
             raise
@@ -126,6 +128,8 @@ class QueueFile:
         if self._number("PRAGMA user_version") > VERSION:
             msg = f"{self._path} was made by a newer version of this program: install that one, or give another folder."
             raise UserError(msg)
+
+    def _refuse_damaged(self) -> None:
         if self.rows("PRAGMA quick_check(1)") != [("ok",)]:
             raise UserError(_DAMAGED.format(self._path))
 

@@ -185,6 +185,7 @@ def _entity(receive: Receive) -> AE:
     entity = AE(receive.ae_title)
     entity.add_supported_context(Verification)
     entity.add_supported_context(CTImageStorage, list(TRANSFER_SYNTAXES))
+    entity.maximum_associations = 1_000_000  # the listener counts them, and leaves those out that say nothing
     entity.maximum_pdu_size = _DATA_PDU
     entity.acse_timeout = _REQUEST_SECONDS
     entity.dimse_timeout = entity.network_timeout = SILENT_SECONDS

@@ -26,6 +26,9 @@ class Archive(Protocol):
     def store(self, objects: Sequence[pydicom.Dataset]) -> None:
         """Send those of some objects that are not there."""
 
+    def check(self) -> str:
+        """Ask whether it answers, and store nothing; returns a sentence."""
+
 
 def archive(to: Send) -> Archive:
     """Where objects go; made at the start, it says what is wrong with the configuration.

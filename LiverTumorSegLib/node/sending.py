@@ -37,8 +37,13 @@ class Sending:
         if series is None:
             return False
         place = self._folder.result(series.number)
+        objects = [place / name for name in self._queue.objects(series.number)]
+        if not all(file.is_file() for file in objects):
+            self._queue.lost_objects(series.number)
+            _log.error("job %d: its result is gone from the node's folder, and is made again", series.number)
+            return True
         try:
-            self._deliver([place / name for name in self._queue.objects(series.number)], self._to)
+            self._deliver(objects, self._to)
         except (Unreachable, UserError) as error:  # a certificate or a password may be put right
             self._try_again(series, str(error))
         except Rejected as error:

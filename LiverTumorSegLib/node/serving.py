@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 
@@ -38,6 +39,7 @@ def run(config: Config, say: Callable[[str], None]) -> int:
     Raises:
         UserError: the folder, the queue, the model, a port, a certificate or a password cannot be used.
     """
+    os.umask(0o077)  # whoever made the folder, what is in it is for this user alone
     folder = NodeFolder(config.folder)
     folder.make()
     with folder.locked(), closing(SeriesQueue(folder.queue)) as queue:

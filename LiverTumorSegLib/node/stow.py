@@ -33,6 +33,15 @@ class Stowing:
         """Its machine and port."""
         return self._archive.name
 
+    def check(self) -> str:
+        """Search there, as before each object that is sent; returns what it says.
+
+        Raises:
+            Unreachable, Rejected: it cannot be used.
+        """
+        self._archive.check()
+        return f"{self.name} answers to QIDO-RS; whether it stores is seen only when something is."
+
     def store(self, objects: Sequence[Dataset]) -> None:
         """Send those of some objects that are not there, one at a time.
 

@@ -12,6 +12,10 @@ from .folder import NodeFolder, file_number, remove
 from .queue import QueuedSeries, SeriesQueue, State
 
 _ENDED = (State.DONE, State.PASSED, State.FAILED)
+_WHOLE_WITHIN = timedelta(days=1)
+"""For the images of a series to come, at least: an archive may have lost it while it was fetched."""
+
+_NEVER_WHOLE = "Its images did not all come within [limits] keep_days."
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +32,11 @@ class Tidying:
         self._keep = timedelta(days=config.limits.keep_days)
 
     def step(self) -> None:
-        """Delete images and results whose time is over."""
+        """Delete images and results whose time is over, and wait no longer for images that never came."""
+        for series in self._queue.in_state(State.RECEIVING):
+            if self._queue.now() - series.since > max(self._keep, _WHOLE_WITHIN):
+                self._queue.failed(series.number, _NEVER_WHOLE, State.RECEIVING)
+                _log.error("job %d: failed. %s", series.number, _NEVER_WHOLE)
         for number in [*_numbers(self._folder.results), *_numbers(self._folder.series)]:
             with self._queue.transaction():  # no image comes in between
                 self._delete_expired(number)

@@ -12,6 +12,7 @@ from LiverTumorSegLib import files
 from LiverTumorSegLib.damaged import Treatment
 from LiverTumorSegLib.errors import UserError
 from LiverTumorSegLib.files import dicom, itk, nifti
+from LiverTumorSegLib.quiet import quiet_libraries
 from LiverTumorSegLib.volume import Volume
 
 LARGEST_MM = 3100
@@ -35,7 +36,8 @@ def read(path: Path, expected: Volume | None = None, **options: object) -> Volum
         options: of :func:`files.read_volume`.
     """
     try:
-        volume = files.read_volume(path, **options)
+        with quiet_libraries():  # as every door of the program has it
+            volume = files.read_volume(path, **options)
     except UserError as error:
         check_refusal(error, path, sound=expected is not None)
         return None

@@ -45,6 +45,11 @@ def in_folder(folder: Path, others: Collection[Path] = ()) -> list[Path]:
     return found
 
 
+def is_any_in(folder: Path) -> bool:
+    """Whether a folder holds a volume, in the sense of :func:`in_folder`."""
+    return any(_is_volume(path, folder) for path in folder.rglob("*"))
+
+
 def by_case(paths: Iterable[Path]) -> Found:
     """Files by the case that their names say."""
     found: Found = {}

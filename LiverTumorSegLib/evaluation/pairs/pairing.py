@@ -74,7 +74,8 @@ def find(
         references: the same; two single files are a pair whatever they are called, and this one names the case.
         csv: list of pairs, as :func:`.case_list.read` reads it; its paths may be relative to ``predictions`` and
             ``references``, those of CTs to ``images`` or, where that is not given, to ``references``.
-        images: folder of CTs, whose names may end in nnU-Net's ``_0000``; the CT itself of two single files.
+        images: folder of CTs, whose names may end in nnU-Net's ``_0000``; of two single files the CT itself, also one
+            that is a folder of DICOM slices.
         probabilities: folder of ``CASE_liver`` and ``CASE_lesion``.
 
     Raises:
@@ -152,6 +153,11 @@ class _Sources:
     def given(self) -> list[Path]:
         return [path for path in vars(self).values() if path is not None]
 
+    @property
+    def in_folders(self) -> bool:
+        """Whether these are many cases, not two files."""
+        return self.csv is not None or self.predictions.is_dir()
+
     def check(self) -> None:
         for path in self.given:
             _refuse_missing(path)
@@ -159,8 +165,7 @@ class _Sources:
             one, other = sorted((self.predictions, self.references), key=Path.is_dir)
             msg = f"{one} is a file and {other} is a folder: give two files or two folders."
             raise UserError(msg)
-        in_folders = self.csv is not None or self.predictions.is_dir()
-        for path in (self.probabilities, *((self.predictions, self.images) if in_folders else ())):
+        for path in (self.probabilities, *((self.predictions, self.images) if self.in_folders else ())):
             if path is not None and not path.is_dir():
                 msg = f"{path} is a file: give the folder that it is in."
                 raise UserError(msg)
@@ -183,7 +188,7 @@ class _Sources:
         images = self.images
         if images is None:
             return lambda _: []
-        if images.is_file():
+        if images.is_file() or not (self.in_folders or case_files.is_any_in(images)):
             return lambda _: [images]
         found = case_files.by_case(case_files.in_folder(images, self.given))
         return lambda case: case_files.images_of(case, found)

@@ -66,6 +66,8 @@ def read_pair(
         warnings.append(f"The prediction was put on the reference's grid by nearest neighbour: it has {moved}.")
         warnings += _missed(prediction == _OUTSIDE, reference.values)
         prediction[prediction == _OUTSIDE] = 0
+    if own.omits_empty and reference.omits_empty:
+        warnings.append(together.FROM_THE_FIRST)
     if pair.prediction.samefile(pair.reference):
         warnings.append("Prediction and reference are one file.")
     return LabelPair(prediction, reference.values, affine, tuple(warnings), reference.omits_empty)

@@ -14,6 +14,11 @@ from .label_pair import LabelPair
 _LARGEST_MM = 3000
 """Of what two masks cover together: no patient is larger."""
 
+FROM_THE_FIRST = (
+    "DICOM segmentations leave out empty slices, and so does the comparison of two: slices are counted from the first "
+    "one that is marked, accuracy and specificity may be lower than on the whole CT; other measures are the same."
+)
+
 _ORIGIN = np.zeros(3, np.int64)
 _Box = tuple[NDArray[np.int64], NDArray[np.int64]]
 """First voxel ``(k, j, i)`` and the one behind the last."""

@@ -1,10 +1,16 @@
-"""A node that gets many series and is killed at random moments meanwhile: the archive has one result of each."""
+"""A node that gets many series and is killed at random moments meanwhile: each result is stored once, and no other.
+
+The archive notes every C-STORE, since of one that it has already it would show nothing; and a result whose UIDs are
+not those from before a kill would be there beside the first.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -21,12 +27,21 @@ _QUIET_SECONDS = 2.0
 
 _READY = "the node is ready"
 _KINDS = Counter(SEG=1, SR=1)
+_NOTE = """
+function ReceivedInstanceFilter(dicom, origin)
+    local noted = io.open("{}", "a")
+    noted:write(dicom["SOPInstanceUID"], "\\n")
+    noted:close()
+    return true
+end
+"""
+"""Orthanc asks this of each instance that comes, also of such as it has."""
 
 
 def run(tries: int, seed: int, folder: Path) -> Tally:
     """Send so many series, and kill the node as often: at its start, or some time after that."""
     uids, chance = [f"1.2.3.{number + 1}" for number in range(tries)], Random(seed)
-    with archive_cases.running(folder / "orthanc") as archive:
+    with counting(folder) as (archive, stored):
         peer = f'[send.dicom]\nae_title = "{archive_cases.TITLE}"\naddress = "127.0.0.1"\nport = {archive.dicom}'
         node = NodeProcess(folder, peer, quiet_seconds=_QUIET_SECONDS)
         refused: list[str] = []
@@ -42,7 +57,16 @@ def run(tries: int, seed: int, folder: Path) -> Tally:
             node.end()
         finally:
             node.kill()
-        return _judged(uids, archive, refused)
+        return judged(uids, archive, stored(), refused)
+
+
+@contextmanager
+def counting(folder: Path) -> Iterator[tuple[archive_cases.Archive, Callable[[], Counter[str]]]]:
+    """An archive, and how often each SOP instance UID was stored in it so far."""
+    noted, script = folder / "stored.txt", folder / "note.lua"
+    script.write_text(_NOTE.format(noted))
+    with archive_cases.running(folder / "orthanc", LuaScripts=[str(script)]) as archive:
+        yield archive, lambda: Counter(noted.read_text().split())
 
 
 def _send_all(port: int, uids: list[str], refused: list[str]) -> None:
@@ -74,15 +98,18 @@ def _are_done(node: NodeProcess, tries: int) -> bool:
     )
 
 
-def _judged(uids: list[str], archive: archive_cases.Archive, refused: list[str]) -> Tally:
+def judged(uids: list[str], archive: archive_cases.Archive, stored: Counter[str], refused: list[str]) -> Tally:
     """Every object of the stand-in names its series and says how many images it was made from."""
-    tally = Tally()
-    found = [(str(one.SeriesDescription), str(one.Modality), one.InstanceNumber) for one in archive.data_sets()]
+    tally, found = Tally(), archive.data_sets()
     for uid in uids:
-        kinds = Counter(kind for name, kind, images in found if name == uid and images == _IMAGES)
-        whole = sum(name == uid for name, _, _ in found) == sum(_KINDS.values()) and kinds == _KINDS
-        if not whole or uid in refused:
-            tally.failed.append(f"{uid}: {[one for one in found if one[0] == uid]}, refused: {uid in refused}")
-        else:
+        results = [one for one in found if one.SeriesDescription == uid]
+        times = [stored.pop(str(one.SOPInstanceUID), 0) for one in results]
+        is_one = Counter(str(one.Modality) for one in results) == _KINDS
+        is_whole = all(one.InstanceNumber == _IMAGES for one in results)
+        if is_one and is_whole and set(times) == {1} and uid not in refused:
             tally.handled += 1
+        else:
+            said = [(str(one.Modality), one.InstanceNumber, count) for one, count in zip(results, times, strict=True)]
+            tally.failed.append(f"{uid}: kind, images, times stored: {said}, refused: {uid in refused}")
+    tally.failed += [f"{uid} was stored and is of no series" for uid in stored]
     return tally
