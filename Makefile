@@ -27,6 +27,7 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/preprocessing.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
+	$(BIN)/python Testing/benchmarks/dicom.py
 
 # Hours: SHARE=0.01 makes a hundredth of the tries.
 stress: $(VENV)/test

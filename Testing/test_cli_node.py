@@ -60,13 +60,21 @@ def test_status_shows_a_node_that_does_not_run(run, toml, node):
     assert code == 0
     assert "receiving" in text
     assert "1 receiving." in text
+    assert "The node does not run: its series go on when it starts again." in " ".join(text.split())
     assert "3333" not in text
+
+
+def test_status_says_that_a_node_runs(run, toml, node):
+    with node.folder.locked():
+        assert "The node runs." in run("node", "status", "--config", toml)[1]
+        assert json.loads(run("node", "status", "--config", toml, "--json")[1])["running"] is True
 
 
 def test_status_is_there_for_programs(run, toml, node):
     code, text, _ = run("node", "status", "--config", toml, "--json")
     assert code == 0
     assert [series["images"] for series in json.loads(text)["series"]] == [12]
+    assert json.loads(text)["running"] is False
 
 
 def test_status_of_a_queue_that_is_damaged_is_a_sentence(run, toml, node):

@@ -121,6 +121,17 @@ def test_a_series_becomes_a_folder_of_objects_and_a_report_and_again_the_same(se
     _is_made_anew_the_same(series_job, tmp_path)
 
 
+def test_a_series_has_the_same_uids_on_every_node_at_any_time(series_job, tmp_path):
+    uids = set()
+    for year in ("2026", "2027"):
+        folder = tmp_path / year
+        series_job(made=f"{year}-01-02T03:04:05+00:00", folder=str(folder))
+        uids.add(
+            tuple(pydicom.dcmread(folder / name).SOPInstanceUID for name in ("segmentation.dcm", "measurements.dcm"))
+        )
+    assert len(uids) == 1
+
+
 def _is_made_anew_the_same(series_job, tmp_path):
     """As after a kill."""
     before = content(tmp_path / "result")

@@ -29,6 +29,7 @@ OURS = {
     "weights_sha256=" + "0" * 64,
     "LIVER_LESIONS",
     "Liver",
+    "Liver with its lesions",
     "Lesions",
     "Liver without its lesions",
     "All lesions of the liver",
@@ -95,6 +96,18 @@ def test_whatever_changes_gives_objects_of_their_own(tmp_path):
         uids |= {made.report.SeriesInstanceUID}
     assert len(uids) == 4 * len(kinds)
     assert all(uid.startswith("2.25.") and len(uid) <= 64 for uid in uids)
+
+
+def test_a_repeatable_job_has_the_same_uids_whenever_it_is_done(tmp_path):
+    case = written("plain")
+    uids = []
+    for number, (days, changes) in enumerate([(0, {}), (9, {}), (9, {"lesion_segments": "all"})]):
+        written_again(case, tmp_path / str(number), made=MADE + timedelta(days=days), repeatable=True, **changes)
+        made = replace(case, folder=tmp_path / str(number))
+        uids.append({one.SOPInstanceUID for one in (made.segments, made.report)})
+    assert uids[0] == uids[1]
+    assert not uids[1] & uids[2]
+    assert case.segments.SOPInstanceUID not in uids[0]
 
 
 def times(made):

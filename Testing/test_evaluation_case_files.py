@@ -3,7 +3,7 @@ from odd_dicom.slices import plain, write
 from seg_cases import made, saved
 
 from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.evaluation.pairs import case_files
+from LiverTumorSegLib.evaluation.pairs import case_files, case_names
 
 
 @pytest.fixture
@@ -71,3 +71,9 @@ def test_probabilities_are_sorted_by_structure_and_case(folder):
         "liver": {"volume-3": [root / "segmentation-3_liver.nii.gz"], "liver_1": [root / "liver_1-liver.nii"]},
         "lesion": {"liver_1": [root / "liver_1_lesion.nrrd"]},
     }
+
+
+def test_a_segmentation_that_was_written_here_is_named_by_its_folder(tmp_path):
+    assert case_files.named(tmp_path / "anna_seg" / "segmentation.dcm") == case_names.CaseName("anna", is_mask=True)
+    assert case_files.named(tmp_path / "anna" / "ben.dcm").case == "ben"
+    assert case_files.named(tmp_path / "anna" / "segmentation.nii.gz").case == "segmentation"

@@ -103,6 +103,25 @@ def test_an_archive_that_does_not_know_this_node_may_be_told(archive, objects):
         send(objects, dicom(archive.dicom, ae_title="OTHER"))
 
 
+@pytest.mark.parametrize("answer", [b"", b"\7\0\0\0\0\4\0\0\2\0"], ids=["closes", "aborts"])
+def test_an_archive_that_ends_the_connection_at_once_was_connected_to(objects, answer):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def end():
+            with listening.accept()[0] as link:
+                link.recv(1 << 16)
+                link.sendall(answer)
+
+        threading.Thread(target=end, daemon=True).start()
+        with pytest.raises(Unreachable, match="closes the connection, or does not answer: does it know this node"):
+            send(objects, dicom(listening.getsockname()[1]))
+
+
+def test_an_archive_that_takes_nothing_of_it_is_said(objects):
+    with answering(0, [pydicom.uid.CTImageStorage]) as (port, _), pytest.raises(Unreachable, match="takes nothing"):
+        send(objects, dicom(port))
+
+
 def test_encrypted_c_store(tmp_path, objects):
     tls = certificates(tmp_path / "certificates", "archive")
     mine = certificates(tmp_path / "certificates", "node")

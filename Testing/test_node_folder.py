@@ -52,13 +52,36 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_a_process_that_is_killed_gives_its_folder_free(folder):
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(folder.path)], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
+    assert folder.is_in_use()
     with pytest.raises(UserError, match="Another node works in"), folder.locked():
         pass
     other.kill()
     other.wait(60)
     other.stdout.close()
+    assert not folder.is_in_use()
     with folder.locked():
         pass
+
+
+def test_a_folder_is_in_use_while_a_node_works_in_it_however_often_that_is_asked(folder, tmp_path):
+    assert not folder.is_in_use()
+    with folder.locked():
+        assert folder.is_in_use()
+        assert folder.is_in_use()
+    assert not folder.is_in_use()
+    assert not NodeFolder(tmp_path / "none").is_in_use()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no shared locks of this kind")
+def test_who_asks_whether_a_node_runs_neither_keeps_one_from_starting_nor_is_taken_for_one(folder, monkeypatch):
+    import fcntl
+
+    asking = (folder.path / "node.lock").open("rb")
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    assert not folder.is_in_use()
+    monkeypatch.setattr("LiverTumorSegLib.node.folder.sleep", lambda _: asking.close())
+    with folder.locked():
+        assert asking.closed
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,6 @@
+import sys
+
+import pytest
 from node_core_cases import configured
 
 from LiverTumorSegLib.node.introduction import sentences
@@ -24,7 +27,41 @@ def test_what_is_served_is_said(tmp_path):
 
 def test_results_for_a_web_service_are_said_to_go_there(tmp_path):
     config = configured(tmp_path, send={"web": {"url": "http://127.0.0.1:8042/dicom-web"}})
-    assert list(sentences(config))[-1] == "Sends results to http://127.0.0.1:8042/dicom-web."
+    assert list(sentences(config))[-1] == "Sends results to http://127.0.0.1:8042/dicom-web, not encrypted."
+
+
+@pytest.mark.parametrize(
+    ("url", "is_unsafe"),
+    [
+        ("http://pacs.example/dicom-web", True),
+        ("http://192.0.2.1:8042", True),
+        ("https://pacs.example", False),
+        ("http://localhost:8042", False),
+        ("http://127.0.0.2", False),
+        ("http://[::1]:8042", False),
+    ],
+)
+def test_a_password_that_can_be_read_on_its_way_is_warned_of(tmp_path, url, is_unsafe):
+    watch = {"url": url, "user": "node", "password_file": tmp_path / "none"}
+    said = list(sentences(configured(tmp_path, watch=watch)))
+    assert any(line.startswith(f"Warning: the password for {url} can be read") for line in said) == is_unsafe
+    assert any(line.endswith("every 60 s, not encrypted.") for line in said) != url.startswith("https")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_password_or_a_key_that_others_may_read_is_warned_of_once(tmp_path):
+    password, key = tmp_path / "password.txt", tmp_path / "a.key"
+    web = {"url": "https://pacs.example", "user": "node", "password_file": password}
+    web["tls"] = {"certificate": key, "key": key, "authorities": key}
+    config = configured(tmp_path, watch=web, send={"web": web})
+    for file in (password, key):
+        file.touch()
+        file.chmod(0o600)
+    assert not any("Warning" in line for line in sentences(config))
+    for file in (password, key):
+        file.chmod(0o644)
+    warned = [line for line in sentences(config) if "Warning" in line]
+    assert [str(file) in line for file, line in zip((password, key), warned, strict=True)] == [True, True]
 
 
 def test_nodes_that_share_their_work_say_so_without_the_address_of_the_database(tmp_path):

@@ -13,11 +13,11 @@ def restored():
     """Leave all as it was."""
     own, root = logging.getLogger("LiverTumorSegLib"), logging.getLogger()
     before = own.handlers, own.propagate, own.level, root.handlers, threading.excepthook, sys.unraisablehook
-    raises = logging.raiseExceptions
+    raises, ended = logging.raiseExceptions, sys.excepthook
     with warnings.catch_warnings():
         yield
     own.handlers, own.propagate, own.level, root.handlers, threading.excepthook, sys.unraisablehook = before
-    logging.raiseExceptions = raises
+    logging.raiseExceptions, sys.excepthook = raises, ended
 
 
 def test_a_line_has_its_time_in_utc_its_level_and_no_line_feed(restored, capsys):
@@ -59,4 +59,15 @@ def test_a_thread_that_ends_by_an_error_is_said_without_its_words(restored, caps
     thread.join()
     line = capsys.readouterr().err
     assert "error: A thread ended unexpectedly (ValueError at test_node_log.py:" in line
+    assert "Some^One" not in line
+
+
+def test_a_node_that_ends_by_an_error_says_so_without_its_words(restored, capsys):
+    log.begin()
+    try:
+        int("Some^One")
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    line = capsys.readouterr().err
+    assert "critical: The node ended unexpectedly (ValueError at test_node_log.py:" in line
     assert "Some^One" not in line

@@ -150,7 +150,9 @@ def assert_result(found, sent, folder, model_folder, run):
     (patient,) = csv.DictReader((report / "patient.csv").open(encoding="utf-8"))
     lesions = list(csv.DictReader((report / "lesions.csv").open(encoding="utf-8")))
     assert len(lesions) == 1
-    stated = {"Liver": patient["liver_ml"]} | {f"Lesion {one['number']}": one["volume_ml"] for one in lesions}
+    stated = {"Liver with its lesions": patient["liver_ml"]} | {
+        f"Lesion {one['number']}": one["volume_ml"] for one in lesions
+    }
     assert volumes(found["SR"]) == {name: float(ml) for name, ml in stated.items()}
     source = pydicom.dcmread(next(sent.iterdir()))
     for file in found.values():
@@ -186,7 +188,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     node.until(lambda: "sent an image of more than 1 MB: its association was ended" in node.text())
 
     assert storescu(node, *series(tmp_path / "mr", "2", SOPClassUID=pydicom.uid.MRImageStorage)).returncode != 0
-    node.until(lambda: "offers more than plain CT images" in node.text())
+    node.until(lambda: "CT alone is taken, which is as it should be" in node.text())
     storescu(node, *series(tmp_path / "disguised", "3", Modality="MR"))
     node.until(lambda: "was refused: it is not of CT" in node.text())
 

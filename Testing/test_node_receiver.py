@@ -18,8 +18,10 @@ from LiverTumorSegLib.files import dicom
 
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
 from node_receiving import SENDER, TITLE, associated, echoes, receiving, request, storescu
+from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
+from pynetdicom.sop_class import CTImageStorage
 
 from LiverTumorSegLib.node.receiver import TRANSFER_SYNTAXES, Receiver
 
@@ -130,8 +132,16 @@ def test_objects_other_than_ct_are_not_agreed_on_and_that_is_logged_once(receivi
     other = series(tmp_path / "mr", SOPClassUID=pydicom.uid.MRImageStorage, Modality="MR")
     assert storescu(node, *other, options=["-R"]).returncode != 0
     assert node.queue.all() == []
-    assert caplog.text.count("offers more than plain CT images") == 1
+    assert storescu(node, *other, options=["-R"]).returncode != 0
+    assert caplog.text.count("CT alone is taken, which is as it should be") == 1
     assert storescu(node, *series(tmp_path / "ct")).returncode == 0
+
+
+def test_ct_in_no_encoding_that_is_read_is_said(receiving, caplog):
+    node, entity = receiving(), AE(SENDER)
+    entity.add_requested_context(CTImageStorage, pydicom.uid.HTJ2KLossless)
+    assert not entity.associate("127.0.0.1", node.port, ae_title=TITLE).is_established
+    until(lambda: "offers CT images in no encoding that is read here" in caplog.text)
 
 
 def test_another_kind_of_object_in_disguise_is_refused(receiving, tmp_path, caplog):

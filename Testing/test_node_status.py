@@ -33,13 +33,14 @@ def test_a_table_shows_every_series_the_newest_first(node):
 
 
 def test_no_uid_is_shown(node):
-    for text in (shown(node.queue), json.dumps(status.plain(node.queue, 10))):
+    for text in (shown(node.queue), json.dumps(status.plain(node.queue, 10, is_running=True))):
         assert "3333" not in text
         assert "1.2.9" not in text
 
 
 def test_the_same_is_there_for_programs(node):
-    plain = status.plain(node.queue, 10)
+    plain = status.plain(node.queue, 10, is_running=True)
+    assert plain["running"] is True
     assert plain["counts"]["waiting"] == 1
     assert plain["series"][1] == {
         "job": 1,
@@ -53,7 +54,7 @@ def test_the_same_is_there_for_programs(node):
         "next_try": "2026-11-22T12:01:00+00:00",
         "sentence": "It died [of red]\x1b[2J.",
     }
-    assert len(status.plain(node.queue, 1)["series"]) == 1
+    assert len(status.plain(node.queue, 1, is_running=False)["series"]) == 1
 
 
 def test_an_empty_queue_is_said(tmp_path):

@@ -58,7 +58,7 @@ def test_objects_of_the_node_itself_and_other_modalities_are_left_alone(archive,
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        (Rule(fewest_images=4), "fewer images"),
+        (Rule(fewest_images=4), "its number of images, 3, is below fewest_images 4"),
         (Rule(fewest_images=2, description="portal"), "its description"),
         (Rule(fewest_images=2, not_description="series"), "its description"),
     ],

@@ -1,12 +1,14 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from stress.campaigns import load
-from stress.level import MOST_GROWTH_MB, Level, rising
+from stress.level import MOST_GROWTH_MB, Level, growth, rising
 
-from LiverTumorSegLib import phantom
+from LiverTumorSegLib import files, phantom
+from LiverTumorSegLib.files.nifti import write_volume
 from LiverTumorSegLib.inference import segment
 
 FLAT = Level(mb=400, handles=7, threads=2, processes=1, temporary=0)
@@ -16,6 +18,23 @@ def test_nothing_grows_and_nothing_mixes(tmp_path):
     tally = load.run(10, 0, tmp_path)
     assert tally.failed == []
     assert (tally.refused, tally.handled) == (1, 3 * 10 + 3)
+
+
+def test_a_cohort_that_leaves_a_file_open_with_each_case_is_noticed(tmp_path, monkeypatch, capsys):
+    left, read = [], files.read_volume
+
+    def leave_open(path, **options):
+        left.append(path.open("rb"))
+        return read(path, **options)
+
+    load.save_model(tmp_path / "model", 0)
+    write_volume(tmp_path / "ct.nii.gz", phantom.create(load.SHAPE, load.SPACING, lesions=2).volume)
+    monkeypatch.setattr(files, "read_volume", leave_open)
+    load.cases(str(tmp_path), 5)
+    levels = [Level(**level) for level in json.loads(capsys.readouterr().out)]
+    for file in left:
+        file.close()
+    assert growth(levels)["handles"] >= 2
 
 
 def test_two_threads_segment_as_if_each_were_alone(random_model):

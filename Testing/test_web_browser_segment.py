@@ -185,8 +185,7 @@ def test_the_page_turns_dark_and_light_again(page):
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
 def test_nothing_overlaps_and_nothing_needs_scrolling_sideways(page, told, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_timeout(1000)
-    boxes = [page.locator("nav").bounding_box(), *(web_cases.image(page, view).bounding_box() for view in VIEWS)]
+    boxes = settled_boxes(page)
     for n, one in enumerate(boxes):
         assert one["x"] >= 0
         assert one["x"] + one["width"] <= size[0] + 1
@@ -199,6 +198,26 @@ def test_nothing_overlaps_and_nothing_needs_scrolling_sideways(page, told, size)
         for wide, seen in page.locator(part).evaluate_all(WIDTHS):
             assert wide <= seen
 
+
+def settled_boxes(page):
+    """Where the tools and the views are once they stay there, with pictures that the server drew for this size."""
+    seen = []
+
+    def settled():
+        views = [web_cases.image(page, view) for view in VIEWS]
+        seen.append([page.locator("nav").bounding_box(), *(view.bounding_box() for view in views)])
+        fresh = all(view.evaluate(DRAWN_FOR_ITS_SIZE) for view in views)
+        return fresh and len(seen) > MOMENT and all(boxes == seen[-1] for boxes in seen[-MOMENT:])
+
+    web_cases.wait(page, settled, "views that fit the window and stay as they are")
+    return seen[-1]
+
+
+DRAWN_FOR_ITS_SIZE = """image => image.naturalWidth > 0
+    && Math.abs(image.naturalWidth - image.clientWidth) <= 1
+    && Math.abs(image.naturalHeight - image.clientHeight) <= 1"""
+MOMENT = 10
+"""Looks, 50 ms and more apart."""
 
 WIDTHS = "elements => elements.map(element => [element.scrollWidth, element.clientWidth])"
 

@@ -16,6 +16,7 @@ from ..errors import UserError
 from .console import out, say, show
 
 if TYPE_CHECKING:
+    from ..node.folder import NodeFolder
     from ..node.queue import SeriesQueue
 
 PACKAGES = ("pydicom", "highdicom", "pynetdicom", "dicomweb_client", "aiohttp")
@@ -57,20 +58,23 @@ def status(
     limit: Annotated[int, typer.Option(min=1, help="Series at most, the newest first.")] = 100,
 ) -> None:
     """Show the queue of a node, whether it runs or not."""
-    with _queue(config) as queue:
+    folder = _folder(config)
+    with _queue(folder) as queue:
         from ..node import status as shown
 
+        is_running = folder.is_in_use()
         if as_json:
-            out.print_json(json.dumps(shown.plain(queue, limit)), highlight=False)
+            out.print_json(json.dumps(shown.plain(queue, limit, is_running=is_running)), highlight=False)
             return
         show(shown.table(queue, limit))
         say(shown.counts(queue))
+        say(shown.running(is_running))
 
 
 @app.command()
 def retry(number: Annotated[int, typer.Argument(help="Of the job, as status shows it.")], config: _Config) -> None:
     """Put a series that failed back into the queue."""
-    with _queue(config) as queue:
+    with _queue(_folder(config)) as queue:
         series = queue.retry(number)
         say(f"Job {number} is {series.state.value} again.")
 
@@ -99,13 +103,17 @@ def example() -> None:
     typer.echo(TOML, nl=False)
 
 
-@contextmanager
-def _queue(config: Path) -> Iterator[SeriesQueue]:
+def _folder(config: Path) -> NodeFolder:
     from ..node import config as configuration
     from ..node.folder import NodeFolder
+
+    return NodeFolder(configuration.read(config).folder)
+
+
+@contextmanager
+def _queue(folder: NodeFolder) -> Iterator[SeriesQueue]:
     from ..node.queue import SeriesQueue
 
-    folder = NodeFolder(configuration.read(config).folder)
     try:
         with closing(SeriesQueue(folder.queue, create=False)) as queue:
             yield queue

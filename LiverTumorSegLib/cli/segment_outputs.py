@@ -88,8 +88,13 @@ class DicomFolder:
             msg = f"There is no --lesion-segments “{self._lesion_segments}”: give each or all."
             raise UserError(msg)
         needed.require()
+        from .. import files
         from ..dicom_objects import writing
 
+        is_file = self._folder.suffix.lower() == ".dcm" or files.stem(self._folder) != self._folder.name
+        if is_file and not self._folder.is_dir():
+            msg = f"{self._folder} is the name of a file: with --dicom give a folder, or leave --dicom out."
+            raise UserError(msg)
         writing.check(self._folder, overwrite=self._overwrite)
 
     def check_volume(self, volume: Volume) -> None:

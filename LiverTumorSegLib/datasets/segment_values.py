@@ -29,15 +29,16 @@ def by_segments(stored: Stored, path: Path, advice: str) -> tuple[dict[int, int]
         advice: what an error tells to do.
 
     Returns:
-        As :func:`by_names`.
+        As :func:`by_names`, but for DICOM files, whose values nobody takes for labels, without a sentence.
 
     Raises:
         UserError: the values are the order of a DICOM file's segments, and one of those marked tells no label.
     """
     names = segment_names(path)
-    if stored.omits_empty:
-        refuse_untold(stored.values, names, path, advice)
-    return by_names(stored.values, names)
+    if not stored.omits_empty:
+        return by_names(stored.values, names)
+    refuse_untold(stored.values, names, path, advice)
+    return by_names(stored.values, names)[0], ""
 
 
 def by_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[int, int] | None, str]:

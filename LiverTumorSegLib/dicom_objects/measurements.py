@@ -28,6 +28,9 @@ VOLUME, LONG_AXIS, SHORT_AXIS = codes.SCT.Volume, codes.SCT.LongAxis, codes.SCT.
 ATTENUATION = codes.DCM.AttenuationCoefficient
 BURDEN = Code("BURDEN", _OWN, "Lesion burden, share of the liver with its lesions")
 
+_ORGAN = "Liver with its lesions"
+"""What the first group is about, where the segment “Liver” is without them."""
+
 _ML = Code("ml", "UCUM", "ml")
 _MM, _PERCENT, _HU = codes.UCUM.Millimeter, codes.UCUM.Percent, codes.UCUM.HounsfieldUnit
 _DIGITS = 3
@@ -121,7 +124,7 @@ class _Groups:
     def _organ(self, table: LesionTable) -> Group:
         """Of the liver with its lesions, which no segment is (TID 1501)."""
         return sr.MeasurementsAndQualitativeEvaluations(
-            tracking_identifier=sr.TrackingIdentifier(self._uids("Liver"), "Liver"),
+            tracking_identifier=sr.TrackingIdentifier(self._uids(_ORGAN), _ORGAN),
             finding_type=code(LIVER.kind),
             measurements=list(_size(table.liver_ml, table.burden_percent)),
             algorithm_id=self._algorithm,

@@ -39,6 +39,7 @@ def write(
     *,
     made: datetime,
     lesion_segments: str = EACH,
+    repeatable: bool = False,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder.
@@ -52,37 +53,33 @@ def write(
         table: its measures.
         made: when, with a time zone.
         lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
+        repeatable: the objects have the same UIDs whenever they are made, and not others each time: an archive that
+            gets them twice then holds them once.
         overwrite: replace files that are there.
 
     Raises:
         UserError: the images lack what objects about them need, a file exists, or the folder cannot be written to.
     """
     images = source.read(segmented.volume)
+    uids = _uids(images, segmented, lesion_segments, None if repeatable else made)
+    found = parts(segmented, table, lesion_segments)
     with as_stated():
-        for name, made_object in zip(NAMES, _objects(images, segmented, table, made, lesion_segments), strict=True):
+        segments = segmentation.make(images, pixels(segmented, found), found, segmented.model, uids)
+        report = measurements.make(images, segmented, segments, found, table, uids)
+        maker.complete((segments, report), images[0], made)
+        for name, made_object in zip(NAMES, (segments, report), strict=True):
             with whole_file(folder / name, overwrite=overwrite) as unfinished:
                 made_object.save_as(unfinished, enforce_file_format=True)
     return [folder / name for name in NAMES]
 
 
-def _objects(
-    images: Sequence[Dataset], segmented: Segmentation, table: LesionTable, made: datetime, lesion_segments: str
-) -> tuple[Dataset, Dataset]:
-    uids = _uids(images, segmented, made, lesion_segments)
-    found = parts(segmented, table, lesion_segments)
-    segments = segmentation.make(images, pixels(segmented, found), found, segmented.model, uids)
-    report = measurements.make(images, segmented, segments, found, table, uids)
-    maker.complete((segments, report), images[0], made)
-    return segments, report
-
-
-def _uids(images: Sequence[Dataset], segmented: Segmentation, made: datetime, lesion_segments: str) -> Uids:
+def _uids(images: Sequence[Dataset], segmented: Segmentation, lesion_segments: str, made: datetime | None) -> Uids:
     """Of what the objects are made from, the labels themselves left out: another device may change a voxel."""
     return Uids(
         __version__,
         segmented.model.weights.sha256,
         repr(segmented.options),
         lesion_segments,
-        made.astimezone(timezone.utc).isoformat(),
+        made.astimezone(timezone.utc).isoformat() if made else "",
         *(image.SOPInstanceUID for image in images),
     )

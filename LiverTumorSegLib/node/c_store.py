@@ -96,17 +96,25 @@ class Peering:
     def _associated(self, classes: set[str]) -> Iterator[Association]:
         entity = self._entity(classes)
         encryption = (self._encryption, self._peer.address) if self._encryption else None
-        handlers = [(evt.EVT_CONN_OPEN, lambda event: bound(event.assoc, self._peer.timeout_seconds))]
+        connected: list[Association] = []
+
+        def connect(event: evt.Event) -> None:
+            connected.append(event.assoc)
+            bound(event.assoc, self._peer.timeout_seconds)
+
         place = self._peer.address, self._peer.port
         try:
             association = entity.associate(
-                *place, ae_title=self._peer.ae_title, tls_args=encryption, evt_handlers=handlers
+                *place,
+                ae_title=self._peer.ae_title,
+                tls_args=encryption,
+                evt_handlers=[(evt.EVT_CONN_OPEN, connect)],
             )
         except OSError as error:
             msg = "its machine is not known"
             raise Unreachable(msg) from error
         if not association.is_established:
-            raise Unreachable(_why_not(association))
+            raise Unreachable(_why_not(association, is_connected=bool(connected)))
         try:
             yield association
         finally:
@@ -122,9 +130,13 @@ class Peering:
         return entity
 
 
-def _why_not(association: Association) -> str:
+def _why_not(association: Association, *, is_connected: bool) -> str:
     if association.is_rejected:
         return "it rejects this node: are both AE titles right, and does it know this one"
+    if association.rejected_contexts:
+        return "it takes nothing of what this node sends"
+    if is_connected:
+        return "it closes the connection, or does not answer: does it know this node, and are both AE titles right"
     return "it cannot be connected to"
 
 

@@ -40,10 +40,10 @@ ae_title = "SCANNER"
 
 # Which series run: those that one of the rules fits, wholly.
 [[rules]]
-# body_part = ["ABDOMEN", "LIVER"]
-# description = "venous|portal"
-# not_description = "lung"
-thickest_mm = 5.0
+# body_part = ["ABDOMEN", "LIVER"]   # one of these is Body Part Examined, in any case
+# description = "venous|portal"      # a regular expression found anywhere in Series Description, in any case
+# not_description = "lung"           # one that is not found there
+thickest_mm = 5.0                    # of the attribute Slice Thickness; thinnest_mm, too, may be given
 fewest_images = 20
 
 [segment]

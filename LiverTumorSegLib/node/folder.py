@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO
 
 from ..errors import UserError
 from ..scratch import take_lock
 
 _ENDING = ".dcm"
+_LOOKED_AT_SECONDS, _POLL_SECONDS = 1.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,14 @@ class NodeFolder:
             _lock(file, self.path)
             yield
 
+    def is_in_use(self) -> bool:
+        """Whether a node works here now; on a file system without locks that is not known, and False."""
+        try:
+            with self._lock.open("rb") as file:  # whose closing takes the look at it back
+                return _is_locked(file)
+        except FileNotFoundError:
+            return False
+
 
 def file_number(name: str) -> int | None:
     """The number of an image's file by its name; None where it is no such file's."""
@@ -138,6 +148,28 @@ def remove(path: Path) -> None:
 
 
 def _lock(file: IO[bytes], folder: Path) -> None:
-    if not take_lock(file, or_impossible=True):
-        msg = f"Another node works in {folder}: end it, or give this one a folder of its own."
-        raise UserError(msg)
+    until = monotonic() + _LOOKED_AT_SECONDS  # who asks whether a node runs holds the lock for a moment
+    while not take_lock(file, or_impossible=_MAY_LACK_LOCKS):
+        if monotonic() > until:
+            msg = f"Another node works in {folder}: end it, or give this one a folder of its own."
+            raise UserError(msg)
+        sleep(_POLL_SECONDS)
+
+
+if sys.platform == "win32":
+    _MAY_LACK_LOCKS = False  # what is locked cannot be told there from what has no locks
+
+    def _is_locked(file: IO[bytes]) -> bool:
+        return not take_lock(file)
+
+else:
+    import fcntl
+
+    _MAY_LACK_LOCKS = True
+
+    def _is_locked(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: who looks sees none who looks, too
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
+        return False

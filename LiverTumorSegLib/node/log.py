@@ -30,6 +30,7 @@ def begin() -> None:
     logging.raiseExceptions = False
     warnings.simplefilter("ignore")
     threading.excepthook = _thread_ended
+    sys.excepthook = lambda _, error, __: _log.critical("The node ended unexpectedly (%s).", what(error))
     sys.unraisablehook = lambda _: None
 
 

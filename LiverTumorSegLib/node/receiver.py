@@ -71,6 +71,7 @@ class Receiver:
         self._receive, self._inbox = receive, inbox
         self._longest = round(limits.image_mb * _MEGABYTE)
         self._listener: Listener | None = None
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Listen, in threads of its own.
@@ -107,7 +108,7 @@ class Receiver:
             (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_CONN_CLOSE, lambda event: closed(event.assoc)),
             (evt.EVT_REQUESTED, self._requested),
-            (evt.EVT_ACCEPTED, _log_unwanted),
+            (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_C_STORE, self._store),
         ]
 
@@ -134,6 +135,17 @@ class Receiver:
         if self._listener is None or self._listener.is_full:
             return "has to come again, as [receive] associations are open", _LIMIT
         return None
+
+    def _accepted(self, event: evt.Event) -> None:
+        """Log what is not taken: most senders offer all that they may ever send, which is said of each once."""
+        left = {context.abstract_syntax for context in event.assoc.rejected_contexts}
+        left -= {context.abstract_syntax for context in event.assoc.accepted_contexts}
+        if CTImageStorage in left:
+            _log.warning("%s offers CT images in no encoding that is read here: none is taken", _who(event.assoc))
+        elif left and _title(event.assoc) not in self._told:
+            self._told.add(_title(event.assoc))
+            words = "%s also offered other kinds of images; CT alone is taken, which is as it should be"
+            _log.info(words, _who(event.assoc))
 
     def _store(self, event: evt.Event) -> int:
         """Take one image; whatever is wrong with it, others may follow."""
@@ -190,13 +202,6 @@ def _entity(receive: Receive) -> AE:
     entity.acse_timeout = _REQUEST_SECONDS
     entity.dimse_timeout = entity.network_timeout = SILENT_SECONDS
     return entity
-
-
-def _log_unwanted(event: evt.Event) -> None:
-    if event.assoc.rejected_contexts:
-        _log.info(
-            "%s offers more than plain CT images, in encodings that are read: that is not taken", _who(event.assoc)
-        )
 
 
 def _is_from(sender: Sender, association: Association) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from .config import Rule
+
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class SeriesFacts:
 
 
 def fits(facts: SeriesFacts, rules: Sequence[Rule]) -> str:
-    """Empty where one of the rules fits a series, else a sentence on why none does, without words of the series.
+    """Empty where one of the rules fits, else a sentence on why none does, with numbers but no words of the series.
 
     Args:
         facts: of the series.
@@ -53,41 +56,61 @@ def fits(facts: SeriesFacts, rules: Sequence[Rule]) -> str:
 
 
 def _miss(facts: SeriesFacts, rule: Rule) -> str:
-    """What of a rule does not fit; empty where all does."""
-    return next((words for test, words in _TESTS if not test(facts, rule)), "")
+    """What of a rule does not fit first; empty where all does."""
+    return next((words for look in _LOOKS if (words := look(facts, rule))), "")
 
 
-def _has_images(facts: SeriesFacts, rule: Rule) -> bool:
-    return facts.images >= rule.fewest_images
+def _at_images(facts: SeriesFacts, rule: Rule) -> str:
+    if facts.images >= rule.fewest_images:
+        return ""
+    return f"its number of images, {facts.images}, is below fewest_images {rule.fewest_images}"
 
 
-def _has_body_part(facts: SeriesFacts, rule: Rule) -> bool:
-    return not rule.body_part or facts.body_part.casefold() in {part.casefold() for part in rule.body_part}
+def _at_body_part(facts: SeriesFacts, rule: Rule) -> str:
+    if not rule.body_part or facts.body_part.casefold() in {part.casefold() for part in rule.body_part}:
+        return ""
+    if not facts.body_part:
+        return "it states no Body Part Examined, which body_part asks for"
+    return f"its Body Part Examined is not {_quoted(' or '.join(rule.body_part))}"
 
 
-def _has_description(facts: SeriesFacts, rule: Rule) -> bool:
-    return rule.description is None or _finds(rule.description, facts.description)
+def _at_description(facts: SeriesFacts, rule: Rule) -> str:
+    if rule.description is None or _finds(rule.description, facts.description):
+        return ""
+    return f"{_quoted(rule.description)} is not found in its description"
 
 
-def _lacks_description(facts: SeriesFacts, rule: Rule) -> bool:
-    return rule.not_description is None or not _finds(rule.not_description, facts.description)
+def _at_not_description(facts: SeriesFacts, rule: Rule) -> str:
+    if rule.not_description is None or not _finds(rule.not_description, facts.description):
+        return ""
+    return f"{_quoted(rule.not_description)}, which not_description leaves out, is found in its description"
 
 
-def _has_thickness(facts: SeriesFacts, rule: Rule) -> bool:
+def _at_thickness(facts: SeriesFacts, rule: Rule) -> str:
+    least, most, thickness = rule.thinnest_mm or 0.0, rule.thickest_mm or inf, facts.thickness_mm
     if facts.is_of_archive or (rule.thinnest_mm is None and rule.thickest_mm is None):
-        return True
-    least, most = rule.thinnest_mm or 0.0, rule.thickest_mm or float("inf")
-    return facts.thickness_mm is not None and least <= facts.thickness_mm <= most
+        return ""
+    if thickness is None:
+        return "it states no slice thickness, which the rule asks for"
+    if least <= thickness <= most:
+        return ""
+    limit = f"below thinnest_mm {least:g}" if thickness < least else f"above thickest_mm {most:g}"
+    return f"its slice thickness, {thickness:g} mm, is {limit}"
 
 
 def _finds(pattern: str, text: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
-_TESTS: tuple[tuple[Callable[[SeriesFacts, Rule], bool], str], ...] = (
-    (_has_images, "it has fewer images than that asks for"),
-    (_has_body_part, "it is of another body part, or states none"),
-    (_has_description, "its description is another"),
-    (_lacks_description, "its description is one that is left out"),
-    (_has_thickness, "its slice thickness is another, or not stated"),
+def _quoted(text: str) -> str:
+    """Words of the configuration, of which long ones are cut."""
+    return f"“{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}”"
+
+
+_LOOKS: tuple[Callable[[SeriesFacts, Rule], str], ...] = (
+    _at_images,
+    _at_body_part,
+    _at_description,
+    _at_not_description,
+    _at_thickness,
 )

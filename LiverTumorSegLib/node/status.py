@@ -31,9 +31,15 @@ def counts(queue: SeriesQueue) -> str:
     return f"{', '.join(found)}." if found else "No series has come yet."
 
 
-def plain(queue: SeriesQueue, limit: int) -> dict[str, Any]:
+def running(is_running: bool) -> str:
+    """Whether the node runs, in a sentence."""
+    return "The node runs." if is_running else "The node does not run: its series go on when it starts again."
+
+
+def plain(queue: SeriesQueue, limit: int, *, is_running: bool) -> dict[str, Any]:
     """The same, ready for JSON, times in UTC."""
     return {
+        "running": is_running,
         "counts": {state.value: count for state, count in queue.counts().items()},
         "series": [_plain(series) for series in queue.all(limit)],
     }

@@ -108,6 +108,7 @@ class Commands:
         """Segment a DICOM folder into a folder of DICOM objects and report files, which appears whole.
 
         One that is there is replaced by what the same arguments always give; ``made`` is in ISO 8601, with a time zone.
+        The objects have the same UIDs whenever, and by whom, they are made, so that an archive holds them once.
         """
         from ..dicom_objects import needed
 
@@ -126,7 +127,7 @@ class Commands:
         job.at(0.93, "Writing DICOM objects")
         with whole_folder(Path(folder), overwrite=True, holds=holds) as unfinished:
             at = datetime.fromisoformat(made)
-            paths = writing.write(unfinished, result, table, made=at, lesion_segments=lesion_segments)
+            paths = writing.write(unfinished, result, table, made=at, lesion_segments=lesion_segments, repeatable=True)
             paths += report_files.write(unfinished, result, table)
         job.at(1, "Done")
         answer = _answer(result, table)

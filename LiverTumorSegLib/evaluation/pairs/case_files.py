@@ -15,6 +15,9 @@ from .case_names import CaseName
 
 _ENDINGS = ".nii, .nii.gz, .nrrd, .seg.nrrd, .nhdr, .mha or .mhd, and no DICOM segmentation (.dcm)"
 _DICOM = ".dcm"
+_OURS = "segmentation.dcm"
+"""What ``livertumorseg segment --dicom`` calls the file in the folder of a case."""
+
 _CHANNEL = "_0000"
 """What nnU-Net ends the names of CTs with."""
 
@@ -59,7 +62,9 @@ def by_case(paths: Iterable[Path]) -> Found:
 
 
 def named(path: Path) -> CaseName:
-    """What a file's name says."""
+    """What a file's name says, or that of its folder where its own says nothing."""
+    if path.name == _OURS:
+        return CaseName(case_names.read(path.absolute().parent.name).case, is_mask=True)
     return case_names.read(path.stem if path.suffix.lower() == _DICOM else stem(path))
 
 

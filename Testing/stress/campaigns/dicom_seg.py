@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -46,6 +47,8 @@ _VALUES = (
     [1.0] * 6,
 )
 _MOST_CHANGES = 3
+_NOT_WRITTEN = (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError, struct.error)
+"""What pydicom raises where an element cannot hold a value, although nothing is written to a disk."""
 
 
 @cache
@@ -85,18 +88,21 @@ def _damaged(random: Random, base: bytes) -> bytes:
 
 
 def _revalued(random: Random, base: bytes) -> bytes:
-    """Elements of any depth given other values, or taken away."""
-    dataset = dcmread(io.BytesIO(base))
+    """Elements of any depth given other values, or taken away, as pydicom can write them."""
+    while True:
+        dataset = dcmread(io.BytesIO(base))
+        _revalue(random, dataset)
+        with suppress(*_NOT_WRITTEN):
+            return _bytes(dataset)
+
+
+def _revalue(random: Random, dataset: Dataset) -> None:
     every = [(item, each.tag) for item in _items(dataset) for each in item]
     for item, tag in random.sample(every, random.randrange(1, _MOST_CHANGES + 1)):
         if random.random() < 0.3:
             del item[tag]
         else:
             item[tag]._value = random.choice(_VALUES)
-    try:
-        return _bytes(dataset)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError, struct.error):  # pydicom does not write it
-        return b"\0" * 128 + b"DICM" + base[random.randrange(132, len(base)) :]
 
 
 def _items(dataset: Dataset) -> list[Dataset]:

@@ -62,19 +62,21 @@ def wrong_of(outcome: Outcome) -> str:
 
 
 def cases(place: str, count: int) -> None:
-    """Segment a cohort of copies of one CT and print the level before each case."""
-    folder, levels = Path(place), []
+    """Segment a cohort of copies of one CT and print the level for each case."""
+    folder = Path(place)
+    during: list[list[Level]] = []
     for number in range(count):
         (folder / "cts").mkdir(exist_ok=True)
         shutil.copy(folder / "ct.nii.gz", folder / "cts" / f"case-{number}.nii.gz")
 
     def told(_: float, sentence: str) -> None:
         if sentence.endswith(": reading"):
-            levels.append(Level.now())
+            during.append([])
+        during[-1].append(Level.now())
 
     done = cohort.run(folder / "cts", folder / "labels", model.load(folder / "model"), device="cpu", progress=told)
-    assert len(done.done) == count
-    tell(levels)
+    assert len(done.done) == count == len(during)
+    tell([Level.lowest(levels) for levels in during])  # the next case's CT is open while it is read ahead
 
 
 def segments(place: str, count: int) -> None:
