@@ -13,7 +13,7 @@ demo: $(VENV)/product
 
 test: $(VENV)/test
 	$(BIN)/python Testing/system_libraries.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: $(VENV)/test
 	$(BIN)/ruff check $(SOURCES)

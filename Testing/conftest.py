@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from archive_cases import _one_archive, archive
 
 from LiverTumorSegLib import cli, model, networks, phantom
 from LiverTumorSegLib.description import Description, Licence, NetworkSpec, Stack, Training, WeightsFile
@@ -17,10 +18,20 @@ from LiverTumorSegLib.postprocessing import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.volume import Volume
 
+__all__ = ["_one_archive", "archive"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 KEEP_ALL = Postprocessing(
     largest_liver=False, lesions_in_liver=False, fill_holes=False, smallest_lesion_ml=0, smallest_liver_ml=0
 )
+
+
+LONG = ("planted_mistakes", "stress_", "killed_training", "training_group", "node_", "reproduction_", "module_selftest")
+"""Beginnings of files that take long: they begin first, so that no process is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.path.name.startswith(tuple(f"test_{name}" for name in LONG)))
 
 
 def describe(**changes):

@@ -7,7 +7,7 @@ from socketserver import BaseServer
 
 import pydicom
 import pytest
-from archive_cases import PATIENCE, _one_archive, archive, certificates, running
+from archive_cases import PATIENCE, certificates, running
 from node_cases import assert_no_identifiers
 from node_sending import dicom, held, objects
 
@@ -17,7 +17,7 @@ pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertum
 import pynetdicom
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
-__all__ = ["_one_archive", "archive", "objects"]
+__all__ = ["objects"]
 
 
 @contextmanager

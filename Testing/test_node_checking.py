@@ -1,14 +1,13 @@
 """What a configuration names is tried before a node is started with it."""
 
 import pytest
-from archive_cases import _one_archive, archive, free_port
+from archive_cases import free_port
 from node_core_cases import configured
 from node_sending import dicom, web
 from test_node_c_store import answering
 
 from LiverTumorSegLib.node.checking import failures
 
-__all__ = ["_one_archive", "archive"]
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
 pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[node]")
 

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-from archive_cases import _one_archive, archive
 from node_cases import make_node
 from node_watching import answer, look_twice, new, serving, states, watching
 
@@ -12,7 +11,7 @@ from LiverTumorSegLib.node.config import Web
 from LiverTumorSegLib.node.dicomweb import DicomWeb, TooLarge
 from LiverTumorSegLib.node.reaching import Unreachable
 
-__all__ = ["_one_archive", "archive", "make_node", "watching"]
+__all__ = ["make_node", "watching"]
 
 
 @pytest.mark.parametrize("traits", [{}, {"most": 100}, {"most": 1}, {"pages": False}])

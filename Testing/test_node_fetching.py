@@ -2,13 +2,12 @@
 
 import pydicom
 import pytest
-from archive_cases import _one_archive, archive
 from node_cases import images, make_node
 from node_watching import QUIET, begun, look_twice, new, states, watching
 
 from LiverTumorSegLib.node.queue import State
 
-__all__ = ["_one_archive", "archive", "make_node", "watching"]
+__all__ = ["make_node", "watching"]
 
 
 def test_an_encoding_is_kept(archive, watching, tmp_path):

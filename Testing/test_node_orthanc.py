@@ -13,7 +13,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 import torch
-from archive_cases import _one_archive, archive, free_port, running
+from archive_cases import free_port, running
 from conftest import describe
 from dicom_object_cases import dciodvfy
 from node_cases import dcmtk
@@ -25,7 +25,6 @@ from LiverTumorSegLib.description import Description
 
 highdicom = pytest.importorskip("highdicom", reason="needs highdicom: pip install livertumorseg[dicom]")
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
-__all__ = ["_one_archive", "archive"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
 PATIENT = "Some^One"

@@ -4,7 +4,7 @@ import socket
 
 import pydicom
 import pytest
-from archive_cases import _one_archive, archive, certificates, free_port
+from archive_cases import certificates, free_port
 from node_cases import assert_no_identifiers
 from node_sending import dicom, held, objects, web
 
@@ -13,7 +13,7 @@ from LiverTumorSegLib.node import sender
 from LiverTumorSegLib.node.sender import Unreachable, send
 
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[node]")
-__all__ = ["_one_archive", "archive", "objects"]
+__all__ = ["objects"]
 
 
 @pytest.fixture(params=["C-STORE", "STOW-RS"])

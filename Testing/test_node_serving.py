@@ -3,7 +3,7 @@ import sys
 
 import archive_cases
 import pytest
-from archive_cases import _one_archive, archive, free_port  # noqa: F401
+from archive_cases import free_port
 from node_core_cases import series
 from node_process import NodeProcess, send, times_asked
 
@@ -31,7 +31,7 @@ def started(tmp_path):
         node.kill()
 
 
-def test_a_node_that_is_killed_while_it_works_ends_with_one_result(started, archive):  # noqa: F811
+def test_a_node_that_is_killed_while_it_works_ends_with_one_result(started, archive):
     node = started(to_peer(archive.dicom), STAND_IN_SECONDS="0.3")
     node.ready()
     assert send(node.port, series()) == [0] * 12

@@ -8,7 +8,6 @@ from pathlib import Path
 import node_process
 import pytest
 import test_node_shared
-from archive_cases import _one_archive, archive  # noqa: F401
 from node_core_cases import series
 from node_process import NodeProcess
 
@@ -20,7 +19,7 @@ LEFT, SHARED = [f"1.2.{number}" for number in (3, 4)], [f"1.2.{number}" for numb
 
 
 @pytest.fixture
-def nodes(archive, database, tmp_path):  # noqa: F811
+def nodes(archive, database, tmp_path):
     """Two nodes of the archive, not yet started; killed at the end of the test."""
     watch = f'[watch]\nurl = "{archive.web}"\nevery_seconds = 0.3\nquiet_seconds = 0.3\ndays = 2'
     share = f'[share]\ndatabase = "{database}"'
@@ -34,7 +33,7 @@ def nodes(archive, database, tmp_path):  # noqa: F811
         node.kill()
 
 
-def store(archive, uids, folder):  # noqa: F811
+def store(archive, uids, folder):
     """CT series of today come into the archive."""
     for uid in uids:
         for image in series(uid, 10):
@@ -43,7 +42,7 @@ def store(archive, uids, folder):  # noqa: F811
             archive.store(folder / "image.dcm")
 
 
-def results(archive):  # noqa: F811
+def results(archive):
     """How many objects of each kind each series has; the light worker writes the series into its objects."""
     return Counter((one.SeriesDescription, one.Modality) for one in archive.data_sets() if one.Modality != "CT")
 
@@ -62,7 +61,7 @@ def are_done(node):
     return {state for _, state in node.states()} == {"done"}
 
 
-def test_nodes_share_the_work_and_one_does_that_of_another_which_is_killed(nodes, archive, tmp_path):  # noqa: F811
+def test_nodes_share_the_work_and_one_does_that_of_another_which_is_killed(nodes, archive, tmp_path):
     killed, other = nodes
     store(archive, LEFT, tmp_path)
     killed.start(STAND_IN_SECONDS="3")

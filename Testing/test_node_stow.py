@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pydicom
 import pytest
-from archive_cases import PATIENCE, _one_archive, archive, certificates, encrypted, running
+from archive_cases import PATIENCE, certificates, encrypted, running
 from node_cases import PACKAGE, assert_no_identifiers
 from node_sending import held, objects, web
 
 from LiverTumorSegLib.node.sender import Rejected, Unreachable, send
 
 pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[node]")
-__all__ = ["_one_archive", "archive", "objects"]
+__all__ = ["objects"]
 
 
 class Answer(BaseHTTPRequestHandler):

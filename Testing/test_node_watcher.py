@@ -2,14 +2,14 @@
 
 import pydicom
 import pytest
-from archive_cases import _one_archive, archive, free_port, running
+from archive_cases import free_port, running
 from node_cases import images, make_node
 from node_watching import QUIET, answer, begun, look_twice, new, serving, states, watching
 
 from LiverTumorSegLib.node.config import Rule
 from LiverTumorSegLib.node.queue import State
 
-__all__ = ["_one_archive", "archive", "make_node", "watching"]
+__all__ = ["make_node", "watching"]
 
 
 def test_a_series_comes_in_when_the_number_of_its_images_has_not_changed(archive, watching, tmp_path):
