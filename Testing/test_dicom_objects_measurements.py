@@ -197,7 +197,7 @@ def test_the_report_refers_to_every_image_and_is_nobodys_verified_reading():
 
 @pytest.mark.parametrize("name", CASES)
 def test_dsrdump_opens_it(name):
-    words = [need("dsrdump"), written(name).folder / "measurements.dcm"]
+    words = [need("storescu").with_name("dsrdump"), written(name).folder / "measurements.dcm"]
     said = subprocess.run(words, capture_output=True, text=True, errors="replace", check=True, timeout=60)
     assert "Imaging Measurement Report" in said.stdout
     assert not re.search("^[EF]:", said.stderr, re.MULTILINE)
