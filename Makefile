@@ -6,19 +6,24 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 PROCESSES ?= 2
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
-.PHONY: demo test check bench stress screenshots cmake-lists clean
+.PHONY: demo test check tables bench stress screenshots cmake-lists clean
 
 demo: $(VENV)/product
 	$(BIN)/livertumorseg demo --output demo --overwrite
 
 test: $(VENV)/test
-	$(BIN)/python Testing/system_libraries.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python Testing/support/system_libraries.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations=30 $(PYTEST)
 
 check: $(VENV)/test
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/python Testing/support/document_tables.py
+
+# The tables in the documentation that the program makes.
+tables: $(VENV)/test
+	$(BIN)/python Testing/support/document_tables.py --write
 
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
@@ -31,13 +36,13 @@ bench: $(VENV)/test
 
 # Hours: SHARE=0.01 makes a hundredth of the tries.
 stress: $(VENV)/test
-	cd Testing && ../$(BIN)/python -m stress --share $(or $(SHARE),1)
+	cd Testing && ../$(BIN)/python -m robustness.stress --share $(or $(SHARE),1)
 
 screenshots: $(VENV)/test
-	$(BIN)/python Testing/screenshots.py
-	$(BIN)/python Testing/evaluation_screenshot.py
-	$(BIN)/python Testing/web_screenshots.py
-	$(BIN)/python Testing/node_screenshots.py
+	$(BIN)/python Testing/screenshots/panel.py
+	$(BIN)/python Testing/screenshots/evaluation.py
+	$(BIN)/python Testing/screenshots/web.py
+	$(BIN)/python Testing/screenshots/pacs.py
 	mkdir -p build
 	$(BIN)/livertumorseg phantom build/ct.nii.gz --seed 3 --overwrite
 	$(BIN)/livertumorseg preprocess build/ct.nii.gz --chain kulkarni --overwrite \
@@ -45,7 +50,7 @@ screenshots: $(VENV)/test
 
 # The files that the extension's CMake packages: run it after adding, moving or removing one.
 cmake-lists:
-	$(PYTHON) Testing/cmake_lists.py --write
+	$(PYTHON) Testing/support/cmake_lists.py --write
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,21 +1,16 @@
 """3D Slicer's module: the panel shows what the logic does, and the logic hands work to the library."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
 import vtk
-from slicer import (
-    vtkMRMLMarkupsROINode,
-    vtkMRMLScalarVolumeNode,
-    vtkMRMLSegmentationNode,
-    vtkMRMLTableNode,
-)
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -31,27 +26,30 @@ _SOURCES = str(Path(__file__).resolve().parent.parent)
 if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOURCES not in sys.path:
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
+from LiverTumorSegPanel import cleanup
 from LiverTumorSegPanel.devices import DeviceSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
+from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
 from LiverTumorSegPanel.results import ResultsSection
 from LiverTumorSegPanel.running import RunSection
 from LiverTumorSegPanel.sample_data import registerSampleData
+from LiverTumorSegPanel.section import Section
 from LiverTumorSegPanel.selftest import SelfTestMixin
 
-from LiverTumorSegLib import DEFAULT_MODEL, PRECISIONS
-from LiverTumorSegLib.mrml.jobs import Nodes, Request
-from LiverTumorSegLib.mrml.segmentations import Output
-from LiverTumorSegLib.panel import Settings
+if TYPE_CHECKING:
+    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 
 _POLL_MILLISECONDS = 50
+_AFTER_COARSE = 1
+"""Row of the clean-up options among the advanced ones."""
 
 
 class LiverTumorSeg(ScriptedLoadableModule):
-    """What the module finder needs to know."""
+    """Title, category, contributors and help, for the module finder."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Liver Tumor Segmentation")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
@@ -68,89 +66,25 @@ class LiverTumorSeg(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", registerSampleData)
 
 
-@parameterNodeWrapper
-class LiverTumorSegParameterNode:
-    """Everything the user chose, and where the last result is; saved with the scene."""
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    roi: vtkMRMLMarkupsROINode
-    outputSegmentation: vtkMRMLSegmentationNode
-    model: str = DEFAULT_MODEL
-    device: str = "auto"
-    replaceSegments: bool = False
-    oneEach: bool = False
-    closedSurface: bool = True
-    coarsePass: bool = True
-    largestLiver: bool = True
-    lesionsInLiver: bool = True
-    fillHoles: bool = True
-    smallestLesionMl: Annotated[float, WithinRange(0, 1000)] = 0.05
-    leastProbability: Annotated[float, WithinRange(0, 1)] = 0.0
-    leastContrastHu: Annotated[float, WithinRange(0, 1000)] = 0.0
-    smallestLiverMl: Annotated[float, WithinRange(0, 1000)] = 50.0
-    batch: Annotated[int, WithinRange(0, 512)] = 0
-    precision: Annotated[str, Choice(PRECISIONS)] = "auto"
-    resultVolume: vtkMRMLScalarVolumeNode
-    resultSegmentation: vtkMRMLSegmentationNode
-    resultTable: vtkMRMLTableNode
-
-
-def settingsOf(parameters) -> Settings:
-    """How to segment, as the parameter node says."""
-    return Settings(
-        model=parameters.model,
-        device=parameters.device,
-        coarse_pass=parameters.coarsePass,
-        batch=parameters.batch,
-        precision=parameters.precision,
-        postprocessing={
-            "largest_liver": parameters.largestLiver,
-            "lesions_in_liver": parameters.lesionsInLiver,
-            "fill_holes": parameters.fillHoles,
-            "smallest_lesion_ml": parameters.smallestLesionMl,
-            "least_probability": parameters.leastProbability,
-            "least_contrast_hu": parameters.leastContrastHu,
-            "smallest_liver_ml": parameters.smallestLiverMl,
-        },
-    )
-
-
-def requestOf(parameters) -> Request:
-    """What to segment and where to put it, as the parameter node says."""
-    return Request(
-        volume=parameters.inputVolume,
-        segmentation=parameters.outputSegmentation,
-        roi=parameters.roi,
-        settings=settingsOf(parameters),
-        output=Output(parameters.oneEach, parameters.replaceSegments),
-        surface=parameters.closedSurface,
-    )
-
-
-def resultOf(parameters) -> Nodes | None:
-    """The last result, or None where there is none in the scene."""
-    nodes = (parameters.resultVolume, parameters.resultSegmentation, parameters.resultTable)
-    return Nodes(*nodes) if all(nodes) else None
-
-
 class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: its sections show the parameter node and the state of the logic's panel."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: qt.QWidget | None = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.sections = []
-        self._timer = None
-        self._parameters = None
-        self._tag = None
-        self._watched = None
+        self.logic: LiverTumorSegLogic = None  # type: ignore[assignment]  # until it is set up
+        self.sections: list[Section] = []
+        self._timer: qt.QTimer | None = None
+        self._parameters: LiverTumorSegParameterNode | None = None
+        self._tag: Any = None
+        self._watched: slicer.vtkMRMLScalarVolumeNode | None = None
 
-    def setup(self):
+    def setup(self) -> None:
         """Build the panel."""
         ScriptedLoadableModuleWidget.setup(self)
         widget = slicer.util.loadUI(self.resourcePath("UI/LiverTumorSeg.ui"))
         self.layout.addWidget(widget)
+        cleanup.addWidgets(slicer.util.findChild(widget, "advancedSection").layout(), row=_AFTER_COARSE)
         self.ui = slicer.util.childWidgetVariables(widget)
         widget.setMRMLScene(slicer.mrmlScene)
         self.logic = LiverTumorSegLogic(self.resourcePath("requirements.txt"))
@@ -166,17 +100,18 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:  # after a reload nobody enters
             self.logic.panel.open()
 
-    def _addSections(self):
+    def _addSections(self) -> None:
+        self._results = ResultsSection(self.ui, self.logic)
         self.sections = [
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
             DeviceSection(self.ui, self.logic.panel),
             RunSection(self.ui, self.logic, self.onSegment, self.onPreview),
-            ResultsSection(self.ui, self.logic, resultOf),
+            self._results,
         ]
         self.logic.panel.changed.append(self.show)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """End the worker and everything that could call this widget again."""
         if self._timer:
             self._timer.stop()
@@ -186,39 +121,40 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.panel.changed.clear()
             self.logic.close()
 
-    def enter(self):
+    def enter(self) -> None:
         """Connect to the scene's parameter node and warm the worker up."""
         if not self._parameters or self._parameters.parameterNode is not self.logic.getParameterNode().parameterNode:
             self.initializeParameterNode()
         self.logic.panel.open()
 
-    def exit(self):
+    def exit(self) -> None:
         """Show all lesions alike again; a running job goes on."""
-        self.sections[-1].leave()
+        self._results.leave()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         """A job for a scene that goes away is of no use."""
         self.logic.panel.cancel()
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
+    def onSceneEndClose(self, caller: vtk.vtkObject, event: str) -> None:
         """The new scene gets its own parameter node."""
         if self.parent.isEntered:
             self.initializeParameterNode()
 
-    def onSceneEndImport(self, caller, event):
+    def onSceneEndImport(self, caller: vtk.vtkObject, event: str) -> None:
         """A loaded scene may bring its own settings and result."""
         self.initializeParameterNode()
 
-    def initializeParameterNode(self):
+    def initializeParameterNode(self) -> None:
         """Take the scene's parameter node, and the first CT where none is chosen."""
-        self.setParameterNode(self.logic.getParameterNode())
-        if not self._parameters.inputVolume:
+        parameters = self.logic.getParameterNode()
+        self.setParameterNode(parameters)
+        if not parameters.inputVolume:
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are volumes too
             found = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
-            self._parameters.inputVolume = found[0] if found else None
+            parameters.inputVolume = found[0] if found else None
 
-    def setParameterNode(self, parameters):
+    def setParameterNode(self, parameters: LiverTumorSegParameterNode | None) -> None:
         """Show another parameter node, or none."""
         self._disconnectGui()
         self._parameters = parameters
@@ -226,22 +162,22 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._tag = parameters.connectGui(self.ui)
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.show)
         for section in self.sections:
-            section.parameters = parameters
+            section.parameters = parameters  # type: ignore[assignment]
         self.show()
 
-    def _disconnectGui(self):
+    def _disconnectGui(self) -> None:
         if self._parameters and self.hasObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self.show):
             self._parameters.disconnectGui(self._tag)
             self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self.show)
 
-    def show(self, caller=None, event=None):
+    def show(self, caller: vtk.vtkObject | None = None, event: str | None = None) -> None:
         """Bring every section up to date."""
         if self._parameters:
             self._watch(self._parameters.inputVolume)
             for section in self.sections:
                 section.show()
 
-    def _watch(self, volume):
+    def _watch(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         """Notice when the chosen CT, its voxels or its transform change."""
         if volume is self._watched:
             return
@@ -253,32 +189,36 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.addObserver(volume, event, self.show)
         self._watched = volume
 
-    def onSegment(self):
+    def onSegment(self) -> None:
         """Start segmenting what the parameter node says."""
         parameters = self._parameters
+        if not parameters:
+            return
 
-        def done(nodes):
+        def done(nodes: ResultNodes) -> None:
             parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
             parameters.resultTable = nodes.table
 
         self.logic.jobs.segment(requestOf(parameters), done)
 
-    def onPreview(self):
+    def onPreview(self) -> None:
         """Add what the network would see to the scene."""
-        self.logic.jobs.preview(self._parameters.inputVolume, self._parameters.model, self._showPreview)
+        parameters = self._parameters
+        if parameters:
+            self.logic.jobs.preview(parameters.inputVolume, parameters.model, self._showPreview)
 
-    def _showPreview(self, node):
+    def _showPreview(self, node: slicer.vtkMRMLScalarVolumeNode) -> None:
         slicer.util.setSliceViewerLayers(foreground=node, foregroundOpacity=1)
 
 
 class LiverTumorSegLogic(SegmentationLogic, ScriptedLoadableModuleLogic):
-    """What scripts call: see :class:`LiverTumorSegPanel.logic.SegmentationLogic`."""
+    """Logic that scripts call: see :class:`LiverTumorSegPanel.logic.SegmentationLogic`."""
 
-    def __init__(self, requirements=None):
+    def __init__(self, requirements: Path | str | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         SegmentationLogic.__init__(self, requirements or Path(__file__).parent / "Resources/requirements.txt")
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> LiverTumorSegParameterNode:
         """The scene's parameter node, typed."""
         return LiverTumorSegParameterNode(super().getParameterNode())
 
@@ -288,6 +228,6 @@ class LiverTumorSegTest(SelfTestMixin, ScriptedLoadableModuleTest):
 
     logicClass = LiverTumorSegLogic
 
-    def runTest(self):
+    def runTest(self) -> None:
         """Run every test of the mixin, each on an empty scene."""
         self.runAll()

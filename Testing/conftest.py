@@ -1,65 +1,31 @@
-"""Parts that several tests share."""
+"""Fixtures that several tests share."""
 
 import locale
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from archive_cases import _one_archive, archive
+from support.archive_cases import _one_archive, archive
+from support.marks import mark_and_sort
+from support.models import Thresholds, describe
+from support.repository import SHARED
 
-from LiverTumorSegLib import cli, model, networks, phantom
-from LiverTumorSegLib.description import Description, Licence, NetworkSpec, Stack, Training, WeightsFile
-from LiverTumorSegLib.inference import Options, Segmentation
-from LiverTumorSegLib.model import Model
-from LiverTumorSegLib.postprocessing import Postprocessing
+from LiverTumorSegLib import networks
+from LiverTumorSegLib.apps import cli
+from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
+from LiverTumorSegLib.models import model_folder as model
+from LiverTumorSegLib.models.description import Description, NetworkSpec, SliceStack
+from LiverTumorSegLib.models.model_folder import Model
 from LiverTumorSegLib.preprocessing import Chain
-from LiverTumorSegLib.volume import Volume
 
 __all__ = ["_one_archive", "archive"]
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-KEEP_ALL = Postprocessing(
-    largest_liver=False, lesions_in_liver=False, fill_holes=False, smallest_lesion_ml=0, smallest_liver_ml=0
-)
-
-
-LONG = ("planted_mistakes", "stress_", "killed_training", "training_group", "node_", "reproduction_", "module_selftest")
-"""Beginnings of files that take long: they begin first, so that no process is left with one of them at the end."""
-
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.path.name.startswith(tuple(f"test_{name}" for name in LONG)))
-
-
-def describe(**changes):
-    """A description that says little, with what a test wants to say."""
-    fields = {
-        "name": "tiny",
-        "title": "A tiny model",
-        "segments": "the liver and its lesions",
-        "network": NetworkSpec(name="unet", in_channels=1, options={"features": [4, 4, 4, 4, 4, 4]}),
-        "preprocessing": Chain.model_validate([{"step": "window", "level": 60, "width": 200}]),
-        "postprocessing": KEEP_ALL,
-        "weights": WeightsFile(sha256="0" * 64, bytes=1),
-        "training": Training(data="none", patients=(), validation_patients=(), seed=0, command="none"),
-        "licence": Licence(name="CC0-1.0", terms="none."),
-    }
-    return Description(**fields | changes)
-
-
-class Thresholds(networks.SliceNetwork):
-    """Liver from half of the window on, lesion from nine tenths: labels that follow from the voxels alone."""
-
-    def __init__(self):
-        super().__init__(1, 3)
-
-    def logits(self, slices):
-        middle = slices[:, slices.shape[1] // 2]
-        liver = (middle - 0.5) * 20
-        return torch.stack([torch.zeros_like(middle), liver, liver + (middle - 0.9) * 40], dim=1)
+    mark_and_sort(items)
 
 
 @pytest.fixture
@@ -78,7 +44,7 @@ def random_model():
     network = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options).eval()
     with torch.no_grad():  # so that every label occurs
         network.body.final_conv.bias -= network(torch.rand(4, 3, 32, 32)).mean(dim=(0, 2, 3))
-    description = describe(network=spec, preprocessing=chain, stack=Stack(slices=3, spacing_mm=2.0))
+    description = describe(network=spec, preprocessing=chain, stack=SliceStack(slices=3, spacing_mm=2.0))
     return Model(description, network)
 
 
@@ -105,7 +71,7 @@ def small_phantom():
 def segmentation(small_phantom):
     """The phantom's truth as if a model had found it."""
     return Segmentation(
-        small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", Options(), ("A note.",), 1.0
+        small_phantom.labels, small_phantom.volume, describe(), "cpu, float32", SegmentationOptions(), ("A note.",), 1.0
     )
 
 
@@ -141,24 +107,10 @@ def run(monkeypatch, capsys):
     return run
 
 
-def reordered(volume, axes, flips):
-    """The same volume in the patient, its array transposed and flipped, its affine with it."""
-    array = volume.voxels.transpose(axes)
-    affine = volume.affine.copy()
-    affine[:3, :3] = affine[:3, :3][:, [2 - axis for axis in reversed(axes)]]
-    for axis, flip in enumerate(flips):
-        if flip:
-            column = 2 - axis
-            affine[:3, 3] += affine[:3, column] * (array.shape[axis] - 1)
-            affine[:3, column] *= -1
-            array = np.flip(array, axis)
-    return Volume(np.ascontiguousarray(array), affine)
-
-
 @pytest.fixture(scope="session")
 def warm_worker():
     """A worker for many tests, so that PyTorch is loaded once."""
-    from LiverTumorSegLib.worker.client import Worker
+    from LiverTumorSegLib.apps.worker.client import Worker
 
     worker = Worker()
     yield worker
@@ -179,12 +131,3 @@ def _own_locale():
     before = locale.setlocale(locale.LC_ALL)
     yield
     locale.setlocale(locale.LC_ALL, before)
-
-
-def settle(panel, until=lambda panel: not panel.busy, seconds=60):
-    """Poll a panel until its job has ended, or as told."""
-    end = time.monotonic() + seconds
-    while not until(panel):
-        assert time.monotonic() < end, f"{panel.state} after {seconds} s: {panel.stage} {panel.error}"
-        panel.poll()
-        time.sleep(0.005)

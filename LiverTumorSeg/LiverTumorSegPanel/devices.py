@@ -1,40 +1,49 @@
 """The list of devices, why it is the CPU where it is, and the precision."""
 
-from LiverTumorSegLib import PRECISIONS, panel_texts
+from __future__ import annotations
+
+from typing import Any
+
+from LiverTumorSegLib.apps.panel import texts
+from LiverTumorSegLib.apps.panel.job_runner import Answer
+from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.core.about import PRECISIONS
+
+from .section import Section
 
 
-class DeviceSection:
+class DeviceSection(Section):
     """Shows what the panel knows of devices; a choice goes into the parameter node."""
 
-    def __init__(self, ui, panel):
-        self.ui, self.panel = ui, panel
-        self.parameters = None
-        self._listed = None
+    def __init__(self, ui: Any, panel: Panel) -> None:
+        super().__init__(ui)
+        self.panel = panel
+        self._listed: list[Answer] | None = None
         ui.deviceCombo.connect("activated(int)", self._onChosen)
-        for precision, text in panel_texts.precisions().items():
+        for precision, text in texts.precisions().items():
             ui.precisionCombo.addItem(text, precision)
         ui.precisionCombo.connect("activated(int)", self._onPrecision)
 
-    def show(self):
+    def show(self) -> None:
         """Bring the list up to date."""
         if self._listed != self.panel.devices:
             self._listed = self.panel.devices
-            self._fill()
-        names = list(panel_texts.devices(self._listed))
+            self._fill(self._listed)
+        names = list(texts.devices(self._listed))
         chosen = names.index(self.parameters.device) if self.parameters.device in names else -1
         if self.ui.deviceCombo.currentIndex != chosen:
             self.ui.deviceCombo.currentIndex = chosen
         self.ui.precisionCombo.currentIndex = PRECISIONS.index(self.parameters.precision)
-        self.ui.deviceNote.text = panel_texts.device_note(self.panel, self.parameters.device)
+        self.ui.deviceNote.text = texts.device_note(self.panel, self.parameters.device)
         self.ui.deviceNote.visible = bool(self.ui.deviceNote.text)
 
-    def _fill(self):
+    def _fill(self, devices: list[Answer]) -> None:
         self.ui.deviceCombo.clear()
-        for name, text in panel_texts.devices(self._listed).items():
+        for name, text in texts.devices(devices).items():
             self.ui.deviceCombo.addItem(text, name)
 
-    def _onChosen(self, index):
+    def _onChosen(self, index: int) -> None:
         self.parameters.device = self.ui.deviceCombo.itemData(index)
 
-    def _onPrecision(self, index):
+    def _onPrecision(self, index: int) -> None:
         self.parameters.precision = PRECISIONS[index]

@@ -1,19 +1,26 @@
 """The CT that was chosen: its size, and what is doubtful about it."""
 
-from LiverTumorSegLib import panel_texts
-from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.mrml.volumes import volume_of
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from LiverTumorSegLib.apps.panel import texts
+from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
+from LiverTumorSegLib.core.errors import UserError
+
+from .section import Section
 
 
-class InputSection:
+class InputSection(Section):
     """Describes the input volume; looks at its voxels again only when they or their place changed."""
 
-    def __init__(self, ui):
-        self.ui = ui
-        self.parameters = None
-        self._seen = None
+    def __init__(self, ui: Any) -> None:
+        super().__init__(ui)
+        self._seen: tuple[Any, ...] | None = None
 
-    def show(self):
+    def show(self) -> None:
         """Bring the labels up to date."""
         node = self.parameters.inputVolume
         now = _state(node)
@@ -21,20 +28,20 @@ class InputSection:
             self._seen = now
             self._describe(node)
 
-    def _describe(self, node):
+    def _describe(self, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         self.ui.volumeLabel.text = self.ui.volumeWarnings.text = ""
         if node:
             try:
                 volume = volume_of(node)
             except UserError as error:
-                self.ui.volumeWarnings.text = panel_texts.listed([str(error)])
+                self.ui.volumeWarnings.text = texts.listed([str(error)])
             else:
-                self.ui.volumeLabel.text = panel_texts.volume(volume.voxels.shape, volume.spacing)
-                self.ui.volumeWarnings.text = panel_texts.listed(volume.warnings)
+                self.ui.volumeLabel.text = texts.volume(volume.voxels.shape, volume.spacing)
+                self.ui.volumeWarnings.text = texts.listed(volume.warnings)
         self.ui.volumeWarnings.visible = bool(self.ui.volumeWarnings.text)
 
 
-def _state(node):
+def _state(node: slicer.vtkMRMLScalarVolumeNode | None) -> tuple[Any, ...]:
     """Changes whenever the voxels, their grid or the parent transform do."""
     if node is None or node.GetImageData() is None:
         return (node and node.GetID(),)

@@ -1,5 +1,7 @@
 """The logic that the panel and scripts share: nodes in, nodes out, the work in a warm worker."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 import time
@@ -7,15 +9,15 @@ from pathlib import Path
 
 import slicer
 
-from LiverTumorSegLib.errors import UserError
-from LiverTumorSegLib.files import stem
-from LiverTumorSegLib.job_runner import State
-from LiverTumorSegLib.mrml import sequences
-from LiverTumorSegLib.mrml.jobs import Nodes, Request, SceneJobs
-from LiverTumorSegLib.mrml.segmentations import Output
-from LiverTumorSegLib.panel import Panel, Settings
-from LiverTumorSegLib.progress import Cancelled
-from LiverTumorSegLib.worker.client import Worker
+from LiverTumorSegLib.apps.panel import mrml_sequences
+from LiverTumorSegLib.apps.panel.job_runner import Answer, PanelState
+from LiverTumorSegLib.apps.panel.mrml_jobs import Request, ResultNodes, SceneJobs
+from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
+from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
+from LiverTumorSegLib.apps.worker.client import Worker
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.progress import Cancelled
+from LiverTumorSegLib.io.volumes import stem
 
 from .setup import missingPackages
 
@@ -35,7 +37,7 @@ class SegmentationLogic:
         >>> logic.close()
     """
 
-    def __init__(self, requirements: Path | str):
+    def __init__(self, requirements: Path | str) -> None:
         self.requirements = Path(requirements)
         worker = Worker([pythonExecutable()], temporary=Path(slicer.app.temporaryPath))
         self.panel = Panel(worker, missingPackages(self.requirements))
@@ -43,13 +45,13 @@ class SegmentationLogic:
 
     def segment(
         self,
-        volumeNode,
-        segmentationNode=None,
-        roiNode=None,
-        settings: Settings | None = None,
-        output: Output | None = None,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
+        roiNode: slicer.vtkMRMLMarkupsROINode | None = None,
+        settings: PanelSettings | None = None,
+        output: SegmentOutput | None = None,
         surface: bool = True,
-    ) -> Nodes:
+    ) -> ResultNodes:
         """Segment a volume node and wait for it; Slicer stays alive meanwhile.
 
         Args:
@@ -64,31 +66,40 @@ class SegmentationLogic:
             UserError: one sentence on what is wrong and what to do.
             Cancelled: the panel's cancel was used.
         """
-        found = []
-        request = Request(volumeNode, segmentationNode, roiNode, settings or Settings(), output or Output(), surface)
+        found: list[ResultNodes] = []
+        request = Request(
+            volumeNode, segmentationNode, roiNode, settings or PanelSettings(), output or SegmentOutput(), surface
+        )
         self._ready()
         self.jobs.segment(request, found.append)
         self.wait()
         return found[0]
 
-    def segmentSequence(self, sequenceNode, settings: Settings | None = None, output: Output | None = None):
+    def segmentSequence(
+        self,
+        sequenceNode: slicer.vtkMRMLSequenceNode,
+        settings: PanelSettings | None = None,
+        output: SegmentOutput | None = None,
+    ) -> slicer.vtkMRMLSequenceNode:
         """Segment every volume of a sequence and wait for it; returns a sequence node of segmentations.
 
         Raises:
             UserError: one sentence on what is wrong with a volume; what was done before stays.
         """
-        made = sequences.create_beside(sequenceNode)
+        made = mrml_sequences.create_beside(sequenceNode)
         for index in range(sequenceNode.GetNumberOfDataNodes()):
             name = f"{sequenceNode.GetName()} {index + 1}"
-            with sequences.in_scene(sequenceNode.GetNthDataNode(index), name) as volume:
+            with mrml_sequences.in_scene(sequenceNode.GetNthDataNode(index), name) as volume:
                 nodes = self.segment(volume, settings=settings, output=output, surface=False)
                 made.SetDataNodeAtValue(nodes.segmentation, sequenceNode.GetNthIndexValue(index))
                 slicer.mrmlScene.RemoveNode(nodes.segmentation)
                 slicer.mrmlScene.RemoveNode(nodes.table)
-        sequences.play_along(made, sequenceNode)
+        mrml_sequences.play_along(made, sequenceNode)
         return made
 
-    def segmentFolder(self, folder: Path | str, outputFolder: Path | str, settings: Settings | None = None) -> dict:
+    def segmentFolder(
+        self, folder: Path | str, outputFolder: Path | str, settings: PanelSettings | None = None
+    ) -> dict[str, Answer | str]:
         """Segment every CT file and DICOM folder in a folder into ``.seg.nrrd`` files and wait for it.
 
         What is there already is left alone, and what fails does not stop the rest.
@@ -96,18 +107,19 @@ class SegmentationLogic:
         Returns:
             For each file or folder, by its name: the lesion table, or the sentence on what is wrong.
         """
-        answers, target = {}, Path(outputFolder)
+        answers: dict[str, Answer | str] = {}
+        target = Path(outputFolder)
         target.mkdir(parents=True, exist_ok=True)
         for source in sorted(Path(folder).iterdir()):
             if source.name.startswith(".") or source.resolve() == target.resolve():
                 continue
             try:
-                answers[source.name] = self._segmentFile(source, target, settings or Settings())
+                answers[source.name] = self._segmentFile(source, target, settings or PanelSettings())
             except UserError as error:
                 answers[source.name] = str(error)
         return answers
 
-    def wait(self):
+    def wait(self) -> None:
         """Wait for the running job; Slicer stays alive meanwhile.
 
         Raises:
@@ -118,24 +130,24 @@ class SegmentationLogic:
             self.panel.poll()
             slicer.app.processEvents()
             time.sleep(_PAUSE_SECONDS)
-        if self.panel.state is State.FAILED:
+        if self.panel.state is PanelState.FAILED:
             raise UserError(self.panel.error)
-        if self.panel.state is State.CANCELLED:
+        if self.panel.state is PanelState.CANCELLED:
             raise Cancelled
 
-    def close(self):
+    def close(self) -> None:
         """End the worker; the next job would start another."""
         self.panel.close()
 
-    def _segmentFile(self, source: Path, target: Path, settings: Settings) -> dict:
-        found = []
+    def _segmentFile(self, source: Path, target: Path, settings: PanelSettings) -> Answer:
+        found: list[Answer] = []
         self._ready()
         self.panel.segment_file(source, target / f"{stem(source)}.seg.nrrd", settings, found.append)
         self.wait()
         return found[0]["table"]
 
-    def _ready(self):
-        if self.panel.state is State.NEEDS_SETUP:
+    def _ready(self) -> None:
+        if self.panel.state is PanelState.NEEDS_SETUP:
             msg = f"Packages are missing ({', '.join(self.panel.missing)}): open the module and install them."
             raise UserError(msg)
 

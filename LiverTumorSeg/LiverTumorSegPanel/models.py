@@ -1,23 +1,29 @@
 """The list of models with the card of the chosen one; import, download, removal."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib import panel_texts
-from LiverTumorSegLib.job_runner import IDLE
+from LiverTumorSegLib.apps.panel import texts as panel_texts
+from LiverTumorSegLib.apps.panel.job_runner import IDLE, Answer
+from LiverTumorSegLib.apps.panel.panel import Panel
 
-from . import texts
+from . import cleanup, texts
+from .section import Section
 
 
-class ModelSection:
+class ModelSection(Section):
     """Shows what the panel knows of models; a choice goes into the parameter node."""
 
-    def __init__(self, ui, panel):
-        self.ui, self.panel = ui, panel
-        self.parameters = None
-        self._listed = None
-        self._wanted = None
+    def __init__(self, ui: Any, panel: Panel) -> None:
+        super().__init__(ui)
+        self.panel = panel
+        self._listed: list[Answer] = []
+        self._wanted: str | None = None
         ui.modelCombo.connect("activated(int)", self._onChosen)
         ui.importButton.connect("clicked(bool)", self._onImport)
         ui.downloadButton.connect("toggled(bool)", self._onDownloadToggled)
@@ -25,7 +31,7 @@ class ModelSection:
         ui.removeButton.connect("clicked(bool)", self._onRemove)
         ui.downloadFrame.visible = False
 
-    def show(self):
+    def show(self) -> None:
         """Bring list and card up to date."""
         if self._listed != self.panel.models:
             self._listed = self.panel.models
@@ -39,7 +45,7 @@ class ModelSection:
             self.ui.modelCombo.currentIndex = chosen
         self._showCard(self._listed[chosen] if chosen >= 0 else None)
 
-    def _showCard(self, model):
+    def _showCard(self, model: Answer | None) -> None:
         unknown = panel_texts.no_card(self._listed, self.parameters.model)
         self.ui.modelCard.text = panel_texts.card(model) if model else unknown
         self.ui.modelCard.toolTip = texts.plain(panel_texts.card_tool_tip(model)) if model else ""
@@ -47,47 +53,41 @@ class ModelSection:
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
         self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
 
-    def _takeWanted(self):
+    def _takeWanted(self) -> None:
         for model in self._listed:
             if model["name"] == self._wanted:
                 self._wanted = None
                 self._choose(model)
 
-    def _onChosen(self, index):
+    def _onChosen(self, index: int) -> None:
         self._choose(self._listed[index])
 
-    def _choose(self, model):
+    def _choose(self, model: Answer) -> None:
         self.parameters.model = model["name"]
         cleaning = model.get("postprocessing")
         if cleaning:  # every model was measured with clean-up steps of its own
-            self.parameters.largestLiver = cleaning["largest_liver"]
-            self.parameters.lesionsInLiver = cleaning["lesions_in_liver"]
-            self.parameters.fillHoles = cleaning["fill_holes"]
-            self.parameters.smallestLesionMl = cleaning["smallest_lesion_ml"]
-            self.parameters.leastProbability = cleaning["least_probability"]
-            self.parameters.leastContrastHu = cleaning["least_contrast_hu"]
-            self.parameters.smallestLiverMl = cleaning["smallest_liver_ml"]
+            cleanup.takeValues(self.parameters, cleaning)
 
-    def _onImport(self):
+    def _onImport(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(self.ui.importButton, _("Choose a model folder"))
         if folder:
             self._manage("import_model", folder=folder)
 
-    def _onDownloadToggled(self, checked):
+    def _onDownloadToggled(self, checked: bool) -> None:
         self.ui.downloadFrame.visible = checked
 
-    def _onFetch(self):
+    def _onFetch(self) -> None:
         chosen = {"url": self.ui.urlEdit.text.strip(), "sha256": self.ui.checksumEdit.text.strip()}
         self._manage("download_model", **chosen)
 
-    def _onRemove(self):
+    def _onRemove(self) -> None:
         if slicer.util.confirmYesNoDisplay(texts.plain(panel_texts.removal(self.ui.modelCombo.currentText))):
             self._manage("remove_model", name=self.parameters.model)
 
-    def _manage(self, command, **arguments):
+    def _manage(self, command: str, **arguments: str) -> None:
         self.panel.attempt(lambda: self.panel.manage(command, self._onManaged, **arguments))
 
-    def _onManaged(self, name):
+    def _onManaged(self, name: str) -> None:
         """Use the model that was added, or the default where it was removed, once the list arrives."""
         removed = name == self.parameters.model
         self._wanted = self._listed[0]["name"] if removed else name

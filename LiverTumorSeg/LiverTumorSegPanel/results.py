@@ -1,30 +1,36 @@
 """The result: measures, a row a lesion, and ways to take them elsewhere."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib import panel_texts
-from LiverTumorSegLib.job_runner import IDLE
-from LiverTumorSegLib.mrml import tables, views
-from LiverTumorSegLib.whole_files import whole_file
+from LiverTumorSegLib.apps.panel import mrml_segmentations, mrml_tables, texts
+from LiverTumorSegLib.apps.panel.job_runner import IDLE
+from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+from LiverTumorSegLib.core.atomic_files import whole_file
+
+from .logic import SegmentationLogic
+from .parameters import resultOf
+from .section import Section
 
 
-class ResultsSection:
+class ResultsSection(Section):
     """Shows the result that the parameter node names, also after the scene was loaded again.
 
     Args:
         ui: the panel's widgets.
         logic: whose jobs measure again and write the report.
-        resultOf: the nodes of a parameter node's result.
     """
 
-    def __init__(self, ui, logic, resultOf):
-        self.ui, self.logic, self.panel = ui, logic, logic.panel
-        self.parameters = None
-        self._resultOf = resultOf
-        self._shown = None
+    def __init__(self, ui: Any, logic: SegmentationLogic) -> None:
+        super().__init__(ui)
+        self.logic, self.panel = logic, logic.panel
+        self._shown: tuple[Any, ...] | None = None
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
         ui.lesionTable.connect("cellClicked(int,int)", self._onLesion)  # again, after the views were moved
@@ -33,14 +39,14 @@ class ResultsSection:
         ui.reportButton.connect("clicked(bool)", self._onReport)
         ui.measureButton.connect("clicked(bool)", self._onMeasure)
 
-    def show(self):
+    def show(self) -> None:
         """Bring table and buttons up to date."""
-        nodes = self._resultOf(self.parameters)
+        nodes = resultOf(self.parameters)
         self.ui.resultsSection.visible = nodes is not None
         for button in (self.ui.reportButton, self.ui.measureButton):
             button.enabled = self.panel.state in IDLE
         chosen = self.parameters.inputVolume
-        now = nodes and (nodes.table.GetID(), nodes.table.GetMTime(), nodes.volume.GetName(), chosen is nodes.volume)
+        now = _state(nodes, chosen) if nodes else None
         if now != self._shown:
             if not (now and self._shown and now[0] == self._shown[0]):
                 self.ui.reportLabel.visible = False  # it belongs to another result
@@ -48,16 +54,16 @@ class ResultsSection:
             if nodes:
                 self._fill(nodes, chosen)
 
-    def _fill(self, nodes, chosen):
+    def _fill(self, nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         facts, table = nodes.facts, self.ui.lesionTable
-        self.ui.summaryLabel.text = panel_texts.summary(facts, nodes.volume.GetName()) if facts else ""
-        other = [] if chosen is nodes.volume else [panel_texts.other_volume(nodes.volume.GetName())]
-        self.ui.resultWarnings.text = panel_texts.listed([*other, *facts.get("warnings", [])])
+        self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
+        other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
+        self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
         self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
-        rows = [panel_texts.cells(row) for row in tables.rows(nodes.table)]
+        rows = [texts.cells(row) for row in mrml_tables.rows(nodes.table)]
         blocked = table.blockSignals(True)
-        table.setColumnCount(len(panel_texts.headings()))
-        table.setHorizontalHeaderLabels(panel_texts.headings())
+        table.setColumnCount(len(texts.headings()))
+        table.setHorizontalHeaderLabels(texts.headings())
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
@@ -65,57 +71,68 @@ class ResultsSection:
         table.clearSelection()
         table.blockSignals(blocked)
 
-    def _onLesion(self):
-        nodes, row = self._resultOf(self.parameters), self.ui.lesionTable.currentRow()
+    def _onLesion(self) -> None:
+        nodes, row = resultOf(self.parameters), self.ui.lesionTable.currentRow()
         if nodes is None or row < 0 or not self.ui.lesionTable.selectedItems():
             return
-        views.jump(nodes.place(row))
-        views.light(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
+        mrml_segmentations.center_slice_views(nodes.place(row))
+        mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
 
-    def leave(self):
+    def leave(self) -> None:
         """Show all segments alike again."""
-        nodes = self._resultOf(self.parameters) if self.parameters else None
+        nodes = resultOf(self.parameters) if self.parameters else None
         if nodes:
-            views.light(nodes.segmentation, list(nodes.segments), None)
+            mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), None)
         self.ui.lesionTable.clearSelection()
 
-    def _onCopy(self):
-        rows = tables.rows(self._resultOf(self.parameters).table)
-        qt.QApplication.clipboard().setText(panel_texts.table(rows, "\t"))
+    def _onCopy(self) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes:
+            qt.QApplication.clipboard().setText(texts.table_text(mrml_tables.rows(nodes.table), "\t"))
 
-    def _onCsv(self):
-        nodes = self._resultOf(self.parameters)
-        name = f"{panel_texts.file_name(nodes.segmentation.GetName())}.csv"
+    def _onCsv(self) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes is None:
+            return
+        name = f"{texts.file_name(nodes.segmentation.GetName())}.csv"
         chosen = qt.QFileDialog.getSaveFileName(self.ui.csvButton, _("Save the lesion table"), name, "CSV (*.csv)")
         if isinstance(chosen, tuple):  # some bindings of Qt return the filter too
             chosen = chosen[0]
-        if not chosen:
-            return
-        self.panel.attempt(lambda: _save(Path(chosen), panel_texts.table(tables.rows(nodes.table), ",")))
+        if chosen:
+            text = texts.table_text(mrml_tables.rows(nodes.table), ",")
+            self.panel.attempt(lambda: _save(Path(chosen), text))
 
-    def _onReport(self):
-        nodes = self._resultOf(self.parameters)
+    def _onReport(self) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes is None:
+            return
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
         if chosen:
-            folder = _unused(Path(chosen) / f"{panel_texts.file_name(nodes.segmentation.GetName())} report")
+            folder = _unused(Path(chosen) / f"{texts.file_name(nodes.segmentation.GetName())} report")
             self.panel.attempt(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
 
-    def _onWritten(self, files):
+    def _onWritten(self, files: list[str]) -> None:
         page = next(file for file in files if file.endswith(".html"))
         self.ui.reportLabel.text = _("<a href='{link}'>Open the report</a>").format(link=Path(page).as_uri())
         self.ui.reportLabel.visible = True
 
-    def _onMeasure(self):
-        nodes = self._resultOf(self.parameters)
-        self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
+    def _onMeasure(self) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes:
+            self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
 
 
-def _save(path, text):
+def _state(nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> tuple[Any, ...]:
+    """Changes whenever the result or its volume's name do, or another CT is chosen."""
+    return nodes.table.GetID(), nodes.table.GetMTime(), nodes.volume.GetName(), chosen is nodes.volume
+
+
+def _save(path: Path, text: str) -> None:
     with whole_file(path, overwrite=True) as unfinished:  # the dialog has asked
         unfinished.write_text(text, encoding="utf-8")
 
 
-def _unused(folder):
+def _unused(folder: Path) -> Path:
     tried, count = folder, 1
     while tried.exists():
         count += 1

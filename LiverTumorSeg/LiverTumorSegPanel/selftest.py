@@ -1,33 +1,45 @@
 """The module's self-test on a made-up CT with known labels: load, segment, check, cancel, save and load again."""
 
+from __future__ import annotations
+
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 
-from LiverTumorSegLib.job_runner import State
-from LiverTumorSegLib.mrml import tables
-from LiverTumorSegLib.mrml.jobs import Nodes, Request
-from LiverTumorSegLib.mrml.segmentations import Output
-from LiverTumorSegLib.panel import Settings
+from LiverTumorSegLib.apps.panel import mrml_tables
+from LiverTumorSegLib.apps.panel.job_runner import PanelState
+from LiverTumorSegLib.apps.panel.mrml_jobs import Request, ResultNodes
+from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
+from LiverTumorSegLib.apps.panel.panel import PanelSettings
+
+if TYPE_CHECKING:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest as _Test
+
+    from LiverTumorSegLib.datasets.phantom import Phantom
+else:
+    _Test = object  # what is a test by itself would be run beside the module's own
 
 _LEAST_DICE = 0.9
-_CPU = Settings(device="cpu")
+_CPU = PanelSettings(device="cpu")
 
 
-class SelfTestMixin:
+class SelfTestMixin(_Test):
     """Tests for a ``ScriptedLoadableModuleTest``; ``logicClass`` is the module's logic."""
 
-    logicClass = None
+    logicClass: Any = None
 
-    def setUp(self):
+    def setUp(self) -> None:
         """Every test begins with an empty scene."""
         slicer.mrmlScene.Clear(0)
 
-    def runAll(self):
+    def runAll(self) -> None:
         """Run every test, with one worker for all."""
         self.logic = self.logicClass()
         try:
@@ -40,14 +52,14 @@ class SelfTestMixin:
             self.logic.close()
         self.delayDisplay("LiverTumorSeg: all tests passed")
 
-    def testSegmentAndCheck(self):
+    def testSegmentAndCheck(self) -> None:
         """Liver and lesions are found where they are, with names, terms, surface and table."""
         made, node = self._load()
-        nodes = self.logic.segment(node, settings=_CPU, output=Output(one_each=True))
+        nodes = self.logic.segment(node, settings=_CPU, output=SegmentOutput(one_each=True))
         segments = nodes.segmentation.GetSegmentation()
         self.assertGreater(self._dice(nodes, made.labels), _LEAST_DICE)
         self.assertEqual(segments.GetNumberOfSegments(), 1 + nodes.facts["lesion_count"])
-        self.assertEqual(len(tables.rows(nodes.table)), nodes.facts["lesion_count"])
+        self.assertEqual(len(mrml_tables.rows(nodes.table)), nodes.facts["lesion_count"])
         liver = segments.GetSegment(next(iter(nodes.segments)))
         self.assertEqual(liver.GetName(), "liver")
         self.assertTrue(liver.GetRepresentation("Closed surface").GetNumberOfPoints())
@@ -55,7 +67,7 @@ class SelfTestMixin:
         self.assertTrue(liver.GetTag("TerminologyEntry", terms))
         self.assertIn("SCT^10200004^Liver", str(terms))
 
-    def testTransformed(self):
+    def testTransformed(self) -> None:
         """Under a transform, the segments move with the CT."""
         made, node = self._load()
         moved = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -67,21 +79,21 @@ class SelfTestMixin:
         self.assertGreater(self._dice(nodes, made.labels), _LEAST_DICE)
         self.assertEqual(nodes.segmentation.GetTransformNodeID(), moved.GetID())
 
-    def testCancel(self):
+    def testCancel(self) -> None:
         """Cancelling is answered within a second, adds nothing, and the next job works."""
         _made, node = self._load()
         before = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
         self.logic.jobs.segment(Request(node, settings=_CPU), self.fail)
-        self._waitFor(lambda: self.logic.panel.state is State.RUNNING and self.logic.panel.fraction > 0)
+        self._waitFor(lambda: self.logic.panel.state is PanelState.RUNNING and self.logic.panel.fraction > 0)
         asked = time.monotonic()
         self.logic.panel.cancel()
         self._waitFor(lambda: not self.logic.panel.busy)
         self.assertLess(time.monotonic() - asked, 1.0)
-        self.assertEqual(self.logic.panel.state, State.CANCELLED)
+        self.assertEqual(self.logic.panel.state, PanelState.CANCELLED)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), before)
         self.assertTrue(self.logic.segment(node, settings=_CPU).segments)
 
-    def testSaveAndLoad(self):
+    def testSaveAndLoad(self) -> None:
         """Settings, segments and table come back from a saved scene."""
         _made, node = self._load()
         parameters = self.logic.getParameterNode()
@@ -89,7 +101,7 @@ class SelfTestMixin:
         nodes = self.logic.segment(node, settings=_CPU)
         parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
         parameters.resultTable = nodes.table
-        rows, segments = tables.rows(nodes.table), nodes.segments
+        rows, segments = mrml_tables.rows(nodes.table), nodes.segments
         with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as folder:
             path = str(Path(folder) / "scene.mrb")
             self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
@@ -97,24 +109,24 @@ class SelfTestMixin:
             self.assertTrue(slicer.mrmlScene.ReadFromMRB(path))
         parameters = self.logic.getParameterNode()
         self.assertEqual(parameters.smallestLesionMl, 0.25)
-        loaded = Nodes(parameters.resultVolume, parameters.resultSegmentation, parameters.resultTable)
+        loaded = ResultNodes(parameters.resultVolume, parameters.resultSegmentation, parameters.resultTable)
         self.assertEqual(loaded.segments, segments)
-        self.assertEqual(tables.rows(loaded.table), rows)
+        self.assertEqual(mrml_tables.rows(loaded.table), rows)
 
-    def _load(self):
-        from LiverTumorSegLib import phantom  # needs SciPy, which the panel does without
+    def _load(self) -> tuple[Phantom, slicer.vtkMRMLScalarVolumeNode]:
+        from LiverTumorSegLib.datasets import phantom  # needs SciPy, which the panel does without
 
         made = phantom.create(seed=0)
         affine = slicer.util.vtkMatrixFromArray(made.volume.affine)
         return made, slicer.util.addVolumeFromArray(made.volume.voxels, affine, "Phantom")
 
-    def _dice(self, nodes, truth):
+    def _dice(self, nodes: ResultNodes, truth: NDArray[np.unsignedinteger]) -> float:
         found = np.zeros(truth.shape, bool)
         for name in nodes.segments:
             found |= slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentation, name, nodes.volume) > 0
         return 2 * np.count_nonzero(found & (truth > 0)) / (np.count_nonzero(found) + np.count_nonzero(truth))
 
-    def _waitFor(self, condition, seconds=60):
+    def _waitFor(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, f"Waited {seconds} s for nothing: {self.logic.panel.error}")

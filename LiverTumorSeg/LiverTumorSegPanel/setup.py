@@ -1,15 +1,16 @@
-"""What the worker needs and Slicer does not bring: found out without importing it, installed when the user asks."""
+"""Packages that the worker needs and Slicer does not bring: found without importing, installed when the user asks."""
 
 import importlib
 import importlib.metadata
 import re
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import slicer
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib.errors import UserError
+from LiverTumorSegLib.core.errors import UserError
 
 _TORCH = "torch"
 _KEPT = ("numpy", "simpleitk", "scipy", "vtk", _TORCH)
@@ -72,7 +73,7 @@ def _installRest(requirements: list[str]) -> None:
             slicer.util.pip_install([*requirements, "--constraint", str(constraints)])
 
 
-def _packaging():
+def _packaging() -> ModuleType | None:
     try:
         return importlib.import_module("slicer.packaging")  # since Slicer 5.11
     except ImportError:

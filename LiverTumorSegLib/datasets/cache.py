@@ -19,8 +19,8 @@ import torch
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import UserError
-from ..whole_files import refuse_unwritable, whole_folder
+from ..core.atomic_files import refuse_unwritable, whole_folder
+from ..core.errors import UserError
 from .slices import Overview, Patient
 
 _FORMAT: Literal[1] = 1
@@ -33,7 +33,7 @@ _MB, _GB = 1e6, 1e9
 
 
 class _Note(BaseModel):
-    """What an entry says of its arrays."""
+    """The facts of a cache entry, kept beside its arrays."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +66,7 @@ def key(sources: Iterable[Path], *options: str) -> str:
     Raises:
         UserError: a file is not there, or its folder cannot be looked into.
     """
-    stated = [_stated(file) for source in sources for file in _files(source)]
+    stated = [_file_states(file) for source in sources for file in _files(source)]
     content = json.dumps([_FORMAT, stated, options])
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -124,13 +124,13 @@ def check_room(folder: Path, needed: float) -> None:
     free = shutil.disk_usage(nearest).free
     if needed > free:
         msg = (
-            f"The cache in {folder} needs {in_words(needed)} more, but its disk has {in_words(free)} left: make room, "
-            "or choose a folder on another disk (--cache)."
+            f"The cache in {folder} needs {format_size(needed)} more, but its disk has {format_size(free)} left: "
+            "make room, or choose a folder on another disk (--cache)."
         )
         raise UserError(msg)
 
 
-def in_words(size: float) -> str:
+def format_size(size: float) -> str:
     """Bytes in GB, or in MB below one of these."""
     if size >= _GB:
         return f"{size / _GB:.1f} GB"
@@ -156,7 +156,7 @@ def _files(source: Path) -> Iterator[Path]:
     return iter(sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source])
 
 
-def _stated(path: Path) -> tuple[str, int, int]:
+def _file_states(path: Path) -> tuple[str, int, int]:
     try:
         found = path.stat()
     except OSError as error:

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .. import picture_file
-from ..damaged import Reason, Treatment
-from ..errors import UserError
+from ..core.ct_quality import DamageReason, DamageTreatment
+from ..core.errors import UserError
+from ..core.schema import explain_validation_error
 from ..preprocessing import Chain, Slices
-from ..validation_words import in_words
+from ..reporting import figures
 
 IMAGES, MASKS, TABLE, NOTE = "images", "masks", "slices.csv", "export.json"
 CONTENTS = frozenset({IMAGES, MASKS, TABLE, NOTE})
@@ -47,11 +47,11 @@ class DamagedSlice(_Entry):
 
     patient: str
     slice: int
-    reason: Reason
+    reason: DamageReason
 
 
 class Note(_Entry):
-    """What ``export.json`` says.
+    """The content of ``export.json``.
 
     Args:
         format: of this file.
@@ -73,7 +73,7 @@ class Note(_Entry):
     intensities: tuple[float, float] | None
     every: int
     quality: int
-    damaged: Treatment
+    damaged: DamageTreatment
     damaged_slices: tuple[DamagedSlice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -83,7 +83,7 @@ class Note(_Entry):
 
 
 def read_note(folder: Path) -> Note | None:
-    """What a folder says of itself; None where it does not.
+    """The note that a folder of slices has on itself; None where there is none.
 
     Raises:
         UserError: its ``export.json`` is damaged, or from a newer version.
@@ -94,7 +94,8 @@ def read_note(folder: Path) -> Note | None:
     try:
         return Note.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        msg = f"{path} is not what this version writes, so export the slices again: {in_words(error, Note)}"
+        why = explain_validation_error(error, Note)
+        msg = f"{path} is not what this version writes, so export the slices again: {why}"
         raise UserError(msg) from error
 
 
@@ -111,7 +112,7 @@ def write_picture(path: Path, channels: torch.Tensor, quality: int) -> None:
         bands = np.concatenate([bands, np.zeros_like(bands[:1])])
     shown = bands[0] if len(bands) == 1 else np.ascontiguousarray(bands.transpose(1, 2, 0))
     image = Image.frombytes(_MODES[len(channels)], shown.shape[1::-1], shown.tobytes())
-    picture_file.write(path, image, "JPEG", quality=quality, subsampling=0, keep_rgb=True)
+    figures.write_picture(path, image, "JPEG", quality=quality, subsampling=0, keep_rgb=True)
 
 
 def read_picture(path: Path, channels: int) -> NDArray[np.uint8]:
@@ -127,7 +128,7 @@ def read_picture(path: Path, channels: int) -> NDArray[np.uint8]:
         return np.atleast_3d(np.array(image)).transpose(2, 0, 1)[:channels]
 
 
-def labels_on(labels: torch.Tensor, prepared: Slices) -> torch.Tensor:
+def nearest_labels(labels: torch.Tensor, prepared: Slices) -> torch.Tensor:
     """Labels ``[..., row, column]`` at the nearest of each preprocessed pixel's centre.
 
     Args:

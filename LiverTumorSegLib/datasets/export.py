@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,20 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from .. import __version__, files, picture_file
-from ..damaged import Damage, Treatment
-from ..errors import UserError
+from ..core import text_files
+from ..core.about import __version__
+from ..core.atomic_files import whole_folder
+from ..core.ct_quality import Damage, DamageTreatment
+from ..core.errors import UserError
+from ..core.labels import LESION
+from ..core.progress import CancelToken, Job, Progress, job
+from ..core.volume import Volume
+from ..io import volumes
 from ..preprocessing import Chain, Resample, Resize, Slices, Window
-from ..progress import CancelToken, Job, Progress, job
-from ..segments import LESION
-from ..volume import Volume
-from ..whole_files import whole_folder
-from .dump import CONTENTS, IMAGES, MASKS, TABLE, DamagedSlice, LeftOut, Note, labels_on, to_bytes, write_picture
-from .labels import read_labels
-from .pairs import Pair
+from ..reporting import figures
+from .dump import CONTENTS, IMAGES, MASKS, TABLE, DamagedSlice, LeftOut, Note, nearest_labels, to_bytes, write_picture
+from .layouts import ScanFiles
+from .scans import read_labels
 
 _BATCH, _MOST_CHANNELS = 8, 4
 _COLUMNS = ("patient", "slice", "liver_px", "tumour_px", "dx_mm", "dy_mm", "dz_native_mm")
@@ -33,8 +35,8 @@ _Row = tuple[str, int, int, int, float, float, float]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a dump is written.
+class ExportOptions:
+    """Options of writing slices into a folder.
 
     Args:
         every: keep one slice of so many, counted from the feet; the source keeps every second.
@@ -46,7 +48,7 @@ class Options:
 
     every: int = 2
     quality: int = 95
-    damaged: Treatment = Treatment.AS_IS
+    damaged: DamageTreatment = DamageTreatment.AS_IS
     force: bool = False
     series: str | None = None
 
@@ -61,8 +63,8 @@ class _Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What was written of a patient.
+class ExportedPatient:
+    """The files and figures written of one patient.
 
     Args:
         rows: of ``slices.csv``, one a slice.
@@ -76,16 +78,16 @@ class Exported:
 
 
 def export(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ScanFiles],
     folder: Path,
     chain: Chain,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
     *,
     left_out: tuple[LeftOut, ...] = (),
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
     overwrite: bool = False,
-) -> list[Exported]:
+) -> list[ExportedPatient]:
     """Write ``images/PATIENT_slice_K.jpg``, ``masks/PATIENT_slice_K.png``, ``slices.csv`` and ``export.json``.
 
     Slices are axial, K counted from 0 at the feet; masks follow the chain's resizing and cropping by the nearest label.
@@ -104,7 +106,7 @@ def export(
         UserError: a file cannot be used, labels do not fit, or the chain ends in what JPG cannot hold.
         Cancelled: the user asked to stop.
     """
-    options, task = options or Options(), job(progress, cancel)
+    options, task = options or ExportOptions(), job(progress, cancel)
     _refuse_channels(chain)
     with whole_folder(folder, overwrite=overwrite, holds=CONTENTS) as new:
         for name in (IMAGES, MASKS):
@@ -122,7 +124,7 @@ def export(
             version=__version__,
             chain=chain,
             channels=chain.channels,
-            intensities=intensities(chain),
+            intensities=window_of(chain),
             every=options.every,
             quality=options.quality,
             damaged=options.damaged,
@@ -132,7 +134,7 @@ def export(
     return done
 
 
-def intensities(chain: Chain) -> tuple[float, float] | None:
+def window_of(chain: Chain) -> tuple[float, float] | None:
     """HU that become 0 and 1, where a chain is a single window, resized at most.
 
     What was cropped has none: a model with that chain would crop it once more.
@@ -150,11 +152,11 @@ def _refuse_channels(chain: Chain) -> None:
         raise UserError(msg)
 
 
-def _export(pair: Pair, folder: Path, chain: Chain, options: Options, task: Job) -> Exported:
+def _export(pair: ScanFiles, folder: Path, chain: Chain, options: ExportOptions, task: Job) -> ExportedPatient:
     task.at(0, f"Reading {pair.patient}")
     volume, damage = _read_ct(pair.ct, options)
     labels, doubt = read_labels(pair.labels, volume)
-    left = damage.reasons if options.damaged is Treatment.LEAVE_OUT else {}
+    left = damage.reasons if options.damaged is DamageTreatment.LEAVE_OUT else {}
     view = volume.axial.of(volume.voxels)
     fitted = chain.fitted(view, volume.axial.spacing)
     numbers = [n for n in range(0, len(view), options.every) if n not in left]
@@ -165,14 +167,14 @@ def _export(pair: Pair, folder: Path, chain: Chain, options: Options, task: Job)
         rows += _write(batch, pair.patient, folder, options.quality)
     damaged = tuple(DamagedSlice(patient=pair.patient, slice=n, reason=why) for n, why in damage.reasons.items())
     warnings = (damage.in_words(options.damaged), *volume.warnings, doubt)
-    return Exported(rows, damaged, tuple(f"{pair.patient}: {words}" for words in warnings if words))
+    return ExportedPatient(rows, damaged, tuple(f"{pair.patient}: {words}" for words in warnings if words))
 
 
 def _prepare(volume: Volume, labels: NDArray[np.uint8], numbers: list[int], chain: Chain) -> _Batch:
     view, masks, spacing = volume.axial.of(volume.voxels), volume.axial.of(labels), volume.axial.spacing
     hounsfield = torch.from_numpy(np.ascontiguousarray(view[numbers], np.float32))[:, None]
     prepared = chain(Slices(hounsfield, spacing[1:]))
-    fitting = labels_on(torch.from_numpy(np.ascontiguousarray(masks[numbers])), prepared)
+    fitting = nearest_labels(torch.from_numpy(np.ascontiguousarray(masks[numbers])), prepared)
     dy, dx = prepared.spacing
     return _Batch(numbers, _in_bytes(prepared.pixels), fitting.numpy(), (dx, dy, spacing[0]))
 
@@ -182,16 +184,16 @@ def _write(batch: _Batch, patient: str, folder: Path, quality: int) -> list[_Row
     for number, channels, mask in zip(batch.numbers, batch.pixels, batch.masks, strict=True):
         name = f"{patient}_slice_{number}"
         write_picture(folder / IMAGES / f"{name}.jpg", channels, quality)
-        picture_file.write(folder / MASKS / f"{name}.png", Image.fromarray(mask), "PNG")
+        figures.write_picture(folder / MASKS / f"{name}.png", Image.fromarray(mask), "PNG")
         counts = int(np.count_nonzero(mask)), int(np.count_nonzero(mask == LESION.label))
         rows.append((patient, number, *counts, *batch.spacing))
     return rows
 
 
-def _read_ct(path: Path, options: Options) -> tuple[Volume, Damage]:
-    if options.damaged is Treatment.AS_IS:
-        return files.read_volume(path, series=options.series, force=options.force), Damage()
-    return files.read_repaired(path, series=options.series, force=options.force)
+def _read_ct(path: Path, options: ExportOptions) -> tuple[Volume, Damage]:
+    if options.damaged is DamageTreatment.AS_IS:
+        return volumes.read_volume(path, series=options.series, force=options.force), Damage()
+    return volumes.read_repaired(path, series=options.series, force=options.force)
 
 
 def _in_bytes(pixels: torch.Tensor) -> torch.Tensor:
@@ -204,5 +206,4 @@ def _in_bytes(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _write_table(path: Path, rows: list[_Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as lines:
-        csv.writer(lines).writerows([_COLUMNS, *rows])
+    path.write_text(text_files.lines([_COLUMNS, *rows]), encoding="utf-8", newline="")

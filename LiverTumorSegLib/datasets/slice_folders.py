@@ -14,22 +14,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..damaged import find as find_damage
-from ..errors import UserError
-from ..files.stored import Stored
-from ..volume import Volume
+from ..core.ct_quality import find_damaged_slices as find_damage
+from ..core.errors import UserError
+from ..core.volume import Volume
+from ..io.raw_image import RawImage
 from .dump import IMAGES, MASKS, TABLE, LeftOut, read_note
-from .labels import whole_labels
-from .patients import WRONG_SPACING, has_wrong_spacing
-from .scans import Examined, Scan
-from .slice_pictures import Slice, by_patient, pictures, read_numbers, spacings
+from .scans import ExaminedScan, LabelledScan, whole_labels
+from .slices import SliceFiles, find_pictures, group_by_patient, read_pixels, read_spacings
+from .splits import WRONG_SPACING, has_wrong_spacing
 
 _NO_HU = "The pictures do not say their HU: grey values from 0 to 255 stand for them."
 _NO_SPACING = f"{TABLE} states no spacing: 1 mm in every direction was assumed, so volumes in ml mean little."
 
 
 @dataclass(frozen=True)
-class SliceScan(Scan):
+class SliceScan(LabelledScan):
     """A patient of a folder of slice pictures.
 
     Args:
@@ -38,7 +37,7 @@ class SliceScan(Scan):
         intensities: HU of the darkest and the brightest grey, None where they are not known.
     """
 
-    slices: tuple[Slice, ...]
+    slices: tuple[SliceFiles, ...]
     spacing: tuple[float, float, float] | None
     intensities: tuple[float, float] | None
 
@@ -50,12 +49,12 @@ class SliceScan(Scan):
             raise UserError(msg)
         low, high = self.intensities or (0, 255)
         voxels = np.rint(grey * ((high - low) / 255) + low).astype(np.int16)
-        labels = whole_labels(Stored(masks, np.eye(4)), self.slices[0].mask.parent)
+        labels = whole_labels(RawImage(masks, np.eye(4)), self.slices[0].mask.parent)
         return Volume(voxels, self._affine, self._warnings), labels
 
-    def examine(self) -> Examined:
+    def examine(self) -> ExaminedScan:
         volume, labels = self.read()
-        return Examined(volume, labels, find_damage(volume.voxels), "HU" if self.intensities else "grey")
+        return ExaminedScan(volume, labels, find_damage(volume.voxels), "HU" if self.intensities else "grey")
 
     @property
     def _affine(self) -> NDArray[np.float64]:
@@ -71,7 +70,7 @@ class SliceScan(Scan):
         return tuple(sentence for sentence, applies in doubts.items() if applies)
 
     def _stacked(self, pictures: Sequence[Path]) -> NDArray:
-        grey = [read_numbers(path) for path in pictures]
+        grey = [read_pixels(path) for path in pictures]
         if len({picture.shape for picture in grey}) > 1:
             msg = f"{pictures[0].parent} holds pictures of {self.name} that differ in size: export them again."
             raise UserError(msg)
@@ -86,15 +85,18 @@ def find(folder: Path) -> tuple[tuple[SliceScan, ...], tuple[LeftOut, ...]]:
     """
     if not (folder / IMAGES).is_dir() or not (folder / MASKS).is_dir():
         return (), ()
-    images, masks = pictures(folder / IMAGES, ".jpg"), pictures(folder / MASKS, ".png")
-    note, stated = read_note(folder), spacings(folder / TABLE)
+    images, masks = find_pictures(folder / IMAGES, ".jpg"), find_pictures(folder / MASKS, ".png")
+    note, stated = read_note(folder), read_spacings(folder / TABLE)
     intensities = note.intensities if note else None
     scans = tuple(
         SliceScan(name, folder / IMAGES, slices, stated.get(name), intensities)
-        for name, slices in by_patient(images, masks).items()
+        for name, slices in group_by_patient(images, masks).items()
     )
-    return scans, (*_alone(images, masks, "it has no mask"), *_alone(masks, images, "it has no picture"))
+    return scans, (
+        *_without_partner(images, masks, "it has no mask"),
+        *_without_partner(masks, images, "it has no picture"),
+    )
 
 
-def _alone(these: dict[str, Path], others: dict[str, Path], reason: str) -> list[LeftOut]:
+def _without_partner(these: dict[str, Path], others: dict[str, Path], reason: str) -> list[LeftOut]:
     return [LeftOut(name=stem, reason=reason) for stem in sorted(these.keys() - others.keys())]

@@ -6,25 +6,103 @@ the pictures are a training dump, already preprocessed: they are taken as they a
 
 from __future__ import annotations
 
+import csv
+import re
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..errors import UserError
-from ..files.stored import Stored
+from ..core import text_files
+from ..core.errors import UserError
+from ..core.volume import Volume
+from ..io.raw_image import RawImage
 from ..preprocessing import Chain
-from ..volume import Volume
 from .dump import IMAGES, MASKS, NOTE, TABLE, read_note, read_picture, to_bytes
-from .labels import whole_labels
-from .prepared import prepare
-from .slice_pictures import Slice, by_patient, pictures, read_numbers, spacings
+from .prepare import prepare
+from .scans import whole_labels
+
+_NAME = re.compile(r"(?P<patient>[^.].*)_slice_(?P<number>\d+)[a-z]?$")
+
+
+class SliceFiles(NamedTuple):
+    """One slice's number, counted from the feet, and its pictures."""
+
+    number: int
+    image: Path
+    mask: Path
+
+
+def find_pictures(folder: Path, ending: str) -> dict[str, Path]:
+    """Slices by the stem of their names."""
+    return {path.stem: path for path in sorted(folder.glob(f"*_slice_*{ending}")) if _NAME.match(path.stem)}
+
+
+def group_by_patient(images: dict[str, Path], masks: dict[str, Path]) -> dict[str, tuple[SliceFiles, ...]]:
+    """The slices of each patient that have both, ascending."""
+    found: defaultdict[str, list[SliceFiles]] = defaultdict(list)
+    for stem in images.keys() & masks.keys():
+        match = _NAME.match(stem)
+        if match:
+            found[match["patient"]].append(SliceFiles(int(match["number"]), images[stem], masks[stem]))
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+
+
+def read_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
+    """Millimetres between slice numbers, rows and columns by patient.
+
+    A table names patients as ``patient`` or, in LiTS, by the number of the ``volume``; without one nobody is stated.
+
+    Raises:
+        UserError: the table is damaged.
+    """
+    if not table.exists():
+        return {}
+    try:
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
+        return {_patient(row): _spacing(row) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
+        raise UserError(msg) from error
+
+
+def _patient(row: dict[str, str]) -> str:
+    return text_files.unmarked(row.get("patient") or f"volume-{row['volume']}")
+
+
+def _spacing(row: dict[str, str]) -> tuple[float, float, float]:
+    z, y, x = (float(row[key]) for key in ("dz_native_mm", "dy_mm", "dx_mm"))
+    if not all(0 < mm < inf for mm in (z, y, x)):
+        raise ValueError(row)
+    return z, y, x
+
+
+def read_pixels(path: Path) -> NDArray:
+    """Greys of a JPG; of a mask the numbers as they are stored: cast to 8 bits, those of 16 would turn into labels.
+
+    Raises:
+        UserError: it cannot be read, or has colours.
+    """
+    try:
+        with Image.open(path) as image:
+            values = np.array(image.convert("L") if path.suffix == ".jpg" else image)
+    except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
+        msg = f"{path} is no picture that can be read: export it again."
+        raise UserError(msg) from error
+    if values.ndim != 2:
+        msg = f"{path} has colours, and a mask has one number a pixel: export it again."
+        raise UserError(msg)
+    return values
 
 
 class SliceSource(BaseModel):
@@ -65,7 +143,7 @@ class Spacing:
 
 
 class Overview(NamedTuple):
-    """What is known of a patient only after a look at every pixel.
+    """Facts of a patient that are known only after a look at every pixel.
 
     Args:
         shown: largest label of each slice, uint8 ``[slice]``.
@@ -107,7 +185,7 @@ class Patient:
 
     @cached_property
     def overview(self) -> Overview:
-        """What only a look at every pixel tells."""
+        """The facts that only a look at every pixel tells."""
         return Overview.of(self.pixels, self.labels) if self.known is None else self.known
 
     @property
@@ -139,7 +217,7 @@ class Patient:
 
 
 def patient_names(source: SliceSource, root: Path) -> list[str]:
-    """Who has slices with masks in a folder, in order.
+    """Patients that have slices with masks in a folder, in order.
 
     Raises:
         UserError: nobody has.
@@ -204,11 +282,13 @@ class _Folder:
 
     def __init__(self, source: SliceSource, root: Path) -> None:
         self.source, self.path = source, root / source.folder
-        self.files = by_patient(pictures(self.path / IMAGES, ".jpg"), pictures(self.path / MASKS, ".png"))
-        self.spacings = {name: Spacing(y, x, z) for name, (z, y, x) in spacings(self.path / TABLE).items()}
+        self.files = group_by_patient(
+            find_pictures(self.path / IMAGES, ".jpg"), find_pictures(self.path / MASKS, ".png")
+        )
+        self.spacings = {name: Spacing(y, x, z) for name, (z, y, x) in read_spacings(self.path / TABLE).items()}
         self.note = read_note(self.path)
 
-    def hounsfield(self, files: Sequence[Slice]) -> NDArray[np.float32]:
+    def hounsfield(self, files: Sequence[SliceFiles]) -> NDArray[np.float32]:
         """HU ``[slice, row, column]``."""
         known = self.note.intensities if self.note else self.source.intensities
         if known is None:
@@ -217,7 +297,7 @@ class _Folder:
             msg = f"The HU of the pictures in {self.path / IMAGES} are not known: {mend}."
             raise UserError(msg)
         low, high = known
-        gray = self._stacked([read_numbers(file.image) for file in files])
+        gray = self._stacked([read_pixels(file.image) for file in files])
         return gray.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
 
     def spacing(self, name: str) -> Spacing:
@@ -230,14 +310,14 @@ class _Folder:
             raise UserError(msg)
         return Spacing(in_plane, in_plane, self.source.default_slice_mm)
 
-    def dumped(self, files: Sequence[Slice], channels: int) -> torch.Tensor:
+    def dumped(self, files: Sequence[SliceFiles], channels: int) -> torch.Tensor:
         """The pictures of a training dump, uint8 ``[slice, channel, row, column]``."""
         return torch.from_numpy(self._stacked([read_picture(file.image, channels) for file in files]))
 
-    def labels(self, files: Sequence[Slice]) -> NDArray[np.uint8]:
+    def labels(self, files: Sequence[SliceFiles]) -> NDArray[np.uint8]:
         """The masks ``[slice, row, column]``."""
-        masks = self._stacked([read_numbers(file.mask) for file in files])
-        return whole_labels(Stored(masks, np.eye(4)), self.path / MASKS)
+        masks = self._stacked([read_pixels(file.mask) for file in files])
+        return whole_labels(RawImage(masks, np.eye(4)), self.path / MASKS)
 
     def _stacked(self, numbers: Sequence[NDArray]) -> NDArray:
         if len({one.shape for one in numbers}) > 1:
@@ -254,7 +334,7 @@ def _with_pictures(source: SliceSource, root: Path) -> _Folder:
     return folder
 
 
-def _evenly_spaced(files: Sequence[Slice]) -> list[Slice]:
+def _evenly_spaced(files: Sequence[SliceFiles]) -> list[SliceFiles]:
     """The longest run of slices whose numbers are as near to each other as any are."""
     gaps = np.diff([file.number for file in files])
     if not len(gaps):

@@ -1,4 +1,4 @@
-"""Where a recipe's patients come from: slice pictures (``folder``) or CTs (``volumes``)."""
+"""Sources of a recipe's patients: slice pictures (``folder``) or CTs (``volumes``)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Discriminator, Tag
 
-from ..errors import UserError
-from ..volume import Volume
+from ..core.errors import UserError
+from ..core.volume import Volume
 from . import slices, volumes
 from .dump import IMAGES, MASKS
 from .scans import VolumeScan
-from .slice_pictures import by_patient, pictures
-from .slices import SliceSource
+from .slices import SliceSource, find_pictures, group_by_patient
 from .volumes import VolumeSource
 
 Source = Union[SliceSource, VolumeSource]
 
 
 def _key(entry: Any) -> str:
-    """Which of the two is meant: the key that only it has."""
+    """The kind of source that is meant, told by the key that only it has."""
     return (
         "volumes" if isinstance(entry, VolumeSource) or (isinstance(entry, dict) and "volumes" in entry) else "folder"
     )
@@ -43,12 +42,12 @@ def files(source: Source, root: Path) -> Mapping[str, tuple[Path, ...]]:
     if isinstance(source, VolumeSource):
         return {name: scan.sources for name, scan in _scans(source, root).items()}
     folder = root / source.folder
-    found = by_patient(pictures(folder / IMAGES, ".jpg"), pictures(folder / MASKS, ".png"))
+    found = group_by_patient(find_pictures(folder / IMAGES, ".jpg"), find_pictures(folder / MASKS, ".png"))
     return {name: tuple(path for one in each for path in (one.image, one.mask)) for name, each in found.items()}
 
 
 def source_of(sources: Sequence[Source], root: Path, name: str) -> Source:
-    """Which source holds a patient.
+    """Find the source that holds a patient.
 
     Raises:
         UserError: none does.
@@ -56,7 +55,7 @@ def source_of(sources: Sequence[Source], root: Path, name: str) -> Source:
     for source in sources:
         if name in files(source, root):
             return source
-    folders = " or ".join(str(_place(source, root)) for source in sources) or root
+    folders = " or ".join(str(_folder_of(source, root)) for source in sources) or root
     msg = f"There are no slices of {name} in {folders}: give the folder that holds the recipe's data folders."
     raise UserError(msg)
 
@@ -71,12 +70,12 @@ def read(source: Source, root: Path, name: str) -> tuple[Volume, NDArray[np.uint
         return slices.read_volume(source, root, name)
     scan = _scans(source, root).get(name)
     if scan is None:
-        msg = f"There is no CT of {name} in {_place(source, root)}: give the folder that holds it."
+        msg = f"There is no CT of {name} in {_folder_of(source, root)}: give the folder that holds it."
         raise UserError(msg)
     return scan.read()
 
 
-def _place(source: Source, root: Path) -> Path:
+def _folder_of(source: Source, root: Path) -> Path:
     return root / source.folder / IMAGES if isinstance(source, SliceSource) else root / source.folder
 
 

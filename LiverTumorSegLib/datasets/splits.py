@@ -1,14 +1,19 @@
-"""Splits by patient, stratified by tumour load, saved to a file.
+"""Splits by patient, stratified by tumour load, saved to a file; and one name for a patient of several data sets.
 
 A split by slices puts neighbours of one tumour into training and test, and a split that ignores how much tumour a
 patient has often leaves a fold without any: a handful of LiTS patients hold most tumour pixels. So patients are
 sorted by their tumour load and dealt out in blocks of as many as there are folds. Fold totals then differ by at most
 the largest single load, because each block's largest load is no more than the least one of the block before.
+
+LiTS and MSD Task03_Liver number their training patients alike. 3D-IRCADb-01 is one of LiTS's sources; that its patients
+1 to 20 are LiTS 28 to 47 is what most who compared the files found, while one report has 46 to 48 in place of 45 to 47
+(github.com/assassint2017/MICCAI-LITS2017, issue 33). So :mod:`.quality_check` compares what the files hold as well.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -17,24 +22,24 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .. import text_file
-from ..errors import UserError
-from ..validation_words import in_words
-from ..whole_files import whole_file
+from ..core import text_files
+from ..core.atomic_files import whole_file
+from ..core.errors import UserError
+from ..core.schema import explain_validation_error
 
-Names = tuple[str, ...]
+PatientNames = tuple[str, ...]
 
 
 class Round(NamedTuple):
     """One training with its validation, and a test set where one was kept back."""
 
-    train: Names
-    validation: Names
-    test: Names = ()
+    train: PatientNames
+    validation: PatientNames
+    test: PatientNames = ()
 
 
 class Split(BaseModel):
-    """Who is trained on and who is measured on.
+    """Patients to train on and patients to measure on.
 
     Args:
         format: of the file.
@@ -47,10 +52,10 @@ class Split(BaseModel):
 
     format: Literal[1] = 1
     seed: int = Field(ge=0)
-    folds: tuple[Names, ...] = ()
-    train: Names = ()
-    validation: Names = ()
-    test: Names = ()
+    folds: tuple[PatientNames, ...] = ()
+    train: PatientNames = ()
+    validation: PatientNames = ()
+    test: PatientNames = ()
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> Split:
@@ -69,7 +74,7 @@ class Split(BaseModel):
         return self
 
     @property
-    def names(self) -> Names:
+    def names(self) -> PatientNames:
         """Everyone in it."""
         parts = self.folds or (self.train, self.validation, self.test)
         return tuple(name for part in parts for name in part)
@@ -106,19 +111,19 @@ def load(path: Path, known: Collection[str] | None = None) -> Split:
         UserError: it does not exist, is no split, or names somebody twice or who is not in the data.
     """
     try:
-        split = Split.model_validate_json(text_file.read(path))
+        split = Split.model_validate_json(text_files.read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): give the file of a split."
         raise UserError(msg) from error
     except ValidationError as error:
-        msg = f"{path} is no split that can be used: {in_words(error, Split)}"
+        msg = f"{path} is no split that can be used: {explain_validation_error(error, Split)}"
         raise UserError(msg) from error
     if known is not None:
-        refuse_strangers(split, known, str(path))
+        refuse_unknown_patients(split, known, str(path))
     return split
 
 
-def refuse_strangers(split: Split, known: Collection[str], called: str) -> None:
+def refuse_unknown_patients(split: Split, known: Collection[str], called: str) -> None:
     """Raise :class:`UserError`, which calls the split so, where it names somebody whom the data do not hold."""
     strange = sorted(set(split.names) - set(known))
     if strange:
@@ -178,7 +183,7 @@ def check_choice(folds: int | None, validation: float | None, test: float) -> No
         raise UserError(msg)
 
 
-def _folds(persons: list[list[str]], count: int, random: np.random.Generator) -> tuple[Names, ...]:
+def _folds(persons: list[list[str]], count: int, random: np.random.Generator) -> tuple[PatientNames, ...]:
     if not 2 <= count <= len(persons):
         msg = f"{count} folds cannot be made of {len(persons)} patients: take two or more, and at most one a patient."
         raise UserError(msg)
@@ -189,7 +194,7 @@ def _folds(persons: list[list[str]], count: int, random: np.random.Generator) ->
     return tuple(_names(part) for part in parts)
 
 
-def _names(persons: list[list[str]]) -> Names:
+def _names(persons: list[list[str]]) -> PatientNames:
     return tuple(sorted(name for person in persons for name in person))
 
 
@@ -219,3 +224,46 @@ def _persons(names: Iterable[str], groups: Iterable[Collection[str]]) -> list[li
         joined = frozenset(other for name in group for other in person.get(name, ()))
         person |= dict.fromkeys(joined, joined)
     return sorted(sorted(names) for names in set(person.values()))
+
+
+_LITS = re.compile(r"(?:volume|liver)[-_](\d+)", re.IGNORECASE)
+_IRCADB = re.compile(r"3dircadb1\.(\d+)", re.IGNORECASE)
+_IRCADB_PATIENTS, _IRCADB_TO_LITS = range(1, 21), 27
+
+IRCADB_IN_LITS = range(28, 48)
+"""LiTS and MSD numbers of the patients of 3D-IRCADb-01."""
+
+WRONG_SPACING = (
+    "LiTS 28 to 47 state pixels of 1 mm, which is wrong: millimetres and millilitres mislead; 3D-IRCADb-01 1 to 20 "
+    "have the true spacing."
+)
+
+
+def patient_of(name: str) -> str:
+    """The patient that a scan's name stands for.
+
+    Args:
+        name: ``volume-N`` (LiTS), ``liver_N`` or ``liver-N`` (MSD), ``3Dircadb1.N``, or any other.
+
+    Returns:
+        ``volume-N`` with the number in LiTS; any other name as it is.
+    """
+    if lits := _LITS.fullmatch(name):
+        return f"volume-{int(lits[1])}"
+    ircadb = _IRCADB.fullmatch(name)
+    if ircadb and int(ircadb[1]) in _IRCADB_PATIENTS:
+        return f"volume-{int(ircadb[1]) + _IRCADB_TO_LITS}"
+    return name
+
+
+def has_wrong_spacing(patient: str, row_mm: float, column_mm: float) -> bool:
+    """Whether a patient of 3D-IRCADb-01 states the 1 mm that LiTS published; none was scanned with such pixels.
+
+    Args:
+        patient: as :func:`patient_of` names them.
+        row_mm: millimetres between rows.
+        column_mm: millimetres between columns.
+    """
+    lits = _LITS.fullmatch(patient)
+    wide = (round(row_mm, 3), round(column_mm, 3)) == (1, 1)
+    return wide and lits is not None and int(lits[1]) in IRCADB_IN_LITS

@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.native_stderr import silence_libraries
+from ..core.process_pool import for_each
+from ..core.progress import Job
 from ..preprocessing import Chain
-from ..processes import for_each
-from ..progress import Job
-from ..quiet import quiet_libraries
-from ..resampling import standard_shape
+from ..preprocessing.resampling import standard_shape
 from . import cache, layouts
 from .dump import LeftOut
-from .prepared import prepare
-from .prepared_volume import prepare_volume
+from .prepare import prepare, prepare_volume
 from .scans import VolumeScan
 from .slices import Patient
 
@@ -54,11 +53,11 @@ class VolumeSource(BaseModel):
 
     @property
     def folder(self) -> str:
-        """Where it is below the data root."""
+        """Its place below the data root."""
         return self.volumes
 
 
-class Wanted(NamedTuple):
+class ScanRequest(NamedTuple):
     """A scan to be read.
 
     Args:
@@ -100,7 +99,7 @@ def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tupl
     return scans, layout.left_out
 
 
-def read(wanted: Wanted) -> Patient:
+def read_scan(wanted: ScanRequest) -> Patient:
     """Read and preprocess a scan: its axial slices, or those that it is resampled to, from the feet upwards.
 
     Raises:
@@ -122,7 +121,7 @@ def read(wanted: Wanted) -> Patient:
     return Patient(scan.name, numbers, pixels, marked, axial.spacing[0], source.lesions_apart)
 
 
-def read_patients(wanted: Sequence[Wanted], folder: Path, *, say: Say, job: Job) -> list[Patient]:
+def read_patients(wanted: Sequence[ScanRequest], folder: Path, *, say: Say, job: Job) -> list[Patient]:
     """Read scans through a cache; those that it lacks are read in several processes where there are many.
 
     Args:
@@ -151,11 +150,11 @@ def read_patients(wanted: Sequence[Wanted], folder: Path, *, say: Say, job: Job)
     return patients
 
 
-def _fill(missing: Mapping[Path, Wanted], folder: Path, say: Say, job: Job) -> None:
-    size = sum(_bytes(each) for each in missing.values())
+def _fill(missing: Mapping[Path, ScanRequest], folder: Path, say: Say, job: Job) -> None:
+    size = sum(_bytes_of(each) for each in missing.values())
     cache.check_room(folder, size)
     count = len(missing)
-    say(f"{count} CT{'s' * (count > 1)} will be read once; the cache in {folder} grows by {cache.in_words(size)}.")
+    say(f"{count} CT{'s' * (count > 1)} will be read once; the cache in {folder} grows by {cache.format_size(size)}.")
 
     def progress(done: float, _: str) -> None:
         job.at(0, f"Reading the CTs: {round(done * count)} of {count}")
@@ -171,9 +170,9 @@ def _fill(missing: Mapping[Path, Wanted], folder: Path, say: Say, job: Job) -> N
         raise UserError(msg)
 
 
-def _read_into(wanted: Wanted, entry: Path) -> None:
-    with quiet_libraries(), _one_thread():
-        cache.keep(entry, read(wanted))
+def _read_into(wanted: ScanRequest, entry: Path) -> None:
+    with silence_libraries(), _one_thread():
+        cache.keep(entry, read_scan(wanted))
 
 
 @contextmanager
@@ -187,7 +186,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _bytes(wanted: Wanted) -> int:
+def _bytes_of(wanted: ScanRequest) -> int:
     """Of pixels and labels, from the CT's header; nothing where that cannot be read, which reading then tells."""
     try:
         (slices, rows, columns), spacing = wanted.scan.grid()
@@ -203,7 +202,7 @@ def _bytes(wanted: Wanted) -> int:
 def _slice_bytes(
     rows: int, columns: int, spacing: tuple[float, float, float], chain: str, wanted: tuple[float, float, float] | None
 ) -> int:
-    """What a slice of this size takes after a chain, tried on a ramp from air to bone."""
+    """Bytes of a slice of this size after a chain, tried on a ramp from air to bone."""
     ramp = np.linspace(_DARKEST, _BRIGHTEST, rows * columns).reshape(1, rows, columns).astype(np.int16)
     labels, steps = torch.zeros(ramp.shape, dtype=torch.uint8), Chain.from_json(chain)
     made = prepare_volume(ramp, labels, spacing, steps, wanted) if wanted else prepare(ramp, labels, spacing, steps)

@@ -1,1 +1,1 @@
-"""How good a segmentation is."""
+"""Evaluation of segmentations against references."""

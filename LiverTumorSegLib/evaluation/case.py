@@ -1,4 +1,4 @@
-"""All measures of one case."""
+"""All measures of one case, and the settings that a user can choose for them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,69 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..postprocessing import LESION, LIVER
-from ..quiet import quiet_libraries
-from . import overlap, surface
-from .agreement import Burden, burden
-from .empties import emptiness
-from .lesions.detection import CaseDetection, detect
-from .pairs import reading
-from .pairs.label_pair import LabelPair
-from .pairs.pairing import EvaluationPair
-from .probabilities import Histogram, curve, histogram
-from .settings import Settings
-from .structures import STRUCTURES, mask
+from ..core.errors import UserError
+from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.native_stderr import silence_libraries
+from . import overlap, reading, surface
+from .label_pair import STRUCTURES, LabelPair, structure_mask
+from .lesion_detection import CaseDetection, detect_lesions
+from .overlap import Empties, emptiness
+from .pairing import EvaluationPair
+from .probabilities import Histogram, histogram, measure_curves
+from .statistics import TumourBurden, tumour_burden
 from .surface import SurfaceDistances
+
+CONNECTIVITIES = (6, 18, 26)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Options of measuring cases.
+
+    Args:
+        connectivity: neighbours by which a voxel is on the surface: 18 as LiTS, 6 as MONAI and MedPy, or 26.
+        tolerance_mm: of the surface Dice.
+        empties: how empty masks count.
+        iou: a lesion is found where its overlap is above this.
+        resample: whether a prediction on another grid is put on the reference's.
+        accept_float: whether masks of floating-point numbers that are whole are taken.
+        prediction_values, reference_values: label 0, 1 or 2 for each value of the files, where these are others.
+        bootstrap: resamples.
+        seed: of the bootstrap.
+
+    Raises:
+        UserError: a choice is out of its range.
+    """
+
+    connectivity: int = 18
+    tolerance_mm: float = 2.0
+    empties: Empties = Empties.LITS
+    iou: float = 0.5
+    resample: bool = False
+    accept_float: bool = False
+    prediction_values: Mapping[int, int] | None = None
+    reference_values: Mapping[int, int] | None = None
+    bootstrap: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.connectivity not in CONNECTIVITIES:
+            msg = f"A connectivity of {self.connectivity} is not known: choose {', '.join(map(str, CONNECTIVITIES))}."
+            raise UserError(msg)
+        if not 0 <= self.tolerance_mm < float("inf"):
+            msg = f"A tolerance of {self.tolerance_mm} mm cannot be: choose 0 or more."
+            raise UserError(msg)
+        if not 0 <= self.iou < 1:
+            msg = f"No overlap can be above {self.iou}: choose an IoU from 0 to below 1."
+            raise UserError(msg)
+        if self.bootstrap < 1:
+            msg = f"A bootstrap of {self.bootstrap} resamples says nothing: choose 1 or more."
+            raise UserError(msg)
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name, ready for JSON."""
+        return {name: getattr(value, "value", value) for name, value in vars(self).items()}
+
 
 MEASURES = (
     *("dice", "iou", "voe", "rvd", "sensitivity", "specificity", "precision", "accuracy"),
@@ -34,8 +84,8 @@ MEASURES = (
 
 
 @dataclass(frozen=True)
-class Case:
-    """What was measured, before the rule for empty masks.
+class CaseResult:
+    """Figures of one case, before the rule for empty masks.
 
     Args:
         patient: whose case it is.
@@ -68,19 +118,19 @@ class Case:
         return self.slices.sum(axis=0)
 
     @property
-    def burden(self) -> Burden:
+    def burden(self) -> TumourBurden:
         """Lesions' share of the liver in prediction and reference."""
-        return burden(self.confusion)
+        return tumour_burden(self.confusion)
 
     def counts(self, structure: str) -> overlap.Counts:
         """Right and wrong voxels of a structure."""
         return overlap.counts(self.confusion, structure)
 
     def empty(self, structure: str) -> str | None:
-        """Which of the structure's masks is empty: ``prediction``, ``reference``, ``both`` or None."""
+        """The empty one of the structure's masks: ``prediction``, ``reference``, ``both`` or None."""
         return emptiness(self.counts(structure))
 
-    def measures(self, structure: str, settings: Settings) -> dict[str, float | None]:
+    def measures(self, structure: str, settings: EvaluationSettings) -> dict[str, float | None]:
         """Every measure of a structure by its key, None where it is not defined."""
         counts, distances = self.counts(structure), self.surfaces[structure]
         measured: dict[str, float | None] = dict.fromkeys(MEASURES)
@@ -93,10 +143,10 @@ class Case:
         measured["reference_ml"] = (counts.tp + counts.fn) * self.voxel_ml
         return measured
 
-    def to_dict(self, settings: Settings) -> dict[str, Any]:
+    def to_dict(self, settings: EvaluationSettings) -> dict[str, Any]:
         """The case's entry in a report."""
         structures = {name: {**self.measures(name, settings), "empty": self.empty(name)} for name in STRUCTURES}
-        curves = {name: curve(counted) for name, counted in self.histograms.items()}
+        curves = {name: measure_curves(counted) for name, counted in self.histograms.items()}
         figures = {name: {key: x for key, x in one.items() if not isinstance(x, list)} for name, one in curves.items()}
         return {
             "patient": self.patient,
@@ -113,17 +163,17 @@ class Case:
 
     def _doubts(self) -> list[str]:
         """Doubts about what the labels stand for."""
-        liver, lesion = self.confusion[:, LIVER], self.confusion[:, LESION]
-        if not lesion.any() and 2 * liver[LESION] > liver.sum():
+        liver, lesion = self.confusion[:, LIVER_LABEL], self.confusion[:, LESION_LABEL]
+        if not lesion.any() and 2 * liver[LESION_LABEL] > liver.sum():
             return ["Most of what the prediction marks with 1 is lesion in the reference: does 1 stand for lesions?"]
-        if lesion.any() and not liver.any() and self.confusion[LIVER].any():
+        if lesion.any() and not liver.any() and self.confusion[LIVER_LABEL].any():
             return ["The prediction marks lesions but no liver: figures of the liver count its lesions alone."]
         return []
 
 
-def measure(
-    pair: LabelPair, settings: Settings, patient: str = "", probabilities: Mapping[str, Path] | None = None
-) -> Case:
+def measure_pair(
+    pair: LabelPair, settings: EvaluationSettings, patient: str = "", probabilities: Mapping[str, Path] | None = None
+) -> CaseResult:
     """Measure a prediction against its reference.
 
     Args:
@@ -137,31 +187,33 @@ def measure(
     """
     surfaces = {
         name: surface.measure(
-            mask(pair.prediction, name),
-            mask(pair.reference, name),
+            structure_mask(pair.prediction, name),
+            structure_mask(pair.reference, name),
             pair.axes_mm,
             connectivity=settings.connectivity,
             tolerance_mm=settings.tolerance_mm,
         )
         for name in STRUCTURES
     }
-    return Case(
+    return CaseResult(
         patient,
         overlap.confusion(pair),
         surfaces,
-        detect(pair, iou=settings.iou, connectivity=settings.connectivity),
+        detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity),
         pair.voxel_ml,
         pair.diagonal_mm,
         {
-            name: histogram(mask(pair.reference, name), reading.read_values(path, pair, resample=settings.resample))
+            name: histogram(
+                structure_mask(pair.reference, name), reading.read_values(path, pair, resample=settings.resample)
+            )
             for name, path in (probabilities or {}).items()
         },
-        checksum(pair),
+        reference_checksum(pair),
         warnings=pair.warnings,
     )
 
 
-def checksum(pair: LabelPair) -> str:
+def reference_checksum(pair: LabelPair) -> str:
     """Of the reference's labels, the same for any order and sense of a file's axes."""
     reference = pair.own_reference
     made = blake2b(repr(reference.shape).encode(), digest_size=16)
@@ -170,18 +222,18 @@ def checksum(pair: LabelPair) -> str:
     return made.hexdigest()
 
 
-def measure_files(pair: EvaluationPair, settings: Settings) -> Case:
+def measure_files(pair: EvaluationPair, settings: EvaluationSettings) -> CaseResult:
     """Read and measure a case.
 
     Raises:
         UserError: a file cannot be read, is no mask, or lies on another grid.
     """
-    with quiet_libraries():
-        case = measure(read_labels(pair, settings), settings, pair.patient, pair.probabilities)
+    with silence_libraries():
+        case = measure_pair(read_labels(pair, settings), settings, pair.patient, pair.probabilities)
     return replace(case, files={"prediction": pair.prediction.name, "reference": pair.reference.name})
 
 
-def read_labels(pair: EvaluationPair, settings: Settings) -> LabelPair:
+def read_labels(pair: EvaluationPair, settings: EvaluationSettings) -> LabelPair:
     """Read a case's masks as the settings say.
 
     Raises:

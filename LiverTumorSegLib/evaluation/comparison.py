@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import rankdata, wilcoxon
 
-from .. import text_file
-from ..errors import UserError
+from ..core import text_files
+from ..core.errors import UserError
+from .label_pair import LESION_NAME, STRUCTURES
 from .statistics import RESAMPLES, SEED, summarise
-from .structures import LESION_NAME, STRUCTURES
 
 NOISE = 0.05
 REMARK = (
     f"Differences of lesion Dice under {NOISE:g} between folds or trainings are within noise: p tells chance among "
     "patients, not among trainings."
 )
-SAME = ("connectivity", "tolerance_mm", "empties", "iou")
+SAME_SETTINGS = ("connectivity", "tolerance_mm", "empties", "iou")
 """Settings that change what a figure means."""
 
 COMPARED = ("dice", "surface_dice", "assd_mm", "hd95_mm")
@@ -68,7 +68,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     path = path / "report.json" if path.is_dir() else path
     try:
-        content: dict[str, Any] = json.loads(text_file.read(path))
+        content: dict[str, Any] = json.loads(text_files.read_text(path))
         _Report.model_validate(content)
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}): give the report.json of an evaluation."
@@ -115,7 +115,7 @@ def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEE
         raise UserError(msg)
     measures: dict[str, dict[str, dict[str, Any]]] = {
         structure: {
-            key: paired(
+            key: paired_statistics(
                 _means(first, same, structure, key),
                 _means(second, same, structure, key),
                 resamples=resamples,
@@ -125,7 +125,7 @@ def compare(a: Report, b: Report, *, resamples: int = RESAMPLES, seed: int = SEE
         }
         for structure in STRUCTURES
     }
-    tests = adjust([row for rows in measures.values() for row in rows.values()])
+    tests = add_adjusted_p([row for rows in measures.values() for row in rows.values()])
     return {
         "patients": len(same),
         "only_a": sorted(first.keys() - second.keys()),
@@ -178,8 +178,8 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def paired(first: Values, second: Values, *, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Any]:
-    """What :func:`compare` says of one measure.
+def paired_statistics(first: Values, second: Values, *, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Any]:
+    """The comparison of one measure, as :func:`compare` returns it.
 
     Args:
         first: of A by patient; None where not defined.
@@ -208,8 +208,8 @@ def paired(first: Values, second: Values, *, resamples: int = RESAMPLES, seed: i
     }
 
 
-def adjust(rows: Sequence[dict[str, Any]]) -> int:
-    """Set ``p_holm`` of what :func:`paired` made, corrected for how many p there are, which is returned."""
+def add_adjusted_p(rows: Sequence[dict[str, Any]]) -> int:
+    """Set ``p_holm`` of what :func:`paired_statistics` made, corrected for how many p there are, which is returned."""
     tested = [row for row in rows if row["p"] is not None]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p
@@ -217,7 +217,7 @@ def adjust(rows: Sequence[dict[str, Any]]) -> int:
 
 
 def _refuse_other_settings(a: Report, b: Report) -> None:
-    for name in SAME:
+    for name in SAME_SETTINGS:
         first, second = (report["settings"].get(name) for report in (a, b))
         if first != second:
             msg = f"The two evaluations differ in {name} ({first} and {second}): evaluate both alike, then compare."

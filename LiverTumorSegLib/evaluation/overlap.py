@@ -1,4 +1,4 @@
-"""Overlap of two label volumes, all from counting each pair of labels once.
+"""Overlap of two label volumes, all from counting each pair of labels once, and the rule for empty masks.
 
 Every measure is a ratio of true and false positives and negatives (Taha and Hanbury, BMC Medical Imaging 15, 2015,
 section "Spatial overlap based metrics"); a ratio of nothing to nothing is None.
@@ -7,12 +7,12 @@ section "Spatial overlap based metrics"); a ratio of nothing to nothing is None.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .pairs.label_pair import LabelPair
-from .structures import values
+from .label_pair import LabelPair, structure_values
 
 _LABELS = 3
 
@@ -93,7 +93,7 @@ def dice_per_slice(slices: NDArray[np.int64], structure: str) -> float | None:
 
 def _tally(matrices: NDArray[np.int64], structure: str) -> tuple[NDArray[np.int64], ...]:
     """Voxels of prediction and reference in common, of the prediction, of the reference."""
-    inside = np.isin(np.arange(_LABELS), values(structure))
+    inside = np.isin(np.arange(_LABELS), structure_values(structure))
     real = matrices[..., inside, :]
     return real[..., inside].sum((-2, -1)), matrices[..., inside].sum((-2, -1)), real.sum((-2, -1))
 
@@ -107,3 +107,54 @@ def dice(result: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float | Non
 def ratio(part: float, whole: int) -> float | None:
     """A share, None of nothing."""
     return part / whole if whole else None
+
+
+DISTANCES = ("assd_mm", "rmsd_mm", "hd_mm", "hd95_mm")
+
+
+class Empties(str, Enum):
+    """The rule for empty masks.
+
+    ``LITS``: Dice, IoU and surface Dice are 1 where both are empty and 0 where one is, as LiTS scores Dice per case;
+    distances are not defined then, and such a case is left out of their means by name.
+
+    ``WORST``: the same, but a distance is 0 where both are empty and the image's diagonal where one is, so that a
+    missed structure cannot improve a mean (Maier-Hein et al., Metrics reloaded, Nature Methods 21, 2024).
+
+    ``LEAVE_OUT``: a case whose reference is empty is left out, also of the pooled Dice, as MONAI's metrics do by
+    default; a missed structure has Dice 0 and no distance. Volumes, burden and lesions count all cases.
+    """
+
+    LITS = "lits"
+    WORST = "worst"
+    LEAVE_OUT = "leave-out"
+
+    def apply(self, measured: dict[str, float | None], empty: str | None, diagonal_mm: float) -> None:
+        """Fill in, or take out, what is not defined by itself.
+
+        Args:
+            measured: by key; changed in place.
+            empty: as :func:`emptiness` gives it.
+            diagonal_mm: the longest distance in the image.
+        """
+        if empty is None:
+            return
+        if self is Empties.LEAVE_OUT and empty != "prediction":
+            measured.update(dict.fromkeys(measured))
+            return
+        agreed = float(empty == "both")
+        measured.update({"dice": agreed, "iou": agreed, "voe": 1 - agreed, "surface_dice": agreed})
+        if empty == "both":
+            measured["rvd"] = 0.0
+        if self is Empties.WORST:
+            measured.update(dict.fromkeys(DISTANCES, 0.0 if agreed else diagonal_mm))
+
+
+def emptiness(counts: Counts) -> str | None:
+    """The empty one of the masks: ``prediction``, ``reference``, ``both`` or None."""
+    found, real = counts.tp + counts.fp, counts.tp + counts.fn
+    if found and real:
+        return None
+    if not found and not real:
+        return "both"
+    return "reference" if found else "prediction"

@@ -1,4 +1,4 @@
-"""How good probabilities are: ROC, precision and recall, calibration.
+"""Quality of probabilities: ROC, precision and recall, calibration.
 
 All voxels of a volume count, the background too. It is so large and so easily told apart that the area under the ROC
 curve, the calibration error and the Brier score look good whatever a model does; the average precision counts no
@@ -62,7 +62,7 @@ def histogram(inside: NDArray[np.bool_], probabilities: NDArray) -> Histogram:
     return Histogram(counts[LEVELS + 1 :], counts[: LEVELS + 1])
 
 
-def curve(counted: Histogram) -> dict[str, Any]:
+def measure_curves(counted: Histogram) -> dict[str, Any]:
     """Curves and figures of a structure's probabilities.
 
     Args:
@@ -106,7 +106,7 @@ def _levels(plane: NDArray) -> NDArray[np.intp]:
 
 
 def _ranking(counted: Histogram) -> dict[str, Any]:
-    """What depends on the order of the probabilities alone, from the true and false positives at every threshold."""
+    """Measures of the order of the probabilities alone, from the true and false positives at every threshold."""
     some = (counted.positives + counted.negatives)[::-1] > 0
     true, false = (counts[::-1][some].cumsum() for counts in (counted.positives, counted.negatives))
     figures: dict[str, Any] = {"auc": None, "average_precision": None, "roc": [], "precision_recall": []}

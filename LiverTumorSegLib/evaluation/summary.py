@@ -1,4 +1,4 @@
-"""What all cases say together."""
+"""The summary of all cases, and a sentence on each of its figures."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from typing import Any
 import numpy as np
 
 from . import statistics
-from .agreement import bland_altman, burden_errors
-from .case import MEASURES, Case
-from .lesions.detection import pooled
-from .probabilities import curve
-from .settings import Settings
-from .structures import LESION_NAME, LIVER_NAME, STRUCTURES
+from .case import MEASURES, CaseResult, EvaluationSettings
+from .label_pair import LESION_NAME, LIVER_NAME, STRUCTURES
+from .lesion_detection import pool_detections
+from .overlap import Empties
+from .probabilities import measure_curves
+from .statistics import bland_altman, burden_errors
 
-Cases = Mapping[str, Case]
+Cases = Mapping[str, CaseResult]
 Contents = Mapping[str, Mapping[str, Any]]
 
 
-def summarise(cases: Cases, contents: Contents, settings: Settings) -> dict[str, Any]:
+def summarise_cases(cases: Cases, contents: Contents, settings: EvaluationSettings) -> dict[str, Any]:
     """The summary of a report: means with their intervals, pooled figures, who is counted and who was empty.
 
     Args:
         cases: what was measured, by name.
-        contents: the same as :meth:`Case.to_dict` gives it.
+        contents: the same as :meth:`CaseResult.to_dict` gives it.
         settings: the definitions.
     """
     summary: dict[str, Any] = {name: _structure(cases, contents, name, settings) for name in STRUCTURES}
-    summary[LESION_NAME]["detection"] = pooled({name: case.detection for name, case in cases.items()}, settings.iou)
+    summary[LESION_NAME]["detection"] = pool_detections(
+        {name: case.detection for name, case in cases.items()}, settings.iou
+    )
     summary["burden"] = burden_errors({name: case.burden for name, case in cases.items()})
     summary["volumes"] = {
         structure: bland_altman(
@@ -43,7 +45,7 @@ def summarise(cases: Cases, contents: Contents, settings: Settings) -> dict[str,
     return summary
 
 
-def _structure(cases: Cases, contents: Contents, structure: str, settings: Settings) -> dict[str, Any]:
+def _structure(cases: Cases, contents: Contents, structure: str, settings: EvaluationSettings) -> dict[str, Any]:
     drawing = {"resamples": settings.bootstrap, "seed": settings.seed}
     patients = {name: case.patient for name, case in cases.items()}
     figures = {
@@ -54,7 +56,7 @@ def _structure(cases: Cases, contents: Contents, structure: str, settings: Setti
         name: None if contents[name][structure]["accuracy"] is None else case.counts(structure)
         for name, case in cases.items()
     }  # no accuracy: the rule for empty masks leaves the case out
-    figures["dice_global"] = statistics.ratio(
+    figures["dice_global"] = statistics.pooled_ratio(
         {name: 2 * n.tp if n else None for name, n in counts.items()},
         {name: 2 * n.tp + n.fp + n.fn if n else None for name, n in counts.items()},
         patients,
@@ -74,5 +76,71 @@ def _curves(cases: Cases) -> dict[str, Any]:
         given = [case.histograms[structure] for case in cases.values() if structure in case.histograms]
         if given:
             left_out = [name for name, case in cases.items() if structure not in case.histograms]
-            found[structure] = curve(reduce(add, given)) | {"counted": len(given), "left_out": left_out}
+            found[structure] = measure_curves(reduce(add, given)) | {"counted": len(given), "left_out": left_out}
     return found
+
+
+_OVERLAPS = (
+    "Dice, IoU and surface Dice are 1 (VOE and RVD 0) where prediction and reference are both empty, and 0 where one is"
+)
+
+_EMPTIES = {
+    Empties.LITS: f"{_OVERLAPS}; distances are not defined then, and such cases are left out of their means by "
+    "name (the rule of LiTS).",
+    Empties.WORST: f"{_OVERLAPS}; a distance is 0 where both are, and the image's diagonal where one is.",
+    Empties.LEAVE_OUT: "A case whose reference is empty is left out by name, also of the pooled Dice; where only "
+    "the prediction is empty, Dice, IoU and surface Dice are 0 and distances are not defined (the rule of MONAI).",
+}
+
+_FIXED = {
+    "liver": "Labels 1 and 2 together: the whole liver with its lesions.",
+    "liver_only": "Label 1 alone: the liver without its lesions.",
+    "lesion": "Label 2.",
+    "dice_per_case": "Mean over cases of the Dice coefficient of each in three dimensions.",
+    "dice_global": "Dice of all cases pooled: twice the common voxels of all over the voxels of all; large structures "
+    "weigh more.",
+    "dice_per_slice": "Mean over cases of the mean Dice of the axial slices where prediction or reference has the "
+    "structure.",
+    "dice": "2|P∩R| / (|P|+|R|) of the voxels of prediction P and reference R in three dimensions; also their F1.",
+    "iou": "|P∩R| / |P∪R|, the Jaccard index.",
+    "voe": "Volumetric overlap error, 1 - IoU.",
+    "rvd": "Relative volume difference (|P|-|R|) / |R|: positive where too much was found.",
+    "sensitivity": "Share of the reference's voxels that were found.",
+    "specificity": "Share of all voxels outside the reference that were left alone; near 1 in any large image.",
+    "precision": "Share of the predicted voxels that are right.",
+    "accuracy": "Share of all voxels of the image that are right; near 1 in any large image.",
+    "rmsd_mm": "Root of the mean square of the distances that the average symmetric surface distance averages.",
+    "hd_mm": "Hausdorff distance: the largest of the same distances; LiTS calls it MSD.",
+    "hd95_mm": "The larger of the two directions' 95th percentiles of the same distances.",
+    "prediction_ml": "Volume of the prediction.",
+    "reference_ml": "Volume of the reference.",
+    "size": "By the longest axial diameter: of the reference for what is found or missed, of the prediction for what "
+    "is false.",
+    "burden": "Tumour burden: lesions' share of the liver's volume, lesions included; root mean square and largest "
+    "difference over cases.",
+    "volumes": "Bland and Altman: mean difference of the volumes (prediction less reference), and 1.96 standard "
+    "deviations to either side.",
+    "probabilities": "Over all voxels of all cases that have probabilities, background too, so that the AUC is near 1 "
+    "in any large image, and the calibration error near 0; average precision is not flattered so.",
+}
+
+
+def define_measures(settings: EvaluationSettings) -> dict[str, str]:
+    """A sentence for each key of an evaluation, with what the settings chose."""
+    iou = f"{settings.iou:g}"
+    return _FIXED | {
+        "empties": _EMPTIES[settings.empties],
+        "interval": f"95 % of {settings.bootstrap} means over patients drawn with replacement (percentile bootstrap); "
+        "of less than some ten patients it is too narrow.",
+        "assd_mm": "Average symmetric surface distance: mean over the voxels of both surfaces of the distance to the "
+        f"other; surface voxels have a neighbour outside ({settings.connectivity}-neighbourhood), distances go from "
+        "centre to centre.",
+        "surface_dice": f"Share of the voxels of both surfaces within {settings.tolerance_mm:g} mm of the other.",
+        "detection": "Lesions are connected parts of label 2 (through faces). References that one predicted lesion "
+        "spans are joined, and predictions of one reference too; a reference lesion is found where the IoU of what "
+        f"was joined is above {iou} (or above 0). Precision is found references over these and the predicted "
+        "lesions that belong to none; lesions of all cases count together. The LiTS program divides by all predicted "
+        "lesions instead (true_positives / predicted_lesions).",
+        "detected": f"Means over found lesions alone (IoU above {iou}), as the tables of LiTS have them: what was "
+        "missed does not count here.",
+    }

@@ -1,4 +1,4 @@
-"""How far two masks' surfaces lie apart: ASSD, RMSD, Hausdorff distance, its 95th percentile, surface Dice.
+"""Distances between two masks' surfaces: ASSD, RMSD, Hausdorff distance, its 95th percentile, surface Dice.
 
 All come from one pass over the masks' common box. Packages disagree about three things:
 

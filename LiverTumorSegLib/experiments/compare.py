@@ -12,23 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.atomic_files import whole_file
+from ..core.errors import UserError
+from ..core.progress import Job
+from ..core.sanitize import strip_folders, strip_folders_of_content
+from ..core.text_files import round_floats
 from ..datasets import splits
 from ..datasets.sources import Source
 from ..datasets.splits import Split
-from ..errors import UserError
-from ..places import of_sentence
-from ..progress import Job
-from ..rounding import rounded
-from ..training.beginning import Say
-from ..training.differences import more
-from ..training.recipe import Recipe
-from ..whole_files import whole_file
-from . import tables
-from .conditions import unequal
-from .folds import Fold, cross_validate, draw, folds_of, measurable
+from ..models import model_folder
+from ..models.description import Description, Evidence, MeasuredAccuracy, PatientDice
+from ..training.recipe import Recipe, completed
+from ..training.resume import Say, count_others, differing_keys, flatten_entries, shorten_value
+from ..training.validate import store_figures
+from . import summary
+from .folds import Fold, cross_validate, draw_folds, folds_of, measurable_patients
 from .run_options import RunOptions
-from .summary import Results, summarise
-from .variants import Variants, parameters
+from .summary import Results, summarise_recipes
+from .variants import Variants, count_parameters, unequal_conditions
 
 SPLIT, TRIALS = "split.json", "trials"
 _DIGITS = 6
@@ -36,10 +37,10 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out.
+    """The result of a comparison of recipes.
 
     Args:
-        summary: of :func:`.summary.summarise`; None where no recipe could be measured.
+        summary: of :func:`.summary.summarise_recipes`; None where no recipe could be measured.
         results: patients by recipe.
         failed: why a recipe could not be measured, a sentence by name.
         left_out: why a recipe did not take part, a sentence by name.
@@ -56,7 +57,7 @@ class Comparison:
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """What is to be known beside the table, and who is not in it and why, a sentence or two each."""
+        """Remarks beside the table, and the patients that are not in it and why, a sentence or two each."""
         absent = {**self.failed, **self.left_out}
         return (*self.remarks, *(f"Not in the table: {name}. {why}" for name, why in absent.items()))
 
@@ -78,10 +79,10 @@ class Comparison:
             **self.summary,
             "results": patients,
         }
-        sentences = [*tables.in_words(self.summary), *self.beside, f"Command: `{self.command}`."]
-        _write(folder / "comparison.json", json.dumps(rounded(content, _DIGITS), indent=1) + "\n")
-        _write(folder / "comparison.csv", tables.csv(self.summary))
-        _write(folder / "comparison.md", tables.markdown(self.summary, sentences))
+        sentences = [*summary.explain_figures(self.summary), *self.beside, f"Command: `{self.command}`."]
+        _write(folder / "comparison.json", json.dumps(round_floats(content, _DIGITS), indent=1) + "\n")
+        _write(folder / "comparison.csv", summary.summary_csv(self.summary))
+        _write(folder / "comparison.md", summary.summary_markdown(self.summary, sentences))
 
 
 def compare(
@@ -101,7 +102,7 @@ def compare(
         folder: to write to.
         folds: of :func:`.folds.folds_of`; all of the split's, or some.
         options: where to run, and whom to tell; its command is written beside the figures.
-        against: as of :func:`.summary.summarise`; the best where it cannot be measured.
+        against: as of :func:`.summary.summarise_recipes`; the best where it cannot be measured.
 
     Raises:
         UserError: nobody takes part, or ``against`` does not.
@@ -119,11 +120,11 @@ def compare(
         try:
             results[name] = cross_validate(recipe, data, folder / TRIALS / name, folds, own)
         except UserError as error:
-            failed[name] = of_sentence(str(error), (data, folder))
+            failed[name] = strip_folders(str(error), (data, folder))
             own.say(f"failed. {error}")
-    sizes = {name: parameters(variants.recipes[name]) for name in results}
+    sizes = {name: count_parameters(variants.recipes[name]) for name in results}
     return Comparison(
-        summarise(results, sizes, None if against in failed else against) if results else None,
+        summarise_recipes(results, sizes, None if against in failed else against) if results else None,
         results,
         failed,
         variants.left_out,
@@ -144,13 +145,13 @@ def split_for(
     path = folder / SPLIT
     if path.exists():
         split = splits.load(path)
-        doubt = _doubt(split, folds, seed, measurable(data_of, data))
+        doubt = _doubt(split, folds, seed, measurable_patients(data_of, data))
         if not doubt:
             return split
         if not overwrite:
             msg = f"{path} {doubt}, choose another folder, or start anew (--overwrite)."
             raise UserError(msg)
-    split = draw(data_of, data, folds, seed, job)
+    split = draw_folds(data_of, data, folds, seed, job)
     split.save(path, overwrite=overwrite)
     return split
 
@@ -178,7 +179,7 @@ def _doubt(split: Split, folds: int, seed: int, known: set[str]) -> str:
     changed = sorted(known ^ set(split.names))
     if not changed:
         return ""
-    return f"was drawn for other patients than the data hold, {changed[0]}{more(changed[1:])}: give those data"
+    return f"was drawn for other patients than the data hold, {changed[0]}{count_others(changed[1:])}: give those data"
 
 
 def _told(say: Say, name: str) -> Say:
@@ -186,9 +187,77 @@ def _told(say: Say, name: str) -> Say:
 
 
 def _unequal(recipes: Mapping[str, Recipe]) -> list[str]:
-    return [f"Not under equal conditions, {sentence}" for sentence in unequal(recipes)]
+    return [f"Not under equal conditions, {sentence}" for sentence in unequal_conditions(recipes)]
 
 
 def _write(path: Path, text: str) -> None:
     with whole_file(path, overwrite=True) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+_OF_FOLDS = {"validation", "split", "split.file", "split.fold", "schedule.validate_every", "callbacks.pictures_every"}
+"""Entries of a recipe in which the trainings of a cross-validation differ from one on everybody anyway."""
+
+
+def write_into_card(folder: Path, compared: Comparison, recipes: Mapping[str, Recipe]) -> None:
+    """Put a comparison's table into a model's card, and its own patients where its recipe was cross-validated alone.
+
+    Args:
+        folder: model folder.
+        compared: what was measured.
+        recipes: by name, as they were compared.
+
+    Raises:
+        UserError: nothing was measured, or the model's folder cannot be written.
+    """
+    if compared.summary is None:
+        msg = f"Nothing was measured that could be written into the card of {folder}."
+        raise UserError(msg)
+    described = model_folder.read_description(folder)
+    own = compared.results.get(described.name) if len(compared.results) == 1 else None
+    table = _table(compared, described, recipes)
+    figures = _figures(own, compared.command) if own else described.figures
+    store_figures(folder, described.with_evidence(table), figures)
+
+
+def _table(compared: Comparison, described: Description, recipes: Mapping[str, Recipe]) -> Evidence:
+    head, *rows = summary.summary_rows(compared.summary or {})
+    names = list(compared.results)
+    alone = names == [described.name]
+    title = "Cross-validation" if alone else f"Comparison of {', '.join(names)}"
+    said = [*summary.explain_figures(compared.summary or {}), *compared.beside]
+    if alone:
+        said.append(_changed(described, recipes[described.name]))
+    return Evidence(
+        title=title,
+        text=" ".join(filter(None, said)),
+        command=compared.command,
+        head=tuple(head),
+        rows=tuple(tuple(row) for row in rows),
+    )
+
+
+def _changed(described: Description, recipe: Recipe) -> str:
+    """In what the recipe that was measured differs from the one that made the model, beyond who is held out."""
+    stated = strip_folders_of_content(recipe.model_dump(mode="json"))  # as a model has it
+    made, measured = flatten_entries(completed(described.training.recipe)), flatten_entries(stated)
+    keys = [key for key in differing_keys(made, measured) if key not in _OF_FOLDS]
+    changes = "; ".join(
+        f"{key} {shorten_value(measured.get(key))} in place of {shorten_value(made.get(key))}" for key in keys
+    )
+    return f"Trained otherwise than the model itself: {changes}." if changes else ""
+
+
+def _figures(results: Results, command: str) -> MeasuredAccuracy:
+    cases = {
+        each.name: PatientDice(
+            liver_dice=each.liver_dice, lesion_dice=each.lesion_dice, false_lesion_ml=each.false_lesion_ml or 0.0
+        )
+        for each in results
+    }
+    definition = (
+        "Dice in three dimensions, by patient, in a cross-validation: each patient is measured by a model of the same "
+        "recipe that was trained without that patient's fold, after postprocessing; liver: labels 1 and 2 together, "
+        "lesion: label 2."
+    )
+    return MeasuredAccuracy(definition=definition, command=command, cases=cases)

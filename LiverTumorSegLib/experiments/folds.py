@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.errors import UserError
+from ..core.progress import Job
 from ..datasets import layouts, sources, splits
-from ..datasets.check import check
-from ..datasets.patients import patient_of
+from ..datasets.quality_check import check_data_sets
 from ..datasets.sources import Source
-from ..datasets.splits import Names, Split
-from ..errors import UserError
-from ..progress import Job
+from ..datasets.splits import PatientNames, Split, patient_of
 from ..training.recipe import Recipe
-from .patient_result import PatientResult
 from .run_options import RunOptions
-from .trial import run_trial
+from .trial import PatientResult, run_trial
 
 _WORTH_A_PROCESS = 4
 """Scans that take longer to look at than a process takes to start."""
@@ -33,11 +31,11 @@ class Fold(NamedTuple):
     """
 
     number: int
-    held_out: Names
-    measured: Names
+    held_out: PatientNames
+    measured: PatientNames
 
 
-def draw(data_of: Sequence[Source], root: Path, folds: int, seed: int, job: Job) -> Split:
+def draw_folds(data_of: Sequence[Source], root: Path, folds: int, seed: int, job: Job) -> Split:
     """Split the patients whose lesions are marked, by tumour load, as ``livertumorseg data split`` does.
 
     Patients of sources whose masks join lesions to the liver are in no fold, since lesions cannot be measured on
@@ -56,7 +54,7 @@ def draw(data_of: Sequence[Source], root: Path, folds: int, seed: int, job: Job)
     """
     sets = [layouts.find(root / each.folder) for each in _measurable(data_of)]
     scans = sum(len(each.scans) for each in sets)
-    found = check(sets, processes=min(os.cpu_count() or 1, max(1, scans // _WORTH_A_PROCESS)), job=job)
+    found = check_data_sets(sets, processes=min(os.cpu_count() or 1, max(1, scans // _WORTH_A_PROCESS)), job=job)
     failed = {name: why for report in found.sets for name, why in report.failed.items()}
     if failed:
         name, why = next(iter(failed.items()))
@@ -66,7 +64,7 @@ def draw(data_of: Sequence[Source], root: Path, folds: int, seed: int, job: Job)
 
 
 def folds_of(split: Split, data_of: Sequence[Source], root: Path) -> tuple[Fold, ...]:
-    """Who is held out and who is measured in each fold of a split.
+    """Patients that are held out and that are measured in each fold of a split.
 
     Held out are also other scans of the same persons, by their numbers, in any source; measured are those whose lesions
     are marked. A split without folds is one fold: its validation patients are measured, its test patients held out.
@@ -75,8 +73,8 @@ def folds_of(split: Split, data_of: Sequence[Source], root: Path) -> tuple[Fold,
         UserError: the split names somebody who is not in the data, or nobody in a fold can be measured.
     """
     known = list(dict.fromkeys(name for source in data_of for name in sources.files(source, root)))
-    splits.refuse_strangers(split, known, "The split")
-    marked = measurable(data_of, root)
+    splits.refuse_unknown_patients(split, known, "The split")
+    marked = measurable_patients(data_of, root)
     found = []
     for number, each in enumerate(split.rounds):
         persons = {patient_of(name) for name in (*each.validation, *each.test)}
@@ -89,8 +87,8 @@ def folds_of(split: Split, data_of: Sequence[Source], root: Path) -> tuple[Fold,
     return tuple(found)
 
 
-def measurable(data_of: Sequence[Source], root: Path) -> set[str]:
-    """Who is put into folds: those whose lesions are marked apart, or all where there is no such source.
+def measurable_patients(data_of: Sequence[Source], root: Path) -> set[str]:
+    """Patients that are put into folds: those whose lesions are marked apart, or all where there is no such source.
 
     Raises:
         UserError: a source cannot be read.
@@ -98,7 +96,7 @@ def measurable(data_of: Sequence[Source], root: Path) -> set[str]:
     return {name for source in _measurable(data_of) for name in sources.files(source, root)}
 
 
-def of_fold(recipe: Recipe, fold: Fold) -> Recipe:
+def recipe_of_fold(recipe: Recipe, fold: Fold) -> Recipe:
     """A recipe that holds a fold out, whatever it says itself of validation, and that never looks at it in training.
 
     Raises:
@@ -140,7 +138,7 @@ def cross_validate(
         The patients of all folds.
 
     Raises:
-        UserError: as :func:`of_fold` and :func:`.trial.run_trial`.
+        UserError: as :func:`recipe_of_fold` and :func:`.trial.run_trial`.
         Cancelled: the user asked to stop; what is done stays.
     """
     known = {name for source in recipe.data for name in sources.files(source, data)}
@@ -148,7 +146,7 @@ def cross_validate(
     for at, fold in enumerate(folds):
         own = fold._replace(held_out=tuple(name for name in fold.held_out if name in known or name in fold.measured))
         results += run_trial(
-            of_fold(recipe, own),
+            recipe_of_fold(recipe, own),
             data,
             folder / f"fold-{fold.number}",
             options.part(at / len(folds), (at + 1) / len(folds)).under(f"fold {fold.number}"),

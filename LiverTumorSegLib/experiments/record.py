@@ -1,4 +1,4 @@
-"""What a trial is, on disk beside its model before anything else is, so that what is there is not done again.
+"""The record of a trial, on disk beside its model before anything else is, so that what is there is not done again.
 
 A trial's folder holds its model in ``model``, the model's log in ``model-log`` and one file that says what was trained,
 and on what; kinds of trials add what they measure.
@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .. import model
-from ..datasets.fingerprints import fingerprints, label_fingerprints
-from ..errors import UserError
-from ..places import of_content
-from ..training.differences import differing, entries, more, shown
+from ..core.atomic_files import refuse_folder, whole_file
+from ..core.errors import UserError
+from ..core.sanitize import strip_folders_of_content
+from ..datasets.checksums import fingerprints, label_fingerprints
+from ..models import model_folder
+from ..training.checkpoints import remove_checkpoints, unfinished_log
 from ..training.fit import fit
-from ..training.log_folder import remove_checkpoints, unfinished
 from ..training.recipe import Recipe, completed
-from ..whole_files import refuse_folder, whole_file
+from ..training.resume import count_others, differing_keys, flatten_entries, shorten_value
 from .run_options import RunOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-MODEL = "model"
+MODEL_FOLDER = "model"
 
-AnyRecord = TypeVar("AnyRecord", bound="Record")
+AnyRecord = TypeVar("AnyRecord", bound="TrialRecord")
 
 
-class Record(BaseModel):
-    """What the file holds.
+class TrialRecord(BaseModel):
+    """The content of a trial's file.
 
     Args:
         recipe: that is trained.
@@ -53,7 +53,7 @@ class Record(BaseModel):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What beside recipe and data makes it another trial."""
+        """The settings that make it another trial, beside recipe and data."""
         return {}
 
     def adapted(self, wanted: Self) -> Self:  # noqa: ARG002 - kinds that measure what is not trained look at it
@@ -66,7 +66,7 @@ class Record(BaseModel):
             new.write_text(self.model_dump_json(indent=self.INDENT) + "\n", encoding="utf-8")
 
 
-def record_of(kind: type[AnyRecord], recipe: Recipe, data: Path, **asked: Any) -> AnyRecord:
+def new_record(kind: type[AnyRecord], recipe: Recipe, data: Path, **asked: Any) -> AnyRecord:
     """The record of a trial that is to be done.
 
     Args:
@@ -76,14 +76,14 @@ def record_of(kind: type[AnyRecord], recipe: Recipe, data: Path, **asked: Any) -
         asked: what the kind of trial adds.
 
     Raises:
-        UserError: as :func:`LiverTumorSegLib.datasets.fingerprints.label_fingerprints`.
+        UserError: as :func:`LiverTumorSegLib.datasets.checksums.label_fingerprints`.
     """
-    stated, known = of_content(recipe.model_dump(mode="json")), fingerprints(recipe.data, data)
+    stated, known = strip_folders_of_content(recipe.model_dump(mode="json")), fingerprints(recipe.data, data)
     return kind(recipe=stated, data=known, labels=label_fingerprints(recipe.data, data), **asked)
 
 
-def read(kind: type[AnyRecord], folder: Path) -> AnyRecord | None:
-    """What a trial's folder holds; None where no trial was begun in it.
+def read_record(kind: type[AnyRecord], folder: Path) -> AnyRecord | None:
+    """Read the record in a trial's folder; None where no trial was begun in it.
 
     Raises:
         UserError: the file is damaged.
@@ -97,7 +97,7 @@ def read(kind: type[AnyRecord], folder: Path) -> AnyRecord | None:
         raise UserError(msg) from error
 
 
-def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
+def begin_trial(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
     """The record to go on with, on disk before anything else is.
 
     Args:
@@ -108,7 +108,7 @@ def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
     Raises:
         UserError: the folder holds another trial or a model that no trial made, or its file is damaged.
     """
-    found = read(type(wanted), folder)
+    found = read_record(type(wanted), folder)
     if found:
         found = found.adapted(wanted)
         changed = _difference(found, wanted)
@@ -117,11 +117,11 @@ def begun(wanted: AnyRecord, folder: Path, *, overwrite: bool) -> AnyRecord:
         if not overwrite:
             msg = f"The trial in {folder} was done {changed}: choose another folder, or do it anew (--overwrite)."
             raise UserError(msg)
-    refuse_folder(folder / MODEL, overwrite=overwrite, holds=model.FILES)
+    refuse_folder(folder / MODEL_FOLDER, overwrite=overwrite, holds=model_folder.FILES)
     if overwrite:
         (folder / wanted.FILE).unlink(missing_ok=True)  # first, as it would vouch for what is half removed
-        remove_checkpoints(folder / MODEL)
-        shutil.rmtree(folder / MODEL, ignore_errors=True)
+        remove_checkpoints(folder / MODEL_FOLDER)
+        shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
     wanted.write(folder)
     return wanted
 
@@ -139,7 +139,7 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None
         UserError: as :func:`LiverTumorSegLib.training.fit.fit`.
         Cancelled: the user asked to stop; what is done stays.
     """
-    place = folder / MODEL
+    place = folder / MODEL_FOLDER
     if place.exists():
         return
     fit(
@@ -147,7 +147,7 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None
         data,
         place,
         command=options.command,
-        resume=unfinished(place) is not None,
+        resume=unfinished_log(place) is not None,
         cache=options.cache,
         say=options.say,
         progress=options.job.at,
@@ -155,25 +155,25 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None
     )
 
 
-def _difference(found: Record, wanted: Record) -> str:
-    """Where two trials differ, in words; nothing where they are the same."""
-    recipe = _first(entries(completed(found.recipe)), entries(wanted.recipe))
+def _difference(found: TrialRecord, wanted: TrialRecord) -> str:
+    """Differences of two trials, in words; nothing where they are the same."""
+    recipe = _first(flatten_entries(completed(found.recipe)), flatten_entries(wanted.recipe))
     if recipe:
         return f"with another recipe: {recipe}"
-    files, *others = differing(found.data, wanted.data) or _other_labels(found, wanted) or [""]
+    files, *others = differing_keys(found.data, wanted.data) or _other_labels(found, wanted) or [""]
     if files:
-        return f"with other data: the files of {files} have changed{more(others)}"
+        return f"with other data: the files of {files} have changed{count_others(others)}"
     asked = _first(found.asked, wanted.asked)
     return f"to measure something else: {asked}" if asked else ""
 
 
-def _other_labels(found: Record, wanted: Record) -> list[str]:
-    return [] if found.labels is None else differing(found.labels, wanted.labels or {})
+def _other_labels(found: TrialRecord, wanted: TrialRecord) -> list[str]:
+    return [] if found.labels is None else differing_keys(found.labels, wanted.labels or {})
 
 
 def _first(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    changed = differing(old, new)
+    changed = differing_keys(old, new)
     if not changed:
         return ""
     key, *others = changed
-    return f"{key} was {shown(old.get(key))} and is {shown(new.get(key))}{more(others)}"
+    return f"{key} was {shorten_value(old.get(key))} and is {shorten_value(new.get(key))}{count_others(others)}"

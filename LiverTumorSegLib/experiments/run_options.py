@@ -1,4 +1,4 @@
-"""How and where trials run, whatever they try."""
+"""Options of how and where trials run, whatever they try."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..progress import Job
+from ..core.progress import Job
 
 
 def _silent(_: str) -> None: ...
@@ -14,7 +14,7 @@ def _silent(_: str) -> None: ...
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How and where.
+    """Options of running trials.
 
     Args:
         device: where models are measured; training takes what PyTorch Lightning finds.

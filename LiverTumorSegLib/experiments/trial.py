@@ -1,4 +1,4 @@
-"""A trial: one training with the patients that its model is measured on.
+"""A trial: one training with the patients that its model is measured on, and each patient's result.
 
 ``FOLDER/model`` is the model, ``FOLDER/model-log`` its log, and ``FOLDER/patients.json`` says what the trial is and
 holds the patients that are measured. What is there is not done again: a trial that was ended at any moment goes on.
@@ -11,27 +11,135 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from .. import model
+from ..core.errors import UserError
+from ..core.progress import Job
 from ..datasets import sources
-from ..errors import UserError
-from ..training.patients import parting
+from ..datasets.sources import Source
+from ..evaluation import case
+from ..evaluation.case import EvaluationSettings
+from ..evaluation.label_pair import LESION_NAME, LIVER_NAME, LabelPair
+from ..evaluation.lesion_detection import Detections
+from ..inference.segment import segment
+from ..models import model_folder
+from ..models.model_folder import Model
+from ..training.patients import split_patients
 from ..training.recipe import Recipe, completed
-from ..training.validate import store
-from .patient_result import PatientResult, measure_patient
-from .record import MODEL, Record, begun, record_of, train
+from ..training.validate import store_figures
+from .record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from .run_options import RunOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Measures = dict[str, float | None]
+"""By key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`; None where not defined."""
+
+
+class PatientResult(BaseModel):
+    """One patient's figures, by the definitions of ``livertumorseg evaluate`` and its rule of LiTS for empty masks.
+
+    Args:
+        name: of the patient in the data.
+        reference: checksum of the labels that it was measured against.
+        liver: of labels 1 and 2 together; None where the model does not find the liver.
+        lesion: of label 2; None where the model does not find lesions, or the labels join them to the liver.
+        detection: lesions found, missed and false at an IoU above 0.5; None where ``lesion`` is.
+        touched: the same at any overlap.
+        confusion: voxels ``[reference, prediction]`` by label.
+        seconds: taken to segment it.
+        device: where, and in which precision.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+    reference: str
+    liver: Measures | None
+    lesion: Measures | None
+    detection: Detections | None
+    touched: Detections | None
+    confusion: tuple[tuple[int, ...], ...]
+    seconds: float
+    device: str
+
+    @property
+    def liver_dice(self) -> float | None:
+        """None where the reference has no liver: there is nothing to agree with."""
+        return _of_marked(self.liver, "dice")
+
+    @property
+    def liver_assd_mm(self) -> float | None:
+        """None where nothing was found, too."""
+        return _of_marked(self.liver, "assd_mm")
+
+    @property
+    def lesion_dice(self) -> float | None:
+        """None where the reference has no lesion, of which a Dice would say 0 or 1 whatever its size."""
+        return _of_marked(self.lesion, "dice")
+
+    @property
+    def lesion_assd_mm(self) -> float | None:
+        """None where nothing was found, too."""
+        return _of_marked(self.lesion, "assd_mm")
+
+    @property
+    def false_lesion_ml(self) -> float | None:
+        """Volume of the lesions found where the reference has none; None where it has some."""
+        return None if self.lesion is None or self.lesion["reference_ml"] else self.lesion["prediction_ml"]
+
+
+def measure_patient(
+    trained: Model, source: Source, data: Path, name: str, *, device: str = "auto", job: Job | None = None
+) -> PatientResult:
+    """Segment a patient as users do, with the model's own clean-up, and compare with the reference.
+
+    Args:
+        trained: from :func:`LiverTumorSegLib.models.model_folder.load`.
+        source: of the patient.
+        data: folder that holds the source's.
+        name: of the patient.
+        device: where to run.
+        job: told of every batch.
+
+    Raises:
+        UserError: the patient cannot be read, or the device is not there.
+        Cancelled: the user asked to stop.
+    """
+    task, settings = job or Job(), EvaluationSettings()
+    volume, reference = sources.read(source, data, name)
+    done = segment(volume, trained, device, task.at, task.cancel)
+    axial = volume.axial
+    pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
+    measured = case.measure_pair(pair, settings, name)
+    finds = trained.description.labels
+    of_lesions = "lesion" in finds and source.lesions_apart
+    counts = measured.detection.to_dict()
+    return PatientResult(
+        name=name,
+        reference=measured.reference,
+        liver=measured.measures(LIVER_NAME, settings) if "liver" in finds else None,
+        lesion=measured.measures(LESION_NAME, settings) if of_lesions else None,
+        detection=counts["above"] if of_lesions else None,
+        touched=counts["any"] if of_lesions else None,
+        confusion=measured.confusion.tolist(),
+        seconds=done.seconds,
+        device=done.device,
+    )
+
+
+def _of_marked(measures: Measures | None, key: str) -> float | None:
+    """A measure of what the reference marks; None where it marks nothing."""
+    return measures[key] if measures and measures["reference_ml"] else None
+
+
 _OF_TRAINING = 0.85
 _CLEAN_UP = "postprocessing"
 
 
-class PatientsRecord(Record):
-    """What ``patients.json`` holds.
+class PatientsRecord(TrialRecord):
+    """The content of ``patients.json``.
 
     Args:
         patients: who is measured, by name.
@@ -73,11 +181,11 @@ def run_trial(
     Raises:
         UserError: nobody is held out, somebody asked for is trained on or not in the data, the folder holds the trial
             of another recipe or other data, or as :func:`LiverTumorSegLib.training.fit.fit` and
-            :func:`.patient_result.measure_patient`.
+            :func:`measure_patient`.
         Cancelled: the user asked to stop; what is done stays.
     """
     names = _names(recipe, data, measured)
-    record = begun(record_of(PatientsRecord, recipe, data), folder, overwrite=options.overwrite)
+    record = begin_trial(new_record(PatientsRecord, recipe, data), folder, overwrite=options.overwrite)
     missing = [name for name in names if name not in record.patients]
     if missing:
         train(recipe, data, folder, options.part(0, _OF_TRAINING))
@@ -87,7 +195,7 @@ def run_trial(
 
 def _names(recipe: Recipe, data: Path, measured: Sequence[str] | None) -> tuple[str, ...]:
     known = [name for source in recipe.data for name in sources.files(source, data)]
-    parts = parting(recipe, data, known)
+    parts = split_patients(recipe, data, known)
     names = parts.validation if measured is None else tuple(measured)
     if not names:
         msg = "The recipe holds nobody out to be measured: name patients in its validation, or a split."
@@ -107,8 +215,8 @@ def _measure(
     names: Sequence[str], record: PatientsRecord, recipe: Recipe, data: Path, folder: Path, options: RunOptions
 ) -> PatientsRecord:
     """Measure patients, each on disk before the next is begun."""
-    _clean_up_as(recipe, folder / MODEL)
-    trained = model.load(folder / MODEL)
+    _clean_up_as(recipe, folder / MODEL_FOLDER)
+    trained = model_folder.load(folder / MODEL_FOLDER)
     for number, name in enumerate(names):
         part = options.job.part(number / len(names), (number + 1) / len(names))
         part.at(0, f"Measuring {name}")
@@ -121,10 +229,10 @@ def _measure(
 
 def _clean_up_as(recipe: Recipe, folder: Path) -> None:
     """Have a model clean up as a recipe says; its figures, measured otherwise, go."""
-    described = model.describe(folder)
+    described = model_folder.read_description(folder)
     if described.postprocessing == recipe.postprocessing:
         return
     stated = {**described.training.recipe, _CLEAN_UP: recipe.postprocessing.model_dump(mode="json")}
     training = described.training.model_copy(update={"recipe": stated})
     changed = {_CLEAN_UP: recipe.postprocessing, "training": training}
-    store(folder, described.model_copy(update=changed), None)
+    store_figures(folder, described.model_copy(update=changed), None)

@@ -1,4 +1,4 @@
-"""Recipes that take part in a comparison: given ones, or one with its network or its preprocessing varied."""
+"""Recipes to be compared: given ones, or one with its network or preprocessing varied, under conditions told."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from .. import networks as registry
-from ..errors import UserError
-from ..networks import SliceNetwork
+from ..core.errors import UserError
+from ..core.schema import explain_validation_error
+from ..networks import SliceNetwork, create_with_options
+from ..networks import names as network_names
 from ..preprocessing import Chain, Crop, CropToBody, Resample, Resize, named_chains
-from ..training.network import build
+from ..training.network import build_network
 from ..training.recipe import Recipe
-from ..validation_words import in_words
+from ..training.resume import shorten_value
 
 ALL, OWN = "all", "own"
 """Words for every name there is, and for the preprocessing of the recipe itself."""
@@ -26,7 +27,7 @@ _GEOMETRY = (Resize, Resample, Crop, CropToBody)
 
 @dataclass(frozen=True)
 class Variants:
-    """Who takes part.
+    """The recipes that take part.
 
     Args:
         recipes: by name.
@@ -77,7 +78,7 @@ def of_networks(base: Recipe, names: Sequence[str]) -> Variants:
     Raises:
         UserError: there is no network of a name.
     """
-    return _made(base, _chosen(names, registry.names(), "network"), _with_network)
+    return _made(base, _chosen(names, network_names(), "network"), _with_network)
 
 
 def of_preprocessings(base: Recipe, names: Sequence[str]) -> Variants:
@@ -97,8 +98,8 @@ def of_preprocessings(base: Recipe, names: Sequence[str]) -> Variants:
     return _made(base, _chosen(names, known, "preprocessing chain"), _with_chain)
 
 
-def parameters(recipe: Recipe) -> int:
-    """How many numbers a recipe's network learns."""
+def count_parameters(recipe: Recipe) -> int:
+    """The number of weights that a recipe's network learns."""
     return sum(p.numel() for p in _network(recipe).parameters())
 
 
@@ -126,7 +127,7 @@ def _attempt(base: Recipe, name: str, make: _Make) -> tuple[Recipe | str, str]:
         recipe = Recipe.model_validate({**base.model_dump(mode="json"), **changes})
         _network(recipe)
     except ValidationError as error:
-        return in_words(error, Recipe), ""
+        return explain_validation_error(error, Recipe), ""
     except UserError as error:
         return str(error), ""
     return recipe, note
@@ -135,7 +136,7 @@ def _attempt(base: Recipe, name: str, make: _Make) -> tuple[Recipe | str, str]:
 def _network(recipe: Recipe) -> SliceNetwork:
     """A recipe's network without numbers, which takes neither time nor memory."""
     with torch.device("meta"):
-        return build(recipe.from_random)
+        return build_network(recipe.from_random)
 
 
 def _with_network(base: Recipe, name: str) -> tuple[dict[str, Any], str]:
@@ -144,7 +145,7 @@ def _with_network(base: Recipe, name: str) -> tuple[dict[str, Any], str]:
     options = {"slices": base.stack.slices} if name == "dalu_net" else {}
     spec = base.network.model_copy(update={"name": name, "options": options})
     with torch.device("meta"):
-        network = registry.create(name, spec.in_channels, spec.classes, **options)
+        network = create_with_options(name, spec.in_channels, spec.classes, options)
     if network.axes != 2:
         msg = f"The network “{name}” takes volumes, and the others slices: there are no equal conditions for both."
         raise UserError(msg)
@@ -179,3 +180,30 @@ def _with_chain(base: Recipe, name: str) -> tuple[dict[str, Any], str]:
     }
     wide = precision != base.schedule.precision
     return changes, f"{name} is trained in 32 bits, which so wide a window needs." if wide else ""
+
+
+_CONDITIONS: dict[str, Callable[[Recipe], Any]] = {
+    "seed": lambda recipe: recipe.seed,
+    "data": lambda recipe: [source.model_dump(mode="json") for source in recipe.data],
+    "slices seen (schedule.steps × schedule.batch)": lambda recipe: recipe.schedule.steps * recipe.schedule.batch,
+    "patients": lambda recipe: recipe.patients,
+    "weights training starts from (initial, encoder_weights)": lambda recipe: (recipe.initial, recipe.encoder_weights),
+    "crop": lambda recipe: recipe.crop,
+    "patches": lambda recipe: recipe.patches and recipe.patches.model_dump(mode="json"),
+    "sampling": lambda recipe: recipe.sampling.model_dump(mode="json"),
+    "augmentation": lambda recipe: recipe.augmentation.model_dump(mode="json"),
+}
+
+
+def unequal_conditions(recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
+    """A sentence for each condition that is not the same in all recipes; the patients measured on always are."""
+    found = []
+    for what, of in _CONDITIONS.items():
+        values = {name: of(recipe) for name, recipe in recipes.items()}
+        first, *others = values.items()
+        other = next((each for each in others if each[1] != first[1]), None)
+        if other:
+            told = f"{shorten_value(first[1])} in {first[0]} and {shorten_value(other[1])} in {other[0]}"
+            plain = isinstance(first[1], int)
+            found.append(f"{what}: {told}." if plain else f"{what}: not the same in {first[0]} and {other[0]}.")
+    return tuple(found)

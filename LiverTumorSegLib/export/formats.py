@@ -8,20 +8,19 @@ from pathlib import Path
 
 import torch
 
-from ..description import Description
-from ..errors import UserError
-from ..model import Model
-from ..volume import Volume
-from ..whole_files import refuse_folder, whole_folder
-from . import monai_bundle, onnx_format, torch_export
-from .check import Agreement, compare, refuse_unlike
-from .feeding import readme
-from .scene import Scene, scene
+from ..core.atomic_files import refuse_folder, whole_folder
+from ..core.errors import UserError
+from ..core.volume import Volume
+from ..models.description import Description
+from ..models.model_folder import Model
+from . import monai_bundle, onnx_export, torch_export
+from .check import Agreement, SampleSlice, compare_logits, prepare_sample_slice, refuse_disagreement
+from .readme import write_readme
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is written and run.
+    """A format, with how it is written and run.
 
     Args:
         title: for readers.
@@ -39,18 +38,18 @@ class Format:
     card: str
     check: Callable[[Description], None]
     write: Callable[[Path, Model], None]
-    run: Callable[[Path, Scene], torch.Tensor]
+    run: Callable[[Path, SampleSlice], torch.Tensor]
 
 
 FORMATS = {
     "onnx": Format(
         "ONNX",
-        onnx_format.USE,
-        onnx_format.CONTENTS,
+        onnx_export.USE,
+        onnx_export.CONTENTS,
         "README.md",
-        lambda _: onnx_format.check_packages(),
-        onnx_format.write,
-        onnx_format.run,
+        lambda _: onnx_export.check_packages(),
+        onnx_export.write,
+        onnx_export.run,
     ),
     "torch-export": Format(
         "PyTorch graph",
@@ -88,7 +87,7 @@ def export(
     What is exported takes preprocessed channels and returns logits; only a MONAI bundle holds the preprocessing too.
 
     Args:
-        model: from :func:`LiverTumorSegLib.model.load`.
+        model: from :func:`LiverTumorSegLib.models.model_folder.load`.
         name: of a format, one of :data:`FORMATS`.
         folder: appears whole and checked, or not at all.
         volume: CT to check on; None for the phantom.
@@ -102,13 +101,13 @@ def export(
     chosen = _format(name)
     refuse_folder(folder, overwrite=overwrite, holds=chosen.contents)
     chosen.check(model.description)
-    shown = scene(model, volume, number)
+    shown = prepare_sample_slice(model, volume, number)
     original = model.network(shown.channels)
     with whole_folder(folder, overwrite=overwrite, holds=chosen.contents) as new:
         chosen.write(new, model)
-        agreement = compare(model.description.head, original, chosen.run(new, shown))
-        refuse_unlike(agreement)
-        (new / chosen.card).write_text(readme(model, chosen.title, chosen.use, agreement), encoding="utf-8")
+        agreement = compare_logits(model.description.head, original, chosen.run(new, shown))
+        refuse_disagreement(agreement)
+        (new / chosen.card).write_text(write_readme(model, chosen.title, chosen.use, agreement), encoding="utf-8")
     return agreement
 
 

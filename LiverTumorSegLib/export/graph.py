@@ -10,13 +10,12 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional as F
 
-from .. import networks
-from ..model import Model
-from ..networks import SliceNetwork
+from ..models.model_folder import Model
+from ..networks import SliceNetwork, padded
 
 
 @dataclass(frozen=True)
-class Sizes:
+class InputSizes:
     """Which inputs an exported network takes.
 
     Args:
@@ -35,8 +34,8 @@ class Sizes:
     patch: tuple[int, int, int] | None
 
     @classmethod
-    def of(cls, model: Model) -> Sizes:
-        """Those of a model's network."""
+    def of(cls, model: Model) -> InputSizes:
+        """Input sizes of a model's network."""
         network, patches = model.network, model.description.patches
         stride, rest = network.stride, network.remainder
         least = (ceil((network.smallest - rest) / stride) + 1) * stride + rest
@@ -49,7 +48,7 @@ class Sizes:
 
     def padded(self, network: SliceNetwork, slices: torch.Tensor) -> torch.Tensor:
         """Slices ``[batch, channel, row, column]`` as our own inference pads them, and up to :attr:`least`."""
-        wide = networks.padded(network, slices)
+        wide = padded(network, slices)
         rows, columns = (max(0, self.least - count) for count in wide.shape[2:])
         return F.pad(wide, (0, columns, 0, rows), mode="replicate")
 
@@ -65,13 +64,13 @@ class _Logits(nn.Module):
         return self.network.logits(channels)
 
 
-def program(model: Model) -> ExportedProgram:
-    """The network in evaluation mode: any batch, and any of :class:`Sizes`.
+def export_graph(model: Model) -> ExportedProgram:
+    """The network in evaluation mode: any batch, and any of :class:`InputSizes`.
 
     What comes before the network is not part of the graph: it depends on the volume's spacing and, for some steps, on
     all of its slices.
     """
-    sizes = Sizes.of(model)
+    sizes = InputSizes.of(model)
     channels = torch.zeros(2, model.network.in_channels, *sizes.example)
     dynamic: dict[int, object] = {0: Dim("batch", min=1)}
     if sizes.patch is None:
@@ -83,7 +82,7 @@ def program(model: Model) -> ExportedProgram:
     return made
 
 
-def _dimension(name: str, sizes: Sizes) -> object:
+def _dimension(name: str, sizes: InputSizes) -> object:
     strides = Dim(f"{name}_strides", min=sizes.least // sizes.stride)
     multiple = sizes.stride * strides
     return multiple + sizes.remainder if sizes.remainder else multiple

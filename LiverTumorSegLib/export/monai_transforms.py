@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..description import Description
-from ..errors import UserError
+from ..core.errors import UserError
+from ..models.description import Description
 from ..preprocessing import HuRange, Resample, Resize, Step, Window, ZScore
 
 Transform = dict[str, Any]
 
 
 def transforms(description: Description) -> list[Transform]:
-    """What makes channels ``[channel, slice, row, column]`` of an oriented CT ``[1, slice, row, column]``.
+    """Transforms of an oriented CT ``[1, slice, row, column]`` into channels ``[channel, slice, row, column]``.
 
     Raises:
-        UserError: as :func:`check`.
+        UserError: as :func:`check_transforms`.
     """
-    check(description)
+    check_transforms(description)
     steps = [transform for step in description.preprocessing.root for transform in _TRANSFORMS[type(step)](step)]
     return [*steps, *(_volume() if description.patches else _stack(description))]
 
 
-def check(description: Description) -> None:
+def check_transforms(description: Description) -> None:
     """Refuse models whose inference MONAI's transforms cannot repeat.
 
     Raises:
@@ -56,7 +56,7 @@ def grid_size(description: Description) -> str:
     return "$lambda ct: list(ct.shape[2:])"
 
 
-def function(expression: str) -> Transform:
+def lambda_transform(expression: str) -> Transform:
     """MONAI's ``Lambdad`` around an expression."""
     return {"_target_": "Lambdad", "keys": "image", "func": expression}
 
@@ -102,7 +102,7 @@ def _z_score(step: ZScore) -> list[Transform]:
 
 def _resized(_: Step) -> list[Transform]:
     size = "size=@size(image), mode='bilinear', antialias=True"  # which MONAI's Resized and Spacingd do not do
-    return [function(f"$lambda image: torch.nn.functional.interpolate(image, {size})")]
+    return [lambda_transform(f"$lambda image: torch.nn.functional.interpolate(image, {size})")]
 
 
 def _stack(description: Description) -> list[Transform]:
@@ -112,14 +112,17 @@ def _stack(description: Description) -> list[Transform]:
     stacked = f"torch.cat([image[:, {slices}] for offset in range({-half}, {half + 1})])"
     edges = "(0, @padded(image.shape[3]) - image.shape[3], 0, @padded(image.shape[2]) - image.shape[2])"
     padded = f"torch.nn.functional.pad(image, {edges}, mode='replicate')"
-    return [*([function(f"$lambda image: {stacked}")] if half else []), function(f"$lambda image: {padded}")]
+    return [
+        *([lambda_transform(f"$lambda image: {stacked}")] if half else []),
+        lambda_transform(f"$lambda image: {padded}"),
+    ]
 
 
 def _volume() -> list[Transform]:
     interpolate = "torch.nn.functional.interpolate"
     plane = f"{interpolate}(image, size=size[1:], mode='bilinear', antialias=True).flatten(2)[None]"
     along = f"{interpolate}({plane}, size=(size[0], size[1] * size[2]), mode='bilinear', antialias=True)[0]"
-    return [function(f"$lambda image: (lambda size: {along}.unflatten(-1, size[1:]))(@size(image))")]
+    return [lambda_transform(f"$lambda image: (lambda size: {along}.unflatten(-1, size[1:]))(@size(image))")]
 
 
 _TRANSFORMS: dict[type[Step], Callable[[Any], list[Transform]]] = {

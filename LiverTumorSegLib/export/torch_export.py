@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from ..model import DESCRIPTION, Model
+from ..models.model_folder import DESCRIPTION, Model
 from . import graph
-from .feeding import facts
-from .scene import Scene
+from .check import SampleSlice
+from .readme import model_facts
 
 FILE = "model.pt2"
 CONTENTS = frozenset({FILE, DESCRIPTION, "README.md"})
@@ -28,14 +28,14 @@ logits = torch.export.load("{FILE}", extra_files=extra).module()(channels)
 
 def write(folder: Path, model: Model) -> None:
     """Write ``model.pt2`` and ``model.json``."""
-    told = facts(model)
+    told = model_facts(model)
     whole = io.BytesIO()  # PyTorch itself ends the process where the disk is full
-    torch.export.save(graph.program(model), whole, extra_files=told)
+    torch.export.save(graph.export_graph(model), whole, extra_files=told)
     (folder / FILE).write_bytes(whole.getbuffer())
     (folder / DESCRIPTION).write_text(told[DESCRIPTION] + "\n", encoding="utf-8")
 
 
-def run(folder: Path, scene: Scene) -> torch.Tensor:
+def run(folder: Path, scene: SampleSlice) -> torch.Tensor:
     """Logits of what was written."""
     logits: torch.Tensor = torch.export.load(folder / FILE).module()(scene.channels)
     return logits

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from textwrap import shorten
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .alexnet_fcn import AlexNetFCN
-from .attention_unet import AttentionUNet
-from .attention_unet_ds import AttentionUNetDS
+from .attention_unet import AttentionUNet, AttentionUNetDS
+from .base import SliceNetwork, in_tiles, padded, same_size
 from .dalu_net import DALUNet
-from .encoder_weights import EncoderReport, load_encoder_weights
+from .imagenet_weights import EncoderReport, load_encoder_weights
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
 from .segnet import SegNet
-from .sizes import in_tiles, padded, same_size
-from .slice_network import SliceNetwork
-from .unet import UNet
-from .unet3d import UNet3D
-from .unet_valid import UNetValid
+from .unet import UNet, UNet3D, UNetValid
 
 __all__ = [
     "EncoderReport",
     "SliceNetwork",
     "create",
+    "create_with_options",
     "in_tiles",
     "load_encoder_weights",
     "names",
@@ -33,7 +31,7 @@ __all__ = [
 ]
 
 _MOST_CHANNELS = 1024
-"""Of an input: more than any stack of slices has, and few enough for a slice of them to fit into memory."""
+"""Most channels of an input: more than a stack of slices has, and few enough for a slice of them to fit into memory."""
 
 _SHOWN = 200
 _TYPES = ConfigDict(strict=True, allow_inf_nan=False)
@@ -60,7 +58,7 @@ def names() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def create(name: str, in_channels: int, classes: int, /, **options: Any) -> SliceNetwork:
+def create(name: str, in_channels: int, classes: int, **options: Any) -> SliceNetwork:
     """Build a network with fresh weights.
 
     Args:
@@ -75,6 +73,21 @@ def create(name: str, in_channels: int, classes: int, /, **options: Any) -> Slic
     Raises:
         UserError: unknown name, a channel or class count below one, more channels than memory has room for, or
             options that the architecture does not take or that are of another type than it takes.
+
+    Example:
+        >>> import torch
+        >>> network = create("resnet50", in_channels=3, classes=1, width=8)
+        >>> network(torch.zeros(2, 3, 64, 64)).shape
+        torch.Size([2, 1, 64, 64])
+    """
+    return create_with_options(name, in_channels, classes, options)
+
+
+def create_with_options(name: str, in_channels: int, classes: int, options: Mapping[str, Any]) -> SliceNetwork:
+    """Build a network as :func:`create` does, from options of any names, such as those of somebody's ``model.json``.
+
+    Raises:
+        UserError: as :func:`create`.
     """
     if name not in _REGISTRY:
         msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
@@ -90,13 +103,13 @@ def create(name: str, in_channels: int, classes: int, /, **options: Any) -> Slic
         _check_types(network, options)
     except _IMPOSSIBLE as error:
         reason = shorten(str(error).partition("\n")[0] or type(error).__name__, _SHOWN).rstrip(".")
-        shown = shorten(str(options), _SHOWN)
+        shown = shorten(str(dict(options)), _SHOWN)
         msg = f"The network “{name}” cannot be built with the options {shown}: {reason}."
         raise UserError(msg) from error
     return network
 
 
-def _check_types(network: SliceNetwork, options: dict[str, Any]) -> None:
+def _check_types(network: SliceNetwork, options: Mapping[str, Any]) -> None:
     """Raise ``TypeError`` where an option is of another type than the constructor says: Python itself would take it."""
     wanted = get_type_hints(type(network).__init__)
     for name, value in options.items():

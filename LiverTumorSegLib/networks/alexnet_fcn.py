@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .blocks import positive
+from .base import he_normal, linear_interpolation
+from .blocks import check_positive
 from .imagenet import ImageNetNetwork
-from .initialisation import he_normal, linear_interpolation
 
 _POOL1, _POOL2 = 2, 5
 
@@ -52,7 +52,7 @@ class AlexNetFCN(ImageNetNetwork):
         super().__init__(in_channels, classes)
         self.skips = skips
         self.encoder = _encoder(in_channels)
-        self.fc6 = nn.Conv2d(256, positive("fc_channels", fc_channels), 6, padding=3)
+        self.fc6 = nn.Conv2d(256, check_positive("fc_channels", fc_channels), 6, padding=3)
         self.fc7 = nn.Conv2d(fc_channels, fc_channels, 1)
         self.dropout = nn.Dropout(dropout)
         self.score = nn.Conv2d(fc_channels, classes, 1)

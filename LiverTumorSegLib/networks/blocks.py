@@ -1,4 +1,4 @@
-"""Parts that several networks of the U-Net family share."""
+"""Layers that several networks of the U-Net family share, attention gates among them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 LEVELS = 5
 
 
-def checked(features: Sequence[int]) -> tuple[int, ...]:
+def check_features(features: Sequence[int]) -> tuple[int, ...]:
     """Channels of the levels, finest first.
 
     Raises:
@@ -25,7 +25,7 @@ def checked(features: Sequence[int]) -> tuple[int, ...]:
     return tuple(features)
 
 
-def positive(name: str, value: int) -> int:
+def check_positive(name: str, value: int) -> int:
     """An option that counts something.
 
     Raises:
@@ -47,7 +47,7 @@ def convolutions(in_channels: int, out_channels: int, dropout: float = 0.0) -> n
     return TwoConv(2, in_channels, out_channels, activation, norm="batch", bias=False, dropout=dropout)
 
 
-def doubled(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+def upsample_double(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Features at twice their resolution, bilinear.
 
     Where the finer level has an odd number of pixels, the last ones are repeated: a resize to its size would shift
@@ -98,4 +98,40 @@ class DecoderLevel(nn.Module):
         self.convolutions = convolutions(skip + coarse, out_channels, dropout)
 
     def forward(self, coarse: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        return self.convolutions(torch.cat([skip, doubled(coarse, skip.shape[2:])], dim=1))
+        return self.convolutions(torch.cat([skip, upsample_double(coarse, skip.shape[2:])], dim=1))
+
+
+class AttentionGate(nn.Module):
+    """Lets through what the coarser features ask for (Oktay et al. 2018, Attention U-Net, section 2, figure 2).
+
+    The published figure leaves the intermediate channels open: they are as many as the skip connection's, as in the
+    authors' network for abdominal CT. A fresh gate is about half open everywhere, so that training starts with all
+    features; the normalisation after it makes up for the half.
+
+    Args:
+        skip: channels of the skip connection.
+        gate: channels of the gating signal.
+    """
+
+    def __init__(self, skip: int, gate: int) -> None:
+        super().__init__()
+        self.theta = nn.Conv2d(skip, skip, 2, stride=2, bias=False)
+        self.phi = nn.Conv2d(gate, skip, 1)
+        self.psi = nn.Conv2d(skip, 1, 1)
+        self.transform = nn.Sequential(nn.Conv2d(skip, skip, 1), nn.BatchNorm2d(skip))
+
+    def forward(self, skip: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gate a skip connection.
+
+        Args:
+            skip: ``[batch, skip, row, column]``.
+            gate: the coarser level's ``[batch, gate, row // 2, column // 2]``, not upsampled: the size that theta gives
+                the skip connection's, odd or even.
+
+        Returns:
+            The gated features, of the skip connection's size, and the attention ``[batch, 1, row, column]`` from 0
+            to 1 that they were multiplied with.
+        """
+        asked = F.relu(self.theta(skip) + self.phi(gate))
+        attention = upsample_double(torch.sigmoid(self.psi(asked)), skip.shape[2:])
+        return self.transform(skip * attention), attention

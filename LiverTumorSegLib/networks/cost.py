@@ -1,4 +1,4 @@
-"""What a network costs, found without computing: parameters, operations, and memory while it is trained."""
+"""Cost of a network, found without computing: parameters, operations, and memory while it is trained."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from .sizes import padded
-from .slice_network import SliceNetwork
+from .base import SliceNetwork, padded
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Deep attention LSTM U-Net on stacks of neighbouring slices."""
+"""Deep attention LSTM U-Net on stacks of neighbouring slices, and its convolutional LSTM."""
 
 from __future__ import annotations
 
@@ -7,10 +7,81 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .attention_gate import AttentionGate
-from .blocks import DecoderLevel, Encoder, checked, positive
-from .conv_lstm import BidirectionalConvLSTM
-from .slice_network import SliceNetwork
+from .base import SliceNetwork
+from .blocks import AttentionGate, DecoderLevel, Encoder, check_features, check_positive
+
+
+class ConvLSTM(nn.Module):
+    """LSTM whose products are 3x3 convolutions (Shi et al. 2015, section 3.1, equation 3).
+
+    Without the peephole connections from the cell to the gates: their weights have a value a pixel, which would bind
+    the network to one size of slices. The first states are zero, as in the paper.
+
+    Args:
+        in_channels: channels of the input.
+        hidden: channels of the state, which is the output.
+    """
+
+    def __init__(self, in_channels: int, hidden: int) -> None:
+        super().__init__()
+        self.of_input = nn.Conv2d(in_channels, 4 * hidden, 3, padding=1)
+        self.of_state = nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        """States of all steps.
+
+        Args:
+            sequence: ``[batch, step, in_channels, row, column]``.
+
+        Returns:
+            ``[batch, step, hidden, row, column]``.
+        """
+        first, *others = self.of_input(sequence.flatten(0, 1)).unflatten(0, sequence.shape[:2]).unbind(1)
+        state, cell = _lstm_step(first)
+        states = [state]
+        for gates in others:
+            state, cell = _lstm_step(gates + self.of_state(state), cell)
+            states.append(state)
+        return torch.stack(states, dim=1)
+
+
+def _lstm_step(gates: torch.Tensor, cell: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The next state and cell; gates are those of input, forgetting, output, and the candidate, before activation."""
+    let_in, keep, show, candidate = gates.chunk(4, dim=1)
+    new = torch.sigmoid(let_in) * torch.tanh(candidate)
+    cell = new if cell is None else torch.sigmoid(keep) * cell + new
+    return torch.sigmoid(show) * torch.tanh(cell), cell
+
+
+class BidirectionalConvLSTM(nn.Module):
+    """Two :class:`ConvLSTM`: one goes from the first step to the last, the other from the last to the first.
+
+    Args:
+        in_channels: channels of the input.
+        hidden: channels of a state in each direction.
+    """
+
+    def __init__(self, in_channels: int, hidden: int) -> None:
+        super().__init__()
+        self.ascending, self.descending = ConvLSTM(in_channels, hidden), ConvLSTM(in_channels, hidden)
+
+    def forward(self, sequence: torch.Tensor, *, only_centre: bool = False) -> torch.Tensor:
+        """States of both directions.
+
+        Args:
+            sequence: ``[batch, step, in_channels, row, column]``.
+            only_centre: return the middle one of an odd number of steps alone, for little more than half of the work.
+
+        Returns:
+            ``[batch, step, 2 * hidden, row, column]``, the ascending direction's channels first.
+        """
+        middle = sequence.shape[1] // 2
+        if only_centre:
+            ascending = self.ascending(sequence[:, : middle + 1])[:, -1:]
+            descending = self.descending(sequence[:, middle:].flip(1))[:, -1:]
+        else:
+            ascending, descending = self.ascending(sequence), self.descending(sequence.flip(1)).flip(1)
+        return torch.cat([ascending, descending], dim=2)
 
 
 class DALUNet(SliceNetwork):
@@ -53,8 +124,8 @@ class DALUNet(SliceNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, classes)
-        self.slices, self.all_slices = _stack(in_channels, slices), all_slices
-        features = checked(features)
+        self.slices, self.all_slices = _slices_in_stack(in_channels, slices), all_slices
+        features = check_features(features)
         joined = [2 * width for width in _widths(features[1:], hidden)]
         skips, coarser = [features[0], *joined[:-1]], [*features[1:-1], joined[-1]]
         self.encoder = Encoder(in_channels // self.slices, features, dropout)
@@ -98,7 +169,7 @@ class DALUNet(SliceNetwork):
         return logits.unflatten(0, (-1, self.slices)).movedim(1, 2) if self.all_slices else logits
 
 
-def _stack(in_channels: int, slices: int | None) -> int:
+def _slices_in_stack(in_channels: int, slices: int | None) -> int:
     count = in_channels if slices is None else slices
     if count < 1 or count % 2 == 0 or in_channels % count:
         msg = f"{in_channels} channels are no stack of {count} slices, which must be an odd number that divides them"
@@ -107,4 +178,4 @@ def _stack(in_channels: int, slices: int | None) -> int:
 
 
 def _widths(features: Sequence[int], hidden: int | None) -> list[int]:
-    return [max(1, count // 2) if hidden is None else positive("hidden", hidden) for count in features]
+    return [max(1, count // 2) if hidden is None else check_positive("hidden", hidden) for count in features]

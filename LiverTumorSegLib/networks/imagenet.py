@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import torch
 
-from .slice_network import SliceNetwork
+from .base import SliceNetwork
 
-ADDRESS = "https://download.pytorch.org/models/"
+TORCHVISION_ADDRESS = "https://download.pytorch.org/models/"
 CLASSIFIERS = ("fc.", "classifier.")
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -23,23 +23,56 @@ class Architecture:
     Attributes:
         parameters: of its convolutions and normalisations, for three channels, without fully connected layers.
         network: the one here whose encoder it is, if there is one.
-        file: its ImageNet weights, below :data:`ADDRESS`; the eight digits begin the file's SHA-256.
+        file: its ImageNet weights, below :data:`TORCHVISION_ADDRESS`.
+        sha256: of that file. torchvision publishes the first eight digits, in its name; the others are those that
+            several projects, which had the file from there, state alike.
     """
 
     parameters: int
     network: str = ""
     file: str = ""
+    sha256: str = ""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "alexnet": Architecture(2_469_696, "alexnet_fcn", "alexnet-owt-7be5be79.pth"),
-    "resnet18": Architecture(11_176_512, "resnet18", "resnet18-f37072fd.pth"),
-    "resnet34": Architecture(21_284_672, "resnet34", "resnet34-b627a593.pth"),
-    "resnet50": Architecture(23_508_032, "resnet50", "resnet50-0676ba61.pth"),
-    "resnet101": Architecture(42_500_160, "resnet101", "resnet101-63fe2227.pth"),
+    "alexnet": Architecture(
+        2_469_696,
+        "alexnet_fcn",
+        "alexnet-owt-7be5be79.pth",
+        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    ),
+    "resnet18": Architecture(
+        11_176_512,
+        "resnet18",
+        "resnet18-f37072fd.pth",
+        "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+    ),
+    "resnet34": Architecture(
+        21_284_672,
+        "resnet34",
+        "resnet34-b627a593.pth",
+        "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f",
+    ),
+    "resnet50": Architecture(
+        23_508_032,
+        "resnet50",
+        "resnet50-0676ba61.pth",
+        "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+    ),
+    "resnet101": Architecture(
+        42_500_160,
+        "resnet101",
+        "resnet101-63fe2227.pth",
+        "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a",
+    ),
     "resnet152": Architecture(58_143_808),
     "vgg16": Architecture(14_714_688),
-    "vgg16_bn": Architecture(14_723_136, "segnet", "vgg16_bn-6c64b313.pth"),
+    "vgg16_bn": Architecture(
+        14_723_136,
+        "segnet",
+        "vgg16_bn-6c64b313.pth",
+        "6c64b3138f2f4fcb3bcc4cafde11619c4f440eb1631787e93a682fd88305888a",
+    ),
 }
 
 
@@ -68,7 +101,7 @@ class ImageNetNetwork(SliceNetwork, ABC):
 
     @classmethod
     def imagenet_key(cls, key: str) -> str | None:
-        """What torchvision calls a weight of this network; None for those that ImageNet has nothing for."""
+        """Name of a weight in torchvision's network; None for those that ImageNet has nothing for."""
         for own, theirs in cls.imagenet_prefixes:
             if key.startswith(own):
                 return theirs + key.removeprefix(own)

@@ -1,4 +1,4 @@
-"""ResNet encoders with a decoder that is their mirror image."""
+"""ResNet encoders with torchvision's names, and segmentation networks whose decoder mirrors them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,48 @@ from typing import ClassVar
 
 import torch
 from monai.networks.blocks import Convolution
-from monai.networks.nets.resnet import ResNetBlock, ResNetBottleneck
+from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
 
-from .blocks import positive
+from .base import he_normal
+from .blocks import check_positive
 from .imagenet import ImageNetNetwork
-from .initialisation import he_normal
-from .resnet_encoder import ResNetEncoder
+
+
+class ResNetEncoder(ResNet):
+    """MONAI's ResNet, built as torchvision builds it, without the classifier (He et al. 2016, table 1).
+
+    In bottlenecks the 3x3 convolution has the stride, as in torchvision ("version 1.5"). Each halving rounds up, and
+    feature i lies upon feature 2 i of the level before.
+
+    Args:
+        block: ``basic`` or ``bottleneck``.
+        depths: blocks in each of the four stages.
+        in_channels: channels of the input.
+        width: channels of the first convolution; stages have 1, 2, 4 and 8 times as many, bottlenecks 4 times those.
+    """
+
+    def __init__(self, block: str, depths: Sequence[int], in_channels: int, width: int = 64) -> None:
+        super().__init__(
+            block,
+            list(depths),
+            [width, 2 * width, 4 * width, 8 * width],
+            spatial_dims=2,
+            n_input_channels=in_channels,
+            conv1_t_stride=2,
+            feed_forward=False,
+            bias_downsample=False,
+        )
+
+    def forward(self, slices: torch.Tensor) -> list[torch.Tensor]:
+        """Features at 1/2 (before pooling), 1/4, 1/8, 1/16 and 1/32 of the input's size."""
+        features = [self.act(self.bn1(self.conv1(slices)))]
+        finer = self.maxpool(features[0])
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            finer = stage(finer)
+            features.append(finer)
+        return features
+
 
 _RELU = ("relu", {"inplace": True})
 
@@ -50,7 +85,7 @@ class ResNetSegmenter(ImageNetNetwork):
     def __init__(self, in_channels: int, classes: int, *, width: int = 64, skips: bool = False) -> None:
         super().__init__(in_channels, classes)
         self.skips = skips
-        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, positive("width", width))
+        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, check_positive("width", width))
         self.decoder = _decoder(self.block, self.depths, width)
         self.score = nn.ConvTranspose2d(width, classes, 7, stride=2, padding=3)
         he_normal(self.decoder)

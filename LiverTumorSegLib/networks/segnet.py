@@ -9,9 +9,9 @@ import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
-from .blocks import checked
+from .base import he_normal
+from .blocks import check_features
 from .imagenet import ImageNetNetwork
-from .initialisation import he_normal
 
 _DEPTHS = (2, 2, 3, 3, 3)
 
@@ -38,7 +38,7 @@ class SegNet(ImageNetNetwork):
 
     def __init__(self, in_channels: int, classes: int, *, features: Sequence[int] = (64, 128, 256, 512, 512)) -> None:
         super().__init__(in_channels, classes)
-        features = checked(features)
+        features = check_features(features)
         self.encoder = _encoder(in_channels, features)
         self.decoder = _decoder(features, classes)
         he_normal(self)
@@ -53,12 +53,12 @@ class SegNet(ImageNetNetwork):
             else:
                 features = layer(features)
         for stage in self.decoder:
-            features = stage(unpooled(features, *pooled.pop()))
+            features = stage(unpool(features, *pooled.pop()))
         return features
 
 
-def unpooled(features: torch.Tensor, places: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """What ``max_unpool2d`` returns, by an operation that PyTorch also has where it has to be deterministic.
+def unpool(features: torch.Tensor, places: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Unpool as ``max_unpool2d`` does, by an operation that PyTorch also has where it has to be deterministic.
 
     Args:
         features: ``[batch, channel, row, column]``.

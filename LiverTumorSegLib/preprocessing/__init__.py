@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from .chain import AnyStep, Chain, Channels
-from .clahe import Clahe
 from .filters import Gaussian, Median, smoothed
 from .geometry import Crop, CropToBody, Resample, Resize
-from .histograms import FrequencyHistogram, HistogramEqualisation, frequency_bins, frequency_scaled
-from .intensities import HuRange, MinMax, Window, ZScore
-from .named import NamedChain, named, named_chains
+from .histogram import Clahe, FrequencyHistogram, HistogramEqualisation, frequency_bins, frequency_scaled
+from .intensity import ForegroundStatistics, HuRange, MinMax, Window, ZScore, foreground_statistics
+from .presets import NamedChain, named, named_chains
 from .slices import Slices
-from .statistics import ForegroundStatistics, foreground_statistics
 from .step import SliceStream, Step
 
 __all__ = [

@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, RootModel, ValidationError, model_validator
 
-from ..errors import UserError
-from ..validation_words import in_words
-from .clahe import Clahe
+from ..core.errors import UserError
+from ..core.schema import explain_validation_error
 from .filters import Gaussian, Median
 from .geometry import Crop, CropToBody, Resample, Resize
-from .histograms import FrequencyHistogram, HistogramEqualisation
-from .intensities import HuRange, MinMax, Window, ZScore
+from .histogram import Clahe, FrequencyHistogram, HistogramEqualisation
+from .intensity import HuRange, MinMax, Window, ZScore
 from .slices import Slices
 from .step import SliceStream, Step
 
@@ -52,7 +51,7 @@ class Channels(Step):
     def _apply(self, slices: Slices) -> Slices:
         results = [chain(slices) for chain in self.chains]
         for number, result in enumerate(results[1:], start=2):
-            if _place(result) != _place(results[0]):
+            if _grid_of(result) != _grid_of(results[0]):
                 (rows, columns), (other_rows, other_columns) = results[0].size, result.size
                 msg = (
                     "The chains of a preprocessing's channels must all keep to the same pixels: "
@@ -122,7 +121,7 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         return prod(step.channels for step in self.root)
 
     def hu_span(self, before: float = inf) -> float:
-        """What :meth:`Step.hu_span` says after all steps."""
+        """HU that the values from 0 to 1 stand for after all steps; see :meth:`Step.hu_span`."""
         for step in self.root:
             before = step.hu_span(before)
         return before
@@ -182,7 +181,7 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            msg = f"{name} is not valid: {in_words(error, cls)}"
+            msg = f"{name} is not valid: {explain_validation_error(error, cls)}"
             raise UserError(msg) from error
 
     @model_validator(mode="after")
@@ -208,5 +207,5 @@ def _ends_in_hu(steps: Iterable[Step], in_hu: bool = True) -> bool:
     return in_hu
 
 
-def _place(slices: Slices) -> tuple[object, ...]:
+def _grid_of(slices: Slices) -> tuple[object, ...]:
     return slices.size, slices.spacing, slices.origin, slices.scale

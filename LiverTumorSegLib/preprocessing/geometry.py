@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 from torch.nn import functional as F
 
-from ..errors import UserError
-from ..postprocessing import part_sizes
+from ..core.errors import UserError
+from ..core.labels import component_sizes
 from .slices import Slices
 from .step import SliceStream, Step
 
@@ -116,7 +116,7 @@ def _largest_part(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     parts, count = ndimage.label(mask)
     if not count:
         return slice(0, mask.shape[1]), slice(0, mask.shape[2])
-    largest = int(part_sizes(parts, count)[1:].argmax())
+    largest = int(component_sizes(parts, count)[1:].argmax())
     _, rows, columns = ndimage.find_objects(parts)[largest]
     return rows, columns
 

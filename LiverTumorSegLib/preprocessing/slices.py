@@ -39,8 +39,8 @@ class Slices:
         return replace(self, pixels=pixels)
 
 
-def by_slice(work: Callable[[torch.Tensor, torch.Tensor], object], pixels: torch.Tensor) -> torch.Tensor:
-    """What ``work`` makes of the slices, a few at a time on a CPU: its caches then hold all that lies between.
+def map_slices(work: Callable[[torch.Tensor, torch.Tensor], object], pixels: torch.Tensor) -> torch.Tensor:
+    """Apply ``work`` to the slices, on a CPU a few at a time: its caches then hold all that lies between.
 
     With whole batches most of the time goes into waiting for memory, and for the system to hand it out.
 

@@ -1,4 +1,4 @@
-"""What every preprocessing step is, and how one that needs the whole volume gets to see it."""
+"""The base class of preprocessing steps, and a volume's slices as a stream for steps that need all of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.schema import StrictModel
 from .slices import Slices
 
 _BATCH = 8
 
 
-class Step(BaseModel, ABC):
+class Step(StrictModel, ABC):
     """One named step with its numbers; it leaves the slices that it is given as they are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     step: str
     spreads_greys: ClassVar[bool] = False
@@ -50,7 +49,7 @@ class Step(BaseModel, ABC):
         return 1
 
     def hu_span(self, before: float) -> float:
-        """How many HU the values from 0 to 1 stand for after this step; 0 where grey values are spread.
+        """HU that the values from 0 to 1 stand for after this step; 0 where grey values are spread.
 
         Args:
             before: the same before this step; infinite where no window came yet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..description import Case, Description, Evidence, Figures
+from ..models.description import Description, Evidence, MeasuredAccuracy, PatientDice
 
 
 def card_text(description: Description) -> str:
@@ -37,7 +37,7 @@ def card_text(description: Description) -> str:
     )
 
 
-def _figure_lines(figures: Figures, finds_lesions: bool) -> list[str]:
+def _figure_lines(figures: MeasuredAccuracy, finds_lesions: bool) -> list[str]:
     others = list(figures.compared)
     heads = ["patient", "liver Dice", "lesion Dice", "false lesions, ml", *(f"{o}: liver, lesion" for o in others)]
     return [
@@ -75,7 +75,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '¦') for cell in cells)} |"
 
 
-def _row(name: str, case: Case, others: list[Case | None], finds_lesions: bool) -> list[str]:
+def _row(name: str, case: PatientDice, others: list[PatientDice | None], finds_lesions: bool) -> list[str]:
     none_there = finds_lesions and case.lesion_dice is None
     no_dice = "none there" if none_there else "-"
     false = f"{case.false_lesion_ml:.2f}" if none_there else "" if finds_lesions else "-"
@@ -83,7 +83,7 @@ def _row(name: str, case: Case, others: list[Case | None], finds_lesions: bool) 
     return [name, *_dice(case, no_dice), false, *compared]
 
 
-def _dice(case: Case, no_lesion: str) -> tuple[str, str]:
+def _dice(case: PatientDice, no_lesion: str) -> tuple[str, str]:
     """Of liver and lesions; a dash where the model does not find it, for lesions other words where there are none."""
     liver, lesion = (None if dice is None else f"{dice:.3f}" for dice in (case.liver_dice, case.lesion_dice))
     return liver or "-", lesion or no_lesion

@@ -1,13 +1,15 @@
-"""Checkpoints that are whole or not there: written beside, checked by their checksums, read without running code.
+"""Checkpoints that are whole or not there, and the folder that a training keeps them and its log in.
 
-Lightning writes to the system's temporary folder and moves the file, which copies it where that is another disk: a kill
-then leaves half of it under its final name.
+They are written beside, checked by their checksums and read without running code. Lightning writes to the system's
+temporary folder and moves the file, which copies it where that is another disk: a kill then leaves half of it under its
+final name.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from typing import IO, Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from ..whole_files import whole_file
+from ..core.atomic_files import remove_leftovers, whole_file
 
 _DAMAGED = (
     OSError,
@@ -34,14 +36,15 @@ _DAMAGED = (
     zipfile.BadZipFile,
     pickle.UnpicklingError,
 )
-"""What zipfile and torch raise of a file that is cut short, changed, or was made to mislead them."""
+"""The errors that zipfile and torch raise of a file that is cut short, changed, or was made to mislead them."""
 
-KEPT = 2
+KEPT_CHECKPOINTS = 2
 """Checkpoints that are kept: should the newest be damaged, there is the one before."""
 
 
+# Not Lightning's own writer: a kill can leave half a file under its final name.
 class WholeCheckpoints(TorchCheckpointIO):
-    """How Lightning writes and reads checkpoints here."""
+    """Lightning's checkpoint files, whole or not there, and read as tensors and plain values."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write beside, flush to the disk, rename.
@@ -74,12 +77,12 @@ def _save(checkpoint: dict[str, Any], content: IO[bytes]) -> None:
         raise
 
 
-def path_of(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step is."""
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Path of the checkpoint of a step."""
     return folder / f"step-{step:09d}.ckpt"
 
 
-def in_order(folder: Path) -> list[Path]:
+def newest_first(folder: Path) -> list[Path]:
     """The checkpoints of a folder, the newest first."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
 
@@ -94,21 +97,21 @@ def newest_whole(
         damaged: told each newer one that is not whole, or not usable.
         usable: whether the content is what it should be.
     """
-    for path in in_order(folder):
-        content = _content(path)
+    for path in newest_first(folder):
+        content = _read_content(path)
         if content is not None and usable(content):
             return path, content
         damaged(path)
     return None
 
 
-def remove_old(folder: Path) -> None:
+def remove_old_checkpoints(folder: Path) -> None:
     """Remove all but the newest checkpoints."""
-    for path in in_order(folder)[KEPT:]:
+    for path in newest_first(folder)[KEPT_CHECKPOINTS:]:
         path.unlink(missing_ok=True)
 
 
-def _content(path: Path) -> dict[str, Any] | None:
+def _read_content(path: Path) -> dict[str, Any] | None:
     """None where the file is damaged; PyTorch itself does not compare the archive's checksums with its content."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -118,3 +121,41 @@ def _content(path: Path) -> dict[str, Any] | None:
     except _DAMAGED:
         return None
     return loaded
+
+
+CHECKPOINTS, PICTURES = "checkpoints", "pictures"
+_VERSION = "version_"
+
+
+def training_logs(model: Path) -> list[Path]:
+    """Folders of the trainings of a model, ``MODEL-log/version_N``, the oldest first."""
+    found = [path for path in _log_root(model).glob(f"{_VERSION}*") if path.name.removeprefix(_VERSION).isdecimal()]
+    return sorted(found, key=_log_number)
+
+
+def next_log(model: Path) -> Path:
+    """The folder for another training; it does not exist yet."""
+    return _log_root(model) / f"{_VERSION}{max(map(_log_number, training_logs(model)), default=-1) + 1}"
+
+
+def unfinished_log(model: Path) -> Path | None:
+    """The log of the newest training that left checkpoints, or None."""
+    left = [path for path in training_logs(model) if any((path / CHECKPOINTS).glob("*"))]
+    return left[-1] if left else None
+
+
+def remove_checkpoints(model: Path, *, but_of: Path | None = None) -> None:
+    """Remove the checkpoints of all trainings of a model but one, and what a kill left half-written; logs stay."""
+    for log in training_logs(model):
+        for folder in (log, log / PICTURES, log / CHECKPOINTS):
+            remove_leftovers(folder)
+        if log != but_of:
+            shutil.rmtree(log / CHECKPOINTS, ignore_errors=True)
+
+
+def _log_root(model: Path) -> Path:
+    return model.parent / f"{model.name}-log"
+
+
+def _log_number(log: Path) -> int:
+    return int(log.name.removeprefix(_VERSION))

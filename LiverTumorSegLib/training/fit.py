@@ -8,27 +8,24 @@ import lightning.pytorch as lightning
 import torch
 from torch import nn
 
+from ..core.prefetch import PrefetchedBatches
+from ..core.progress import CancelToken, Progress, job
+from ..core.sanitize import strip_folders_of_content, strip_folders_of_word
 from ..datasets.slices import Patient
-from ..description import Description, Training
-from ..model import save
-from ..places import of_content, of_word
-from ..progress import CancelToken, Progress, job
+from ..models.description import Description, Training
+from ..models.model_folder import save
 from . import patients
-from .ahead import Ahead
-from .beginning import Say, beginning, refuse_other_patients
 from .card import card_text
-from .group import Group, joined
-from .initial import described_initial
-from .kinds import kind_of
-from .log_folder import remove_checkpoints
-from .network import build
-from .parallel import device_of
-from .patients import Patients
+from .checkpoints import remove_checkpoints
+from .distributed import ProcessGroup, join_processes
+from .input_mode import input_mode_of
+from .lightning_distributed import SharedBatches, device_of
+from .lightning_module import SliceSegmenter
+from .network import build_network, describe_initial_model
+from .patients import Patients, free_device_bytes, move_to_device
 from .recipe import Recipe
-from .residence import free_bytes, settled
-from .segmenter import SliceSegmenter
-from .sharing import Shared
-from .trainer import Course
+from .resume import Say, find_start, refuse_other_patients
+from .trainer import TrainingRun
 
 
 def fit(
@@ -73,21 +70,21 @@ def fit(
         Cancelled: ``cancel`` was used, or the process was asked to end; the checkpoints stay.
         EndedElsewhere: another process of the training failed or was cancelled, and says so itself.
     """
-    with joined() as group:
+    with join_processes() as group:
         tell, task = (say, job(progress, cancel)) if group.is_first else (_say_nothing, job(None, cancel))
         group.share(recipe.schedule.batch)
-        start = group.from_first(lambda: beginning(recipe, folder, resume=resume, overwrite=overwrite, say=tell))
+        start = group.from_first(lambda: find_start(recipe, folder, resume=resume, overwrite=overwrite, say=tell))
         lightning.seed_everything(recipe.seed, verbose=False)
-        network = build(recipe, tell)
+        network = build_network(recipe, tell)
         task.at(0, "Reading the slices")
         gpu = str(device_of(group)) if torch.cuda.is_available() else "cpu"
         found = group.in_turns(lambda: patients.read(recipe, data, cache, say=tell, job=task, device=gpu))
         refuse_other_patients(start, found.slice_counts)
-        before = described_initial(recipe, found.held_out)
+        before = describe_initial_model(recipe, found.held_out)
         task.at(0, "Starting")
         batches = _batches(recipe, found.train, start.step, group, tell)
         segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts, group)
-        course = Course(recipe, segmenter, found.validation, start, task, group)
+        course = TrainingRun(recipe, segmenter, found.validation, start, task, group)
         group.from_first(lambda: remove_checkpoints(folder, but_of=start.log))
         tell(f"The log is in {start.log}.")
         tell(course.run(batches))
@@ -99,24 +96,24 @@ def fit(
 def _say_nothing(_: str) -> None: ...
 
 
-def _batches(recipe: Recipe, train: list[Patient], first: int, group: Group, say: Say) -> Ahead:
+def _batches(recipe: Recipe, train: list[Patient], first: int, group: ProcessGroup, say: Say) -> PrefetchedBatches:
     """This process's share of the batches from a first one on, drawn from wherever the slices are kept."""
     device = device_of(group)
-    kept = settled(train, device, free_bytes(device), say)
-    drawn = kind_of(recipe).sampler(recipe, kept, first)
+    kept = move_to_device(train, device, free_device_bytes(device), say)
+    drawn = input_mode_of(recipe).sampler(recipe, kept, first)
     share = group.share(recipe.schedule.batch)
-    return Ahead(Shared(drawn, share) if group.several else drawn, pinned=device.type == "cuda")
+    return PrefetchedBatches(SharedBatches(drawn, share) if group.several else drawn, pinned=device.type == "cuda")
 
 
 def _origin(recipe: Recipe, found: Patients, before: Description | None, command: str) -> Training:
     seen = [p.name for p in found.train] + list(before.training.patients if before else ())
     return Training(
-        data=", ".join(of_word(source.folder) for source in recipe.data),
+        data=", ".join(strip_folders_of_word(source.folder) for source in recipe.data),
         patients=tuple(dict.fromkeys(seen)),
         validation_patients=found.held_out,
         seed=recipe.seed,
         command=command,
-        recipe=of_content(recipe.model_dump(mode="json")),
+        recipe=strip_folders_of_content(recipe.model_dump(mode="json")),
     )
 
 

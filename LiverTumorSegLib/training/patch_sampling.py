@@ -1,4 +1,4 @@
-"""Which patch of which volume is seen next: patients in turn, lesions and liver more often than chance."""
+"""Random batches of patches of volumes: patients in turn, lesions and liver more often than chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..datasets.slices import Patient
-from ..description import Patches
+from ..models.description import Patches
 from .augmentation import (
     Augmentation,
     Intensities,
@@ -21,11 +21,11 @@ from .augmentation import (
     draw_patches,
 )
 from .recipe import Sampling
-from .sampling import Batch, Pools
+from .slice_sampling import Batch, SlicePools
 
 
 class DrawnPatches(TypedDict):
-    """Parts of volumes and the changes that :func:`augmented_patches` makes to them.
+    """Parts of volumes and the changes that :func:`augment_patches` makes to them.
 
     ``boxes`` are ``[channel, slice, row, column]`` of any size, each with all that its patch can need: uint8, [0, 1]
     times 255, else float32 in the chain's own units; ``in_unit`` says whether these are [0, 1].
@@ -39,7 +39,7 @@ class DrawnPatches(TypedDict):
     intensities: Intensities
 
 
-def augmented_patches(drawn: DrawnPatches) -> Batch:
+def augment_patches(drawn: DrawnPatches) -> Batch:
     """Cut and change a batch on the device it is on."""
     pixels, labels = cut_patches(drawn["boxes"], drawn["labels"], drawn["placement"])
     pixels = pixels.div_(255) if drawn["boxes"][0].dtype == torch.uint8 else pixels
@@ -81,7 +81,7 @@ class PatchSampler:
         self._batch, self._seed, self._first = batch, seed, first
         self._in_unit = all(patient.in_unit for patient in patients)
         self._in_bytes = all(patient.pixels.dtype == torch.uint8 for patient in patients)
-        self._pools = Pools(patients, sampling, anywhere=True)
+        self._pools = SlicePools(patients, sampling, anywhere=True)
 
     def __iter__(self) -> Iterator[DrawnPatches]:
         for number in count(self._first):

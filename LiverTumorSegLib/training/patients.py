@@ -1,24 +1,48 @@
-"""A recipe's patients: who is trained on, who is validated on, and their slices."""
+"""A recipe's patients: who is trained on, who is validated on, and where their slices are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import torch
+
+from ..core.errors import UserError
+from ..core.progress import Job
 from ..datasets import cache, slices, splits, volumes
+from ..datasets.cache import format_size
 from ..datasets.dump import LeftOut
-from ..datasets.patients import patient_of
 from ..datasets.scans import VolumeScan
 from ..datasets.slices import Patient, SliceSource
 from ..datasets.sources import Source
-from ..datasets.splits import Round
-from ..datasets.volumes import VolumeSource, Wanted
-from ..errors import UserError
-from ..progress import Job
-from .beginning import Say
+from ..datasets.splits import Round, patient_of
+from ..datasets.volumes import ScanRequest, VolumeSource
 from .recipe import Recipe, SliceSplit, SplitFile
-from .slice_parts import part
+from .resume import Say
+
+
+def split_slices(patients: Sequence[Patient], split: SliceSplit) -> tuple[list[Patient], list[Patient]]:
+    """Patients with the slices to train on, and with those that are held out; whoever has none is left out of either.
+
+    A held-out slice is no neighbour of one that is trained on, either: the nearest of its own side stands in for it.
+
+    Args:
+        patients: with all of their slices.
+        split: which share is held out, rounded, and at least one slice.
+    """
+    counts = [len(patient.numbers) for patient in patients]
+    order = np.random.default_rng(split.seed).permutation(sum(counts))
+    held_out = np.zeros(sum(counts), bool)
+    held_out[order[: max(1, round(split.slices * len(order)))]] = True
+    marks = np.split(held_out, np.cumsum(counts)[:-1])
+    both = list(zip(patients, marks, strict=True))
+    return (
+        [patient.only(np.flatnonzero(~mark)) for patient, mark in both if not mark.all()],
+        [patient.only(np.flatnonzero(mark)) for patient, mark in both if mark.any()],
+    )
 
 
 class Patients(NamedTuple):
@@ -36,7 +60,7 @@ class Patients(NamedTuple):
 
     @property
     def slice_counts(self) -> Mapping[str, Mapping[str, int]]:
-        """How many slices each patient that was read has, by what it is for and its name."""
+        """Slices of each patient that was read, by what it is for and its name."""
         parts = {"training": self.train, "validation": self.validation}
         return {part: {patient.name: len(patient.numbers) for patient in those} for part, those in parts.items()}
 
@@ -68,7 +92,7 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
         raise UserError(msg)
     opened = [_open(source, data, say) for source in recipe.data]
     names = [name for each in opened for name in each.members]
-    parts = parting(recipe, data, names)
+    parts = split_patients(recipe, data, names)
     if not parts.train:
         msg = "The recipe keeps all patients for validation: leave some for training."
         raise UserError(msg)
@@ -77,7 +101,7 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
     wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
     patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job, device)
     if isinstance(recipe.split, SliceSplit):
-        train, held_out = part(patients, recipe.split)
+        train, held_out = split_slices(patients, recipe.split)
         return Patients(train, held_out if recipe.validates else [], ())
     return Patients(
         [p for p in patients if p.name in parts.train],
@@ -86,8 +110,8 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
     )
 
 
-def parting(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
-    """Who of the patients in the data is for what.
+def split_patients(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
+    """The patients in the data, by what they are for.
 
     Raises:
         UserError: the recipe or its split's file names who is not in the data, or that file leaves out who is.
@@ -154,7 +178,7 @@ def _read(
     job: Job,
     device: str,
 ) -> list[Patient]:
-    """Those named: of slice pictures first, then of CTs, in the order of their sources."""
+    """The patients of these names: of slice pictures first, then of CTs, in the order of their sources."""
     chain = recipe.preprocessing
     pictures = [
         patient
@@ -163,10 +187,43 @@ def _read(
         for patient in slices.read_patients(source, data, chain, names)
     ]
     wanted = [
-        Wanted(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device)
+        ScanRequest(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device)
         for source, members in opened
         if isinstance(source, VolumeSource)
         for name, scan in members.items()
         if scan is not None and name in names
     ]
     return pictures + volumes.read_patients(wanted, cache_folder, say=say, job=job)
+
+
+_DEVICE_SHARE = 0.5
+"""Of the memory that is free on an accelerator; the rest is for the network and what it computes."""
+
+
+def free_device_bytes(device: torch.device) -> int:
+    """Memory that is free on an accelerator, 0 where it is not known or is the CPU's own."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def move_to_device(
+    patients: Sequence[Patient], device: torch.device, free: int, say: Callable[[str], None]
+) -> list[Patient]:
+    """Patients whose slices are on the device, if all of them fit into a share of what is free there.
+
+    Labels stay, since what a slice is cut around is drawn on the CPU. A batch is on the device that its slices are on,
+    and is the same on either.
+
+    Args:
+        patients: preprocessed.
+        device: that trains.
+        free: bytes that are free there; 0 where it shares the CPU's memory.
+        say: told what was chosen, where there is a choice.
+    """
+    size = sum(patient.pixels.nbytes for patient in patients)
+    if not free:
+        return list(patients)
+    if size > _DEVICE_SHARE * free:
+        say(f"The slices ({format_size(size)}) stay in the host's memory: {device} has {format_size(free)} free.")
+        return list(patients)
+    say(f"The slices ({format_size(size)}) are kept on {device}.")
+    return [replace(patient, pixels=patient.pixels.to(device), known=patient.overview) for patient in patients]

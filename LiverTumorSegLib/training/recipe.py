@@ -1,17 +1,21 @@
-"""The YAML file that says how a model is trained."""
+"""The YAML file that says how a model is trained, and the rules that its entries have to keep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from .. import text_file
+from ..core import text_files
+from ..core.errors import UserError
+from ..core.schema import StrictModel, explain_validation_error
+from ..datasets.slices import SliceSource
 from ..datasets.sources import AnySource
-from ..description import (
+from ..datasets.volumes import VolumeSource
+from ..models.description import (
     JOINT,
     Binary,
     Joint,
@@ -19,21 +23,59 @@ from ..description import (
     ModelName,
     NetworkSpec,
     Patches,
-    Stack,
+    SliceStack,
     check_channels,
     check_labels,
 )
-from ..errors import UserError
-from ..postprocessing import Postprocessing
+from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
-from ..validation_words import in_words
 from .augmentation import Augmentation, NamedAugmentation
-from .callback_options import Callbacks, Monitor
-from .entry import Entry
 from .losses import CrossEntropy, NamedLoss, PartialLabel
-from .optimisers import AdamW, NamedOptimiser
-from .policies import NamedPolicy, OneCycle, Plateau
-from .sight import check_sight
+from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
+
+
+def check_network_input(recipe: Recipe) -> None:
+    """Raise ``ValueError`` where a recipe does not say what its network sees, or says what does not go with it."""
+    if recipe.crop and recipe.patches:
+        msg = "crop and patches both say what the network sees: keep crop for slices, or patches for volumes"
+        raise ValueError(msg)
+    if recipe.patches:
+        for msg in _no_use_for_patches(recipe):
+            raise ValueError(msg)
+        recipe.augmentation.check_folding(min(recipe.patches.size), axes=3)
+    elif recipe.crop:
+        recipe.augmentation.check_folding(recipe.crop)
+        _check_synthetic_lesions(recipe)
+    else:
+        msg = "crop is missing: give the rows and columns that a network for slices sees, or patches for volumes"
+        raise ValueError(msg)
+
+
+def _check_synthetic_lesions(recipe: Recipe) -> None:
+    channels = recipe.preprocessing.channels
+    if recipe.augmentation.synthetic_lesions and channels > 1:
+        msg = (
+            f"synthetic lesions are painted in one window, and the preprocessing makes {channels} channels of a slice: "
+            "leave augmentation.synthetic_lesions out, or take a chain with one"
+        )
+        raise ValueError(msg)
+
+
+def _no_use_for_patches(recipe: Recipe) -> Iterator[str]:
+    pictures = [source.folder for source in recipe.data if isinstance(source, SliceSource)]
+    if pictures:
+        yield f"patches are cut from CTs, and {', '.join(pictures)} holds slice pictures: name CTs as volumes"
+    if any(source.every > 1 for source in recipe.data if isinstance(source, VolumeSource)):
+        yield "patches are cut from whole CTs: leave every out of the data, and set patches.spacing_mm"
+    if recipe.stack.slices > 1:
+        yield "a network for volumes sees neighbouring slices anyway: leave stack out, or take crop for slices"
+    if not recipe.sampling.centred:
+        yield "a patch is centred on what it was drawn for: leave sampling.centred out"
+    if recipe.sampling.shuffled:
+        yield "sampling.shuffled takes slices in turn, and a volume has no such patches: give shares in its place"
+    if recipe.augmentation.synthetic_lesions:
+        yield "synthetic lesions are painted into slices: leave augmentation.synthetic_lesions out"
+
 
 _MOST_ENTRIES = 100_000
 """More than any recipe says."""
@@ -46,7 +88,7 @@ def _by_name(value: Any) -> Any:
 NamedPreprocessing = Annotated[Chain, BeforeValidator(_by_name)]
 
 
-class Sampling(Entry):
+class Sampling(StrictModel):
     """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
 
     Args:
@@ -67,8 +109,8 @@ class Sampling(Entry):
     shuffled: Literal["all", "liver", "lesion"] | None = None
 
 
-class Schedule(Entry):
-    """How the weights are found.
+class Schedule(StrictModel):
+    """Options of finding the weights.
 
     Args:
         steps: batches that are seen.
@@ -93,7 +135,7 @@ class Schedule(Entry):
     validate_every: int = Field(400, ge=0)
 
 
-class SplitFile(Entry):
+class SplitFile(StrictModel):
     """A split that ``livertumorseg data split`` drew.
 
     Args:
@@ -105,7 +147,7 @@ class SplitFile(Entry):
     fold: int | None = Field(None, ge=0)
 
 
-class SliceSplit(Entry):
+class SliceSplit(StrictModel):
     """A split that mixes the slices of all patients, as some published systems have it.
 
     Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
@@ -119,7 +161,7 @@ class SliceSplit(Entry):
     seed: int = Field(0, ge=0)
 
 
-class Recipe(Entry):
+class Recipe(StrictModel):
     """Everything that decides how a model comes out, but for the machine.
 
     Args:
@@ -157,7 +199,7 @@ class Recipe(Entry):
     validation: tuple[str, ...] = ()
     split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
-    stack: Stack = Stack()
+    stack: SliceStack = SliceStack()
     network: NetworkSpec
     encoder_weights: str | None = None
     initial: str | None = None
@@ -181,7 +223,7 @@ class Recipe(Entry):
         self._check_loss()
         self._check_precision()
         self._check_validation()
-        check_sight(self)
+        check_network_input(self)
         return self
 
     def _check_split(self) -> None:
@@ -220,7 +262,7 @@ class Recipe(Entry):
 
     @property
     def monitored(self) -> dict[str, Monitor]:
-        """What validations are judged by, by the entry that asks for it."""
+        """The measures that validations are judged by, by the entry that asks for each."""
         policy, callbacks = self.schedule.policy, self.callbacks
         asked: dict[str, Monitor] = {}
         if isinstance(policy, Plateau):
@@ -273,7 +315,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
         msg = f"There is no recipe that can be read at {path}: give the name of one that ships, or a YAML file."
         raise UserError(msg) from error
     except ValidationError as error:
-        msg = f"The recipe {path} is not valid: {in_words(error, Recipe)}"
+        msg = f"The recipe {path} is not valid: {explain_validation_error(error, Recipe)}"
         raise UserError(msg) from error
     except UserError as error:
         reason = str(error)
@@ -287,8 +329,8 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
 
 
 def _read(path: Path) -> Any:
-    """What a YAML file says, where it is as large as it looks: aliases of aliases say any amount in a few lines."""
-    content = _parsed(text_file.read(path))
+    """The content of a YAML file that is as large as it looks: aliases of aliases say any amount in a few lines."""
+    content = _parsed(text_files.read_text(path))
     entries, seen = [content], 0
     while entries:
         entry, seen = entries.pop(), seen + 1

@@ -1,41 +1,101 @@
-"""Lightning's trainer with everything that happens beside the steps of a recipe."""
+"""A training run with Lightning: set up, made repeatable, and its failures explained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import lightning.pytorch as lightning
+import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from ..core.device import describe_failure, is_device_failure, is_out_of_memory
+from ..core.errors import UserError
+from ..core.progress import Cancelled, Job
 from ..datasets.slices import Patient
-from ..progress import Cancelled, Job
-from .beginning import Beginning
-from .callbacks.averaging import Averaging
-from .callbacks.best import BestWeights
-from .callbacks.checkpointing import Checkpointing
-from .callbacks.examples import Examples
-from .callbacks.metrics_log import MetricsLog
-from .callbacks.plateau import LowerOnPlateau
-from .callbacks.reporting import Reporting
-from .callbacks.stopping import Stopping
-from .callbacks.validation import Listener, Validation
-from .failures import in_words
-from .finite import check_finite
-from .group import ALONE, Group
-from .kinds import kind_of
-from .log_folder import CHECKPOINTS, PICTURES
-from .parallel import options as of_processes
-from .policies import Plateau
+from .callbacks import (
+    Averaging,
+    BestWeights,
+    CheckpointWriter,
+    ExamplePictures,
+    LowerOnPlateau,
+    MetricsLog,
+    ProgressReporter,
+    Stopping,
+    Validation,
+    ValidationListener,
+)
+from .checkpoints import CHECKPOINTS, PICTURES
+from .distributed import ALONE, ProcessGroup
+from .input_mode import input_mode_of
+from .lightning_distributed import trainer_options as of_processes
+from .lightning_module import SliceSegmenter
+from .network import check_finite_weights
 from .recipe import Recipe
+from .recipe_options import Plateau
+from .resume import TrainingStart
 from .scoring import Scorer
-from .segmenter import SliceSegmenter
-from .surroundings import quiet_lightning, repeatable
+
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
-class Course:
+@contextmanager
+def silence_lightning() -> Iterator[None]:
+    """Keep back what Lightning says about itself: what matters, we say in our own words."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def deterministic_torch() -> Iterator[None]:
+    """Have PyTorch add in the same order each time, wherever it can: on a GPU it does not by itself."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    os.environ.setdefault(_CUBLAS, ":4096:8")  # read when CUDA is first used
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it takes time
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*deterministic")
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
+
+_GO_ON = "go on from the last checkpoint with --resume"
+
+
+def explain_failure(error: Exception, device: torch.device) -> Exception:
+    """Say what a user can do about memory that ran out or a GPU that failed; any other error stays as it is.
+
+    Args:
+        error: that ended a training.
+        device: it ran on.
+    """
+    if is_out_of_memory(error):
+        return UserError(
+            f"{device} ran out of memory while training: close other programs, or lower schedule.batch or crop."
+        )
+    return UserError(describe_failure(device, error, _GO_ON)) if is_device_failure(error) else error
+
+
+class TrainingRun:
     """A recipe's training from where it begins to its last step.
 
     Args:
@@ -55,15 +115,20 @@ class Course:
         recipe: Recipe,
         segmenter: SliceSegmenter,
         held_out: Sequence[Patient],
-        start: Beginning,
+        start: TrainingStart,
         job: Job,
-        group: Group = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> None:
         self._recipe, self._segmenter, self._start, self._group = recipe, segmenter, start, group
         self._averaging = Averaging(decay=recipe.schedule.average)
         self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
         self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
-        self._callbacks = [self._averaging, *self._validation(held_out), self._log, Reporting(job, self._log, group)]
+        self._callbacks = [
+            self._averaging,
+            *self._validation(held_out),
+            self._log,
+            ProgressReporter(job, self._log, group),
+        ]
 
     def run(self, batches: Iterable[Any]) -> str:
         """Train; the network then has the weights to be saved.
@@ -75,7 +140,7 @@ class Course:
             UserError: training diverged, the log cannot be written, memory ran out, or the GPU failed.
             Cancelled: the job was, or the process was asked to end (SIGTERM).
         """
-        with quiet_lightning(), repeatable():
+        with silence_lightning(), deterministic_torch():
             trainer = self._trainer()
             self._fit(trainer, batches)
         self._check_finite()
@@ -101,30 +166,30 @@ class Course:
         except SIGTERMException:  # a SystemExit with code 0, which would pass for a training that came to its end
             raise Cancelled from None
         except (RuntimeError, MemoryError) as error:
-            raise in_words(error, trainer.strategy.root_device) from error
+            raise explain_failure(error, trainer.strategy.root_device) from error
 
     def _check_finite(self) -> None:
-        check_finite(self._segmenter.network, self._recipe.schedule.learning_rate)
+        check_finite_weights(self._segmenter.network, self._recipe.schedule.learning_rate)
 
     def _validation(self, held_out: Sequence[Patient]) -> list[lightning.Callback]:
         recipe = self._recipe
         if not recipe.validates:
             return []
-        scorer = kind_of(recipe).scorer(recipe, held_out, self._segmenter.loss, self._group)
+        scorer = input_mode_of(recipe).scorer(recipe, held_out, self._segmenter.loss, self._group)
         listeners = self._listeners(scorer)
         every = recipe.schedule.validate_every
         return [Validation(scorer, self._averaging, every, [self._log, *listeners]), *listeners]
 
-    def _listeners(self, scorer: Scorer) -> list[Listener]:
+    def _listeners(self, scorer: Scorer) -> list[ValidationListener]:
         schedule, options = self._recipe.schedule, self._recipe.callbacks
-        listeners: list[Listener] = [self._best] if options.save == "best" else []
+        listeners: list[ValidationListener] = [self._best] if options.save == "best" else []
         if isinstance(schedule.policy, Plateau):
             listeners.append(LowerOnPlateau(schedule.policy))
         if options.early_stopping:
             listeners.append(Stopping(options.early_stopping))
         if options.pictures_every and self._group.is_first:
             every = options.pictures_every * schedule.validate_every
-            listeners.append(Examples(scorer, self._averaging, self._start.log / PICTURES, every))
+            listeners.append(ExamplePictures(scorer, self._averaging, self._start.log / PICTURES, every))
         return listeners
 
     def _trainer(self) -> lightning.Trainer:
@@ -134,7 +199,7 @@ class Course:
             max_steps=schedule.steps,
             precision=schedule.precision,
             gradient_clip_val=1.0,
-            callbacks=[*self._callbacks, Checkpointing(folder, options.checkpoint_every, schedule.learning_rate)],
+            callbacks=[*self._callbacks, CheckpointWriter(folder, options.checkpoint_every, schedule.learning_rate)],
             logger=_loggers(self._start) if self._group.is_first else False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -142,7 +207,7 @@ class Course:
         )
 
 
-def _loggers(start: Beginning) -> list[Logger]:
+def _loggers(start: TrainingStart) -> list[Logger]:
     """A table, and TensorBoard's events where that is installed."""
     place = {"save_dir": start.log.parent.parent, "name": start.log.parent.name, "version": start.log.name}
     loggers: list[Logger] = [CSVLogger(**place)]

@@ -7,29 +7,29 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from .. import model
+from ..core.atomic_files import whole_file
+from ..core.errors import UserError
+from ..core.labels import LESION_LABEL
+from ..core.progress import Progress
 from ..datasets import sources as places
 from ..datasets.slices import SliceSource
 from ..datasets.sources import AnySource, Source
 from ..datasets.volumes import VolumeSource
-from ..description import Case, Description, Figures
-from ..errors import UserError
 from ..evaluation.overlap import dice
-from ..inference import Options, segment
-from ..model import Model
-from ..postprocessing import LESION
-from ..progress import Progress
-from ..whole_files import whole_file
+from ..inference.segment import SegmentationOptions, segment
+from ..models import model_folder
+from ..models.description import Description, MeasuredAccuracy, PatientDice
+from ..models.model_folder import Model
 from .card import card_text
 
 _SOURCE: TypeAdapter[Source] = TypeAdapter(AnySource)
 _PICTURES, _CTS = "the evenly spaced slices around the liver", "every slice of the CT"
-_PLACES = {SliceSource: _PICTURES, VolumeSource: _CTS}
+_MEASURED_SLICES = {SliceSource: _PICTURES, VolumeSource: _CTS}
 
 
 def validate(
     folder: Path, data: Path, *, device: str = "auto", command: str, progress: Progress | None = None
-) -> Figures:
+) -> MeasuredAccuracy:
     """Segment every validation patient of a model and store the figures in ``model.json`` and the card.
 
     Args:
@@ -42,7 +42,7 @@ def validate(
     Raises:
         UserError: the model is not valid, kept no patients for it, or a patient's slices are missing.
     """
-    trained = model.load(folder)
+    trained = model_folder.load(folder)
     names = trained.description.training.validation_patients
     if not names:
         msg = f"{folder} kept no patient for validation: name some in its recipe and train it again."
@@ -54,14 +54,14 @@ def validate(
         cases[name] = measure_case(trained, source, data, name, device)
     before = trained.description.figures
     kept = {"compared": before.compared, "remark": before.remark} if before else {}
-    figures = Figures(definition=definition(sources.values()), command=command, cases=cases, **kept)
-    store(folder, trained.description, figures)
+    figures = MeasuredAccuracy(definition=define_measures(sources.values()), command=command, cases=cases, **kept)
+    store_figures(folder, trained.description, figures)
     return figures
 
 
-def definition(sources: Iterable[Source]) -> str:
-    """What is measured, where the patients come from these sources."""
-    measured = " or ".join(dict.fromkeys(_PLACES[type(source)] for source in sources))
+def define_measures(sources: Iterable[Source]) -> str:
+    """A sentence on the measures taken, where the patients come from these sources."""
+    measured = " or ".join(dict.fromkeys(_MEASURED_SLICES[type(source)] for source in sources))
     where = f"{measured}, by where a patient's data come from," if " or " in measured else f"{measured},"
     return (
         f"Dice in three dimensions, by patient, over {where} after postprocessing, on patients never trained on; "
@@ -70,32 +70,34 @@ def definition(sources: Iterable[Source]) -> str:
 
 
 def measure_case(
-    trained: Model, source: Source, data: Path, name: str, device: str, options: Options | None = None
-) -> Case:
+    trained: Model, source: Source, data: Path, name: str, device: str, options: SegmentationOptions | None = None
+) -> PatientDice:
     """Segment one patient and compare what the model can find."""
     volume, reference = places.read(source, data, name)
-    labels = segment(volume, trained, device, options=options or Options()).labels
+    labels = segment(volume, trained, device, options=options or SegmentationOptions()).labels
     finds = trained.description.labels
-    has_lesion = bool((reference == LESION).any())
-    false_lesion = 0.0 if has_lesion else float((labels == LESION).sum()) * volume.voxel_ml
-    return Case(
+    has_lesion = bool((reference == LESION_LABEL).any())
+    false_lesion = 0.0 if has_lesion else float((labels == LESION_LABEL).sum()) * volume.voxel_ml
+    return PatientDice(
         liver_dice=dice(labels > 0, reference > 0) if "liver" in finds else None,
-        lesion_dice=dice(labels == LESION, reference == LESION) if has_lesion and "lesion" in finds else None,
+        lesion_dice=dice(labels == LESION_LABEL, reference == LESION_LABEL)
+        if has_lesion and "lesion" in finds
+        else None,
         false_lesion_ml=false_lesion,
     )
 
 
-def store(folder: Path, description: Description, figures: Figures | None) -> None:
+def store_figures(folder: Path, description: Description, figures: MeasuredAccuracy | None) -> None:
     """Write figures into a model folder's description and card."""
     updated = description.model_copy(update={"figures": figures})
-    with whole_file(folder / model.DESCRIPTION, overwrite=True) as unfinished:
+    with whole_file(folder / model_folder.DESCRIPTION, overwrite=True) as unfinished:
         unfinished.write_text(updated.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    with whole_file(folder / model.CARD, overwrite=True) as unfinished:
+    with whole_file(folder / model_folder.CARD, overwrite=True) as unfinished:
         unfinished.write_text(card_text(updated), encoding="utf-8")
 
 
 def source_of(description: Description, data: Path, name: str) -> Source:
-    """Which of the data folders that a model was trained from holds a patient.
+    """Find which of the data folders that a model was trained from holds a patient.
 
     Raises:
         UserError: none does.

@@ -13,13 +13,14 @@ import torch
 from monai.networks.nets import BasicUNet
 from safetensors.torch import load_file
 
-from LiverTumorSegLib import model, model_store
-from LiverTumorSegLib.description import Case, NetworkSpec, Stack
-from LiverTumorSegLib.inference import Options
-from LiverTumorSegLib.model import Model
+from LiverTumorSegLib.inference.segment import SegmentationOptions
+from LiverTumorSegLib.models import model_folder
+from LiverTumorSegLib.models import store as model_store
+from LiverTumorSegLib.models.description import NetworkSpec, PatientDice, SliceStack
+from LiverTumorSegLib.models.model_folder import Model
 from LiverTumorSegLib.networks import SliceNetwork
 from LiverTumorSegLib.preprocessing import Chain
-from LiverTumorSegLib.training.validate import measure_case, source_of, store
+from LiverTumorSegLib.training.validate import measure_case, source_of, store_figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REFERENCE_STEPS = [{"step": "window", "level": 60, "width": 200}, {"step": "resize", "height": 256, "width": 256}]
@@ -50,7 +51,7 @@ def reference_model(ours: Model, weights: Path) -> Model:
     """The reference network with our description but for its input."""
     changes = {
         "network": NetworkSpec(name="unet", in_channels=1),
-        "stack": Stack(),
+        "stack": SliceStack(),
         "preprocessing": Chain.model_validate(REFERENCE_STEPS),
     }
     return Model(ours.description.model_copy(update=changes), Reference(weights).eval())
@@ -64,14 +65,14 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--write", action="store_true", help="put the comparison into the model's card")
     args = parser.parse_args()
-    folder = model_store.find(args.model)
-    ours = model.load(folder)
+    folder = model_store.find_model(args.model)
+    ours = model_folder.load(folder)
     if not ours.description.training.validation_patients:
         parser.error(f"{folder} was trained on everybody: give a --model that kept patients for validation")
     ways = {
-        "coarse pass, then box": (ours, Options()),
-        "every slice": (ours, Options(coarse_pass=False)),
-        "reference network": (reference_model(ours, args.reference), Options(coarse_pass=False)),
+        "coarse pass, then box": (ours, SegmentationOptions()),
+        "every slice": (ours, SegmentationOptions(coarse_pass=False)),
+        "reference network": (reference_model(ours, args.reference), SegmentationOptions(coarse_pass=False)),
     }
     measured = {}
     for way, (network, options) in ways.items():
@@ -79,12 +80,14 @@ def main() -> None:
         measured[way] = measure(network, options, ours, args)
     if args.write and ours.description.figures:
         others = {way: cases for way, cases in measured.items() if way != "coarse pass, then box"}
-        store(
+        store_figures(
             folder, ours.description, ours.description.figures.model_copy(update={"compared": others, "remark": REMARK})
         )
 
 
-def measure(network: Model, options: Options, ours: Model, args: argparse.Namespace) -> dict[str, Case]:
+def measure(
+    network: Model, options: SegmentationOptions, ours: Model, args: argparse.Namespace
+) -> dict[str, PatientDice]:
     print("\npatient      liver  lesion  false lesions ml")
     cases = {}
     for name in ours.description.training.validation_patients:

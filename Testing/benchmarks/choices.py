@@ -16,18 +16,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from LiverTumorSegLib import model, model_store
-from LiverTumorSegLib.description import Case, Evidence
-from LiverTumorSegLib.evaluation.comparison import paired
-from LiverTumorSegLib.inference import Options
-from LiverTumorSegLib.training.validate import measure_case, source_of, store
+from LiverTumorSegLib.evaluation.comparison import paired_statistics
+from LiverTumorSegLib.inference.segment import SegmentationOptions
+from LiverTumorSegLib.models import model_folder
+from LiverTumorSegLib.models import store as model_store
+from LiverTumorSegLib.models.description import Evidence, PatientDice
+from LiverTumorSegLib.training.validate import measure_case, source_of, store_figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 HEAD = ("choice", "liver Dice", "lesion Dice", "gain in lesion Dice", "false lesions, ml", "commands of training")
 TITLE = "What each choice gained"
 NONE = {"least_contrast_hu": 0.0, "least_probability": 0.0}
 
-Cases = Mapping[str, Case]
+Cases = Mapping[str, PatientDice]
 
 
 def main() -> None:
@@ -53,14 +54,14 @@ def main() -> None:
         print(" | ".join(rows[-1][:-1]), flush=True)
         before = cases
     if args.card:
-        write(model_store.find(args.card), rows, ", ".join(before or ()))
+        write(model_store.find_model(args.card), rows, ", ".join(before or ()))
 
 
 def measured(name: str, filters: Mapping[str, float], args: argparse.Namespace) -> tuple[Cases, str]:
     """Figures of a model's validation patients, and the command that trained it."""
-    trained = model.load(model_store.find(name))
+    trained = model_folder.load(model_store.find_model(name))
     cleaning = trained.description.postprocessing.model_copy(update=NONE | filters)
-    options = Options(postprocessing=cleaning)
+    options = SegmentationOptions(postprocessing=cleaning)
     names = trained.description.training.validation_patients
     cases = {
         patient: measure_case(
@@ -75,7 +76,7 @@ def row(label: str, cases: Cases, before: Cases | None, command: str) -> tuple[s
     lesions = {name: case.lesion_dice for name, case in cases.items()}
     gain = "-"
     if before is not None:
-        found = paired({name: before[name].lesion_dice for name in cases}, lesions)
+        found = paired_statistics({name: before[name].lesion_dice for name in cases}, lesions)
         gain = f"{found['difference']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
     false = [case.false_lesion_ml for case in cases.values() if case.lesion_dice is None]
     livers = [case.liver_dice for case in cases.values() if case.liver_dice is not None]
@@ -84,7 +85,7 @@ def row(label: str, cases: Cases, before: Cases | None, command: str) -> tuple[s
 
 
 def write(folder: Path, rows: list[tuple[str, ...]], patients: str) -> None:
-    described = model.describe(folder)
+    described = model_folder.read_description(folder)
     table = Evidence(
         title=TITLE,
         text=(
@@ -97,7 +98,7 @@ def write(folder: Path, rows: list[tuple[str, ...]], patients: str) -> None:
         head=HEAD,
         rows=tuple(rows),
     )
-    store(folder, described.with_evidence(table), described.figures)
+    store_figures(folder, described.with_evidence(table), described.figures)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import highdicom
 import numpy as np
-from dicom_object_cases import MADE, segmented
-from odd_dicom import slices
+from robustness.odd_dicom import slices
 from segment import in_turns, ratio
+from support.dicom_object_cases import MADE, segmented
 
-from LiverTumorSegLib import files, phantom
-from LiverTumorSegLib.dicom_objects import writing
-from LiverTumorSegLib.lesions import measure
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.reporting import dicom_write
+from LiverTumorSegLib.reporting.lesions import measure_lesions
 
 SHAPE, SPACING, LESIONS = (160, 512, 512), (1.5, 0.75, 0.75), 12
 WRITE, NRRD, SERIES = "writing both objects", ".seg.nrrd", "reading the series"
@@ -67,13 +68,13 @@ def actions(place: Path) -> dict[str, Callable[[], object]]:
     write_series(made, place / "series")
     truth = made.volume.axial.of(made.labels)
     result = segmented(place / "series", lambda labels: np.copyto(labels, truth))
-    table = measure(result.labels, result.volume)
-    file = place / "objects" / writing.SEGMENTATION
+    table = measure_lesions(result.labels, result.volume)
+    file = place / "objects" / dicom_write.SEGMENTATION
     work: dict[str, Callable[[], object]] = {
-        WRITE: lambda: writing.write(place / "objects", result, table, made=MADE, overwrite=True),
-        NRRD: lambda: files.write_labels(place / "l.seg.nrrd", result.labels, result.volume, overwrite=True),
-        SERIES: lambda: files.read_volume(place / "series"),
-        READ: lambda: files.read_stored(file),
+        WRITE: lambda: dicom_write.write(place / "objects", result, table, made=MADE, overwrite=True),
+        NRRD: lambda: volumes.write_labels(place / "l.seg.nrrd", result.labels, result.volume, overwrite=True),
+        SERIES: lambda: volumes.read_volume(place / "series"),
+        READ: lambda: volumes.read_stored(file),
         FLOOR: file.read_bytes,
         HIGHDICOM: lambda: by_highdicom(file),
     }
@@ -88,7 +89,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = actions(Path(folder))
         seconds = in_turns(work, repeats)
-        own, other = files.read_stored(Path(folder) / "objects" / writing.SEGMENTATION).values, work[HIGHDICOM]()
+        own, other = volumes.read_stored(Path(folder) / "objects" / dicom_write.SEGMENTATION).values, work[HIGHDICOM]()
     assert np.array_equal(np.unique(own), np.unique(other)), "the readers do not agree"
     report(seconds, WRITE, [NRRD, SERIES])
     report(seconds, READ, [name for name in (FLOOR, HIGHDICOM, DCMQI) if name in seconds])

@@ -31,9 +31,9 @@ from monai.metrics.utils import get_edge_surface_distance
 from scipy import ndimage
 from segment import in_turns, peak_memory, ratio
 
-from LiverTumorSegLib import phantom
-from LiverTumorSegLib.evaluation import structures, surface
-from LiverTumorSegLib.postprocessing import LESION, LIVER, bounds
+from LiverTumorSegLib.core.labels import LESION_LABEL, LIVER_LABEL, bounding_box
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.evaluation import label_pair, surface
 
 SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
 TOLERANCE_MM = 2.0
@@ -94,12 +94,12 @@ WAYS: dict[str, Callable[..., Figures]] = {
 
 def perturbed(labels: np.ndarray, seed: int = 0, shift_mm: float = 4.0, wave_mm: float = 15.0) -> np.ndarray:
     """Labels as a model might draw them: one lesion missed, a false one in its neighbourhood, all edges wandering."""
-    box = tuple(slice(max(0, s.start - 20), s.stop + 20) for s in bounds(labels))
+    box = tuple(slice(max(0, s.start - 20), s.stop + 20) for s in bounding_box(labels))
     drawn = labels[box].copy()
-    parts, count = ndimage.label(drawn == LESION)
+    parts, count = ndimage.label(drawn == LESION_LABEL)
     missed = parts == 1 + np.bincount(parts.ravel(), minlength=count + 1)[1:].argmin()
-    drawn[missed] = LIVER
-    drawn[np.roll(missed, 30, axis=2) & (drawn == LIVER)] = LESION
+    drawn[missed] = LIVER_LABEL
+    drawn[np.roll(missed, 30, axis=2) & (drawn == LIVER_LABEL)] = LESION_LABEL
     result = np.zeros_like(labels)
     result[box] = ndimage.map_coordinates(drawn, wandering(drawn.shape, seed, shift_mm, wave_mm), order=0)
     return result
@@ -157,8 +157,8 @@ def main() -> None:
     prediction = perturbed(reference)
     print(f"{' x '.join(map(str, SHAPE[::-1]))} voxels, one thread, medians of {args.repeats} rounds, distances in mm")
     missed = []
-    for name in (structures.LIVER_NAME, structures.LESION_NAME):
-        masks = structures.mask(prediction, name), structures.mask(reference, name)
+    for name in (label_pair.LIVER_NAME, label_pair.LESION_NAME):
+        masks = label_pair.structure_mask(prediction, name), label_pair.structure_mask(reference, name)
         missed += times(name, masks, args.repeats)
     missed += memory(prediction, reference)
     print("\n" + "\n".join(["Targets missed:", *missed] if missed else ["All targets met."]))

@@ -27,7 +27,7 @@ from scipy import ndimage, stats
 from segment import in_turns, ratio
 from skimage import exposure, filters, measure, transform
 
-from LiverTumorSegLib import phantom
+from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.preprocessing import (
     Chain,
     Clahe,

@@ -24,13 +24,17 @@ import torch
 from monai.inferers import SliceInferer
 from monai.transforms import Resize, ScaleIntensityRange
 
-from LiverTumorSegLib import files, lesions, model, model_store, phantom
-from LiverTumorSegLib.device import place
-from LiverTumorSegLib.engine import Engine
+from LiverTumorSegLib.core.device import choose_device
+from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.evaluation.overlap import dice
-from LiverTumorSegLib.files.nifti import write_volume
-from LiverTumorSegLib.inference import Options, segment
-from LiverTumorSegLib.slice_store import SliceStore
+from LiverTumorSegLib.inference.predictor import Predictor
+from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
+from LiverTumorSegLib.inference.slice_cache import SliceCache
+from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.io.nifti import write_volume
+from LiverTumorSegLib.models import model_folder
+from LiverTumorSegLib.models import store as model_store
+from LiverTumorSegLib.reporting import lesions
 
 FLOOR, FULL, COARSE = "bare forward", "every slice", "coarse pass, then box"
 SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
@@ -56,19 +60,19 @@ def ratio(one: list[float], other: list[float]) -> float:
     return median(a / b for a, b in zip(one, other, strict=True))
 
 
-def end_to_end(source: Path, loaded: model.Model, device: str, *, coarse: bool) -> np.ndarray:
-    volume = files.read_volume(source)
-    result = segment(volume, loaded, device, options=Options(coarse_pass=coarse))
-    lesions.measure(result.labels, volume)
-    files.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
+def end_to_end(source: Path, loaded: model_folder.Model, device: str, *, coarse: bool) -> np.ndarray:
+    volume = volumes.read_volume(source)
+    result = segment(volume, loaded, device, options=SegmentationOptions(coarse_pass=coarse))
+    lesions.measure_lesions(result.labels, volume)
+    volumes.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
     return result.labels
 
 
 @torch.inference_mode()
-def bare_forward(source: Path, loaded: model.Model, device: str) -> Callable[[], None]:
-    volume = files.read_volume(source)
-    engine = Engine(loaded.network, place(device))
-    store = SliceStore(volume.axial.of(volume.voxels), volume.axial.spacing, loaded.description, engine.placement)
+def bare_forward(source: Path, loaded: model_folder.Model, device: str) -> Callable[[], None]:
+    volume = volumes.read_volume(source)
+    engine = Predictor(loaded.network, choose_device(device))
+    store = SliceCache(volume.axial.of(volume.voxels), volume.axial.spacing, loaded.description, engine.placement)
     batches = [
         store.channels(range(start, min(start + engine.batch, SHAPE[0])), engine.placement)
         for start in range(0, SHAPE[0], engine.batch)
@@ -82,10 +86,10 @@ def bare_forward(source: Path, loaded: model.Model, device: str) -> Callable[[],
     return run
 
 
-def plain_monai(source: Path, loaded: model.Model, device: str, batch: int, dtype: torch.dtype) -> np.ndarray:
+def plain_monai(source: Path, loaded: model_folder.Model, device: str, batch: int, dtype: torch.dtype) -> np.ndarray:
     """What one would write with MONAI: scale, resize, stack neighbours as channels, infer by slice, argmax, resize."""
-    volume = files.read_volume(source)
-    target = place(device).device
+    volume = volumes.read_volume(source)
+    target = choose_device(device).device
     network = loaded.network.to(target)
     scale = ScaleIntensityRange(-40, 160, 0, 1, clip=True)
     size = [
@@ -103,7 +107,7 @@ def plain_monai(source: Path, loaded: model.Model, device: str, batch: int, dtyp
         labels = inferer(stack, network).argmax(dim=1).cpu()
     large = Resize(SHAPE, mode="nearest")(labels.float()).numpy()[0].astype(np.uint8)
     loaded.network.to("cpu")
-    files.write_labels(source.with_name("out.seg.nrrd"), large, volume, overwrite=True)
+    volumes.write_labels(source.with_name("out.seg.nrrd"), large, volume, overwrite=True)
     return large
 
 
@@ -117,16 +121,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
-    loaded, made = model.load(model_store.find()), phantom.create(SHAPE, SPACING)
+    loaded, made = model_folder.load(model_store.find_model()), phantom.create(SHAPE, SPACING)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "ct.nii.gz"
         write_volume(source, made.volume)
-        print(f"{' x '.join(map(str, SHAPE[::-1]))} voxels on {place(args.device)}, medians of {args.repeats} rounds")
+        size = " x ".join(map(str, SHAPE[::-1]))
+        print(f"{size} voxels on {choose_device(args.device)}, medians of {args.repeats} rounds")
         times(source, loaded, made.labels, args.device, args.repeats)
         memory(source, made.volume.voxels.nbytes, args.device)
 
 
-def times(source: Path, loaded: model.Model, truth: np.ndarray, device: str, repeats: int) -> None:
+def times(source: Path, loaded: model_folder.Model, truth: np.ndarray, device: str, repeats: int) -> None:
     actions: dict[str, Callable[[], object]] = {FLOOR: bare_forward(source, loaded, device)}
     actions[FULL] = lambda: end_to_end(source, loaded, device, coarse=False)
     actions[COARSE] = lambda: end_to_end(source, loaded, device, coarse=True)
@@ -145,12 +150,14 @@ def times(source: Path, loaded: model.Model, truth: np.ndarray, device: str, rep
 def memory(source: Path, volume_bytes: int, device: str) -> None:
     base = peak_memory("import torch")
     work = (
-        "import sys; from pathlib import Path; from LiverTumorSegLib import files, lesions, model, model_store\n"
-        "from LiverTumorSegLib.inference import Options, segment\n"
-        f"source = Path({str(source)!r}); volume = files.read_volume(source)\n"
-        f"result = segment(volume, model.load(model_store.find()), {device!r}, options=Options(coarse_pass=COARSE))\n"
-        "lesions.measure(result.labels, volume)\n"
-        "files.write_labels(source.with_name('out.nii.gz'), result.labels, volume, overwrite=True)"
+        "from pathlib import Path; from LiverTumorSegLib.io import nifti, volumes\n"
+        "from LiverTumorSegLib.inference.segment import SegmentationOptions, segment\n"
+        "from LiverTumorSegLib.models import model_folder, store; from LiverTumorSegLib.reporting import lesions\n"
+        f"source = Path({str(source)!r}); volume = volumes.read_volume(source)\n"
+        "loaded, options = model_folder.load(store.find_model()), SegmentationOptions(coarse_pass=COARSE)\n"
+        f"result = segment(volume, loaded, {device!r}, options=options)\n"
+        "lesions.measure_lesions(result.labels, volume)\n"
+        "volumes.write_labels(source.with_name('out.nii.gz'), result.labels, volume, overwrite=True)"
     )
     for coarse in (False, True):
         extra = peak_memory(work.replace("COARSE", str(coarse))) - base

@@ -29,24 +29,24 @@ from monai.data import CacheDataset, DataLoader, set_track_meta
 from segment import ratio
 from torch.utils.data import RandomSampler
 
-from LiverTumorSegLib import phantom
-from LiverTumorSegLib.datasets.prepared import prepare
+from LiverTumorSegLib.core.prefetch import PrefetchedBatches
+from LiverTumorSegLib.core.progress import Job
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.datasets.prepare import prepare
 from LiverTumorSegLib.datasets.slices import Patient
-from LiverTumorSegLib.progress import Job
 from LiverTumorSegLib.training import recipe as recipes
-from LiverTumorSegLib.training.ahead import Ahead
-from LiverTumorSegLib.training.beginning import Beginning
-from LiverTumorSegLib.training.group import ALONE
-from LiverTumorSegLib.training.kinds import kind_of
-from LiverTumorSegLib.training.network import build
-from LiverTumorSegLib.training.parallel import device_of
+from LiverTumorSegLib.training.distributed import ALONE
+from LiverTumorSegLib.training.input_mode import input_mode_of
+from LiverTumorSegLib.training.lightning_distributed import device_of
+from LiverTumorSegLib.training.lightning_module import SliceSegmenter
+from LiverTumorSegLib.training.network import build_network
+from LiverTumorSegLib.training.patients import free_device_bytes, move_to_device
 from LiverTumorSegLib.training.recipe import Recipe
-from LiverTumorSegLib.training.residence import free_bytes, settled
-from LiverTumorSegLib.training.segmenter import SliceSegmenter
-from LiverTumorSegLib.training.trainer import Course
+from LiverTumorSegLib.training.resume import TrainingStart
+from LiverTumorSegLib.training.trainer import TrainingRun
 
 BARE, OURS, MONAI = "bare step", "ours", "MONAI"
-RECIPE = Path(recipes.__file__).parents[1] / "recipes" / "unet-lits.yaml"
+RECIPE = Path(recipes.__file__).parent / "recipes" / "unet-lits.yaml"
 LEAST, PATIENTS, SPACING, WARM = 0.9, 4, (5.0, 0.75, 0.75), 2
 ON_A_CPU = 8
 WORKERS, AHEAD = 2, 2 * 2
@@ -70,7 +70,7 @@ class Steps:
 
     def __init__(self, plan: Recipe, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
-        self.segmenter = SliceSegmenter(plan, build(plan), []).to(device)
+        self.segmenter = SliceSegmenter(plan, build_network(plan), []).to(device)
         schedule = plan.schedule
         self._optimiser = schedule.optimizer(self.segmenter.parameters(), schedule.learning_rate, schedule.weight_decay)
         self._half = schedule.precision == "bf16-mixed"
@@ -89,8 +89,8 @@ def on(device: torch.device, batch: dict) -> dict:
 
 
 def fixed_batch(plan: Recipe, those: list[Patient], device: torch.device) -> dict:
-    drawn = on(device, next(iter(kind_of(plan).sampler(plan, those, 0))))
-    return kind_of(plan).augmented(drawn)
+    drawn = on(device, next(iter(input_mode_of(plan).sampler(plan, those, 0))))
+    return input_mode_of(plan).augmented(drawn)
 
 
 def train(
@@ -98,16 +98,16 @@ def train(
 ) -> None:
     """All of a training's course; ``parts`` gets what its parts took."""
     with tempfile.TemporaryDirectory() as folder:
-        segmenter = SliceSegmenter(plan, build(plan), those)
-        start = Beginning(Path(folder) / "model-log" / "version_0")
-        course = Course(plan, segmenter, [], start, Job(lambda *_: after_step()))
-        batches = kind_of(plan).sampler(plan, those, 0)
+        segmenter = SliceSegmenter(plan, build_network(plan), those)
+        start = TrainingStart(Path(folder) / "model-log" / "version_0")
+        course = TrainingRun(plan, segmenter, [], start, Job(lambda *_: after_step()))
+        batches = input_mode_of(plan).sampler(plan, those, 0)
         if parts is not None:
             batches = watched(course, segmenter, batches, parts)
-        course.run(Ahead(batches))
+        course.run(PrefetchedBatches(batches))
 
 
-def watched(course: Course, segmenter: SliceSegmenter, batches, parts: dict[str, list[float]]) -> Iterator:
+def watched(course: TrainingRun, segmenter: SliceSegmenter, batches, parts: dict[str, list[float]]) -> Iterator:
     def timed(name: str, work: Callable) -> Callable:
         def call(*arguments, **options):
             began = perf_counter()
@@ -250,7 +250,7 @@ def main() -> None:
     device = device_of(ALONE)
     batch = args.batch or (ON_A_CPU if device.type == "cpu" else None)
     plan = recipes.load(args.recipe, changes | ({"schedule.batch": batch} if batch else {}))
-    those = settled(patients(plan), device, free_bytes(device), print)
+    those = move_to_device(patients(plan), device, free_device_bytes(device), print)
     batch = plan.schedule.batch
     print(f"{plan.name}, {batch} slices a batch, on {device}")
     ours, bare = ours_and_bare(plan, those, device)

@@ -19,11 +19,13 @@ from statistics import median
 from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import web_cases
+from support import web_cases
 
-from LiverTumorSegLib import lesions, model, model_store, phantom
-from LiverTumorSegLib.files.nifti import write_volume
-from LiverTumorSegLib.inference import segment
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.inference.segment import segment
+from LiverTumorSegLib.io.nifti import write_volume
+from LiverTumorSegLib.models import model_folder, store
+from LiverTumorSegLib.reporting import lesions
 
 QUIET_MILLISECONDS = 5000
 """In which the next session's process starts ahead, as it does while a user looks at the page."""
@@ -75,7 +77,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--large", action="store_true")
     args = parser.parse_args()
-    volume, loaded = phantom.create(*(LARGE if args.large else SMALL)).volume, model.load(model_store.find())
+    volume, loaded = phantom.create(*(LARGE if args.large else SMALL)).volume, model_folder.load(store.find_model())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_volume(folder / "ct.nii.gz", volume)
@@ -85,7 +87,7 @@ def main() -> None:
 
 def headless(volume, loaded) -> float:
     began = monotonic()
-    lesions.measure(segment(volume, loaded).labels, volume)
+    lesions.measure_lesions(segment(volume, loaded).labels, volume)
     return monotonic() - began
 
 

@@ -22,12 +22,15 @@ from time import monotonic
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from slicer_harness import application
+from support.slicer_harness import application
 
-from LiverTumorSegLib import files, lesions, model, model_store, phantom
-from LiverTumorSegLib.files.nifti import write_volume
-from LiverTumorSegLib.inference import segment
-from LiverTumorSegLib.job_runner import State
+from LiverTumorSegLib.apps.panel.job_runner import PanelState
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.inference.segment import segment
+from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.io.nifti import write_volume
+from LiverTumorSegLib.models import model_folder, store
+from LiverTumorSegLib.reporting import lesions
 
 MODULE = Path(__file__).resolve().parents[2] / "LiverTumorSeg" / "LiverTumorSeg.py"
 SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
@@ -67,7 +70,7 @@ def opened(volume, device="auto"):
 def click(widget) -> tuple[float, float]:
     """Seconds from the click to segments and table standing in the scene, and to the surface in 3D."""
     panel, shown, began = widget.logic.panel, [], monotonic()
-    note = lambda: shown.append(monotonic() - began) if panel.state is State.DONE else None  # noqa: E731
+    note = lambda: shown.append(monotonic() - began) if panel.state is PanelState.DONE else None  # noqa: E731
     panel.changed.append(note)
     widget.ui.segmentButton.click()
     wait(lambda: panel.settled)
@@ -83,7 +86,7 @@ def wait(condition) -> None:
 
 
 def clicks(device: str, repeats: int) -> None:
-    volume, loaded = phantom.create(SHAPE, SPACING).volume, model.load(model_store.find())
+    volume, loaded = phantom.create(SHAPE, SPACING).volume, model_folder.load(store.find_model())
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "ct.nii.gz"
         write_volume(source, volume)
@@ -117,14 +120,14 @@ def tell(name: str, taken: list[float], reference: list[float]) -> None:
 
 
 def headless(source: Path, loaded, device: str) -> None:
-    volume = files.read_volume(source)
+    volume = volumes.read_volume(source)
     result = segment(volume, loaded, device)
-    lesions.measure(result.labels, volume)
-    files.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
+    lesions.measure_lesions(result.labels, volume)
+    volumes.write_labels(source.with_name("out.seg.nrrd"), result.labels, volume, overwrite=True)
 
 
 def in_memory(volume, loaded, device: str) -> None:
-    lesions.measure(segment(volume, loaded, device).labels, volume)
+    lesions.measure_lesions(segment(volume, loaded, device).labels, volume)
 
 
 def cancels() -> None:

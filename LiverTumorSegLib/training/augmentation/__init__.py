@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .intensity import Intensities, change_intensities, draw_intensities
+from .options import SETS, Augmentation, NamedAugmentation
 from .patches import PatchPlacement, cut_patches, draw_patches
-from .ranges import SETS, Augmentation, NamedAugmentation
-from .spatial import Placement, cut, draw_placement
-from .synthetic_lesions import Blob, draw_blobs, paint
+from .spatial import SquarePlacement, cut_squares, draw_placement
+from .synthetic_lesions import Blob, draw_blobs, paint_lesions
 
 __all__ = [
     "SETS",
@@ -15,13 +15,13 @@ __all__ = [
     "Intensities",
     "NamedAugmentation",
     "PatchPlacement",
-    "Placement",
+    "SquarePlacement",
     "change_intensities",
-    "cut",
     "cut_patches",
+    "cut_squares",
     "draw_blobs",
     "draw_intensities",
     "draw_patches",
     "draw_placement",
-    "paint",
+    "paint_lesions",
 ]

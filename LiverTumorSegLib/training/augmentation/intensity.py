@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .ranges import Augmentation
+from .options import Augmentation
 
 
 class Intensities(NamedTuple):

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch.nn import functional as F
 
-from .elastic import displacements_in_space, draw_control_points
-from .ranges import Augmentation
+from .options import Augmentation, displacements_in_space, draw_control_points
 
 Size = tuple[int, int, int]
 
 
 class PatchPlacement(NamedTuple):
-    """Where the patches of a batch lie in their volumes; arrays on the CPU, whatever they are applied to.
+    """The places of a batch's patches in their volumes; arrays on the CPU, whatever they are applied to.
 
     Attributes:
         size: slices, rows and columns of a patch.
@@ -90,8 +89,8 @@ def affine_in_space(
     """Matrices of :class:`PatchPlacement`: what is seen is turned, sheared and magnified.
 
     Args:
-        degrees: ``[batch, 3]``, about the axis of the slices, as :func:`.spatial.affine` turns these, of the rows and
-            of the columns, in this order.
+        degrees: ``[batch, 3]``, about the axis of the slices, as :func:`.spatial.affine_in_plane` turns these, of the
+            rows and of the columns, in this order.
         shear: ``[batch]``, pixels that a column slides along the one before it.
         zoom: ``[batch, 3]``, magnification along each axis.
         spacing_mm: between slices, rows and columns.

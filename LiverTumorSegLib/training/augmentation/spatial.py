@@ -9,12 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from .elastic import displacements, draw_control_points
-from .ranges import Augmentation
+from .options import Augmentation, displacements, draw_control_points
 
 
-class Placement(NamedTuple):
-    """Where the squares of a batch lie in their slices; arrays on the CPU, whatever they are applied to.
+class SquarePlacement(NamedTuple):
+    """The places of a batch's squares in their slices; arrays on the CPU, whatever they are applied to.
 
     Attributes:
         size: pixels a side.
@@ -31,7 +30,7 @@ class Placement(NamedTuple):
 
 def draw_placement(
     ranges: Augmentation, centre: NDArray[np.floating], size: int, random: np.random.Generator
-) -> Placement:
+) -> SquarePlacement:
     """Draw how squares are shifted, turned, zoomed, stretched, sheared and bent.
 
     Args:
@@ -48,14 +47,14 @@ def draw_placement(
     rotation = random.uniform(-ranges.rotation, ranges.rotation, batch)
     shear = random.uniform(-ranges.shear, ranges.shear, batch)
     points = draw_control_points(ranges.elastic, ranges.elastic_points, batch, random) if ranges.elastic else None
-    matrix = affine(rotation, shear, zoom * np.concatenate([stretch, 1 / stretch], axis=1))
-    return Placement(size, (centre + shift).astype(np.float32), matrix, points)
+    matrix = affine_in_plane(rotation, shear, zoom * np.concatenate([stretch, 1 / stretch], axis=1))
+    return SquarePlacement(size, (centre + shift).astype(np.float32), matrix, points)
 
 
-def affine(
+def affine_in_plane(
     rotation: NDArray[np.floating], shear: NDArray[np.floating], zoom: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Matrices of :class:`Placement`: what is seen is turned, sheared and magnified.
+    """Matrices of :class:`SquarePlacement`: what is seen is turned, sheared and magnified.
 
     Args:
         rotation: ``[batch]``, degrees that what is seen turns clockwise, rows running down.
@@ -69,8 +68,8 @@ def affine(
     return (turn @ slide / zoom[:, None]).astype(np.float32)
 
 
-def cut(
-    slices: torch.Tensor, labels: torch.Tensor, placement: Placement, sizes: torch.Tensor | None = None
+def cut_squares(
+    slices: torch.Tensor, labels: torch.Tensor, placement: SquarePlacement, sizes: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut squares out of slices (bilinear) and of their labels (nearest), on the device these are on.
 
@@ -107,7 +106,7 @@ def _sampled(slices: torch.Tensor, grid: torch.Tensor, frame: tuple[int, int], m
     return torch.cat([F.grid_sample(F.pad(part, pads).float(), at, mode, align_corners=False) for part, at in parts])
 
 
-def _grid(placement: Placement, sizes: torch.Tensor, frame: tuple[int, int]) -> torch.Tensor:
+def _grid(placement: SquarePlacement, sizes: torch.Tensor, frame: tuple[int, int]) -> torch.Tensor:
     device = sizes.device
     offsets = torch.arange(placement.size, dtype=torch.float32, device=device) - (placement.size - 1) / 2
     row, column = (axis[None] for axis in torch.meshgrid(offsets, offsets, indexing="ij"))

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ...postprocessing import LESION, LIVER
-from .ranges import SyntheticLesions
+from ...core.labels import LESION_LABEL, LIVER_LABEL
+from .options import SyntheticLesions
 
 _WAVES, _TEXTURE = 4, 12
 
@@ -68,7 +68,7 @@ def _draw(ranges: SyntheticLesions, sample: int, random: np.random.Generator) ->
     )
 
 
-def paint(
+def paint_lesions(
     pixels: torch.Tensor, labels: torch.Tensor, lesions_apart: torch.Tensor, blobs: list[Blob], depth: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Paint lesions into the liver of a batch.
@@ -90,7 +90,7 @@ def paint(
     pixels, labels = pixels.clone(), labels.clone()
     apart = lesions_apart.tolist()
     for blob in blobs:
-        liver = labels[blob.sample] == LIVER
+        liver = labels[blob.sample] == LIVER_LABEL
         if apart[blob.sample] and liver.any():
             _paint(pixels[blob.sample], labels[blob.sample], liver, blob, depth)
     return pixels, labels
@@ -110,7 +110,7 @@ def _paint(pixels: torch.Tensor, labels: torch.Tensor, liver: torch.Tensor, blob
         fill = _cut_of_ball((number - middle) * depth / blob.radius)
         plane += _shade(outline * fill - distance, blob) * liver
     seen.clamp_(0, 1)
-    labels[box][liver & (distance < outline)] = LESION
+    labels[box][liver & (distance < outline)] = LESION_LABEL
 
 
 def _polar(rows: torch.Tensor, columns: torch.Tensor, blob: Blob) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,7 +132,7 @@ def _cut_of_ball(height: float) -> float:
 
 
 def _shade(inside: torch.Tensor, blob: Blob) -> torch.Tensor:
-    """What a lesion adds, from how many pixels inside its outline each pixel lies."""
+    """The grey that a lesion adds, from how many pixels inside its outline each pixel lies."""
     texture = torch.from_numpy(blob.texture).to(inside.device)[None, None]
     uneven = F.interpolate(texture, size=inside.shape, mode="bilinear")[0, 0]
     body = blob.contrast * (1 + uneven) * torch.sigmoid(3 * inside / blob.edge)

@@ -1,0 +1,1 @@
+"""Programs that people use: command line, panel, worker, browser, the process beside an archive, cohorts."""

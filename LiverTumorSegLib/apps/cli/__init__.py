@@ -1,0 +1,94 @@
+"""The command ``livertumorseg``: a file a group of commands; what is heavy is imported when a command runs."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ...core.about import __version__
+from ...core.errors import UserError
+from ...core.progress import Cancelled
+from . import cohort, compare, data, demo, evaluate, models, pacs, segment, train, web
+from .console import CANCELLED, USER_ERROR, complain, err
+
+_NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
+"""Libraries that warn of their caches and plugins, of which users here know nothing."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("segment")(segment.segment)
+app.command("segment-cohort")(cohort.segment_cohort)
+app.command("demo")(demo.demo)
+app.command("phantom")(demo.phantom)
+app.command("preprocess")(data.preprocess)
+app.command("export-slices")(data.export_slices)
+app.command("foreground-statistics")(data.foreground_statistics)
+app.command("train")(train.train)
+app.command("validate")(train.validate)
+app.command("compare")(compare.compare)
+app.command("reproduce")(compare.reproduce)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare-evaluations")(evaluate.compare_evaluations)
+app.command("export")(models.export)
+app.command("networks")(models.networks)
+app.command("web")(web.web)
+app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+app.add_typer(pacs.app, name="pacs")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends with exit code 3 and one sentence."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where a console lacks a character, it shows ?
+        sys.stdout.reconfigure(errors="replace")
+    for library in _NOISY_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.ERROR)
+    try:
+        _refuse_gone_folder()
+        app()
+    except UserError as error:
+        _end(str(error))
+    except MemoryError:
+        _end("This takes more memory than there is: crop the CT, or close other programs.")
+    except ImportError as error:
+        _end(f"A part of the program cannot be loaded ({error}): close other programs, or install it again.")
+    except OSError as error:
+        _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): choose another.")
+    except (Cancelled, KeyboardInterrupt):
+        err.print("Cancelled; nothing was written.")
+        sys.exit(CANCELLED)
+
+
+def _refuse_gone_folder() -> None:
+    """Refuse a working folder that was deleted, in which PyTorch's libraries do not load."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        msg = "The folder that this was started in is gone: change to another one."
+        raise UserError(msg) from error
+
+
+def _end(sentence: str) -> NoReturn:
+    try:
+        complain(sentence)
+    except MemoryError:  # Rich needs some to print with
+        os.write(2, f"error: {sentence}\n".encode())
+    sys.exit(USER_ERROR)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Find the liver and its tumours in CT. For research only: not a medical device."""

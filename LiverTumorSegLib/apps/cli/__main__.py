@@ -1,0 +1,5 @@
+"""``python -m LiverTumorSegLib.apps.cli`` is the command ``livertumorseg``."""
+
+from . import main
+
+main()

@@ -1,0 +1,115 @@
+"""``livertumorseg segment-cohort``."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...core.about import DEFAULT_MODEL
+from ...core.progress import Cancelled
+from .console import (
+    CANCELLED,
+    USER_ERROR,
+    BatchSize,
+    Coarse,
+    Damaged,
+    DeviceName,
+    Precision,
+    bar,
+    complain,
+    err,
+    interruptible,
+    say,
+    warn,
+)
+from .postprocessing_options import AS_THE_MODEL, CleanUp, changed_steps, with_clean_up_options
+
+if TYPE_CHECKING:
+    from ..cohort import Rank, Summary
+
+_TORCHRUN = "TORCHELASTIC_RUN_ID"
+
+
+@with_clean_up_options
+def segment_cohort(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            readable=False,
+            help="Folder of NIfTI, NRRD or MetaImage files or of DICOM folders; or a list: a .txt with a path a line, "
+            "or a .csv with the columns image and, if wanted, case and series.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for CASE.seg.nrrd and cohort.csv.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
+    device: DeviceName = "auto",
+    format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",
+    report: Annotated[Path | None, typer.Option(help="Folder for reports, a folder a case.")] = None,
+    probabilities: Annotated[
+        Path | None, typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.")
+    ] = None,
+    rank: Annotated[
+        int | None, typer.Option(min=0, help="Number of this process, from 0; torchrun's or SLURM's if left out.")
+    ] = None,
+    ranks: Annotated[int | None, typer.Option(min=1, help="How many processes share the cohort out.")] = None,
+    coarse: Coarse = True,
+    batch: BatchSize = None,
+    precision: Precision = "auto",
+    clean_up: CleanUp = AS_THE_MODEL,
+    force: Annotated[bool, typer.Option("--force", help="Segment what does not look like a CT, too.")] = False,
+    damaged: Damaged = "as-is",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Have every case done again.")] = False,
+) -> None:
+    """Segment every CT of a folder or list; run again, it goes on with what is not done."""
+    from ...core import ranks as rank_of
+    from ...core.ct_quality import DamageTreatment
+    from ...inference.segment import SegmentationOptions
+    from ...models import model_folder, store
+    from .. import cohort
+
+    own = rank_of.find_rank(os.environ, rank, ranks)
+    loaded = model_folder.load(store.find_model(model))
+    cleaning = changed_steps(loaded.description.postprocessing, clean_up)
+    settings = cohort.CohortSettings(
+        SegmentationOptions(coarse, batch, cleaning, precision),
+        format_,
+        report,
+        probabilities,
+        force,
+        DamageTreatment.of(damaged),
+        overwrite,
+    )
+    with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
+        try:
+            summary = cohort.run(
+                source, output, loaded, settings=settings, device=device, rank=own, progress=progress, cancel=cancel
+            )
+        except Cancelled:
+            err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
+            raise typer.Exit(CANCELLED) from None
+    _print(summary, own)
+    if summary.failed and not _would_end_others(own):
+        raise typer.Exit(USER_ERROR)
+
+
+def _print(summary: Summary, rank: Rank) -> None:
+    for remark in summary.remarks:
+        warn(remark)
+    doubtful = sum(bool(record.warnings) for record in summary.done.values())
+    if doubtful:
+        warn(f"{doubtful} of the cases segmented have warnings: see {summary.table}.")
+    for case, sentence in summary.failed.items():
+        complain(f"{case}: {sentence}")
+    whose = f"Rank {rank.number} of {rank.count}: " if rank.count > 1 else ""
+    counts = f"{len(summary.done)} segmented, {len(summary.skipped)} done before, {len(summary.failed)} failed"
+    say(f"{whose}{counts}. Wrote {summary.table}. Research only, not a medical device.")
+
+
+def _would_end_others(rank: Rank) -> bool:
+    """Whether an exit code other than 0 would have the other ranks killed in the middle of theirs, as torchrun does."""
+    return rank.count > 1 and _TORCHRUN in os.environ

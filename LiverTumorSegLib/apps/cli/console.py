@@ -1,0 +1,105 @@
+"""Options and printing that the commands share, with a progress bar and Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from ...core.progress import CancelToken, Progress
+from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_line
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
+Coarse = Annotated[
+    bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Slices a batch.")]
+Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Damaged = Annotated[
+    str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
+]
+
+USER_ERROR, CANCELLED = 3, 130
+"""Exit codes where the user can mend what is wrong, and where the user ended it."""
+
+_WIDEST, _LINE_EVERY_S = 140, 60
+
+out, err = Console(), Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence as it is, on one line."""
+    out.print(escape_invisible(sentence), soft_wrap=True, highlight=False, markup=False)
+
+
+def show(table: Table) -> None:
+    """Print a table whole, however narrow the terminal is: a figure that is cut off misleads."""
+    Console(width=max(out.width, _WIDEST)).print(table)
+
+
+def text_cells(*words: str) -> list[Text]:
+    """Words of files as cells of a table, which by itself would take brackets in them for styles and links."""
+    return [Text(escape_invisible(each)) for each in words]
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence as a warning to standard error."""
+    err.print(f"[yellow]warning:[/] {escape(to_one_line(sentence))}", soft_wrap=True, highlight=False)
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence as an error to standard error."""
+    err.print(f"[red]error:[/] {escape(to_one_line(sentence))}", soft_wrap=True, highlight=False)
+
+
+def command_line() -> str:
+    """Command line as a shell takes it, to be kept in files: without the folders of this machine."""
+    return shlex.join(["livertumorseg", *map(strip_folders_of_word, sys.argv[1:])])
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A progress bar on standard error; where that is no terminal, a line a minute."""
+    if not err.is_terminal:
+        yield _line_a_minute()
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=err, transient=True) as shown:
+        task = shown.add_task("Starting", total=1.0)
+        yield lambda fraction, sentence: shown.update(task, completed=fraction, description=to_one_line(sentence))
+
+
+def _line_a_minute() -> Progress:
+    told = monotonic()
+
+    def tell(fraction: float, sentence: str) -> None:
+        nonlocal told
+        if monotonic() - told >= _LINE_EVERY_S:
+            told = monotonic()
+            err.print(f"{fraction:4.0%} {to_one_line(sentence)}", soft_wrap=True, highlight=False, markup=False)
+
+    return tell
+
+
+@contextmanager
+def interruptible() -> Iterator[CancelToken]:
+    """A token that Ctrl-C cancels."""
+    token = CancelToken()
+    before = signal.signal(signal.SIGINT, lambda *_: token.cancel())
+    try:
+        yield token
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,164 @@
+"""Commands on models and networks: ``livertumorseg models``, ``networks`` and ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ...core.about import DEFAULT_MODEL
+from ...core.errors import UserError
+from ...core.sanitize import escape_invisible
+from .console import Overwrite, bar, interruptible, out, say, text_cells, warn
+
+if TYPE_CHECKING:
+    from ...networks import SliceNetwork
+
+app = typer.Typer(no_args_is_help=True, help="List, describe, import, download and remove models.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models that ship and those that were imported."""
+    from ...models import store
+    from ...models.model_folder import read_description
+
+    table = Table("name", "title", "segments", "licence")
+    for name, folder in store.available_models().items():
+        try:
+            description = read_description(folder)
+        except UserError as error:
+            table.add_row(*text_cells(name, f"not valid: {error}"))
+            continue
+        table.add_row(*text_cells(name, description.title, description.segments, description.licence.name))
+    out.print(table)
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")] = DEFAULT_MODEL) -> None:
+    """Check a model and print its card."""
+    from rich.markdown import Markdown
+
+    from ...models import store
+    from ...models.model_folder import load, read_card
+
+    folder = store.find_model(name)
+    description = load(folder).description
+    out.print(Markdown(escape_invisible(read_card(folder) or description.title), hyperlinks=False))
+    say(f"\n{folder}\n{description.weights.bytes / 1e6:.1f} MB, SHA-256 {description.weights.sha256}")
+
+
+@app.command("import")
+def import_model(folder: Annotated[Path, typer.Argument(help="A model folder.")], overwrite: Overwrite = False) -> None:
+    """Check a model folder and copy it to your models."""
+    from ...models import store
+
+    name = store.import_model(folder, overwrite=overwrite)
+    say(f"Imported “{name}”: use it with --model {name}.")
+
+
+@app.command()
+def download(
+    url: Annotated[str, typer.Argument(help="Address of a zipped model folder.")],
+    sha256: Annotated[str, typer.Option(help="Checksum of the zip file, as its author published it.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Download a model, check it and add it to your models."""
+    from ...models.download import download_model
+
+    with interruptible() as cancel, bar() as progress:
+        name = download_model(url, sha256, progress, cancel, overwrite=overwrite)
+    say(f"Downloaded “{name}”: use it with --model {name}.")
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="Name of a model that you imported.")]) -> None:
+    """Delete a model that you imported."""
+    from ...models import store
+
+    store.remove_model(name)
+    say(f"Removed “{name}”.")
+
+
+_SLICES = 5
+_PATCH = (64, 128, 128)
+_MEGA = 10**6
+_LEGEND = (
+    "One slice, or patch, in float32. GFLOP: 10^9 operations of a forward pass, a multiplication with its addition "
+    "counted as two. Training: megabytes that forward and backward pass hold at most at batch one, beyond weights and "
+    "gradients; every further slice of a batch takes as much again."
+)
+
+
+def networks(
+    channels: Annotated[int, typer.Option(min=1, help="Channels of a slice.")] = 1,
+    classes: Annotated[int, typer.Option(min=1, help="Channels of the logits.")] = 3,
+    size: Annotated[int, typer.Option(min=64, max=2048, help="Rows and columns of a slice.")] = 512,
+) -> None:
+    """List the networks: what they cost and where they come from."""
+    from ...networks import names as known
+
+    costs = Table("name", "input", "million\nparameters", "GFLOP", "training\nMB", "ImageNet\nencoder")
+    sources = Table("name", "source")
+    names = known()
+    with bar() as progress:
+        for number, name in enumerate(names):
+            progress(number / len(names), f"Counting {name}")
+            network = _create_network(name, channels, classes)
+            costs.add_row(name, *_cost_row(network, (size, size) if network.axes == 2 else _PATCH))
+            sources.add_row(name, network.source)
+    out.print(costs, sources)
+    say(_LEGEND)
+
+
+def _create_network(name: str, channels: int, classes: int) -> SliceNetwork:
+    import torch
+
+    from ...networks import create
+
+    with torch.device("meta"):  # where weights take neither time nor memory
+        if name == "dalu_net":
+            return create(name, channels * _SLICES, classes, slices=_SLICES)
+        return create(name, channels, classes)
+
+
+def _cost_row(network: SliceNetwork, size: tuple[int, ...]) -> tuple[str, ...]:
+    from ...networks.cost import cost
+
+    shape, encoder = "x".join(map(str, (network.in_channels, *size))), getattr(network, "imagenet", "")
+    found = cost(network, size)
+    figures = f"{found.parameters / _MEGA:.2f}", f"{found.gflop:.1f}", f"{found.training_bytes / _MEGA:.0f}"
+    return shape, *figures, encoder
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="Name of a model, or its folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    format_name: Annotated[str, typer.Option("--format", help="onnx, torch-export or monai-bundle.")],
+    ct: Annotated[Path | None, typer.Option(readable=False, help="CT to check the export on; else a phantom.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--slice", min=1, help="Counted from the feet; else the one with most soft tissue.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Check on it though it does not look like a CT.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a model for other programs, checked against the original on a slice of a CT."""
+    from ...core.native_stderr import silence_libraries
+    from ...export import export as export_model
+    from ...io import volumes
+    from ...models import model_folder, store
+
+    loaded = model_folder.load(store.find_model(model))
+    volume = None
+    if ct:
+        with silence_libraries():
+            volume = volumes.read_volume(ct, force=force)
+        for warning in volume.warnings:
+            warn(warning)
+    found = export_model(loaded, format_name, output, volume=volume, number=number, overwrite=overwrite)
+    say(
+        f"Wrote {output}. Checked on a slice of {ct or 'a phantom'}: {found.in_words}. Licence of the weights: "
+        f"{loaded.description.licence.name}."
+    )

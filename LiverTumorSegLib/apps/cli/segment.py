@@ -1,0 +1,99 @@
+"""Command ``livertumorseg segment``, which writes labels to one file or DICOM objects to a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...core.about import DEFAULT_MODEL
+from ...core.progress import Job
+from .console import BatchSize, Coarse, Damaged, DeviceName, Overwrite, Precision, bar, interruptible, say, warn
+from .postprocessing_options import AS_THE_MODEL, CleanUp, changed_steps, with_clean_up_options
+
+if TYPE_CHECKING:
+    from ...pipeline import SegmentationResult
+
+
+@with_clean_up_options
+def segment(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", readable=False, help="NIfTI, NRRD, MetaImage, or a DICOM folder.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd; with --dicom a folder.")
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
+    device: DeviceName = "auto",
+    report: Annotated[Path | None, typer.Option(help="Folder for report.html, lesions.csv and lesions.json.")] = None,
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for OUTPUT_liver.nii.gz and OUTPUT_lesion.nii.gz: probabilities from 0 to 1 before the "
+            "clean-up, 0 outside the liver's box."
+        ),
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write a DICOM Segmentation and a Structured Report of a DICOM series.")
+    ] = False,
+    lesion_segments: Annotated[
+        str, typer.Option(help="With --dicom: each, a segment for each lesion, or all, one for all.")
+    ] = "each",
+    series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
+    coarse: Coarse = True,
+    batch: BatchSize = None,
+    precision: Precision = "auto",
+    clean_up: CleanUp = AS_THE_MODEL,
+    force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
+    damaged: Damaged = "as-is",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Segment the liver and its lesions in a CT."""
+    from ...core.ct_quality import DamageTreatment
+    from ...inference.segment import SegmentationOptions
+    from ...models.store import load_model
+    from ...pipeline import CTFile, run
+    from ...reporting.outputs import outputs_for_file
+
+    outputs = outputs_for_file(
+        output,
+        dicom=dicom,
+        lesion_segments=lesion_segments,
+        report=report,
+        probabilities=probabilities,
+        overwrite=overwrite,
+    )
+    with interruptible() as cancel:
+        loaded = load_model(model)
+        cleaning = changed_steps(loaded.description.postprocessing, clean_up)
+        ct = CTFile(source, series, force, DamageTreatment.of(damaged))
+        options = SegmentationOptions(coarse, batch, cleaning, precision)
+        with bar() as progress:
+            task = Job(progress, cancel)
+            result = run(ct, loaded, outputs, device=device, options=options, job=task)
+    if as_json:
+        _print_json(result, output)
+    else:
+        _print(result, outputs[0].files(loaded.description))
+
+
+def _print(result: SegmentationResult, written: Sequence[Path]) -> None:
+    for warning in result.warnings:
+        warn(warning)
+    found = result.segmentation
+    say(
+        f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}. "
+        f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device."
+    )
+
+
+def _print_json(result: SegmentationResult, output: Path) -> None:
+    from ...reporting.report_files import report_facts
+
+    of_this_run = {"seconds": round(result.segmentation.seconds, 3), "output": str(output)}
+    content = report_facts(result.segmentation, result.lesions) | of_this_run | {"warnings": result.warnings}
+    print(json.dumps(content, indent=2))  # noqa: T201

@@ -1,0 +1,8 @@
+"""Many CTs segmented by one or more processes that share them out, skip what is done and go on after a kill."""
+
+from ...core.ranks import ALONE, Rank
+from .cases import CohortCase, FoundCases, find
+from .run import Summary, run
+from .settings import FORMATS, CohortSettings
+
+__all__ = ["ALONE", "FORMATS", "CohortCase", "CohortSettings", "FoundCases", "Rank", "Summary", "find", "run"]

@@ -1,0 +1,144 @@
+"""Settings of a cohort's segmentation, and the files that they ask for of each case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...core.ct_quality import DamageTreatment
+from ...core.errors import UserError
+from ...core.volume import Volume
+from ...inference.segment import Segmentation, SegmentationOptions
+from ...io import probability_maps, volumes
+from ...models.description import Description
+from ...reporting import report_files
+from ...reporting.lesions import LesionTable
+from ...reporting.outputs import LabelFile, ProbabilityMaps, ReportFolder
+from .records import remove_unfinished, whole_files
+
+FORMATS = ("seg.nrrd", "nii.gz")
+_MODEL_FIELDS = {"name", "network", "preprocessing", "stack", "patches", "labels"}
+
+_DEFAULT_OPTIONS = SegmentationOptions()
+
+
+@dataclass(frozen=True)
+class CohortSettings:
+    """Settings of a cohort: how each case is segmented and what is written of it.
+
+    Args:
+        options: of :func:`LiverTumorSegLib.inference.segment.segment`; probabilities are kept where they have a folder.
+        format: ending of the labels, one of :data:`FORMATS`.
+        report: folder of reports, a folder a case.
+        probabilities: folder of ``CASE_liver.nii.gz`` and ``CASE_lesion.nii.gz``.
+        force: segment also what does not look like a CT.
+        damaged: what is done about damaged slices.
+        overwrite: have every case done again, whatever is there.
+
+    Raises:
+        UserError: the format is unknown.
+    """
+
+    options: SegmentationOptions = _DEFAULT_OPTIONS
+    format: str = FORMATS[0]
+    report: Path | None = None
+    probabilities: Path | None = None
+    force: bool = False
+    damaged: DamageTreatment = DamageTreatment.AS_IS
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            msg = f"Labels are not written as {self.format} here: choose {' or '.join(FORMATS)}."
+            raise UserError(msg)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders, beside the labels', that are written to."""
+        return tuple(folder for folder in (self.report, self.probabilities) if folder is not None)
+
+    def how(self, description: Description) -> dict[str, Any]:
+        """All that labels follow from, but for the CT and the device, ready for JSON.
+
+        How many slices a batch holds and which files are written beside the labels is no part of it.
+        """
+        return {
+            "model": description.model_dump(mode="json", include=_MODEL_FIELDS),
+            "weights_sha256": description.weights.sha256,
+            "coarse_pass": self.options.coarse_pass,
+            "precision": self.options.precision,
+            "postprocessing": description.cleaning(self.options.postprocessing).model_dump(mode="json"),
+            "damaged": self.damaged.value,
+            "format": self.format,
+        }
+
+
+@dataclass(frozen=True)
+class CaseOutputs:
+    """Files of a case.
+
+    Args:
+        case: its name.
+        labels: file.
+        maps: file of probabilities by structure.
+        report: folder.
+    """
+
+    case: str
+    labels: Path
+    maps: Mapping[str, Path] = field(default_factory=dict)
+    report: Path | None = None
+
+    @classmethod
+    def of(cls, case: str, output: Path, settings: CohortSettings, description: Description) -> CaseOutputs:
+        """The files that the settings ask for."""
+        structures = description.labels[1:] if settings.probabilities else ()
+        maps = probability_maps.paths(settings.probabilities or output, case, structures)
+        report = settings.report / case if settings.report else None
+        return cls(case, output / f"{case}.{settings.format}", maps, report)
+
+    @property
+    def files(self) -> list[Path]:
+        """Every one."""
+        report = [self.report / name for name in sorted(report_files.REPORT_FILES)] if self.report else []
+        return [self.labels, *self.maps.values(), *report]
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether all are there; each appears whole or not at all."""
+        return all(path.is_file() for path in self.files)
+
+    def check_grid(self, volume: Volume) -> None:
+        """Raise :class:`UserError` where a format cannot hold the volume's grid."""
+        volumes.check_grid(self.labels, volume)
+        if self.maps:
+            probability_maps.check_grid(volume)
+
+    def write(self, result: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write every file, in place of what is there; returns what users should know of them, a sentence each."""
+        with whole_files(self.labels.parent, self.case) as scratch:
+            remarks = LabelFile(scratch / self.labels.name).write(result, table)
+        for folder in {path.parent for path in self.maps.values()}:
+            with whole_files(folder, self.case) as scratch:
+                remarks += ProbabilityMaps(scratch, self.case).write(result, table)
+        if self.report:
+            with whole_files(self.report, self.case) as scratch:
+                remarks += ReportFolder(scratch).write(result, table)
+        return remarks
+
+    def remove_unfinished(self) -> None:
+        """Remove what a process left that was killed while it wrote."""
+        for folder in {path.parent for path in self.files}:
+            remove_unfinished(folder, self.case)
+
+    def remove(self) -> None:
+        """Remove every file, so that a case that failed shows nothing of an earlier run."""
+        for path in self.files:
+            if path.is_file():
+                path.unlink()
+        if self.report:
+            with suppress(OSError):  # it is not there, or holds what is not ours
+                self.report.rmdir()

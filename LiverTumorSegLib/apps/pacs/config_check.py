@@ -1,0 +1,168 @@
+"""A configuration in sentences, and a trial of the model, the certificates and the archives that it names."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ...core.errors import UserError
+from . import connection, sender
+from .config import Config, Peer, Receive, SegmentConfig, Send, Sender, Tls, Watch, Web
+from .connection import Rejected, Unreachable
+from .dicomweb import DicomWeb
+
+_LONGEST_ANSWER = 10_000_000
+
+
+def try_configuration(config: Config, say: Callable[[str], None]) -> int:
+    """Try everything, and say of each part what came of it; nothing is received, segmented or stored.
+
+    Args:
+        config: of the service, which may be running.
+        say: told a sentence for each part.
+
+    Returns:
+        How many parts cannot be used.
+    """
+    count = 0
+    for part, attempt in _attempts(config):
+        try:
+            said = attempt()
+        except (UserError, Unreachable, Rejected) as error:
+            count += 1
+            said = f"cannot be used: {str(error).rstrip('.')}."
+        say(f"{part}: {said}")
+    return count
+
+
+def _attempts(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "The model", partial(_try_model, config.segment)
+    if config.receive and config.receive.tls:
+        yield "The certificates for receiving", partial(_try_certificates, config.receive.tls)
+    if config.watch:
+        yield f"The archive that is watched, {config.watch.url}", partial(_try_watched, config.watch)
+    yield "The archive that results go to", lambda: sender.make_archive(config.send).check()
+
+
+def _try_model(segment: SegmentConfig) -> str:
+    from ...core.device import choose_device
+    from ...models import model_folder, store
+
+    loaded = model_folder.load(store.find_model(segment.model))
+    return f"{loaded.description.name}, on {choose_device(segment.device)}."
+
+
+def _try_certificates(certificates: Tls) -> str:
+    connection.server_context(certificates)
+    return "can be used."
+
+
+def _try_watched(watch: Watch) -> str:
+    DicomWeb(watch, _LONGEST_ANSWER).check()
+    return "answers to QIDO-RS."
+
+
+def configuration_sentences(config: Config) -> Iterator[str]:
+    """Sentences on what is received, watched, segmented and sent, and on what of that is not safe."""
+    if config.receive:
+        yield _receiving_sentence(config.receive)
+    if config.watch:
+        how = _unencrypted_note(config.watch)
+        yield f"Asks {config.watch.url} for new CT series every {config.watch.every_seconds:g} s{how}."
+    if config.share:
+        yield "Shares them with other services, through a queue in PostgreSQL."
+    yield f"Segments with {config.segment.model} on {config.segment.device}."
+    yield _sending_sentence(config.send)
+    yield from _warnings(config)
+
+
+def _receiving_sentence(receive: Receive) -> str:
+    whom = ", ".join(_sender(sender) for sender in receive.senders)
+    how = _encrypted(receive.tls)
+    return f"Receives CT as {receive.ae_title} on port {receive.port} of {receive.address}, {how}, from {whom} alone."
+
+
+def _sender(sender: Sender) -> str:
+    return f"{sender.ae_title} at {sender.address or 'any address'}"
+
+
+def _sending_sentence(send: Send) -> str:
+    if send.web:
+        return f"Sends results to {send.web.url}{_unencrypted_note(send.web)}."
+    return f"Sends results to {_peer(send.dicom)}." if send.dicom else ""
+
+
+def _unencrypted_note(web: Web) -> str:
+    return "" if _is_encrypted(web) else ", not encrypted"
+
+
+def _peer(peer: Peer) -> str:
+    return f"{peer.ae_title} on port {peer.port} of {peer.address}, {_encrypted(peer.tls)}"
+
+
+def _encrypted(tls: Tls | None) -> str:
+    return "encrypted" if tls else "not encrypted"
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    if config.receive:
+        yield from _of_senders(config.receive)
+    for web in (config.watch, config.send.web):
+        if web and web.user and not _is_encrypted(web) and not _is_this_machine(web.url):
+            yield f"Warning: the password for {web.url} can be read on its way: give an address with https://."
+    for file in dict.fromkeys(_secrets(config)):
+        if _is_readable_by_all(file):
+            yield f"Warning: all users of this machine may read {file}: let the service's alone do so (chmod 600)."
+
+
+def _of_senders(receive: Receive) -> Iterator[str]:
+    """A title is no proof: where other machines can connect, it alone keeps nobody out."""
+    if receive.tls or _is_of_this_machine(receive.address):
+        return
+    for listed in receive.senders:
+        if listed.address is None:
+            yield (
+                f"Warning: whoever calls itself {listed.ae_title} is served, from any machine: give its address in "
+                "[receive] senders, or certificates in [receive.tls]."
+            )
+
+
+def _secrets(config: Config) -> Iterator[Path]:
+    """The files of passwords and keys."""
+    for web in (config.watch, config.send.web):
+        if web and web.password_file:
+            yield web.password_file
+    ends: tuple[Receive | Web | Peer | None, ...] = (config.receive, config.watch, config.send.web, config.send.dicom)
+    yield from (end.tls.key for end in ends if end and end.tls)
+
+
+def _is_encrypted(web: Web) -> bool:
+    return web.url.startswith("https:")
+
+
+def _is_this_machine(url: str) -> bool:
+    try:
+        return _is_of_this_machine(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def _is_of_this_machine(host: str) -> bool:
+    """Whether other machines cannot connect to a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _is_readable_by_all(file: Path) -> bool:
+    """Whether others may read it; of one that is missing more is said elsewhere."""
+    try:
+        return sys.platform != "win32" and bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False

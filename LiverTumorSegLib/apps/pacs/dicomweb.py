@@ -1,0 +1,375 @@
+"""Client of a DICOMweb server, which searches by QIDO-RS, fetches by WADO-RS and stores by STOW-RS (PS3.18)."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from http.client import responses
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from dicomweb_client import DICOMwebClient
+from pydicom import Dataset
+from pydicom.uid import RE_VALID_UID, CTImageStorage
+from requests.auth import HTTPBasicAuth
+
+from ...core.errors import UserError
+from . import connection
+from .config import Web
+from .connection import Rejected, Unreachable, raise_for_status
+
+_NO_DICOMWEB = "its answer is not as DICOMweb has it"
+_PAGE = 200
+_LONGEST_UID = 64
+_MOST_PAGES = 1000
+_FINAL = frozenset({400, 409, 413, 415, 422})
+"""HTTP statuses that come again however often is asked; others may pass, as when a wrong password is put right."""
+
+_NOT_ALLOWED, _NOT_SERVED = frozenset({401, 403}), frozenset({404, 405, 501})
+_CONFLICT = 409
+"""STOW-RS: none was stored (PS3.18, table 10.5.3-1)."""
+
+_FIELDS = ("NumberOfSeriesRelatedInstances", "SeriesDescription", "BodyPartExamined", "StudyDate")
+_STUDY, _SERIES, _IMAGE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
+_MODALITY, _DESCRIPTION, _BODY_PART, _IMAGES, _DAY = "00080060", "0008103E", "00180015", "00201209", "00080020"
+
+Json = Mapping[str, Any]
+
+
+class AnswerTooLarge(Rejected):
+    """An answer is longer than it may be."""
+
+
+@dataclass(frozen=True)
+class ArchivedSeries:
+    """A CT series as an archive describes it.
+
+    Args:
+        study: its study instance UID.
+        series: its series instance UID.
+        images: how many the archive has; None where it does not say.
+        description: of the series; None where it does not say.
+        body_part: that was examined; None where it does not say.
+    """
+
+    study: str
+    series: str
+    images: int | None
+    description: str | None
+    body_part: str | None
+
+
+class DicomWeb:
+    """A connection to a DICOMweb server.
+
+    Args:
+        web: where it is, and how to be let in.
+        longest: bytes of an answer that is taken.
+
+    Raises:
+        UserError: a certificate, the password or their files are missing or wrong.
+    """
+
+    def __init__(self, web: Web, longest: int) -> None:
+        self._url, self._timeout = web.url.rstrip("/"), web.timeout_seconds
+        self._session = _session(web, longest)
+        self._client = DICOMwebClient(self._url, session=self._session, timeout=web.timeout_seconds)
+        self._client.set_http_retry_params(retry=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the machine, with its port."""
+        return urlsplit(self._url).netloc
+
+    def ct_series(self, since: str) -> list[ArchivedSeries]:
+        """The CT series of studies from a day on.
+
+        Args:
+            since: the day, as YYYYMMDD.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        asked = {"Modality": "CT", "StudyDate": f"{since}-"}
+        answers = self._pages(self._client.search_for_series, _SERIES, search_filters=asked, fields=_FIELDS)
+        return [_archived_series(answer) for answer in answers if _is_asked_for(answer, since)]
+
+    def ct_images(self, study: str, series: str) -> list[str]:
+        """The SOP instance UIDs of a series' CT images.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        answers = self._pages(self._client.search_for_instances, _IMAGE, study, series)
+        return [_attribute_text(a, _IMAGE) for a in answers if _attribute_text(a, _CLASS) in ("", CTImageStorage)]
+
+    def check(self) -> None:
+        """Search for nothing in particular.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        with _explained_errors():
+            self._client.search_for_series(search_filters={"Modality": "CT"}, limit=1)
+
+    def has(self, study: str, series: str, instance: str) -> bool:
+        """Whether an object is there already; False where it cannot be asked so.
+
+        Raises:
+            Unreachable: it does not answer.
+        """
+        try:
+            with _explained_errors():
+                found = self._client.search_for_instances(study, series, search_filters={"SOPInstanceUID": instance})
+        except (Rejected, _NotServed):
+            return False
+        return any(_attribute_text(answer, _IMAGE) == instance for answer in found)
+
+    def image(self, study: str, series: str, instance: str) -> bytes:
+        """A file of PS3.10, in the transfer syntax that it is stored in.
+
+        Raises:
+            AnswerTooLarge: it is longer than allowed.
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        address = f"{self._url}/studies/{study}/series/{series}/instances/{instance}"
+        accepted = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+        with _explained_errors():
+            answer = self._session.get(address, headers=accepted, timeout=self._timeout)
+            answer.raise_for_status()
+            return _only_part(answer.headers.get("Content-Type", ""), answer.content)
+
+    def store(self, instance: Dataset) -> Dataset:
+        """Store an object; returns the answer (PS3.18, table 10.5.3-1), also where it says that it was not stored.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        with _explained_errors():
+            try:
+                return self._client.store_instances([instance])
+            except requests.HTTPError as error:
+                if error.response is None or error.response.status_code != _CONFLICT:
+                    raise
+                return Dataset.from_json(error.response.json())
+
+    def _pages(self, search: Callable[..., list[Json]], key: str, *where: str, **asked: Any) -> Iterator[Json]:
+        """All answers, page after page, until one has nothing new: some servers know no pages and give all again."""
+        seen: set[str] = set()
+        offset = 0
+        for _ in range(_MOST_PAGES):
+            with _explained_errors():
+                page = search(*where, limit=_PAGE, offset=offset, **asked)
+                new = {
+                    uid: answer for answer in page if _is_uid(uid := _attribute_text(answer, key)) and uid not in seen
+                }
+            if not new:
+                return
+            yield from new.values()
+            seen.update(new)
+            offset += len(page)
+
+
+class _NotServed(Unreachable):
+    """There is no such service at that address, or not for this user."""
+
+
+def _session(web: Web, longest: int) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # neither proxies nor passwords of whoever starts the service
+    session.headers["Accept"] = "application/dicom+json"
+    session.hooks["response"] += [_refuse_elsewhere, _LengthLimit(longest)]
+    if web.tls:
+        connection.client_context(web.tls)  # says what is wrong with its files
+        session.cert, session.verify = (str(web.tls.certificate), str(web.tls.key)), str(web.tls.authorities)
+    else:
+        paths = ssl.get_default_verify_paths()
+        session.verify = paths.cafile or paths.capath or True
+    if web.user is not None:
+        session.auth = HTTPBasicAuth(web.user.encode(), _password(web).encode())
+    return session
+
+
+def _password(web: Web) -> str:
+    if web.password_file is None:
+        return ""
+    try:
+        lines = web.password_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        msg = f"{web.password_file} cannot be read ({why}): it has to hold the password in its first line."
+        raise UserError(msg) from error
+    return lines[0] if lines else ""
+
+
+def _refuse_elsewhere(response: requests.Response, **_: Any) -> None:
+    """Follow no answer to another server, with what it would be told of patients."""
+    if response.is_redirect:
+        there = urlsplit(urljoin(response.url, response.headers["location"]))
+        if (there.scheme, there.netloc) != urlsplit(response.url)[:2]:
+            msg = "it sends this service on to another server, which is not followed: if that is right, give its url"
+            raise Unreachable(msg)
+
+
+@dataclass(frozen=True)
+class _LengthLimit:
+    """Lets no answer be longer than so many bytes, before it is read."""
+
+    longest: int
+
+    def __call__(self, response: requests.Response, **_: Any) -> None:
+        read = response.iter_content
+
+        def bounded(*arguments: Any, **options: Any) -> Iterator[bytes]:
+            length = 0
+            for part in read(*arguments, **options):
+                length += len(part)
+                if length > self.longest:
+                    response.close()
+                    msg = "its answer is longer than is taken here"
+                    raise AnswerTooLarge(msg)
+                yield part
+
+        response.iter_content = bounded  # type: ignore[method-assign]
+
+
+@contextmanager
+def _explained_errors() -> Iterator[None]:
+    """Say why it failed, without the address, which has UIDs."""
+    try:
+        yield
+    except requests.HTTPError as error:
+        raise _status_error(0 if error.response is None else error.response.status_code) from error
+    except requests.Timeout as error:
+        msg = "it did not answer in time"
+        raise Unreachable(msg) from error
+    except requests.exceptions.SSLError as error:
+        msg = "no encrypted connection: the certificates of both sides do not fit"
+        raise Unreachable(msg) from error
+    except requests.JSONDecodeError as error:
+        raise Unreachable(_NO_DICOMWEB) from error
+    except requests.RequestException as error:
+        msg = "it cannot be connected to"
+        raise Unreachable(msg) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreachable(_NO_DICOMWEB) from error
+
+
+def _status_error(status: int) -> Exception:
+    says = f"it says {status}, {responses.get(status, 'which HTTP has no words for')}"
+    if status in _NOT_ALLOWED:
+        return _NotServed(f"{says}: the user, the password or the certificate is not accepted")
+    if status in _NOT_SERVED:
+        return _NotServed(says)
+    return Rejected(says) if status in _FINAL else Unreachable(says)
+
+
+def _only_part(content_type: str, body: bytes) -> bytes:
+    """The content of a multipart message that has one part (RFC 2046); some servers give it without the envelope."""
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_boundary()
+    if boundary is None:
+        return body
+    mark = b"--" + boundary.encode()
+    begin = body.index(b"\r\n\r\n", body.index(mark)) + 4
+    return body[begin : body.index(b"\r\n" + mark, begin)]
+
+
+def _archived_series(answer: Json) -> ArchivedSeries:
+    images = _attribute_text(answer, _IMAGES)
+    described = [_attribute_text(answer, tag) if tag in answer else None for tag in (_DESCRIPTION, _BODY_PART)]
+    return ArchivedSeries(
+        _attribute_text(answer, _STUDY),
+        _attribute_text(answer, _SERIES),
+        int(images) if images.isdecimal() else None,
+        *described,
+    )
+
+
+def _is_asked_for(answer: Json, since: str) -> bool:
+    """Whether a series is what was searched for: some servers know not all attributes, and then answer with more."""
+    day = _attribute_text(answer, _DAY)
+    return (
+        _attribute_text(answer, _MODALITY) == "CT"
+        and (not day or day >= since)
+        and _is_uid(_attribute_text(answer, _STUDY))
+    )
+
+
+def _is_uid(text: str) -> bool:
+    """Whether a text is a UID (PS3.5 section 9.1), and so can stand in an address."""
+    return len(text) <= _LONGEST_UID and re.fullmatch(RE_VALID_UID, text) is not None
+
+
+def _attribute_text(answer: Json, tag: str) -> str:
+    """The first value of an attribute (PS3.18 annex F); empty where there is none."""
+    element = answer.get(tag)
+    values = element.get("Value") if isinstance(element, Mapping) else None
+    first = values[0] if isinstance(values, list) and values else None
+    return "" if first is None else str(first)
+
+
+_LONGEST_ANSWER = 10_000_000
+_UNSTATED_FAILURE = 0x0110
+
+
+class StowArchive:
+    """Sends objects to a DICOMweb server.
+
+    Args:
+        web: it.
+
+    Raises:
+        UserError: a certificate or the password is missing or wrong.
+    """
+
+    def __init__(self, web: Web) -> None:
+        self._archive = DicomWeb(web, _LONGEST_ANSWER)
+
+    @property
+    def name(self) -> str:
+        """Its machine and port."""
+        return self._archive.name
+
+    def check(self) -> str:
+        """Search there, as before each object that is sent; returns what it says.
+
+        Raises:
+            Unreachable, Rejected: it cannot be used.
+        """
+        self._archive.check()
+        return f"{self.name} answers to QIDO-RS; whether it stores is seen only when something is."
+
+    def store(self, objects: Sequence[Dataset]) -> None:
+        """Send those of some objects that are not there, one at a time.
+
+        Raises:
+            Unreachable: not all are there, and it may take the others later.
+            Rejected: all are there that it takes.
+        """
+        refused = [why for one in objects if (why := self._store(one))]
+        if refused:
+            raise refused[0]
+
+    def _store(self, one: Dataset) -> Rejected | None:
+        """Store an object unless it is there; returns why it is not taken, so that others may be."""
+        try:
+            if not self._archive.has(one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID):
+                _raise_for_answer(self._archive.store(one), one.Modality)
+        except Rejected as why:
+            return why
+        return None
+
+
+def _raise_for_answer(answer: Dataset, kind: str) -> None:
+    """Raise what an answer says; one that lists nothing says that all went well."""
+    for failed in answer.get("FailedSOPSequence") or ():
+        raise_for_status(failed.get("FailureReason") or _UNSTATED_FAILURE, kind)
+    for stored in answer.get("ReferencedSOPSequence") or ():
+        raise_for_status(stored.get("WarningReason") or 0, kind)

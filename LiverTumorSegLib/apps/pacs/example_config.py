@@ -1,0 +1,83 @@
+"""A configuration to begin with."""
+
+TOML = """\
+# LiverTumorSeg beside an archive. For research only: not a medical device.
+# Start it with: livertumorseg pacs --config pacs.toml
+# What is commented out shows what it is where it is not stated, or what may be added.
+
+# The service's own folder: its queue, images until they are done, reports. Relative paths begin at this file's folder.
+folder = "livertumorseg-pacs"
+
+# page = false               # no page in a browser
+
+# CT images that are sent here by C-STORE. Leave this out if [watch] alone is wanted.
+[receive]
+ae_title = "LIVERTUMORSEG"
+address = "127.0.0.1"        # of this machine, to listen on; 0.0.0.0 for all its addresses
+port = 11112
+# quiet_seconds = 30         # a series is whole when no image of it has come for so long
+# associations = 10          # at once
+
+# Who may send; nobody else is served. A title is no secret, and any machine may call itself so: where other
+# machines can connect, give the sender's address, too, or let it show a certificate; without both, `pacs check` warns.
+[[receive.senders]]
+ae_title = "SCANNER"
+# address = "192.0.2.10"
+
+# Encryption: senders must then show a certificate that one of these authorities has signed.
+# [receive.tls]
+# certificate = "pacs.pem"
+# key = "pacs.key"
+# authorities = "authorities.pem"
+
+# A DICOMweb server that is asked for new CT series, instead of [receive] or beside it.
+# [watch]
+# url = "https://pacs.example/dicom-web"
+# user = "research"
+# password_file = "password.txt"
+# every_seconds = 60
+# quiet_seconds = 60         # a series is whole when its number of images has not changed for so long
+# days = 1                   # studies of so many days back
+
+# Which series run: those that one of the rules fits, wholly.
+[[rules]]
+# body_part = ["ABDOMEN", "LIVER"]   # one of these is Body Part Examined, in any case
+# description = "venous|portal"      # a regular expression found in the first 128 signs of Series Description, any case
+# not_description = "lung"           # one that is not found there
+thickest_mm = 5.0                    # of the attribute Slice Thickness; thinnest_mm, too, may be given
+fewest_images = 20
+
+[segment]
+model = "unet-lits"          # a name that `livertumorseg models list` shows, or a path such as ./model
+device = "auto"              # auto, cpu, cuda:N or mps
+lesion_segments = "each"     # each lesion is a segment of its own; or one for all
+
+# Where the results go: one of these two.
+[send.dicom]
+ae_title = "PACS"
+address = "127.0.0.1"
+port = 104
+# calling = "LIVERTUMORSEG"
+# [send.web]
+# url = "https://pacs.example/dicom-web"
+
+# [limits]
+# image_mb = 64              # of one image
+# series_images = 5000       # of one series
+# waiting_series = 500       # that are not yet done
+# free_gb = 2                # that the disk must have left
+# segment_minutes = 60       # a series that takes longer fails
+# segment_tries = 3          # where the segmentation process dies
+# retry_seconds = 30         # until the second try; the pause doubles with each failure
+# longest_retry_seconds = 3600
+# send_days = 7              # an archive that cannot be reached is tried for so long
+# keep_days = 30             # reports and measurements stay on this machine for so long
+
+# A page for a browser on this machine alone, with the queue and the reports; port 0 for one that is free.
+[page]
+port = 0
+
+# Several services share the work of one DICOMweb server so, with [watch] and without [receive]; see the documentation.
+# [share]
+# database = "postgresql://livertumorseg@db.example/livertumorseg"
+"""

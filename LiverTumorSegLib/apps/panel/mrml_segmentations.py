@@ -1,0 +1,241 @@
+"""Labels as segments of a segmentation node, voxel by voxel and back, and how the views show them."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+from vtk.util.numpy_support import numpy_to_vtk
+
+from ...core.errors import UserError
+from ...core.labels import LESION, LIVER, SEGMENTS, Segment
+from .mrml_volumes import ijk_to_local, is_linear, local_to_world
+
+_OPAQUE, _DIMMED, _TRANSLUCENT = 1.0, 0.35, 0.4
+
+
+def center_slice_views(point: tuple[float, float, float]) -> None:
+    """Centre every slice view on a point in world RAS."""
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        node.JumpSliceByCentering(*point)
+
+
+def highlight_segment(segmentation: slicer.vtkMRMLSegmentationNode, names: Sequence[str], lit: str | None) -> None:
+    """Show one segment fully and dim the others of these, or with None all fully; those that are gone are left out."""
+    display = segmentation.GetDisplayNode()
+    if display is None:
+        return
+    for name in names:
+        if segmentation.GetSegmentation().GetSegment(name):
+            opacity = _OPAQUE if lit in (None, name) else _DIMMED
+            display.SetSegmentOpacity2DFill(name, opacity)
+            display.SetSegmentOpacity2DOutline(name, opacity)
+
+
+def make_translucent(segmentation: slicer.vtkMRMLSegmentationNode, name: str) -> None:
+    """Let what lies in a segment be seen through it in 3D."""
+    display = segmentation.GetDisplayNode()
+    if display is not None:
+        display.SetSegmentOpacity3D(name, _TRANSLUCENT)
+
+
+_TAG = "LiverTumorSeg"
+_GOLDEN = 0.618
+
+
+@dataclass(frozen=True)
+class SegmentOutput:
+    """Choices on how labels become segments.
+
+    Args:
+        one_each: a segment a lesion, instead of one for all.
+        replace: drop the liver and lesions that an earlier run left in the node, instead of adding beside them.
+    """
+
+    one_each: bool = False
+    replace: bool = False
+
+
+def write(
+    labels: NDArray[np.unsignedinteger],
+    volume: slicer.vtkMRMLVolumeNode,
+    segmentation: slicer.vtkMRMLSegmentationNode,
+    output: SegmentOutput = SegmentOutput(),
+) -> dict[str, int]:
+    """Add the labels to a segmentation node as segments; its other segments stay as they are.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
+        volume: node that was segmented.
+        segmentation: node that gets the segments; where it is empty, also the volume's parent transform and geometry.
+        output: how.
+
+    Returns:
+        IDs of the new segments, in the order of the labels, and whether they are liver (1) or lesion (2).
+
+    Raises:
+        UserError: the node holds segments and hangs under another transform that deforms.
+    """
+    if labels.shape != slicer.util.arrayFromVolume(volume).shape:
+        msg = f"labels {labels.shape} are not on the grid of {volume.GetName()}"
+        raise ValueError(msg)
+    dropped = _segments_made_here(segmentation.GetSegmentation()) if output.replace else []
+    affine = _labels_affine(volume, segmentation, dropped)
+    shown = labels if output.one_each else np.minimum(labels, LESION.label)
+    image = _image(shown, affine)
+    last = int(shown.max(initial=0)) if output.one_each else LESION.label
+    wasmodified = segmentation.StartModify()
+    segments = segmentation.GetSegmentation()
+    for name in dropped:
+        segments.RemoveSegment(name)
+    values = (LIVER.label, *range(LESION.label, last + 1))
+    made = {_add(segments, image, value, output): min(value, LESION.label) for value in values}
+    segmentation.EndModify(wasmodified)
+    segmentation.CreateDefaultDisplayNodes()
+    make_translucent(segmentation, next(iter(made)))
+    return made
+
+
+def show_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+    """Make the closed surfaces that 3D views show: half a second for a liver, so not part of :func:`write`."""
+    if slicer.mrmlScene.IsNodePresent(segmentation):
+        segmentation.CreateClosedSurfaceRepresentation()
+
+
+def labels_of(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, names: dict[str, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Labels 0, 1 and 2 of segments as they are now, on the volume's grid.
+
+    Args:
+        segmentation: node that holds them.
+        volume: node whose grid is meant.
+        names: as :func:`write` returned them, in any order; those that are gone are left out.
+
+    Returns:
+        The labels, and which segment each voxel belongs to: 1 + its place in ``names``, 0 for none.
+
+    Raises:
+        UserError: none of them is left.
+    """
+    shape = slicer.util.arrayFromVolume(volume).shape
+    labels, owners, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), False
+    for place, (name, label) in sorted(enumerate(names.items(), start=1), key=lambda item: item[1][1]):
+        if segmentation.GetSegmentation().GetSegment(name):
+            held = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0
+            labels[held], owners[held], found = label, place, True
+    if not found:
+        msg = f"“{segmentation.GetName()}” holds no segment of this result any more: segment the CT again."
+        raise UserError(msg)
+    return labels, owners
+
+
+def added_segments(segmentation: slicer.vtkMRMLSegmentationNode, names: dict[str, int]) -> dict[str, int]:
+    """Segments that the user added beside a result, by the coded terms they gave them: liver (1) or lesion (2)."""
+    segments, found = segmentation.GetSegmentation(), {}
+    for name in segments.GetSegmentIDs():
+        term = vtk.reference("")
+        segments.GetSegment(name).GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), term)
+        means = [*str(term).split("~"), "", "", ""][2]
+        kind = next((kind for kind in SEGMENTS if means.startswith(f"SCT^{kind.kind[0]}^")), None)
+        if kind and name not in names and not segments.GetSegment(name).HasTag(_TAG):
+            found[name] = kind.label
+    return found
+
+
+def create(volume: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSegmentationNode:
+    """A new segmentation node, named after the volume and beside it in the subject hierarchy."""
+    name = slicer.mrmlScene.GenerateUniqueName(f"{volume.GetName()} liver and lesions")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    put_beside(node, volume)
+    return node
+
+
+def put_beside(node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> None:
+    """Give a node the volume's parent, such as its study, in the subject hierarchy."""
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if tree is None:
+        return
+    root = tree.GetSceneItemID()
+    parent = tree.GetItemParent(tree.GetItemByDataNode(volume) or tree.CreateItem(root, volume))
+    item = tree.GetItemByDataNode(node) or tree.CreateItem(parent, node)
+    tree.SetItemParent(item, parent)
+
+
+def _labels_affine(
+    volume: slicer.vtkMRMLVolumeNode, segmentation: slicer.vtkMRMLSegmentationNode, dropped: list[str]
+) -> NDArray[np.float64]:
+    """Affine of the labels in the segmentation's own coordinates; one that is left empty follows the volume."""
+    if segmentation.GetSegmentation().GetNumberOfSegments() == len(dropped):
+        segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    if segmentation.GetTransformNodeID() == volume.GetTransformNodeID():
+        return ijk_to_local(volume)
+    if not (is_linear(volume) and is_linear(segmentation)):
+        msg = (
+            f"“{segmentation.GetName()}” and “{volume.GetName()}” hang under different transforms, and one deforms: "
+            "choose a new segmentation."
+        )
+        raise UserError(msg)
+    return np.linalg.inv(local_to_world(segmentation)) @ local_to_world(volume) @ ijk_to_local(volume)
+
+
+def _segments_made_here(segments: slicer.vtkSegmentation) -> list[str]:
+    """IDs of the segments that this module ever made."""
+    return [name for name in segments.GetSegmentIDs() if segments.GetSegment(name).HasTag(_TAG)]
+
+
+def _image(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> slicer.vtkOrientedImageData:
+    """The labels cropped to what is not background; all segments share it as one layer."""
+    image = slicer.vtkOrientedImageData()
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(affine))
+    if not labels.any():  # a single empty voxel would make VTK complain when it looks for a surface
+        image.SetExtent(0, -1, 0, -1, 0, -1)
+        image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+        return image
+    shown = [np.flatnonzero(labels.any(axis=other)) for other in ((0, 1), (0, 2), (1, 2))]
+    spans = [(int(at[0]), int(at[-1])) for at in shown]
+    i, j, k = (slice(first, last + 1) for first, last in spans)
+    cropped = np.ascontiguousarray(labels[k, j, i])
+    image.SetExtent([end for span in spans for end in span])
+    image.GetPointData().SetScalars(numpy_to_vtk(cropped.ravel(), deep=True))
+    return image
+
+
+def _add(
+    segments: slicer.vtkSegmentation, image: slicer.vtkOrientedImageData, value: int, output: SegmentOutput
+) -> str:
+    kind = LIVER if value == LIVER.label else LESION
+    number = value - LIVER.label if kind is LESION and output.one_each else 0
+    name = f"{kind.name} {number}" if number else kind.name
+    segment = slicer.vtkSegment()
+    segment.SetName(_unused(segments, name))
+    segment.SetColor(_colour(kind, number))
+    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminology)
+    segment.SetTag(_TAG, str(kind.label))
+    segment.SetLabelValue(value)
+    segment.AddRepresentation("Binary labelmap", image)
+    made: str = segments.GenerateUniqueSegmentID(name.replace(" ", "-"))
+    segments.AddSegment(segment, made)
+    return made
+
+
+def _unused(segments: slicer.vtkSegmentation, name: str) -> str:
+    names = {segments.GetSegment(each).GetName() for each in segments.GetSegmentIDs()}
+    tried, count = name, 1
+    while tried in names:
+        count += 1
+        tried = f"{name} ({count})"
+    return tried
+
+
+def _colour(kind: Segment, number: int) -> tuple[float, float, float]:
+    """The kind's own colour; lesions apart from the first take hues far from each other."""
+    red, green, blue = (part / 255 for part in kind.rgb)
+    hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
+    return colorsys.hsv_to_rgb((hue + max(0, number - 1) * _GOLDEN) % 1, saturation, value)

@@ -1,0 +1,48 @@
+"""The lesion table as a table node of the scene."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import slicer
+import vtk
+
+from .panel import LESION_COLUMNS
+
+_ARRAYS = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
+
+
+def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
+    """Put a row a lesion into a table node.
+
+    Args:
+        node: emptied first.
+        lesions: as :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict` gives them, centroids in world RAS;
+            what is not known becomes NaN, the one empty value that a column of numbers holds and a saved scene keeps.
+    """
+    wasmodified = node.StartModify()
+    node.RemoveAllColumns()
+    rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in lesions]
+    for heading, key, kind in LESION_COLUMNS:
+        column = _ARRAYS[kind]()
+        column.SetName(heading)
+        for row in rows:
+            column.InsertNextValue(math.nan if row[key] is None else row[key])
+        node.AddColumn(column)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    node.SetLocked(True)
+    node.EndModify(wasmodified)
+
+
+def rows(node: slicer.vtkMRMLTableNode) -> list[dict[str, float]]:
+    """Rows that :func:`fill` wrote, a dictionary a lesion, also after a scene was loaded again.
+
+    NaN is what is not known, or was not measured yet when an old scene was saved.
+    """
+    headings = {node.GetColumnName(n): n for n in range(node.GetNumberOfColumns())}
+
+    def cell(row: int, heading: str) -> float:
+        return float(node.GetCellText(row, headings[heading])) if heading in headings else math.nan
+
+    return [{key: cell(row, heading) for heading, key, _ in LESION_COLUMNS} for row in range(node.GetNumberOfRows())]

@@ -1,0 +1,173 @@
+"""The panel of 3D Slicer and the browser without a user interface: its settings, its jobs and its table's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.about import DEFAULT_MODEL
+from ...core.volume import Volume
+from ..worker import arrays
+from ..worker.client import WorkerInterface
+from .job_runner import Answer, JobRunner, PanelState
+
+
+@dataclass(frozen=True)
+class PanelSettings:
+    """Settings of a segmentation, as the user chose them.
+
+    Args:
+        model: name or folder.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        coarse_pass: first find the liver on coarse slices.
+        batch: slices a batch, 0 for the device's usual number.
+        precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        postprocessing: clean-up steps by name; what is left out is the model's own.
+    """
+
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    coarse_pass: bool = True
+    batch: int = 0
+    precision: str = "auto"
+    postprocessing: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A segmentation as the panel shows it.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
+        volume: what was segmented.
+        table: liver volume, burden and lesions, see :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict`.
+        run: model, device, options, notes and seconds.
+        warnings: doubts about the volume and fallbacks, a sentence each.
+    """
+
+    labels: NDArray[np.unsignedinteger]
+    volume: Volume
+    table: Answer
+    run: Answer
+    warnings: tuple[str, ...]
+
+
+class Panel(JobRunner):
+    """A job runner that knows the jobs, the models and the devices.
+
+    Every method that starts a job raises ``RuntimeError`` where one is running or packages are missing.
+    """
+
+    def __init__(self, worker: WorkerInterface | None = None, missing: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(worker, missing, **options)
+        self.models: list[Answer] = []
+        self.devices: list[Answer] = []
+        self.why_no_gpu = ""
+
+    def open(self) -> None:
+        """Start the worker in the background and ask it for models and devices."""
+        if self.state is not PanelState.NEEDS_SETUP:
+            self.ask("models", self._take_models)
+            self.ask("devices", self._take_devices)
+
+    def segment(
+        self,
+        volume: Volume,
+        settings: PanelSettings,
+        done: Callable[[Result], None],
+        *,
+        inside: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Segment; ``done`` gets the result while :meth:`poll` runs. Nothing is found where ``inside`` is False."""
+
+        def finish(answer: Answer, folder: Path) -> None:
+            labels, _ = arrays.read(folder / "labels.nrrd")
+            warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings))
+
+        files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
+        if inside is not None:
+            files["inside"] = (inside.astype(np.uint8), volume.affine)
+        self.begin("segment", finish, files, **_arguments(settings))
+
+    def segment_file(self, source: Path, output: Path, settings: PanelSettings, done: Callable[[Answer], None]) -> None:
+        """Segment a file or DICOM folder into a file; ``done`` gets ``table``, ``run`` and ``warnings``."""
+        paths = {"source": str(source), "output": str(output)}
+        self.begin("segment_file", lambda answer, _: done(answer), {}, **paths, **_arguments(settings))
+
+    def measure(self, result: Result, labels: NDArray[np.unsignedinteger], done: Callable[[Result], None]) -> None:
+        """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion."""
+
+        def finish(answer: Answer, folder: Path) -> None:
+            numbered, _ = arrays.read(folder / "labels.nrrd")
+            done(replace(result, labels=numbered, table=answer["table"]))
+
+        self.begin("measure", finish, _files(result.volume, labels), run=result.run)
+
+    def report(
+        self, result: Result, folder: Path, done: Callable[[Result, list[str]], None], *, overwrite: bool
+    ) -> None:
+        """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files."""
+
+        def finish(answer: Answer, _: Path) -> None:
+            done(replace(result, table=answer["table"]), answer["files"])
+
+        chosen = {"run": result.run, "folder": str(folder), "overwrite": overwrite}
+        files = _files(result.volume, result.labels)
+        self.begin("report", finish, files, **chosen)
+
+    def preview(
+        self, volume: Volume, model: str, done: Callable[[NDArray[np.float32], NDArray[np.float64]], None]
+    ) -> None:
+        """Preprocess as a model would; ``done`` gets ``[slice, row, column]`` and its affine."""
+        files = {"volume": (volume.voxels, volume.affine), "image": None}
+        self.begin("preview", lambda _, folder: done(*arrays.read(folder / "image.nrrd")), files, model=model)
+
+    def manage(self, command: str, done: Callable[[str], None], **arguments: Any) -> None:
+        """Run ``import_model``, ``download_model`` or ``remove_model``; ``done`` gets the model's name."""
+
+        def finish(answer: Answer, _: Path) -> None:
+            self.ask("models", self._take_models)
+            done(answer["name"])
+
+        self.begin(command, finish, {}, **arguments)
+
+    def _take_models(self, answer: Answer) -> None:
+        self.models = answer["models"]
+        self._show(self.state)
+
+    def _take_devices(self, answer: Answer) -> None:
+        self.devices, self.why_no_gpu = answer["devices"], answer["why_no_gpu"]
+        self._show(self.state)
+
+
+def _arguments(settings: PanelSettings) -> Answer:
+    options = asdict(settings)
+    return {"model": options.pop("model"), "device": options.pop("device"), "options": options}
+
+
+def _files(volume: Volume, labels: NDArray[np.unsignedinteger]) -> dict[str, Any]:
+    return {"volume": (volume.voxels, volume.affine), "labels": (labels, volume.affine)}
+
+
+LESION_COLUMNS: tuple[tuple[str, str, type[int | float]], ...] = (
+    ("lesion", "number", int),
+    ("volume (ml)", "volume_ml", float),
+    ("axial diameter (mm)", "axial_diameter_mm", float),
+    ("short axis (mm)", "short_axial_diameter_mm", float),
+    ("3D diameter (mm)", "diameter_mm", float),
+    ("mean HU", "mean_hu", float),
+    ("SD HU", "sd_hu", float),
+    ("to surface (mm)", "surface_distance_mm", float),
+    ("axial slice", "slice", int),
+    ("burden (%)", "burden_percent", float),
+    ("R (mm)", "r", float),
+    ("A (mm)", "a", float),
+    ("S (mm)", "s", float),
+)
+"""Heading, key and type of each column."""

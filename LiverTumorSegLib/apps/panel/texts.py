@@ -1,0 +1,286 @@
+"""Texts of the panel in Slicer and in the browser, made from facts and translated where Slicer is."""
+
+from __future__ import annotations
+
+import html
+import math
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...core import text_files
+from ...core.about import PRECISIONS, __version__
+from .job_runner import PanelState
+from .panel import LESION_COLUMNS, Panel
+
+
+def _translator() -> Callable[[str], str]:
+    if "slicer" not in sys.modules:  # importing slicer-core takes a second, and it translates nothing
+        return str
+    try:
+        from slicer.i18n import tr as slicers
+    except ImportError:
+        return str
+    return slicers
+
+
+_ = _translator()
+"""To be imported as ``_`` by each file that uses it: Slicer's looks a text up by the file that calls."""
+
+
+def translated_stage(stage: str) -> str:
+    """A stage of the library in the user's language; one that is not known stays as it is."""
+    for pattern, words in _stage_patterns().items():
+        found = re.fullmatch(pattern, stage)
+        if found:
+            return words.format(*found.groups())
+    return stage
+
+
+def _stage_patterns() -> dict[str, str]:
+    """English patterns of the library, and their words; asked for anew, since the language can be changed."""
+    return {
+        r"Loading PyTorch": _("Loading PyTorch"),
+        r"Loading the model": _("Loading the model"),
+        r"Reading the volume": _("Reading the volume"),
+        r"Looking for the liver": _("Looking for the liver"),
+        r"Segmenting slice (\d+) of (\d+)": _("Segmenting slice {0} of {1}"),
+        r"Segmenting part (\d+) of (\d+)": _("Segmenting part {0} of {1}"),
+        r"Writing labels": _("Writing labels"),
+        r"Cleaning up": _("Cleaning up"),
+        r"Measuring lesions": _("Measuring lesions"),
+        r"Handing over": _("Handing over"),
+        r"Preprocessing": _("Preprocessing"),
+        r"Writing DICOM objects": _("Writing DICOM objects"),
+        r"Writing the report": _("Writing the report"),
+        r"Looking for models": _("Looking for models"),
+        r"Looking for GPUs": _("Looking for GPUs"),
+        r"Checking the model": _("Checking the model"),
+        r"Downloaded (\d+) MB": _("Downloaded {0} MB"),
+        r"Removing the model": _("Removing the model"),
+        r"Done": _("Done"),
+    }
+
+
+AUTO = "auto"
+"""The device and the precision that are chosen by what the machine has."""
+
+_LEAST_SECONDS = 1.0
+_CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
+_SHOWN = (
+    "number",
+    "volume_ml",
+    "axial_diameter_mm",
+    "short_axial_diameter_mm",
+    "diameter_mm",
+    "mean_hu",
+    "surface_distance_mm",
+    "slice",
+)
+
+
+def headings() -> list[str]:
+    """Of the lesion table in the panel."""
+    return [
+        _("Lesion"),
+        _("Volume\n(ml)"),
+        _("Axial\n(mm)"),
+        _("Short\n(mm)"),
+        _("3D\n(mm)"),
+        _("Mean\nHU"),
+        _("Depth\n(mm)"),
+        _("Slice"),
+    ]
+
+
+def cells(row: Mapping[str, float]) -> list[str]:
+    """A lesion's cells, in the order of :func:`headings`."""
+    return [_number(key, row[key]) for key in _SHOWN]
+
+
+def _number(key: str, value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    digits = {"number": 0, "slice": 0, "mean_hu": 0, "volume_ml": 2}.get(key, 1)
+    return f"{value:.{digits}f}"
+
+
+def table_text(rows: Iterable[Mapping[str, float]], delimiter: str) -> str:
+    """All measures of all lesions as text, with the names that the headless library's CSV has."""
+    keys = [key for _heading, key, _kind in LESION_COLUMNS]
+    cells = ([_cell(row[key]) for key in keys] for row in rows)
+    return text_files.lines([[_CSV_NAMES.get(key, key) for key in keys], *cells], delimiter)
+
+
+def _cell(value: float) -> float | None:
+    """Ten digits of a number, a whole one without a point; None where it is not known."""
+    if math.isnan(value):
+        return None
+    kept = float(f"{value:.10g}")
+    return int(kept) if kept.is_integer() else kept
+
+
+def volume(shape: Sequence[int], spacing: Sequence[float]) -> str:
+    """Size and spacing of a volume.
+
+    Args:
+        shape: ``[k, j, i]``; it is said i first.
+        spacing: in mm, of the same axes.
+    """
+    size = " × ".join(str(n) for n in reversed(shape))
+    return _("{size} voxels of {spacing} mm").format(
+        size=size, spacing=" × ".join(f"{mm:.2f}" for mm in reversed(spacing))
+    )
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Sentences as lines of rich text."""
+    return "<br>".join(html.escape(sentence) for sentence in sentences)
+
+
+def card(model: Mapping[str, Any]) -> str:
+    """A model's card as rich text.
+
+    Args:
+        model: as the worker lists it; one that cannot be used has an ``error`` alone.
+    """
+    if "error" in model:
+        return html.escape(model["error"])
+    facts = {
+        _("Segments"): model["segments"],
+        _("Trained on"): _("{patients} patients of {data}").format(patients=model["patients"], data=model["data"]),
+        _("Accuracy"): model["accuracy"] or _("not measured"),
+        _("Licence"): f"{model['licence']}: {model['terms']}",
+        _("Size"): f"{model['bytes'] / 1e6:.1f} MB",
+    }
+    return "<br>".join(f"<b>{html.escape(name)}:</b> {html.escape(text)}" for name, text in facts.items())
+
+
+def card_tool_tip(model: Mapping[str, Any]) -> str:
+    """Meaning of a model's accuracy, as plain text; empty where it does not say."""
+    return str(model.get("definition", ""))
+
+
+def no_card(models: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Why there is no card of a model, as rich text: the models are not known yet, or this one is not there."""
+    if not models:
+        return _("Looking for models…")
+    return html.escape(_("The model “{name}” is not there: choose another.").format(name=name))
+
+
+def removal(title: str) -> str:
+    """The question before a model is deleted, as plain text."""
+    return _("Delete the model “{name}” from this computer?").format(name=title)
+
+
+def devices(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The list of devices: what is said of each, by its name.
+
+    Args:
+        found: as the worker lists them, the best first; empty while they are not known.
+    """
+    best = _("Automatic")
+    if found:
+        best = _("Automatic: {device}").format(device=_device(found[0]))
+    return {AUTO: best} | {each["name"]: _device(each) for each in found}
+
+
+def _device(found: Mapping[str, Any]) -> str:
+    if found["free_bytes"] is None:
+        return str(found["title"])
+    return _("{title}, {free:.1f} GB free").format(title=found["title"], free=found["free_bytes"] / 1e9)
+
+
+def device_note(panel: Panel, name: str) -> str:
+    """Note on the device that is chosen: that it is gone, or why the automatic one is the CPU."""
+    if panel.devices and name not in devices(panel.devices):
+        return _("The device “{name}” is not here: choose another.").format(name=name)
+    return panel.why_no_gpu if name == AUTO else ""
+
+
+def precisions() -> dict[str, str]:
+    """The list of precisions: what is said of each, by its name."""
+    return {name: _("automatic") if name == AUTO else name for name in PRECISIONS}
+
+
+def button(panel: Panel) -> str:
+    """Of the one button that starts and cancels."""
+    return _("Cancel") if panel.busy else _("Segment")
+
+
+def button_tool_tip(panel: Panel, *, has_input: bool) -> str:
+    """Tool tip of the one button: what it does, or what it waits for."""
+    if panel.busy:
+        return _("Stop; nothing is added to the scene")
+    if panel.state is PanelState.NEEDS_SETUP:
+        return _("Install the missing packages first")
+    return _("Find the liver and its lesions") if has_input else _("Choose a CT first")
+
+
+def state(panel: Panel) -> str:
+    """State of the panel, with the time left where it can be told, or how its last job ended."""
+    if panel.busy and panel.state is not PanelState.CANCELLING:
+        return progress(translated_stage(panel.stage) or _("Starting"), panel.seconds_left)
+    return {
+        PanelState.CANCELLING: _("Cancelling"),
+        PanelState.CANCELLED: _("Cancelled; nothing was added."),
+        PanelState.DONE: _("Done."),
+    }.get(panel.state, "")
+
+
+def progress(stage: str, seconds: float | None) -> str:
+    """The stage, and the time left where it can be told."""
+    if seconds is None or seconds < _LEAST_SECONDS or not stage:
+        return stage
+    left = _("{seconds:.0f} s left").format(seconds=seconds)
+    if seconds >= 90:
+        left = _("{minutes:.0f} min left").format(minutes=seconds / 60)
+    return f"{stage}, {left}"
+
+
+def details(panel: Panel, application: str) -> str:
+    """Details that a report of an error needs, in English.
+
+    Args:
+        panel: whose error it is.
+        application: name and version of what shows the panel.
+    """
+    facts = f"LiverTumorSeg {__version__}, {application}, {platform.platform()}"
+    return "\n".join([panel.error, facts, panel.details])
+
+
+def other_volume(name: str) -> str:
+    """Said where the result is not of the CT that is chosen now."""
+    return _("This is the result of “{name}”, not of the CT that is chosen above.").format(name=name)
+
+
+def summary(facts: Mapping[str, Any], name: str) -> str:
+    """The patient's measures as rich text.
+
+    Args:
+        facts: of the result's table, see :attr:`LiverTumorSegLib.apps.panel.mrml_jobs.ResultNodes.facts`.
+        name: of the CT that they are of.
+    """
+    count = facts["lesion_count"]
+    said = _(
+        "{name}: <b>liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
+        "<b>{burden:.1f} %</b> of the liver. Segmented in {seconds:.1f} s on {device}."
+    )
+    if facts["liver_ml"] is None:
+        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
+    return said.format(
+        name=html.escape(name),
+        liver=facts["liver_ml"],
+        count=_("1 lesion") if count == 1 else _("{count} lesions").format(count=html.escape(str(count))),
+        lesion=facts["lesion_ml"],
+        burden=facts["burden_percent"],
+        seconds=facts["run"]["seconds"],
+        device=html.escape(facts["run"]["device"]),
+    )
+
+
+def file_name(name: str) -> str:
+    """A result's name as one that a file can have, without its suffix."""
+    return re.sub(r"[^\w .-]+", "_", name).strip(" .") or "result"

@@ -1,0 +1,121 @@
+"""Paint, erase and remove; the table is measured again soon after."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from .....core.labels import LESION, LIVER
+from ....panel.job_runner import IDLE
+from ....panel.mrml_jobs import ResultNodes
+from ..aria import aria
+from ..painting import LARGEST_MM, SMALLEST_MM, Corrections, Tool
+from ..session import Session
+from .base import Section, heading
+
+_PAUSE_SECONDS = 1.0
+"""After the last stroke: who paints makes several."""
+
+_FIRST_MM = 12
+_KINDS = {"lesion": LESION, "liver": LIVER}
+
+
+class CorrectionSection(Section):
+    """Changes the segments of the result by hand."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._corrections = Corrections(session.scene.segmentation_editor, self._on_change, self.panel.later)
+        self._taken: ResultNodes | None = None
+        self._measuring: asyncio.Task[None] | None = None
+
+    def build(self) -> None:
+        """Tools, brush, and the steps back and forth."""
+        self.state.update({"tool": "none", "kind": "lesion", "brush_mm": _FIRST_MM, "sphere": True})
+        self.state.update({"can_undo": False, "can_redo": False, "outdated": False})
+        with html.Div(v_if=("has_result",), id="corrections"):
+            heading("Correct")
+            self._build_tools()
+            with html.Div(v_if=("tool !== 'none'",)):
+                self._build_brush()
+            with html.Div(classes="d-flex flex-wrap ga-2"):
+                self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle || segmenting")
+                self._button("undo", "Undo", self._corrections.undo, "!can_undo || segmenting")
+                self._button("redo", "Redo", self._corrections.redo, "!can_redo || segmenting")
+        self.state.change("tool", "kind")(lambda **_: self._use())
+        self.state.change("segmenting")(self._on_segmenting)
+        self.state.change("brush_mm", "sphere")(lambda **_: self._set_brush())
+
+    def _build_tools(self) -> None:
+        self._toggle("tool", "Tool", {"none": "Move", "paint": "Paint", "erase": "Erase"})
+        self._toggle("kind", "Of what", {"lesion": "Lesion", "liver": "Liver"})
+
+    @staticmethod
+    def _toggle(name: str, label: str, buttons: dict[str, str]) -> None:
+        """One of several buttons stays pressed."""
+        look = {"density": "compact", "variant": "outlined", "divided": True}
+        with v3.VBtnToggle(
+            v_model=(name,), mandatory=True, disabled=("segmenting",), raw_attrs=aria(label=label), **look
+        ):
+            for value, words in buttons.items():
+                v3.VBtn(words, value=value, id=f"{name}-{value}", size="small")
+
+    def _build_brush(self) -> None:
+        limits = {"min": SMALLEST_MM, "max": LARGEST_MM, "step": 1}
+        label = "`Brush ${brush_mm} mm`"
+        v3.VSlider(v_model=("brush_mm",), label=(label,), id="brush", density="compact", hide_details=True, **limits)
+        v3.VCheckbox(v_model=("sphere",), label="Also in the slices around", density="compact", hide_details=True)
+
+    @staticmethod
+    def _button(name: str, words: str, click: object, disabled: str) -> None:
+        v3.VBtn(words, id=name, click=click, disabled=(disabled,), size="small", variant="tonal")
+
+    def show(self) -> None:
+        """Take up a new result, and say what can be undone."""
+        nodes = self.session.nodes
+        if nodes is not self._taken:
+            self._taken = nodes
+            self.state.tool, self.state.outdated = "none", False
+            self.panel.attempt(lambda: self._corrections.begin(nodes) if nodes else self._corrections.end())
+            self._set_brush()
+        self.state.can_undo, self.state.can_redo = self._corrections.can_undo, self._corrections.can_redo
+
+    def _use(self) -> None:
+        tool = None if self.state.tool == "none" else Tool(self.state.tool)
+        self.panel.attempt(lambda: self._corrections.use(tool, _KINDS[self.state.kind]))
+
+    def _on_segmenting(self, segmenting: bool, **_: Any) -> None:
+        """Put the brush away: strokes would be lost with the result that they are painted into."""
+        if segmenting:
+            self.state.tool = "none"
+
+    def _set_brush(self) -> None:
+        self._corrections.set_brush(float(self.state.brush_mm), sphere=bool(self.state.sphere))
+
+    def _on_remove(self) -> None:
+        self.panel.attempt(lambda: self._corrections.remove(self.state.row))
+        self.state.row = -1
+
+    def _on_change(self) -> None:
+        self.session.corrected = True
+        with self.state as state:
+            self.show()
+            state.outdated = True
+            state.brush_mm = round(self._corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
+        if self._measuring is None or self._measuring.done():
+            self._measuring = self.session.start(self._measure_soon())
+        self._changed_at = asyncio.get_running_loop().time()
+
+    async def _measure_soon(self) -> None:
+        """Once nothing was changed for a while, and no job runs."""
+        clock = asyncio.get_running_loop().time
+        while clock() - self._changed_at < _PAUSE_SECONDS or self.panel.state not in IDLE:
+            await asyncio.sleep(_PAUSE_SECONDS / 4)
+        nodes = self.session.nodes
+        if nodes is not None and self.session.corrected:  # else another result has taken its place
+            self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+        with self.state as state:
+            state.outdated, state.idle = False, self.panel.state in IDLE

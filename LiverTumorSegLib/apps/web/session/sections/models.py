@@ -1,0 +1,125 @@
+"""Model with its card, device, and the options of segmenting."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v3
+
+from .....postprocessing.options import OPTIONS, CleanUpOption
+from ....panel import texts
+from .base import Section, heading
+
+_NAMES = tuple(option.name for option in OPTIONS)
+_NOT_MEASURED = "Its accuracy was not measured."
+
+
+class SettingsSection(Section):
+    """Shows what the panel knows of models and devices; a choice goes into the session's choices."""
+
+    def build(self) -> None:
+        """Two lists, the accuracy with the card behind it, and the options in a part that opens."""
+        choices = self.session.choices
+        self.state.update({"models": [], "model": choices.model, "brief": "", "card": "", "definition": ""})
+        self.state.update({"devices": [], "device": choices.device, "device_note": ""})
+        self.state.update({"coarse_pass": choices.coarse_pass, "one_each": choices.one_each})
+        self.state.update({option.name: option.kind(option.default) for option in OPTIONS})
+        heading("Model")
+        self._choice("model", "Model")
+        html.Div(v_html=("brief",), id="accuracy", classes="lts-note")
+        with html.Details(v_if=("card",), id="about", classes="lts-part"):
+            html.Summary("About this model")
+            html.Div(v_html=("card",), id="card", classes="lts-note")
+            html.Div("{{ definition }}", v_if=("definition",), classes="lts-note mt-1")
+        self._choice("device", "Device")
+        html.Div("{{ device_note }}", v_if=("device_note",), id="device-note", classes="lts-note")
+        self._build_options()
+        self.state.change("model")(self._on_model)
+        self.state.change("device", "coarse_pass", "one_each", *_NAMES)(self._on_choice)
+
+    def _build_options(self) -> None:
+        with html.Details(id="options", classes="lts-part"):
+            html.Summary("Options")
+            self._check("coarse_pass", "First find the liver on coarse slices")
+            self._check("one_each", "A segment for each lesion")
+            for option in OPTIONS:
+                if option.kind is bool:
+                    self._check(option.name, option.label)
+                else:
+                    self._limit(option)
+
+    @staticmethod
+    def _choice(name: str, words: str) -> None:
+        items = (f"{name}s",)
+        v3.VSelect(v_model=(name,), items=items, label=words, id=name, density="compact", hide_details=True)
+
+    @staticmethod
+    def _check(name: str, words: str) -> None:
+        v3.VCheckbox(v_model=(name,), label=words, id=_id(name), density="compact", hide_details=True)
+
+    @staticmethod
+    def _limit(option: CleanUpOption) -> None:
+        look: dict[str, Any] = {"density": "compact", "hide_details": True, "classes": "my-2"}
+        look |= {"min": 0, "max": option.offered, "step": "any", "label": option.label_with_unit}
+        v3.VTextField(v_model_number=(option.name,), id=_id(option.name), type="number", **look)
+
+    def show(self) -> None:
+        """Lists, card and note."""
+        panel, choices = self.panel, self.session.choices
+        self.state.models = [{"title": each["title"], "value": each["name"]} for each in panel.models]
+        found = texts.devices(panel.devices)
+        self.state.devices = [{"title": title, "value": name} for name, title in found.items()]
+        self.state.device_note = texts.device_note(panel, choices.device)
+        model = self._listed(choices.model)
+        self._show_card(model)
+        if model and not choices.postprocessing:
+            self._take_cleaning(model)
+
+    def _show_card(self, model: dict[str, Any] | None) -> None:
+        """The accuracy in one line; of a model that cannot be used, why."""
+        said = texts.card(model) if model else texts.no_card(self.panel.models, self.session.choices.model)
+        usable = model is not None and "error" not in model
+        self.state.card = said if usable else ""
+        self.state.brief = escape(model["accuracy"] or _NOT_MEASURED) if model and usable else said
+        self.state.definition = texts.card_tool_tip(model or {})
+
+    def _listed(self, name: str) -> dict[str, Any] | None:
+        return next((each for each in self.panel.models if each["name"] == name), None)
+
+    def _on_model(self, model: str, **_: Any) -> None:
+        """Only what is listed: a browser could name any folder of this machine."""
+        if found := self._listed(model):
+            self.session.choices.model = model
+            self._take_cleaning(found)
+        self.show()
+
+    def _take_cleaning(self, model: dict[str, Any]) -> None:
+        """Every model was measured with clean-up steps of its own."""
+        cleaning = model.get("postprocessing", {})
+        self.state.update({name: cleaning[name] for name in _NAMES if name in cleaning})
+        self.session.choices.postprocessing = dict(cleaning)
+
+    def _on_choice(self, **_: Any) -> None:
+        choices, state = self.session.choices, self.state
+        if state.device in list(texts.devices(self.panel.devices)):  # as of models, only what is listed
+            choices.device = state.device
+        choices.coarse_pass, choices.one_each = bool(state.coarse_pass), bool(state.one_each)
+        if choices.postprocessing:
+            choices.postprocessing |= {option.name: self._allowed(option) for option in OPTIONS}
+        self.state.device_note = texts.device_note(self.panel, choices.device)
+
+    def _allowed(self, option: CleanUpOption) -> bool | float:
+        """What counts; a number that may not be is changed in its field, too, which may be empty."""
+        given = self.state[option.name] or 0
+        if option.kind is bool:
+            return bool(given)
+        limit = min(max(0.0, float(given)), option.offered)
+        if given != limit:
+            self.state[option.name] = limit
+        return limit
+
+
+def _id(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,196 @@
+"""The result on the page: its measures, a table with a row a lesion, and the files to download."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from trame.widgets import client, html
+from trame.widgets import vuetify3 as v3
+
+from ....panel import mrml_segmentations, mrml_tables, texts
+from ....panel.job_runner import IDLE
+from ....panel.mrml_jobs import ResultNodes
+from .. import exports
+from ..aria import aria
+from ..session import Session
+from .base import Section, heading
+
+_NONE = -1
+
+
+class ResultSection(Section):
+    """Shows the result of the session."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._shown = 0
+
+    def build(self) -> None:
+        """Summary, warnings, table."""
+        headings = [name.replace("\n", " ") for name in texts.headings()]
+        self.state.update({"has_result": False, "summary": "", "result_warnings": [], "result": ""})
+        self.state.update({"headings": headings, "rows": [], "row": _NONE, "idle": True})
+        with html.Div(v_if=("has_result",), id="result"):
+            heading("Lesions")
+            html.Div(v_html=("summary",), id="summary", raw_attrs=aria("status"))
+            v3.VAlert(
+                "{{ warning }}",
+                v_for="warning in result_warnings",
+                key="`${result}: ${warning}`",
+                type="warning",
+                variant="tonal",
+                density="compact",
+                closable=True,
+                close_label="Dismiss",
+                classes="my-1 result-warning",
+            )
+            html.P("No lesions were found.", v_if=("!rows.length",), id="no-lesions")
+            self._build_table()
+            v3.VBtn(
+                "Measure again",
+                id="measure",
+                click=self._on_measure,
+                disabled=("!idle",),
+                size="small",
+                variant="tonal",
+            )
+
+    def _build_table(self) -> None:
+        with (
+            html.Div(v_show=("rows.length",), classes="lts-table"),
+            html.Table(id="lesions", raw_attrs=aria("grid", label="Lesions")),
+        ):
+            with html.Thead(), html.Tr():
+                html.Th("{{ name }}", v_for="name in headings", key="name", raw_attrs=['scope="col"'])
+            with html.Tbody():
+                self._build_row()
+
+    def _build_row(self) -> None:
+        """One row is reached with Tab, the others from there with the arrows, which choose as they go."""
+        with html.Tr(
+            v_for="(cells, n) in rows",
+            key="n",
+            click=(self._on_row, "[n]"),
+            raw_attrs=[
+                *aria(selected=("n === row",)),
+                ':tabindex="n === (row < 0 ? 0 : row) ? 0 : -1"',
+                *_on_key("enter", self._chooses("n")),
+                *_on_key("space", self._chooses("n")),
+                *_on_key("down", f"n + 1 &lt; rows.length &amp;&amp; ({_focus('next')}, {self._chooses('n + 1')})"),
+                *_on_key("up", f"n > 0 &amp;&amp; ({_focus('previous')}, {self._chooses('n - 1')})"),
+            ],
+        ):
+            html.Td("{{ cell }}", v_for="(cell, c) in cells", key="c")
+
+    def _chooses(self, row: str) -> str:
+        return f"trigger('{self.session.server.trigger_name(self._on_row)}', [{row}])"
+
+    def show(self) -> None:
+        """Measures and rows of the result as it is now."""
+        nodes, self.state.idle = self.session.nodes, self.panel.state in IDLE
+        self.state.has_result = nodes is not None
+        shown = nodes.table.GetMTime() if nodes else 0
+        if shown != self._shown:
+            self._shown = shown
+            self._choose(_NONE)
+            if nodes:
+                self._take(nodes)
+
+    def _take(self, nodes: ResultNodes) -> None:
+        facts = nodes.facts
+        self.state.result = nodes.segmentation.GetID()
+        self.state.summary = texts.summary(facts, nodes.volume.GetName())
+        self.state.result_warnings = facts["warnings"]
+        self.state.rows = [texts.cells(row) for row in mrml_tables.rows(nodes.table)]
+
+    def _on_row(self, row: int) -> None:
+        self._choose(_NONE if row == self.state.row else row)
+
+    def _choose(self, row: int) -> None:
+        """Bring the views to a lesion and light it, or light all."""
+        nodes, self.state.row = self.session.nodes, row
+        if nodes is None or not 0 <= row < len(self.state.rows):
+            self.state.row = _NONE
+            self.session.views.leave()
+        else:
+            self.session.views.go_to(nodes.place(row))
+        if nodes:
+            lit = nodes.facts["rows"][row] if self.state.row != _NONE else None
+            mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), lit)
+
+    def _on_measure(self) -> None:
+        nodes = self.session.nodes
+        if nodes is not None:
+            self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+
+
+def _on_key(key: str, what: str) -> list[str]:
+    return [f'@keydown.{key}.prevent="{what}"']
+
+
+def _focus(sibling: str) -> str:
+    return f"$event.currentTarget.{sibling}ElementSibling.focus()"
+
+
+class DownloadSection(Section):
+    """Writes the result as it is now, and has the browser fetch it."""
+
+    def build(self) -> None:
+        """A button a kind of file."""
+        self.state.update({"writing": False, "outdated": False})
+        self._fetch = client.JSEval(exec="window.liverTumorSeg.download($event)")
+        kinds: dict[str, tuple[str, Callable[[ResultNodes, Path], Path]]] = {
+            "seg-nrrd": (".seg.nrrd", partial(exports.labels, ending=".seg.nrrd")),
+            "nii-gz": (".nii.gz", partial(exports.labels, ending=".nii.gz")),
+            "csv": ("Table (CSV)", exports.lesion_table),
+            "stl": ("Surfaces (STL)", exports.surfaces),
+        }
+        with html.Div(v_if=("has_result",), id="downloads"):
+            heading("Download")
+            with html.Div(classes="d-flex flex-wrap ga-2"):
+                for name, (words, write) in kinds.items():
+                    self._button(name, words, partial(self._write, write))
+                self._button("report", "Report (HTML)", self._report)
+
+    @staticmethod
+    def _button(name: str, words: str, click: Callable[[], None]) -> None:
+        disabled = ("writing || outdated || !idle",)  # the table and the segments have to agree
+        v3.VBtn(words, id=f"download-{name}", click=click, disabled=disabled, size="small", variant="tonal")
+
+    def show(self) -> None:
+        """Nothing but what the result's section shows."""
+
+    def _write(self, write: Callable[[ResultNodes, Path], Path]) -> None:
+        self.session.start(self._written(write))
+
+    async def _written(self, write: Callable[[ResultNodes, Path], Path]) -> None:
+        with self.state as state:
+            state.writing = True
+        await asyncio.sleep(0)  # the page says so first
+        self.panel.attempt(lambda: self._give(write))
+        with self.state as state:
+            state.writing = False
+
+    def _give(self, write: Callable[[ResultNodes, Path], Path]) -> None:
+        if self.session.nodes is not None:
+            self._fetch.exec(write(self.session.nodes, self.session.downloads).name)
+
+    def _report(self) -> None:
+        nodes = self.session.nodes
+        if nodes is not None:
+            self.panel.attempt(lambda: self._start_report(nodes))
+
+    def _start_report(self, nodes: ResultNodes) -> None:
+        made = Path(tempfile.mkdtemp(prefix="report-", dir=self.session.folder))
+
+        def done(files: list[str]) -> None:
+            self._fetch.exec(exports.report(nodes, files, self.session.downloads).name)
+            shutil.rmtree(made, ignore_errors=True)
+            self.session.tell()
+
+        self.session.jobs.report(nodes, made / "report", done, overwrite=False)

@@ -1,0 +1,279 @@
+"""Commands that a worker can be asked for; every answer is ready for JSON, volumes are NRRD files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...core import device
+from ...core.device import choose_device
+from ...core.errors import UserError
+from ...core.labels import LESION_LABEL
+from ...core.progress import Job
+from ...core.volume import Volume
+from ...inference.preview import preprocess_volume
+from ...inference.segment import Segmentation, SegmentationOptions
+from ...models import model_folder, store
+from ...models.description import JOINT, Description
+from ...models.download import download_model
+from ...models.model_folder import Model
+from ...pipeline import CTFile, SegmentationResult, measure_and_write
+from ...pipeline import run as segment_and_write
+from ...postprocessing.settings import Postprocessing
+from ...reporting import lesions
+from ...reporting.lesions import LesionTable
+from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
+from . import arrays
+
+Answer = dict[str, Any]
+
+
+class Commands:
+    """The commands by name, with what is kept from one to the next: the last model.
+
+    Args:
+        base: folder that relative paths start from, the client's: a worker's own working folder is its alone.
+    """
+
+    def __init__(self, base: Path = Path()) -> None:
+        self._base = base
+        self._kept: tuple[object, Model] | None = None
+        self._known: dict[str, Callable[..., Answer]] = {
+            "segment": self.segment,
+            "segment_file": self.segment_file,
+            "segment_series": self.segment_series,
+            "load_model": self.load_model,
+            "preview": self.preview,
+            "measure": self.measure,
+            "report": self.report,
+            "models": self.models,
+            "devices": self.devices,
+            "import_model": self.import_model,
+            "download_model": self.download_model,
+            "remove_model": self.remove_model,
+        }
+
+    def run(self, name: str, arguments: dict[str, Any], job: Job) -> Answer:
+        """Run a command.
+
+        Raises:
+            UserError: there is no such command, or it says so.
+            Cancelled: the job's token was used.
+        """
+        if name not in self._known:
+            msg = f"There is no command “{name}”: give one of {', '.join(self._known)}."
+            raise UserError(msg)
+        return self._known[name](job, **arguments)
+
+    def segment(
+        self, job: Job, *, volume: str, labels: str, model: str, device: str, options: Answer, inside: str = ""
+    ) -> Answer:
+        """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0."""
+        job.at(0.01, "Reading the volume")
+        ct, loaded = _volume(volume), self._model(model)
+        region = arrays.read(Path(inside))[0] > 0 if inside else None
+        target, chosen = _Handover(Path(labels)), _options(loaded, options)
+        done = segment_and_write(ct, loaded, [target], device=device, options=chosen, inside=region, job=job)
+        return _answer(done)
+
+    def segment_file(
+        self, job: Job, *, source: str, output: str, model: str, device: str, options: Answer, overwrite: bool = False
+    ) -> Answer:
+        """Segment a file or DICOM folder into a file of any format that labels are written in."""
+        job.at(0, "Loading the model")
+        ct, loaded = CTFile(self._base / source), self._model(model)
+        target = LabelFile(self._base / output, overwrite)
+        done = segment_and_write(ct, loaded, [target], device=device, options=_options(loaded, options), job=job)
+        return _answer(done)
+
+    def segment_series(
+        self,
+        job: Job,
+        *,
+        source: str,
+        folder: str,
+        model: str,
+        device: str,
+        options: Answer,
+        made: str,
+        lesion_segments: str,
+    ) -> Answer:
+        """Segment a DICOM folder into a folder of DICOM objects and report files, which appears whole.
+
+        One that is there is replaced by what the same arguments always give; ``made`` is in ISO 8601, with a time zone.
+        The objects have the same UIDs whenever, and by whom, they are made, so that an archive holds them once.
+        """
+
+        def inside(place: Path) -> tuple[Output, ...]:
+            at = datetime.fromisoformat(made)
+            objects = DicomObjects(place, lesion_segments, overwrite=True, made=at, repeatable=True)
+            return objects, ReportFolder(place, overwrite=True)
+
+        job.at(0, "Loading the model")
+        ct, loaded = CTFile(self._base / source), self._model(model)
+        target = WholeFolder(self._base / folder, inside)
+        done = segment_and_write(ct, loaded, [target], device=device, options=_options(loaded, options), job=job)
+        return _answer(done) | {"files": [str(path) for path in done.files]}
+
+    def load_model(self, job: Job, *, model: str, device: str) -> Answer:
+        """Check a model and a device before there is work for them; the model is kept for the next command."""
+        job.at(0, "Loading the model")
+        description = self._model(model).description
+        return {"name": description.name, "device": str(choose_device(device))}
+
+    def measure(self, job: Job, *, volume: str, labels: str, run: Answer | None = None) -> Answer:
+        """Measure labels again, after they were corrected; lesions are numbered anew in the file.
+
+        ``run`` is what segmenting answered; without it, or from before it named the model's labels, liver and lesions
+        are taken to be marked.
+        """
+        job.at(0, "Measuring lesions")
+        ct, found = _pair(volume, labels)
+        table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT))
+        arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
+        return {"table": table.to_dict()}
+
+    def report(self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool) -> Answer:
+        """Write the report's files into a folder."""
+        description = self._model(run["model"]).description
+        target = ReportFolder(self._base / folder, overwrite)
+        target.check(description, None)
+        job.at(0.1, "Writing the report")
+        ct, found = _pair(volume, labels)
+        options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
+        options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
+        notes, seconds = tuple(run["notes"]), float(run["seconds"])
+        done = Segmentation(found, ct, description, run["device"], SegmentationOptions(**options), notes, seconds)
+        result = measure_and_write(done, [target])
+        return {"files": [str(path) for path in result.files], "table": result.lesions.to_dict()}
+
+    def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
+        """Write the volume as the network would see it."""
+        ct, description = _volume(volume), self._model(model).description
+        arrays.write(Path(image), *preprocess_volume(ct, description, job.at, job.cancel))
+        return {"steps": [step.step for step in description.preprocessing.root]}
+
+    def models(self, job: Job) -> Answer:
+        """Every model with its card, the default first; what is wrong with those that are not valid."""
+        job.at(0, "Looking for models")
+        return {"models": [_card(name, folder) for name, folder in store.available_models().items()]}
+
+    def devices(self, job: Job) -> Answer:
+        """Every device, the best first, and why ``auto`` takes the CPU where it does."""
+        job.at(0, "Looking for GPUs")
+        return {
+            "devices": [asdict(found) for found in device.list_devices()],
+            "why_no_gpu": device.describe_missing_gpu(),
+        }
+
+    def import_model(self, job: Job, *, folder: str, overwrite: bool = False) -> Answer:
+        """Check a model folder and keep it."""
+        job.at(0, "Checking the model")
+        return {"name": store.import_model(self._base / folder, overwrite=overwrite)}
+
+    def download_model(self, job: Job, *, url: str, sha256: str, overwrite: bool = False) -> Answer:
+        """Download, check and keep a model."""
+        return {"name": download_model(url, sha256, job.at, job.cancel, overwrite=overwrite)}
+
+    def remove_model(self, job: Job, *, name: str) -> Answer:
+        """Delete an imported model."""
+        job.at(0, "Removing the model")
+        store.remove_model(name)
+        return {"name": name}
+
+    def _model(self, name: str) -> Model:
+        folder = store.find_model(name, self._base)
+        files_now = [folder / file for file in sorted(model_folder.FILES)]
+        key = [(str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files_now if f.is_file()]
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, model_folder.load(folder))
+        return self._kept[1]
+
+
+@dataclass(frozen=True)
+class _Handover:
+    """Labels handed to the client, with a value a lesion, in a file that it has named."""
+
+    path: Path
+    stage: ClassVar[str] = "Handing over"
+
+    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+        return [self.path]
+
+    def check(self, model: Description, source: Path | None) -> None:
+        """Take the client's name."""
+
+    def check_volume(self, volume: Volume) -> None:
+        """Take any CT: the file holds every grid."""
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
+        arrays.write(self.path, lesions.number_lesions(found.labels, found.volume), found.volume.affine)
+        return ()
+
+
+def _answer(result: SegmentationResult) -> Answer:
+    found = result.segmentation
+    run = {
+        "model": found.model.name,
+        "labels": list(found.model.labels),
+        "device": found.device,
+        "notes": list(found.notes),
+        "seconds": found.seconds,
+        "options": _plain(found.options),
+    }
+    return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
+
+
+def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:
+    """Options from a message; what its postprocessing leaves out is the model's own."""
+    cleaning = loaded.description.postprocessing.model_dump() | wanted.get("postprocessing", {})
+    return SegmentationOptions(
+        coarse_pass=wanted.get("coarse_pass", True),
+        batch=wanted.get("batch") or None,
+        postprocessing=Postprocessing.model_validate(cleaning),
+        precision=wanted.get("precision", "auto"),
+    )
+
+
+def _plain(options: SegmentationOptions) -> Answer:
+    cleaning = options.postprocessing
+    return asdict(options) | {"postprocessing": cleaning.model_dump() if cleaning else None}
+
+
+def _volume(path: str) -> Volume:
+    """A CT as the client handed it over, int16 in HU; the client has inspected it."""
+    return Volume(*arrays.read(Path(path)))
+
+
+def _pair(volume: str, labels: str) -> tuple[Volume, Any]:
+    """A CT and labels 0, 1 and 2 on its grid; any larger value is a lesion."""
+    ct = _volume(volume)
+    numbered, _ = arrays.read(Path(labels))
+    if numbered.shape != ct.voxels.shape:
+        msg = f"{labels} is not on the grid of {volume}: segment it again."
+        raise UserError(msg)
+    return ct, numbered.clip(0, LESION_LABEL).astype("uint8")
+
+
+def _card(name: str, folder: Path) -> Answer:
+    try:
+        description = model_folder.read_description(folder)
+    except UserError as error:
+        return {"name": name, "title": name, "error": str(error), "ships": store.is_shipped(folder)}
+    return {
+        "name": name,
+        "title": description.title,
+        "segments": description.segments,
+        "data": description.training.data,
+        "patients": len(description.training.patients),
+        "accuracy": description.figures.in_words if description.figures else "",
+        "definition": description.figures.definition if description.figures else "",
+        "licence": description.licence.name,
+        "terms": description.licence.terms,
+        "bytes": description.weights.bytes,
+        "postprocessing": description.postprocessing.model_dump(),
+        "ships": store.is_shipped(folder),
+    }

@@ -1,5 +1,0 @@
-"""``python -m LiverTumorSegLib.cli`` is the command ``livertumorseg``."""
-
-from . import main
-
-main()

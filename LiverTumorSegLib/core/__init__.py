@@ -1,0 +1,1 @@
+"""Foundations that every other package stands on: volumes, labels, devices, progress, errors and whole files."""

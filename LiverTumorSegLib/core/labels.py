@@ -1,0 +1,76 @@
+"""Labels of liver and lesion, with names, colours and SNOMED CT terms; boxes and sizes of what is marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
+_REGIONS = "Anatomic codes - DICOM master list"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A label as it is shown, and its meaning.
+
+    Args:
+        label: value in the labels.
+        name: shown to users.
+        rgb: 0 to 255 each.
+        category, kind, region: SNOMED CT code and meaning; ``region`` is empty where the kind says it all.
+    """
+
+    label: int
+    name: str
+    rgb: tuple[int, int, int]
+    category: tuple[str, str]
+    kind: tuple[str, str]
+    region: tuple[str, str] | None = None
+
+    @property
+    def terminology(self) -> str:
+        """The entry as Slicer writes it into the tag ``TerminologyEntry``."""
+        region = _code(self.region) if self.region else "^^"
+        return f"{_CONTEXT}~{_code(self.category)}~{_code(self.kind)}~^^~{_REGIONS}~{region}~^^"
+
+
+LIVER = Segment(1, "liver", (221, 130, 101), ("123037004", "Anatomical Structure"), ("10200004", "Liver"))
+LESION = Segment(
+    2,
+    "liver lesion",
+    (144, 238, 144),
+    ("49755003", "Morphologically Altered Structure"),
+    ("4147007", "Mass"),
+    ("10200004", "Liver"),
+)
+SEGMENTS = (LIVER, LESION)
+LIVER_LABEL, LESION_LABEL = LIVER.label, LESION.label
+
+FULL_PROBABILITY = 2**15
+"""A probability of 1 in 16 bits: of a power of two, a float32 slope gives 0 and 1 back exactly."""
+
+FULL_CONFIDENCE = 255
+"""The same in 8 bits, for lesions."""
+
+
+def bounding_box(labels: NDArray[np.uint8]) -> tuple[slice, ...]:
+    """Smallest box, along each axis of ``[slice, row, column]``, that holds every voxel that is not 0."""
+    box = []
+    for axis in range(3):
+        shown = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(shown[0]), int(shown[-1]) + 1))
+    return tuple(box)
+
+
+def component_sizes(parts: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Voxels of each of ``count`` parts, those of 0 first; by slice, since counting at once copies to 64 bits."""
+    sizes = np.zeros(count + 1, np.intp)
+    for plane in parts:
+        sizes += np.bincount(plane.ravel(), minlength=count + 1)
+    return sizes
+
+
+def _code(term: tuple[str, str]) -> str:
+    return f"SCT^{term[0]}^{term[1]}"

@@ -1,1 +1,0 @@
-"""DICOM Segmentation and Structured Report of a segmented CT series."""

@@ -1,1 +1,0 @@
-"""Lesions of a prediction matched with those of a reference."""

@@ -1,1 +1,0 @@
-"""Which files are a case, and their labels on one grid."""

@@ -1,1 +1,0 @@
-"""The page, pictures and tables of an evaluation."""

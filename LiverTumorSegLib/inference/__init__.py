@@ -1,0 +1,1 @@
+"""Segmentation of a volume by a trained model."""

@@ -1,0 +1,206 @@
+"""Segmentation of a volume by a model: labels on the volume's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core.device import (
+    DevicePlacement,
+    choose_device,
+    cpu_placement,
+    describe_failure,
+    is_device_failure,
+    is_out_of_memory,
+)
+from ..core.errors import UserError
+from ..core.labels import LIVER_LABEL
+from ..core.progress import CancelToken, Job, Progress, job
+from ..core.volume import Volume
+from ..models.description import Description
+from ..models.model_folder import Model
+from ..postprocessing.cleaning import SegmentedCT, clean_labels
+from ..postprocessing.settings import Postprocessing
+from . import liver_box, sliding_window
+from .label_assembly import LabelOutput, Span
+from .liver_box import Box
+from .predictor import Predictor
+from .slice_cache import SliceCache
+
+LESIONS_ALONE = (
+    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
+)
+
+
+@dataclass(frozen=True)
+class SegmentationOptions:
+    """Choices of a segmentation.
+
+    Args:
+        coarse_pass: first find the liver on coarse slices, then segment its box alone.
+        batch: slices a batch, None for the device's usual number.
+        postprocessing: clean-up, None for the model's own.
+        precision: of weights and activations, see :func:`LiverTumorSegLib.core.device.choose_device`.
+        probabilities: keep them beside the labels.
+
+    Example:
+        >>> import LiverTumorSegLib as lts
+        >>> volume, options = lts.read_volume("ct.nii.gz"), lts.SegmentationOptions(probabilities=True)
+        >>> result = lts.segment(volume, model="tiny", device="cpu", options=options)
+        >>> levels = result.segmentation.probabilities["lesion"]
+        >>> levels.shape == volume.voxels.shape, levels.dtype
+        (True, dtype('uint16'))
+    """
+
+    coarse_pass: bool = True
+    batch: int | None = None
+    postprocessing: Postprocessing | None = None
+    precision: str = "auto"
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels of a volume, and how they were made.
+
+    Args:
+        labels: uint8 ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: what was segmented.
+        model: by which model.
+        device: where, and in which precision.
+        options: how; the postprocessing is the one that ran.
+        notes: fallbacks and what was not found, a sentence each.
+        seconds: time taken.
+        probabilities: where asked for, uint16 ``[k, j, i]`` by name of the label, in parts of
+            :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`: of the liver with its lesions, and of the lesions,
+            before postprocessing; 0 outside the box that the coarse pass found.
+    """
+
+    labels: NDArray[np.uint8]
+    volume: Volume
+    model: Description
+    device: str
+    options: SegmentationOptions
+    notes: tuple[str, ...]
+    seconds: float = field(compare=False)
+    probabilities: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict, compare=False)
+
+
+@torch.inference_mode()
+def segment(
+    volume: Volume,
+    model: Model,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    *,
+    options: SegmentationOptions = SegmentationOptions(),
+) -> Segmentation:
+    """Segment the liver and its lesions.
+
+    Args:
+        volume: CT in HU, in any orientation.
+        model: from :func:`LiverTumorSegLib.models.model_folder.load`.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        progress: told the fraction done and what is being done.
+        cancel: checked before every batch.
+        options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
+
+    Raises:
+        UserError: the device is not there, or has too little memory for a single slice.
+        Cancelled: ``cancel`` was used; answered within one batch.
+    """
+    began, task = perf_counter(), job(progress, cancel)
+    precision = _precision(model.description, options.precision)
+    engine, store = _prepare(volume, model, choose_device(device, precision), options)
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
+    probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
+    seen = volume.axial.of(labels)
+    cleaning = model.description.cleaning(options.postprocessing)
+    confidence = np.zeros(seen.shape, np.uint8) if cleaning.least_probability > 0 else None
+    out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
+    if model.description.patches:
+        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task.part(0, 0.95))
+    else:
+        _segment_slices(out, store, engine, options, task.part(0, 0.95))
+    task.at(0.95, "Cleaning up")
+    clean_labels(
+        seen, volume.voxel_ml, cleaning, SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, confidence)
+    )
+    notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
+    task.at(1, "Done")
+    return Segmentation(
+        labels,
+        volume,
+        model.description,
+        str(engine.placement),
+        replace(options, postprocessing=cleaning),
+        notes,
+        perf_counter() - began,
+        probabilities,
+    )
+
+
+def _precision(description: Description, wanted: str) -> str:
+    """Float32 where nothing else is asked for and the half as long types would round away what a wide window holds."""
+    return "float32" if wanted == "auto" and not description.preprocessing.fits_8_bits else wanted
+
+
+def _remarks(description: Description, *, found: bool) -> Iterator[str]:
+    if not found:
+        yield f"No {description.labels[1]} was found."
+    elif LIVER_LABEL not in description.head.values:
+        yield LESIONS_ALONE
+
+
+def _prepare(
+    volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
+) -> tuple[Predictor, SliceCache]:
+    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
+    try:
+        engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
+        return engine, SliceCache(view, spacing, model.description, engine.placement)
+    except (RuntimeError, MemoryError) as error:
+        if is_device_failure(error):
+            return _prepare(
+                volume, model, cpu_placement(describe_failure(placement.device, error, "running on the CPU")), options
+            )
+        if not is_out_of_memory(error):
+            raise
+        if placement.device == cpu_placement().device:
+            msg = "There is not enough memory for this volume: close other programs, or cut the volume."
+            raise UserError(msg) from error
+        note = f"{placement.device} has too little memory for this volume: running on the CPU."
+        return _prepare(volume, model, cpu_placement(note), options)
+
+
+def _segment_slices(
+    out: LabelOutput, store: SliceCache, engine: Predictor, options: SegmentationOptions, task: Job
+) -> None:
+    box, rest = liver_box.whole_box(store), task
+    if options.coarse_pass and LIVER_LABEL in store.head.values:
+        box = liver_box.find_liver(engine, store, task.part(0, 0.2)) or box
+        rest = task.part(0.2, 1)
+        if engine.has_margin:  # its borders are mirrored, which only those of the slice may be
+            box = replace(liver_box.whole_box(store), slices=box.slices)
+    _label_box(out, box, store, engine, rest)
+
+
+def _label_box(out: LabelOutput, box: Box, store: SliceCache, engine: Predictor, task: Job) -> None:
+    first, last = box.slices
+    rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
+
+    def label(numbers: Sequence[int]) -> None:
+        done = numbers[0] - first
+        task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
+        channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
+        out.write(numbers[0], engine(channels), store.head, rows, columns)
+
+    for _ in engine.in_batches(range(first, last), label):
+        pass

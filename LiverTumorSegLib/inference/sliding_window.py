@@ -1,0 +1,105 @@
+"""Networks that see volumes: resampled to a standard spacing, segmented in overlapping patches, put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, prod
+
+import torch
+from monai.inferers import sliding_window_inference
+
+from ..core.errors import UserError
+from ..core.progress import Job
+from ..models.description import Patches
+from ..preprocessing.resampling import resample_to_shape, standard_shape
+from .label_assembly import Axis, LabelOutput, Span
+from .predictor import Predictor
+from .slice_cache import SliceCache
+
+_SLICES = 8
+_MOST_PATCHES = 100_000
+
+
+def segment_in_patches(out: LabelOutput, store: SliceCache, patches: Patches, engine: Predictor, task: Job) -> None:
+    """Segment every slice of a volume with a network that takes patches.
+
+    Overlapping patches are blended with Gaussian weights, since a network sees less around a patch's border.
+
+    Args:
+        out: written in place.
+        store: the volume's slices.
+        patches: spacing and size that the network is used to.
+        engine: the network.
+        task: told about every batch of slices, and every patch.
+    """
+    try:
+        pixels = _standardised(store, patches, engine, task.part(0, 0.1))
+        logits = predict_patches(pixels, patches, engine, task.part(0.1, 0.9))
+        _write(out, logits, store, task.part(0.9, 1))
+    except (RuntimeError, MemoryError) as error:
+        engine.recover(error)
+        out.labels[:] = 0
+        segment_in_patches(out, store, patches, engine, task)
+
+
+def _standardised(store: SliceCache, patches: Patches, engine: Predictor, task: Job) -> torch.Tensor:
+    """The volume ``[1, channel, slice, row, column]`` at the standard spacing."""
+    shape = standard_shape((store.count, *store.size), (store.slice_mm, *store.spacing), patches.spacing_mm)
+
+    def batches() -> Iterator[torch.Tensor]:
+        for start in range(0, store.count, _SLICES):
+            task.at(start / store.count, "Preprocessing")
+            yield store.channels(range(start, min(start + _SLICES, store.count)), engine.placement)
+
+    return resample_to_shape(batches(), shape)
+
+
+def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, task: Job) -> torch.Tensor:
+    """Logits ``[class, slice, row, column]`` of a whole volume, from overlapping patches of it.
+
+    Args:
+        pixels: ``[1, channel, slice, row, column]``, preprocessed and at the standard spacing.
+        patches: their size and overlap.
+        engine: the network.
+        task: told about every patch.
+
+    Raises:
+        RuntimeError: memory ran out, among other reasons.
+        UserError: there are more patches than anybody would wait for.
+    """
+    total = prod(
+        ceil(max(0, n - size) / max(1, int(size * (1 - patches.overlap)))) + 1
+        for n, size in zip(pixels.shape[2:], patches.size, strict=True)
+    )
+    if total > _MOST_PATCHES:
+        msg = (
+            f"The model would look at {total:,} parts of this volume, which takes days: its patches are too small or "
+            "overlap too much, so use another model."
+        )
+        raise UserError(msg)
+    done = 0
+
+    def predict(patch: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        task.at(min(1, done / total), f"Segmenting part {min(done + 1, total)} of {total}")
+        done += 1
+        return engine(patch.to(engine.placement.dtype)).float()
+
+    logits: torch.Tensor = sliding_window_inference(
+        pixels, patches.size, 1, predict, patches.overlap, "gaussian", padding_mode="replicate"
+    )
+    return logits[0]
+
+
+def _write(out: LabelOutput, logits: torch.Tensor, store: SliceCache, task: Job) -> None:
+    depth, *plane = logits.shape[1:]
+    slices = Span(0, depth, Axis(store.count, store.count / depth))
+    rows, columns = (
+        Span(0, now, Axis(axis.own, axis.step * before / now, axis.origin))
+        for axis, before, now in zip(store.axes, store.size, plane, strict=True)
+    )
+    for start in range(0, store.count, _SLICES):
+        task.at(start / store.count, "Writing labels")
+        numbers = range(start, min(start + _SLICES, store.count))
+        chosen = slices.interpolate(logits, 1, numbers).transpose(0, 1)
+        out.write(start, chosen, store.head, rows, columns)

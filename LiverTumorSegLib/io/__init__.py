@@ -1,0 +1,1 @@
+"""CT volumes, label maps and DICOM, from files and to files."""

@@ -1,0 +1,131 @@
+"""A folder of DICOM files: one CT series, placed by the positions its slices state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..core.errors import UserError
+from .dicom_files import DicomScan, list_files, scan_files
+from .dicom_geometry import place_slices
+from .dicom_header import UNREADABLE, Header, make_image_reader, shorten_value
+from .limits import refuse_too_many_voxels
+from .raw_image import RawImage
+
+_LISTED = 20
+
+
+def read(folder: Path, series: str | None = None) -> RawImage:
+    """Read the CT series of a folder and the folders in it, without the localisers among its slices.
+
+    Args:
+        folder: where the files are.
+        series: UID of the series, or the end of it; needed where there are several, those of localisers, segmentations
+            and other modalities not counted.
+
+    Raises:
+        UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
+    """
+    found = scan_files(list_files(folder))
+    uid = _choose(found, series, folder)
+    found.refuse_damaged(uid)
+    headers = [header for header in found.series[uid] if not header.is_localiser] or found.series[uid]
+    for header in headers:
+        _refuse_non_ct(header, folder)
+    _refuse_mixed(headers, folder)
+    slices = place_slices(headers, folder)
+    refuse_too_many_voxels((*headers[0].size[:2], len(headers)), folder)
+    warnings = (*found.warnings, *slices.warnings)
+    return RawImage(_voxels(slices.files), slices.affine, warnings=warnings, images=slices.files)
+
+
+def _choose(found: DicomScan, series: str | None, folder: Path) -> str:
+    if not found.series:
+        found.refuse_damaged()
+        msg = f"{folder} holds no DICOM images: give the folder of a CT series."
+        raise UserError(msg)
+    if series in found.series:  # others may end in it
+        return series
+    fitting = [uid for uid in found.series if series is None or uid.endswith(series)]
+    fitting = [uid for uid in fitting if any(_is_slice(header) for header in found.series[uid])] or fitting
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = [f"{shorten_value(uid)} ({_describe_series(headers)})" for uid, headers in sorted(found.series.items())]
+    others = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    wrong = "several" if series is None else "no single one that ends so among its"
+    msg = f"{folder} holds {wrong} series: choose one with --series: {'; '.join(listed[:_LISTED])}{others}."
+    raise UserError(msg)
+
+
+def _is_slice(header: Header) -> bool:
+    """Whether it is of a CT, beside which studies hold segmentations, reports and presentation states of it."""
+    return header["modality"] == "CT" and not header.is_localiser
+
+
+def _describe_series(headers: Sequence[Header]) -> str:
+    words = [headers[0]["modality"], headers[0]["description"], f"{len(headers)} images"]
+    return ", ".join(shorten_value(word) for word in words if word)
+
+
+def _refuse_non_ct(header: Header, folder: Path) -> None:
+    """Refuse images whose pixels are no CT numbers, or that are not turned into them as the standard says."""
+    if header["modality"] != "CT":
+        stated = shorten_value(header["modality"]) or "images of no stated kind"
+        msg = f"{folder} holds {stated}, not CT: give a CT series."
+        raise UserError(msg)
+    if header.components != 1 or header["photometric interpretation"] not in ("", "MONOCHROME2"):
+        stated = shorten_value(header["photometric interpretation"])
+        msg = f"{folder} holds images in colour or inverted ({stated}), not plain CT numbers: give a CT series."
+        raise UserError(msg)
+    if header.frames != 1:
+        msg = f"{header.file} holds {header.frames} slices in one file (enhanced CT): convert it to NIfTI or NRRD."
+        raise UserError(msg)
+    if _has_shifted_bits(header) or not _is_scaled(header):
+        msg = f"{header.file} does not say how its pixels become CT numbers: export the series again."
+        raise UserError(msg)
+
+
+def _has_shifted_bits(header: Header) -> bool:
+    """Whether a pixel's bits do not begin at the lowest one, which DICOM gave up and GDCM ignores."""
+    stored, high = header["bits stored"], header["high bit"]
+    return stored.isdecimal() and high.isdecimal() and int(high) != int(stored) - 1
+
+
+def _is_scaled(header: Header) -> bool:
+    """Whether pixels can be turned into HU by what is stated; GDCM takes what is not stated, or is zero, for 1 or 0."""
+    try:
+        (slope,) = header.numbers("slope", 1) if header["slope"] else (1.0,)
+        _ = header.numbers("intercept", 1) if header["intercept"] else ()
+    except ValueError:
+        return False
+    return slope != 0
+
+
+def _refuse_mixed(headers: Sequence[Header], folder: Path) -> None:
+    for name in ("patient", "frame of reference"):
+        if len({header[name] for header in headers if header[name]}) > 1:
+            msg = f"{folder} mixes images of more than one {name} in one series: keep those of one."
+            raise UserError(msg)
+
+
+def _voxels(files: Sequence[Path]) -> NDArray:
+    """HU ``[slice, row, column]``, of a type that holds what every slice says of its own scale."""
+    first = _plane(files[0])
+    voxels = np.empty((len(files), *first.shape), first.dtype)
+    for number, file in enumerate(files):
+        plane = _plane(file)
+        voxels = voxels.astype(np.promote_types(voxels.dtype, plane.dtype), copy=False)
+        voxels[number] = plane
+    return voxels
+
+
+def _plane(file: Path) -> NDArray:
+    try:
+        plane: NDArray = sitk.GetArrayFromImage(make_image_reader(file).Execute())[0]
+    except RuntimeError as error:
+        raise UserError(UNREADABLE.format(file)) from error
+    return plane

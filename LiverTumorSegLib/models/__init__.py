@@ -1,0 +1,1 @@
+"""Trained models: their description, their folder, where they are kept and how they are downloaded."""

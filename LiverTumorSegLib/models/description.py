@@ -1,0 +1,233 @@
+"""The schema of ``model.json``, which describes a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.schema import StrictModel
+from ..postprocessing.options import OPTIONS
+from ..postprocessing.settings import Postprocessing
+from ..preprocessing import Chain
+
+if TYPE_CHECKING:
+    import torch
+
+_VALUES = {"liver": LIVER_LABEL, "lesion": LESION_LABEL}
+
+SpacingMm = Annotated[float, Field(gt=0.1, le=20)]
+PatchSize = Annotated[int, Field(ge=1, le=1024)]
+Binary = tuple[Literal["background"], Literal["liver", "lesion"]]
+Joint = tuple[Literal["background"], Literal["liver"], Literal["lesion"]]
+JOINT: Joint = ("background", "liver", "lesion")
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class SliceStack(StrictModel):
+    """Neighbouring slices that are a network's channels: their number, and how far apart they should be."""
+
+    slices: int = Field(1, ge=1, le=31)
+    spacing_mm: float = Field(3.0, gt=0)
+
+    @model_validator(mode="after")
+    def _is_centred(self) -> SliceStack:
+        if self.slices % 2 == 0:
+            msg = f"a stack has an odd number of slices, not {self.slices}"
+            raise ValueError(msg)
+        return self
+
+    def stride(self, slice_spacing_mm: float) -> int:
+        """Slices from one neighbour to the next in a volume with this slice spacing."""
+        return max(1, round(self.spacing_mm / slice_spacing_mm))
+
+
+class Patches(StrictModel):
+    """Overlapping patches, at a standard spacing, in which a network for volumes sees one.
+
+    Args:
+        spacing_mm: between slices, rows and columns.
+        size: slices, rows and columns of a patch.
+        overlap: share of a patch that its neighbour covers too.
+    """
+
+    spacing_mm: tuple[SpacingMm, SpacingMm, SpacingMm]
+    size: tuple[PatchSize, PatchSize, PatchSize]
+    overlap: float = Field(0.5, ge=0, le=0.9)
+
+
+class NetworkSpec(StrictModel):
+    """Arguments of :func:`networks.create`."""
+
+    name: str
+    in_channels: int = Field(ge=1)
+    classes: Literal[1, 2, 3] = 3
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def check_channels(network: NetworkSpec, stack: SliceStack, chain: Chain) -> None:
+    """Raise ``ValueError`` where a network's channels are not those of its stack of preprocessed slices."""
+    given = stack.slices * chain.channels
+    if network.in_channels != given:
+        parts = f"{stack.slices} slices with {chain.channels} channels each"
+        msg = f"a stack of {parts} has {given} channels, not {network.in_channels}"
+        raise ValueError(msg)
+    if network.name == "dalu_net":
+        _check_slices(network.options, stack, given)
+
+
+def _check_slices(options: dict[str, Any], stack: SliceStack, channels: int) -> None:
+    if options.get("slices", channels) != stack.slices:
+        msg = f"dalu_net has to tell slices from channels: give it the option slices: {stack.slices}"
+        raise ValueError(msg)
+    if options.get("all_slices"):
+        msg = "a model gives the labels of a stack's middle slice: leave the option all_slices out"
+        raise ValueError(msg)
+
+
+def check_labels(network: NetworkSpec, labels: Binary | Joint) -> None:
+    """Raise ``ValueError`` where a network's logits cannot stand for these labels."""
+    if network.classes != len(labels) and not (network.classes == 1 and len(labels) == 2):
+        msg = f"{network.classes} classes cannot stand for {', '.join(labels)}"
+        raise ValueError(msg)
+
+
+class Licence(StrictModel):
+    """Licence of the weights and what it means in words."""
+
+    name: str
+    terms: str
+
+
+class WeightsFile(StrictModel):
+    """The weights' checksum and size."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+
+
+class PatientDice(StrictModel):
+    """Dice of one patient; None where the model does not find it, or the reference has no lesion."""
+
+    liver_dice: float | None
+    lesion_dice: float | None
+    false_lesion_ml: float = 0.0
+
+
+class MeasuredAccuracy(StrictModel):
+    """Measured accuracy by patient: of this model and, by their names, of others on the same patients."""
+
+    definition: str
+    command: str
+    cases: dict[str, PatientDice]
+    compared: dict[str, dict[str, PatientDice]] = Field(default_factory=dict)
+    remark: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Means over the patients, for a reader."""
+        liver = [c.liver_dice for c in self.cases.values() if c.liver_dice is not None]
+        lesion = [c.lesion_dice for c in self.cases.values() if c.lesion_dice is not None]
+        parts = [("liver", liver), ("lesion", lesion)]
+        means = [f"{name} {sum(x) / len(x):.3f} over {len(x)} patients" for name, x in parts if x]
+        return f"Mean Dice: {', '.join(means)}." if means else "No patient had anything that the model finds."
+
+
+class Evidence(StrictModel):
+    """A table of the card on how the model came to be chosen or how well it does, with the command that made it.
+
+    Args:
+        title: of the table.
+        text: what is measured, on whom, and what follows; whole sentences.
+        command: that measured it.
+        head: names of the columns.
+        rows: cells as they are printed, as many a row as there are columns.
+    """
+
+    title: str
+    text: str
+    command: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Evidence:
+        if any(len(row) != len(self.head) for row in self.rows):
+            msg = f"every row has a cell for each of the {len(self.head)} columns"
+            raise ValueError(msg)
+        return self
+
+
+class Training(StrictModel):
+    """Origin of the weights: data, patients, command and recipe."""
+
+    data: str
+    patients: tuple[str, ...]
+    validation_patients: tuple[str, ...]
+    seed: int
+    command: str
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Head:
+    """Meaning of a network's logits.
+
+    Args:
+        values: label of each channel but the background's, rising; a single channel without background is a
+            sigmoid's.
+        sigmoid: whether the background has no channel.
+    """
+
+    values: tuple[int, ...]
+    sigmoid: bool = False
+
+    def over_background(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits less the background's, ``[batch, label, *size]``: positive where a label beats the background."""
+        return logits if self.sigmoid else logits[:, 1:] - logits[:, :1]
+
+
+class Description(StrictModel):
+    """The content of ``model.json``."""
+
+    format: Literal[1] = 1
+    name: ModelName
+    title: str
+    segments: str
+    network: NetworkSpec
+    preprocessing: Chain
+    stack: SliceStack = SliceStack()
+    patches: Patches | None = None
+    labels: Binary | Joint = JOINT
+    postprocessing: Postprocessing = Postprocessing()
+    weights: WeightsFile
+    training: Training
+    licence: Licence
+    figures: MeasuredAccuracy | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Description:
+        check_channels(self.network, self.stack, self.preprocessing)
+        check_labels(self.network, self.labels)
+        return self
+
+    @property
+    def head(self) -> Head:
+        """Meaning of the network's logits."""
+        return Head(tuple(_VALUES[label] for label in self.labels[1:]), sigmoid=self.network.classes == 1)
+
+    def with_evidence(self, table: Evidence) -> Description:
+        """The same with a table more, in place of one with its title."""
+        kept = tuple(each for each in self.evidence if each.title != table.title)
+        return self.model_copy(update={"evidence": (*kept, table)})
+
+    def cleaning(self, wanted: Postprocessing | None = None) -> Postprocessing:
+        """Clean-up steps to run, the model's own unless others are wanted; none asks for a liver it cannot find."""
+        steps = wanted or self.postprocessing
+        if "liver" in self.labels:
+            return steps
+        without = {option.name: option.off for option in OPTIONS if option.of_liver}
+        return steps.model_copy(update=without)

@@ -1,1 +1,0 @@
-"""A process beside a PACS: CT series come in, segmentations and measurements go back."""

@@ -1,0 +1,286 @@
+"""The one way from a CT to its results: read, check, segment, measure, write.
+
+Command line, worker, cohort and demo take it, so that each has the same checks and the same warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core.about import DEFAULT_MODEL
+from .core.ct_quality import DamageTreatment
+from .core.native_stderr import silence_libraries
+from .core.progress import CancelToken, Job, Progress
+from .core.progress import job as job_of
+from .core.volume import Volume
+from .inference import segment as inference
+from .inference.region import segment_region
+from .inference.segment import Segmentation, SegmentationOptions
+from .io import volumes
+from .models.model_folder import Model
+from .models.store import load_model
+from .reporting import lesions
+from .reporting.lesions import LesionTable
+from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
+
+_DEFAULT_OPTIONS = SegmentationOptions()
+_READ, _SEGMENTED, _MEASURED = 0.03, 0.9, 0.6
+"""How far reading and segmenting are in the whole, and measuring in what follows them."""
+
+AnyModel = Union[str, "PathLike[str]", Model]
+
+
+@dataclass(frozen=True)
+class CTFile:
+    """A CT on disk, and how it is read.
+
+    Args:
+        path: file, or folder of DICOM files.
+        series: UID of the DICOM series, or its end, where a folder holds several.
+        force: read it also where it does not look like a CT in HU.
+        damaged: whether damaged slices are interpolated.
+    """
+
+    path: Path
+    series: str | None = None
+    force: bool = False
+    damaged: DamageTreatment = DamageTreatment.AS_IS
+
+    def read(self) -> Volume:
+        """Read it, and keep to ourselves what C++ libraries print about it.
+
+        Raises:
+            UserError: as :func:`LiverTumorSegLib.io.volumes.read_volume`.
+        """
+        with silence_libraries():
+            return volumes.read_volume(self.path, series=self.series, force=self.force, damaged=self.damaged)
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """Labels and measures of one CT.
+
+    Args:
+        segmentation: labels with the CT, and how they came about.
+        lesions: measures of liver and lesions.
+        remarks: what users should know of the files, a sentence each.
+        files: what was written.
+
+    Example:
+        >>> import LiverTumorSegLib as lts
+        >>> result = lts.segment_file("ct.nii.gz", model="tiny", device="cpu")
+        >>> result.labels.shape == result.volume.voxels.shape, result.files
+        (True, ())
+    """
+
+    segmentation: Segmentation
+    lesions: LesionTable
+    remarks: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Labels ``[k, j, i]`` on the CT's grid: 0 background, 1 liver, 2 lesion."""
+        return self.segmentation.labels
+
+    @property
+    def volume(self) -> Volume:
+        """The CT."""
+        return self.segmentation.volume
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All doubts, a sentence each: about the CT, the segmentation, the measures and the files."""
+        return (*self.volume.warnings, *self.segmentation.notes, *self.lesions.warnings, *self.remarks)
+
+
+def segment_file(
+    source: str | PathLike[str],
+    output: str | PathLike[str] | None = None,
+    *,
+    model: AnyModel = DEFAULT_MODEL,
+    device: str = "auto",
+    report: str | PathLike[str] | None = None,
+    probabilities: str | PathLike[str] | None = None,
+    dicom: bool = False,
+    lesion_segments: str = "each",
+    series: str | None = None,
+    force: bool = False,
+    damaged: str = "as-is",
+    options: SegmentationOptions = _DEFAULT_OPTIONS,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> SegmentationResult:
+    """Segment the liver and its lesions in a CT on disk, and measure them.
+
+    Args:
+        source: NIfTI, NRRD or MetaImage file, or a folder of DICOM files.
+        output: ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.seg.nrrd`` file for the labels, with ``dicom`` a folder; None
+            writes none.
+        model: name of a model, its folder, or a loaded model.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        report: folder for ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json``.
+        probabilities: folder for probability maps, from 0 to 1, named after ``output``, or after ``source`` without it.
+        dicom: write a DICOM Segmentation and a Structured Report of a DICOM series.
+        lesion_segments: with ``dicom``: ``each`` lesion a segment, or one for ``all``.
+        series: UID of the DICOM series, or its end.
+        force: segment it also where it does not look like a CT in HU.
+        damaged: ``as-is``, or ``interpolate`` slices that are damaged.
+        options: coarse pass, batch, clean-up and precision.
+        overwrite: replace files that are there.
+        progress: told the fraction done and what is being done.
+        cancel: checked before every batch, and no more once files are written.
+
+    Returns:
+        Labels uint8 ``[k, j, i]`` on the CT's grid, and measures in ml, mm and HU.
+
+    Raises:
+        UserError: the CT cannot be read or is none, the model or device is not there, or an output cannot be written.
+        Cancelled: ``cancel`` was used; nothing was written.
+
+    Example:
+        >>> import LiverTumorSegLib as lts
+        >>> result = lts.segment_file("ct.nii.gz", "liver.seg.nrrd", report="report")
+        >>> print(result.lesions)  # doctest: +ELLIPSIS
+        Liver ... ml, ... lesions, ... ml, burden ... %...
+        >>> result.labels.shape, sorted(path.name for path in result.files)[-2:]
+        ((40, 96, 112), ['patient.csv', 'report.html'])
+    """
+    ct, task = CTFile(Path(source), series, force, DamageTreatment.of(damaged)), job_of(progress, cancel)
+    maps, page = (None if path is None else Path(path) for path in (probabilities, report))
+    outputs = outputs_for_file(
+        Path(output or ct.path),
+        dicom=dicom,
+        lesion_segments=lesion_segments,
+        report=page,
+        probabilities=maps,
+        overwrite=overwrite,
+    )
+    outputs = outputs if output is not None else outputs[1:]
+    task.at(0, "Loading the model")
+    return run(ct, _loaded(model), outputs, device=device, options=options, job=task)
+
+
+def segment(
+    volume: Volume,
+    model: AnyModel = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    options: SegmentationOptions = _DEFAULT_OPTIONS,
+    inside: NDArray[np.bool_] | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> SegmentationResult:
+    """Segment the liver and its lesions in a CT in memory, and measure them.
+
+    Args:
+        volume: CT in HU, in any orientation.
+        model: name of a model, its folder, or a loaded model.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        options: coarse pass, batch, clean-up, precision, and whether probabilities are kept.
+        inside: ``[k, j, i]`` on the CT's grid; nothing is found where it is False.
+        progress: told the fraction done and what is being done.
+        cancel: checked before every batch.
+
+    Returns:
+        Labels uint8 ``[k, j, i]`` on the CT's grid, and measures in ml, mm and HU.
+
+    Raises:
+        UserError: the model or device is not there, or has too little memory.
+        Cancelled: ``cancel`` was used.
+
+    Example:
+        >>> import numpy as np
+        >>> import LiverTumorSegLib as lts
+        >>> volume = lts.read_volume("ct.nii.gz")
+        >>> result = lts.segment(volume, model="tiny", device="cpu")
+        >>> result.labels.shape == volume.voxels.shape, result.labels.dtype
+        (True, dtype('uint8'))
+    """
+    task = job_of(progress, cancel)
+    task.at(0, "Loading the model")
+    return run(volume, _loaded(model), device=device, options=options, inside=inside, job=task)
+
+
+def run(
+    source: CTFile | Volume,
+    model: Model,
+    outputs: Sequence[Output] = (),
+    *,
+    device: str = "auto",
+    options: SegmentationOptions = _DEFAULT_OPTIONS,
+    inside: NDArray[np.bool_] | None = None,
+    job: Job | None = None,
+) -> SegmentationResult:
+    """Read a CT, check it and its outputs, segment, measure and write.
+
+    Args:
+        source: the CT on disk or in memory.
+        model: what segments.
+        outputs: what is written, in this order.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        options: of :func:`LiverTumorSegLib.inference.segment.segment`; probabilities are kept where maps are written.
+        inside: ``[k, j, i]`` on the CT's grid; nothing is found where it is False.
+        job: told what is being done, and asked whether to go on until files are written.
+
+    Raises:
+        UserError: an output is refused, before any work is done for it; or as reading and segmenting.
+        Cancelled: the job was; nothing was written.
+    """
+    task = job or Job()
+    for output in outputs:
+        output.check(model.description, source.path if isinstance(source, CTFile) else None)
+    if isinstance(source, CTFile):
+        task.at(0.01, "Reading the volume")
+        volume = source.read()
+    else:
+        volume = source
+    for output in outputs:
+        output.check_volume(volume)
+    if any(isinstance(output, ProbabilityMaps) for output in outputs):
+        options = replace(options, probabilities=True)
+    part = task.part(_READ, _SEGMENTED)
+    if inside is None:
+        found = inference.segment(volume, model, device, part.at, part.cancel, options=options)
+    else:
+        found = segment_region(volume, model, inside, device, part.at, part.cancel, options=options)
+    return measure_and_write(found, outputs, task.part(_SEGMENTED, 1))
+
+
+def measure_and_write(
+    found: Segmentation, outputs: Sequence[Output] = (), job: Job | None = None
+) -> SegmentationResult:
+    """Measure a segmentation and write its outputs, which were checked before.
+
+    Args:
+        found: the labels with their CT.
+        outputs: what is written, in this order.
+        job: told what is being done; a stop that comes while files are written comes too late.
+
+    Raises:
+        UserError: a file appeared meanwhile, or cannot be written.
+        Cancelled: the job was, before the first file.
+    """
+    task = job or Job()
+    task.at(0, "Measuring lesions")
+    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels)
+    task.cancel.check()
+    remarks: list[str] = []
+    for output in outputs:
+        task.tell(_MEASURED, output.stage)
+        remarks += output.write(found, table)
+    task.tell(1, "Done")
+    files = tuple(path for output in outputs for path in output.files(found.model))
+    return SegmentationResult(found, table, tuple(remarks), files)
+
+
+def _loaded(model: AnyModel) -> Model:
+    return model if isinstance(model, Model) else load_model(fspath(model))

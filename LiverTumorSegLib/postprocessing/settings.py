@@ -1,0 +1,44 @@
+"""Settings of the clean-up as models, recipes and users give them: a pydantic model of the table of options."""
+
+from __future__ import annotations
+
+from math import isinf
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from .options import OPTIONS, CleanUpOption
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _field(option: CleanUpOption) -> tuple[type[bool | float], Any]:
+    if option.kind is bool:
+        return bool, option.default
+    return float, Field(option.default, ge=0, le=None if isinf(option.most) else option.most)
+
+
+if TYPE_CHECKING:
+    _default: Any = None
+
+    class Postprocessing(_Settings):
+        """Names and types of the table's options for type checkers; a test holds them to the table."""
+
+        largest_liver: bool = _default
+        lesions_in_liver: bool = _default
+        fill_holes: bool = _default
+        smallest_lesion_ml: float = _default
+        least_probability: float = _default
+        least_contrast_hu: float = _default
+        smallest_liver_ml: float = _default
+
+else:
+    Postprocessing = create_model(
+        "Postprocessing",
+        __base__=_Settings,
+        __module__=__name__,
+        __doc__="Which clean-up steps run on the labels, and with which limits: a field for each option of the table.",
+        **{option.name: _field(option) for option in OPTIONS},
+    )

@@ -1,0 +1,226 @@
+"""The Structured Report (TID 1500 of PS3.16): measures of the liver, and of each lesion with its diameters' lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from highdicom import sr
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import CoordinatesForMeasurement, CoordinatesForMeasurement3D, SourceImageForRegion
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+from ..core.labels import LESION, LIVER
+from ..core.text_files import round_floats
+from ..core.volume import Volume
+from ..inference.segment import Segmentation
+from ..models.description import Description
+from . import dicom_common
+from .dicom_common import UidMaker
+from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
+from .lesions import Lesion, LesionTable, Point
+
+_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+class DiameterLines:
+    """Draws lines of lesions, on the images that were segmented where these are the axial slices.
+
+    Args:
+        images: one for each index ``k`` of the volume.
+        volume: their place in the patient.
+    """
+
+    def __init__(self, images: Sequence[Dataset], volume: Volume) -> None:
+        self._images, self._volume = images, volume
+        self._to_voxels = np.linalg.inv(volume.affine)
+
+    @property
+    def flat(self) -> bool:
+        """Whether lines lie on the images, not in space as in a coronal series."""
+        return self._volume.axial.axes[0] == 0
+
+    def draw(
+        self, lesion: Lesion, line: tuple[Point, Point]
+    ) -> CoordinatesForMeasurement | CoordinatesForMeasurement3D:
+        """A polyline between the ends, in RAS mm, of a line in the lesion's axial slice."""
+        if not self.flat:
+            ends = np.array(line) * _RAS_TO_LPS
+            return CoordinatesForMeasurement3D("POLYLINE", ends, self._images[0].FrameOfReferenceUID)
+        image = self._images[self._at(lesion)]
+        reference = SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID)
+        return CoordinatesForMeasurement("POLYLINE", self._pixels(line, image), reference)
+
+    def _at(self, lesion: Lesion) -> int:
+        return len(self._images) - lesion.slice if self._volume.axial.flips[0] else lesion.slice - 1
+
+    def _pixels(self, line: tuple[Point, Point], image: Dataset) -> np.ndarray:
+        """``[end, (column, row)]``; the centre of the first pixel is at 0.5 (PS3.3, section C.18.6.1.1)."""
+        ends = np.column_stack([line, np.ones(2)]) @ self._to_voxels.T
+        pixels: np.ndarray = (ends[:, :2] + 0.5).clip(0, (image.Columns, image.Rows))
+        return pixels
+
+
+SERIES_NUMBER = 9002
+_OWN = "99LIVERTUMORSEG"
+VOLUME, LONG_AXIS, SHORT_AXIS = codes.SCT.Volume, codes.SCT.LongAxis, codes.SCT.ShortAxis
+ATTENUATION = codes.DCM.AttenuationCoefficient
+BURDEN = Code("BURDEN", _OWN, "Lesion burden, share of the liver with its lesions")
+
+_ORGAN = "Liver with its lesions"
+"""Subject of the first group, where the segment “Liver” is without them."""
+
+_ML = Code("ml", "UCUM", "ml")
+_MM, _PERCENT, _HU = codes.UCUM.Millimeter, codes.UCUM.Percent, codes.UCUM.HounsfieldUnit
+_DIGITS = 3
+
+Group: TypeAlias = sr.MeasurementsAndQualitativeEvaluations | sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+
+
+def make_report(
+    images: Sequence[Dataset],
+    segmentation: Segmentation,
+    segments: Dataset,
+    parts: Sequence[DicomSegment],
+    table: LesionTable,
+    uids: UidMaker,
+) -> sr.ComprehensiveSR | sr.Comprehensive3DSR:
+    """Make the object; its numbers are rounded as those of the CSV files.
+
+    Args:
+        images: the source, see :func:`.dicom_common.read_source_images`.
+        segmentation: what was measured.
+        segments: the DICOM Segmentation of it.
+        parts: its segments.
+        table: the measures.
+        uids: of all that is made.
+    """
+    lines = DiameterLines(images, segmentation.volume)
+    groups = _Groups(images[0], segmentation, segments, parts, uids)
+    report = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(_observer(segmentation.model)),
+        procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
+        imaging_measurements=list(groups.of(table, lines)),
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    kind = sr.ComprehensiveSR if lines.flat else sr.Comprehensive3DSR
+    return kind(
+        evidence=[*images, segments],
+        content=report,
+        series_instance_uid=uids("measurements series"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uids("measurements"),
+        is_complete=True,
+        coding_schemes=[CodingSchemeIdentificationItem(_OWN, name=dicom_common.SOFTWARE)],
+        **dicom_common.equipment(segmentation.model),
+    )
+
+
+def _observer(model: Description) -> sr.ObserverContext:
+    attributes = sr.DeviceObserverIdentifyingAttributes(
+        uid=dicom_common.observer_uid(model),
+        name=f"{dicom_common.SOFTWARE} ({dicom_common.NOTICE.lower()})",
+        manufacturer_name=dicom_common.SOFTWARE,
+        model_name=model.name,
+        serial_number=dicom_common.serial_number(model),
+    )
+    return sr.ObserverContext(codes.DCM.Device, attributes)
+
+
+class _Groups:
+    """Makes groups of measurements.
+
+    Args:
+        image: of the source series.
+        segmentation: what was measured.
+        segments: the DICOM Segmentation.
+        parts: its segments.
+        uids: of all that is made.
+    """
+
+    def __init__(
+        self,
+        image: Dataset,
+        segmentation: Segmentation,
+        segments: Dataset,
+        parts: Sequence[DicomSegment],
+        uids: UidMaker,
+    ) -> None:
+        self._series = sr.SourceSeriesForSegmentation(image.SeriesInstanceUID)
+        self._algorithm = dicom_common.algorithm_for_report(segmentation.model)
+        self._segments, self._uids = segments, uids
+        self._parts = {part.lesion: part for part in parts if part.segment is LESION}
+        self._site = sr.FindingSite(snomed_code(LIVER.kind))
+
+    def of(self, table: LesionTable, lines: DiameterLines) -> Iterator[Group]:
+        """One for each segment in their order, all beginning with the same measures.
+
+        3D Slicer's QuantitativeReporting takes the first group for the first segment and so on, and shows what all of
+        them state under the headings of the first one. Lesions without a segment of their own follow.
+        """
+        if table.liver_ml is not None:
+            yield self._organ(table)
+        if None in self._parts:
+            yield self._lesions(table)
+        for lesion in table.lesions[:MOST_LESIONS]:
+            yield self._lesion(lesion, lines)
+
+    def _organ(self, table: LesionTable) -> Group:
+        """Group of the liver with its lesions, which no segment is (TID 1501)."""
+        return sr.MeasurementsAndQualitativeEvaluations(
+            tracking_identifier=sr.TrackingIdentifier(self._uids(_ORGAN), _ORGAN),
+            finding_type=snomed_code(LIVER.kind),
+            measurements=list(_size(table.liver_ml, table.burden_percent)),
+            algorithm_id=self._algorithm,
+        )
+
+    def _lesions(self, table: LesionTable) -> Group:
+        """Group of all lesions, which are one segment."""
+        part = self._parts[None]
+        return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part)
+
+    def _lesion(self, lesion: Lesion, lines: DiameterLines) -> Group:
+        """Group of one lesion, its diameters with their lines."""
+        long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
+        short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
+        measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
+        group = self._group(f"Lesion {lesion.number}", measures, self._parts.get(lesion.number))
+        # TID 1411 is extensible, though highdicom allows no lines in it
+        long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
+        short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        return group
+
+    def _group(self, name: str, measures: list[sr.Measurement], part: DicomSegment | None) -> Group:
+        """About a segment (TID 1411), or about none (TID 1501)."""
+        content: dict[str, Any] = {
+            "tracking_identifier": sr.TrackingIdentifier(self._uids(name), name),
+            "finding_type": snomed_code(LESION.kind),
+            "finding_sites": [self._site],
+            "algorithm_id": self._algorithm,
+            "measurements": measures,
+        }
+        if part is None:
+            return sr.MeasurementsAndQualitativeEvaluations(**content)
+        uids = self._segments.SOPClassUID, self._segments.SOPInstanceUID
+        segment = sr.ReferencedSegment(*uids, part.number, source_series=self._series)
+        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **content)
+
+
+def _size(volume_ml: float | None, burden_percent: float | None) -> Iterator[sr.Measurement]:
+    """Measurements of size that are known; the model does not always tell the liver."""
+    if volume_ml is not None:
+        yield _number(VOLUME, volume_ml, _ML)
+    if burden_percent is not None:
+        yield _number(BURDEN, burden_percent, _PERCENT)
+
+
+def _density(lesion: Lesion) -> Iterator[sr.Measurement]:
+    yield _number(ATTENUATION, lesion.mean_hu, _HU, derivation=codes.SCT.Mean)
+    yield _number(ATTENUATION, lesion.sd_hu, _HU, derivation=codes.SCT.StandardDeviation)
+
+
+def _number(name: Code, value: float, unit: Code, **more: Any) -> sr.Measurement:
+    return sr.Measurement(name=name, value=round_floats(value, _DIGITS), unit=unit, **more)

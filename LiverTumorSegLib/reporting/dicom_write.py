@@ -1,0 +1,93 @@
+"""The DICOM Segmentation and the Structured Report of a result, written as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ..core.about import __version__
+from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..inference.segment import Segmentation, SegmentationOptions
+from . import dicom_common, dicom_seg, dicom_sr
+from .dicom_common import UidMaker, without_validation
+from .dicom_seg import EACH_LESION, list_segments, segment_pixels
+from .lesions import LesionTable
+
+SEGMENTATION, MEASUREMENTS = "segmentation.dcm", "measurements.dcm"
+NAMES = (SEGMENTATION, MEASUREMENTS)
+
+
+def check(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder before any work is done for it.
+
+    Raises:
+        UserError: it holds one of the files, or cannot be written to.
+    """
+    for name in NAMES:
+        refuse_existing(folder / name, overwrite=overwrite)
+        refuse_unwritable(folder / name)
+
+
+def write(
+    folder: Path,
+    segmented: Segmentation,
+    table: LesionTable,
+    *,
+    made: datetime,
+    lesion_segments: str = EACH_LESION,
+    repeatable: bool = False,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder.
+
+    The same arguments give the same bytes, but for the time of day on machines in other time zones, see
+    :func:`.dicom_common.complete_objects`.
+
+    Args:
+        folder: made where it is missing.
+        segmented: labels on the grid of a volume that was read from a DICOM folder.
+        table: its measures.
+        made: when, with a time zone.
+        lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
+        repeatable: the objects have the same UIDs whenever they are made, and not others each time: an archive that
+            gets them twice then holds them once.
+        overwrite: replace files that are there.
+
+    Raises:
+        UserError: the images lack what objects about them need, a file exists, or the folder cannot be written to.
+    """
+    images = dicom_common.read_source_images(segmented.volume)
+    uids = _uids(images, segmented, lesion_segments, None if repeatable else made)
+    found = list_segments(segmented, table, lesion_segments)
+    with without_validation():
+        segments = dicom_seg.make_segmentation(images, segment_pixels(segmented, found), found, segmented.model, uids)
+        report = dicom_sr.make_report(images, segmented, segments, found, table, uids)
+        dicom_common.complete_objects((segments, report), images[0], made)
+        for name, made_object in zip(NAMES, (segments, report), strict=True):
+            with whole_file(folder / name, overwrite=overwrite) as unfinished:
+                made_object.save_as(unfinished, enforce_file_format=True)
+    return [folder / name for name in NAMES]
+
+
+def _uids(images: Sequence[Dataset], segmented: Segmentation, lesion_segments: str, made: datetime | None) -> UidMaker:
+    """UIDs from what the objects are made of but the labels themselves: another device may change a voxel."""
+    return UidMaker(
+        __version__,
+        segmented.model.weights.sha256,
+        named_values(segmented.options),
+        lesion_segments,
+        made.astimezone(timezone.utc).isoformat() if made else "",
+        *(image.SOPInstanceUID for image in images),
+    )
+
+
+def named_values(options: SegmentationOptions) -> str:
+    """Options as text by their names, which no class's name and no order of fields changes: UIDs are made of it."""
+    cleanup = options.postprocessing
+    values = asdict(replace(options, postprocessing=None)) | {"postprocessing": cleanup and cleanup.model_dump()}
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,306 @@
+"""Lesions of a segmentation and their measures: volume, diameters, place, density, burden.
+
+A lesion is one three-dimensional connected component of label 2; voxels are connected through their faces
+(6-connectivity), as the LiTS challenge counts them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..core import text_files
+from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
+from ..core.text_files import round_floats
+from ..core.volume import Volume
+from .diameters import axial_diameter, axial_lines, diameter
+
+LARGEST_LIVER_ML = 10_000
+"""More than the largest livers, those full of cysts."""
+
+MANY_LESIONS = 100
+"""More lesions than this are more than a reader of one patient can use."""
+
+_DIGITS = 3
+_LINES = ("axial_line_mm", "short_axial_line_mm")
+
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion.
+
+    Args:
+        number: 1 for the largest.
+        volume_ml: voxels times the voxel's volume.
+        axial_diameter_mm: longest diameter in any one axial slice, as RECIST 1.1 (Eisenhauer et al. 2009, section
+            3.2) measures it, from edge to edge.
+        short_axial_diameter_mm: longest line at right angles to the axial diameter in the same slice, see
+            :func:`LiverTumorSegLib.reporting.diameters.axial_lines`.
+        diameter_mm: longest diameter in three dimensions, from edge to edge.
+        centroid_mm: centre of mass in patient coordinates, RAS.
+        mean_hu, sd_hu: of the voxels (population standard deviation).
+        surface_distance_mm: from the lesion to the nearest voxel on the surface of liver and lesions, between
+            centres; 0 where the lesion reaches the surface, None where the liver is not known.
+        slice: axial slice of the axial diameter, counted from 1 at the feet.
+        burden_percent: share of liver and lesions; None where the liver is not known.
+        axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
+    """
+
+    number: int
+    volume_ml: float
+    axial_diameter_mm: float
+    short_axial_diameter_mm: float
+    diameter_mm: float
+    centroid_mm: Point
+    mean_hu: float
+    sd_hu: float
+    surface_distance_mm: float | None
+    slice: int
+    burden_percent: float | None
+    axial_line_mm: tuple[Point, Point]
+    short_axial_line_mm: tuple[Point, Point]
+
+    @property
+    def in_words(self) -> str:
+        """Number, size and density in one line."""
+        return (
+            f"Lesion {self.number}: {self.volume_ml:.1f} ml, {self.axial_diameter_mm:.1f} mm wide in slice "
+            f"{self.slice}, {self.mean_hu:.0f} HU"
+        )
+
+
+@dataclass(frozen=True)
+class LesionTable:
+    """Measures of one patient.
+
+    Args:
+        liver_ml: volume of the liver, lesions included; None where the liver is not known.
+        lesion_ml: volume of all lesions.
+        burden_percent: lesions' share of the liver, lesions included; 0 without a liver, None where it is not known.
+        lesions: the largest first.
+
+    Example:
+        >>> import LiverTumorSegLib as lts
+        >>> table = lts.LesionTable(liver_ml=1500.0, lesion_ml=0.0, burden_percent=0.0, lesions=())
+        >>> print(table)
+        Liver 1500 ml, 0 lesions, 0.0 ml, burden 0.0 %
+        >>> table.to_dict()["liver_ml"]
+        1500.0
+    """
+
+    liver_ml: float | None
+    lesion_ml: float
+    burden_percent: float | None
+    lesions: tuple[Lesion, ...]
+
+    def __str__(self) -> str:
+        """A line on the patient and a line a lesion."""
+        return "\n".join([self.in_words, *(lesion.in_words for lesion in self.lesions)])
+
+    @property
+    def in_words(self) -> str:
+        """Volumes and burden in one line."""
+        count = len(self.lesions)
+        words = f"{count} lesion{'' if count == 1 else 's'}, {self.lesion_ml:.1f} ml"
+        if self.liver_ml is None:
+            return words
+        return f"Liver {self.liver_ml:.0f} ml, {words}, burden {self.burden_percent:.1f} %"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Doubts about liver and lesions, a sentence each."""
+        count, liver = len(self.lesions), self.liver_ml or 0.0
+        doubts = {
+            f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it.": liver > LARGEST_LIVER_ML,
+            f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.": (
+                count > MANY_LESIONS
+            ),
+        }
+        return tuple(sentence for sentence, applies in doubts.items() if applies)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All measures, rounded to 3 digits after the point, ready for JSON."""
+        content: dict[str, Any] = round_floats({"lesion_count": len(self.lesions)} | asdict(self), _DIGITS)
+        return content
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def patient_csv(self) -> str:
+        """A header and one row: the patient's measures without those of each lesion; empty what is not known."""
+        content = {name: value for name, value in self.to_dict().items() if name != "lesions"}
+        return text_files.lines((content.keys(), content.values()))
+
+    def to_csv(self) -> str:
+        """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
+
+        The ends of the diameters are left to JSON.
+        """
+        names = [field.name for field in fields(Lesion) if field.name not in _LINES]
+        at = names.index("centroid_mm")
+        rows = [[*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]]]
+        for lesion in self.lesions:
+            values = round_floats([getattr(lesion, name) for name in names], _DIGITS)
+            rows.append([*values[:at], *values[at], *values[at + 1 :]])
+        return text_files.lines(rows)
+
+
+def measure_lesions(
+    labels: NDArray[np.uint8], volume: Volume, marks: Collection[str] = ("liver", "lesion")
+) -> LesionTable:
+    """Measure liver and lesions.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: the CT.
+        marks: what the model that made the labels marks; where that is no liver, and none was added by hand, what
+            refers to the liver is None.
+
+    Returns:
+        Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first.
+
+    Raises:
+        ValueError: the labels have another shape than the CT.
+
+    Example:
+        >>> import numpy as np
+        >>> import LiverTumorSegLib as lts
+        >>> volume = lts.read_volume("ct.nii.gz")
+        >>> labels = np.zeros(volume.voxels.shape, np.uint8)
+        >>> labels[10:30, 20:60, 30:70] = 1
+        >>> labels[15:18, 30:35, 40:45] = 2
+        >>> print(lts.measure_lesions(labels, volume))
+        Liver 3072 ml, 1 lesion, 7.2 ml, burden 0.2 %
+        Lesion 1: 7.2 ml, 25.6 mm wide in slice 16, 74 HU
+    """
+    if labels.shape != volume.voxels.shape:
+        msg = f"labels {labels.shape} are not on the volume's grid {volume.voxels.shape}"
+        raise ValueError(msg)
+    liver_known = "liver" in marks or bool((labels == LIVER_LABEL).any())
+    if not labels.any():
+        return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
+    organ = _Organ(labels, volume, liver_known=liver_known)
+    parts, sizes, order = _lesions_by_size(organ.labels)
+    boxes = ndimage.find_objects(parts)
+    surface = _Surface(organ) if liver_known and len(sizes) else None
+    lesions = []
+    for number, index in enumerate(order, start=1):
+        box = boxes[index]
+        lesions.append(_lesion(number, parts[box] == index + 1, box, surface, organ))
+    affected = int(sizes.sum())
+    liver_ml = organ.size * volume.voxel_ml if liver_known else None
+    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions))
+
+
+def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
+    """Labels with a value a lesion: 0 background, 1 liver, 1 + n for lesion n of :func:`measure_lesions`.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
+        volume: the CT.
+    """
+    if not (labels == LESION_LABEL).any():
+        return labels
+    box = bounding_box(volume.axial.of(labels))
+    parts, sizes, order = _lesions_by_size(volume.axial.of(labels)[box])
+    values = np.ones(len(sizes) + 1, np.min_scalar_type(len(sizes) + 1))
+    values[order + 1] = np.arange(2, len(sizes) + 2)
+    own = labels.astype(values.dtype)
+    near = volume.axial.of(own)[box]
+    near[parts > 0] = values[parts[parts > 0]]
+    return own
+
+
+class _Organ:
+    """Liver and lesions cropped to their bounds, as axial slices, with a border where there is one."""
+
+    def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
+        seen = volume.axial.of(labels)
+        near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
+        self.start = np.array([s.start for s in near])
+        self.labels = seen[near]
+        self.hounsfield = volume.axial.of(volume.voxels)[near]
+        self.voxel_ml = volume.voxel_ml
+        self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
+        self.axes_mm = self.to_patient[:3, 2::-1].T
+        self.size = int(np.count_nonzero(self.labels))
+        self.liver_known = liver_known
+
+    def share(self, size: int) -> float | None:
+        """Percentage that so many voxels are of the organ, None where the liver is not known."""
+        return 100 * size / self.size if self.liver_known else None
+
+    def placed(self, points: NDArray) -> NDArray[np.float64]:
+        """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
+        return points @ self.axes_mm
+
+
+class _Surface:
+    """Surface of the liver with its lesions; the border of the volume is no part of it."""
+
+    def __init__(self, organ: _Organ) -> None:
+        inside = organ.labels > 0
+        self._organ = organ
+        self._mask = inside & ~ndimage.binary_erosion(inside, border_value=1)
+        self._points = organ.placed(np.argwhere(self._mask))
+
+    def distance(self, mask: NDArray[np.bool_], box: tuple[slice, ...]) -> float:
+        """Shortest way to it from a lesion; only points that can be nearest, by the lesion's sphere, are tried."""
+        if not len(self._points) or (self._mask[box] & mask).any():
+            return 0.0
+        rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
+        centre = rim.mean(axis=0)
+        least = np.linalg.norm(self._points - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
+        lesion = cKDTree(rim)
+        bound = lesion.query(self._points[least.argsort()[:50]])[0].min()
+        return float(lesion.query(self._points[least < bound])[0].min(initial=bound))
+
+
+def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
+    """Parts from 1, their sizes, and the order of their indices from the largest to the smallest."""
+    parts, count = ndimage.label(seen == LESION_LABEL)
+    sizes = component_sizes(parts, count)[1:]
+    return parts, sizes, np.argsort(-sizes, kind="stable")
+
+
+def _lesion(
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: _Surface | None, organ: _Organ
+) -> Lesion:
+    size = int(np.count_nonzero(mask))
+    start = organ.start + [axis.start for axis in box]
+    axial, at = axial_diameter(mask, organ.axes_mm)
+    lines = axial_lines(mask[at], organ.axes_mm)
+    corner = organ.placed(start + np.array([at, 0, 0])) + organ.to_patient[:3, 3]
+    hounsfield = organ.hounsfield[box][mask].astype(np.float64)
+    centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
+    r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
+    return Lesion(
+        number=number,
+        volume_ml=size * organ.voxel_ml,
+        axial_diameter_mm=axial,
+        short_axial_diameter_mm=float(np.linalg.norm(lines.short[1] - lines.short[0])),
+        diameter_mm=max(axial, diameter(mask, organ.axes_mm)),
+        centroid_mm=(float(r), float(a), float(s)),
+        mean_hu=float(hounsfield.mean()),
+        sd_hu=float(hounsfield.std()),
+        surface_distance_mm=None if surface is None else surface.distance(mask, box),
+        slice=int(start[0]) + at + 1,
+        burden_percent=organ.share(size),
+        axial_line_mm=_points(corner + lines.long),
+        short_axial_line_mm=_points(corner + lines.short),
+    )
+
+
+def _points(line: NDArray[np.float64]) -> tuple[Point, Point]:
+    (r, a, s), (other_r, other_a, other_s) = line.tolist()
+    return (r, a, s), (other_r, other_a, other_s)

@@ -1,0 +1,305 @@
+"""Kinds of output of a segmentation: label file, probability maps, report folder, DICOM objects.
+
+Each is checked before any work is done for it, and writes at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from ..core import optional_packages
+from ..core.atomic_files import refuse_folder, whole_folder
+from ..core.errors import UserError
+from ..core.labels import FULL_PROBABILITY
+from ..core.volume import Volume
+from ..inference.segment import Segmentation
+from ..io import probability_maps, volumes
+from ..models.description import Description
+from . import report_files
+from .lesions import LesionTable
+
+
+class Output(Protocol):
+    """A kind of output."""
+
+    @property
+    def stage(self) -> str:
+        """What is being done while it is written, told as progress."""
+
+    def files(self, model: Description) -> list[Path]:
+        """Every file that it writes."""
+
+    def check(self, model: Description, source: Path | None) -> None:
+        """Refuse its name, before the CT is read.
+
+        Args:
+            model: what segments.
+            source: the CT, which is never written over; None where it comes from no file.
+
+        Raises:
+            UserError: it is there already, cannot be written, or is the CT itself.
+        """
+
+    def check_volume(self, volume: Volume) -> None:
+        """Refuse a CT that it cannot be made of, before the network runs.
+
+        Raises:
+            UserError: its format cannot hold the CT's grid, or the CT's files lack what it needs.
+        """
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write it, and say what users should know of it, a sentence each."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """Labels in one file of a format that :func:`LiverTumorSegLib.io.volumes.write_labels` writes.
+
+    Args:
+        path: of the file.
+        overwrite: replace it.
+    """
+
+    path: Path
+    overwrite: bool = False
+    stage: ClassVar[str] = "Writing labels"
+
+    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+        """The one file."""
+        return [self.path]
+
+    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+        """Refuse an unknown ending, an existing file, or the CT itself."""
+        volumes.check_output(self.path, overwrite=self.overwrite)
+        _refuse_same(self.path, source)
+
+    def check_volume(self, volume: Volume) -> None:
+        """Refuse a grid that the format cannot hold."""
+        volumes.check_grid(self.path, volume)
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
+        """Write the labels."""
+        volumes.write_labels(self.path, found.labels, found.volume, overwrite=self.overwrite)
+        return ()
+
+
+@dataclass(frozen=True)
+class ProbabilityMaps:
+    """Probabilities of each structure before the clean-up, a NIfTI file each.
+
+    Args:
+        folder: for ``NAME_liver.nii.gz`` and ``NAME_lesion.nii.gz``.
+        name: what the files are named after.
+        overwrite: replace them.
+    """
+
+    folder: Path
+    name: str
+    overwrite: bool = False
+    stage: ClassVar[str] = "Writing labels"
+
+    def files(self, model: Description) -> list[Path]:
+        """A file for each structure that the model marks."""
+        return list(self._paths(model).values())
+
+    def check(self, model: Description, source: Path | None) -> None:
+        """Refuse existing files, or the CT itself."""
+        probability_maps.check(self.files(model), overwrite=self.overwrite)
+        for path in self.files(model):
+            _refuse_same(path, source)
+
+    def check_volume(self, volume: Volume) -> None:
+        """Refuse a sheared grid, which NIfTI cannot hold."""
+        probability_maps.check_grid(volume)
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
+        """Write the maps of a segmentation that kept its probabilities."""
+        files = self._paths(found.model)
+        probability_maps.write(files, found.probabilities, FULL_PROBABILITY, found.volume, overwrite=self.overwrite)
+        return ()
+
+    def _paths(self, model: Description) -> dict[str, Path]:
+        return probability_maps.paths(self.folder, self.name, model.labels[1:])
+
+
+@dataclass(frozen=True)
+class ReportFolder:
+    """The report's page and tables in a folder.
+
+    Args:
+        folder: of the files.
+        overwrite: replace them.
+    """
+
+    folder: Path
+    overwrite: bool = False
+    stage: ClassVar[str] = "Writing the report"
+
+    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+        """The files of :mod:`.report_files`."""
+        return [self.folder / name for name in report_files.FILE_NAMES]
+
+    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+        """Refuse a folder that holds one of the files."""
+        report_files.check(self.folder, overwrite=self.overwrite)
+
+    def check_volume(self, volume: Volume) -> None:
+        """Take any CT."""
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write the files; a picture that the page lacks is told."""
+        remarks: list[str] = []
+        report_files.write(self.folder, found, table, remarks.append, overwrite=self.overwrite)
+        return tuple(remarks)
+
+
+@dataclass(frozen=True)
+class DicomObjects:
+    """A DICOM Segmentation and a Structured Report of a DICOM series.
+
+    The packages that write them are optional, and loaded when they are used.
+
+    Args:
+        folder: for both.
+        lesion_segments: ``each`` lesion a segment, or one for ``all``.
+        overwrite: replace them.
+        made: when, with a time zone; None for now.
+        repeatable: they have the same UIDs whenever they are made.
+    """
+
+    folder: Path
+    lesion_segments: str = "each"
+    overwrite: bool = False
+    made: datetime | None = None
+    repeatable: bool = False
+    stage: ClassVar[str] = "Writing DICOM objects"
+
+    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+        """Both objects."""
+        from . import dicom_write
+
+        return [self.folder / name for name in dicom_write.NAMES]
+
+    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+        """Refuse missing packages, the name of a file, existing objects, or the folder of the CT itself."""
+        if self.lesion_segments not in ("each", "all"):
+            msg = f"There is no --lesion-segments “{self.lesion_segments}”: give each or all."
+            raise UserError(msg)
+        optional_packages.require_dicom_packages()
+        from . import dicom_write
+
+        is_file = self.folder.suffix.lower() == ".dcm" or volumes.stem(self.folder) != self.folder.name
+        if is_file and not self.folder.is_dir():
+            msg = f"{self.folder} is the name of a file: with --dicom give a folder, or leave --dicom out."
+            raise UserError(msg)
+        dicom_write.check(self.folder, overwrite=self.overwrite)
+        _refuse_same(self.folder, source)
+
+    def check_volume(self, volume: Volume) -> None:
+        """Refuse a CT that was not read from a DICOM series, or whose images lack what the objects need."""
+        from . import dicom_common
+
+        dicom_common.read_source_images(volume)
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write both objects; lesions that they leave out are told."""
+        from . import dicom_seg, dicom_write
+
+        dicom_write.write(
+            self.folder,
+            found,
+            table,
+            made=self.made or datetime.now().astimezone(),
+            lesion_segments=self.lesion_segments,
+            repeatable=self.repeatable,
+            overwrite=self.overwrite,
+        )
+        return dicom_seg.segment_remarks(table)
+
+
+@dataclass(frozen=True)
+class WholeFolder:
+    """Outputs together in one folder that appears whole or not at all.
+
+    One that holds nothing else is replaced.
+
+    Args:
+        folder: of the files.
+        inside: makes the outputs for a folder.
+    """
+
+    folder: Path
+    inside: Callable[[Path], Sequence[Output]]
+
+    @property
+    def stage(self) -> str:
+        """That of the first output."""
+        return self.inside(self.folder)[0].stage
+
+    def files(self, model: Description) -> list[Path]:
+        """Those of all outputs."""
+        return [path for output in self.inside(self.folder) for path in output.files(model)]
+
+    def check(self, model: Description, source: Path | None) -> None:
+        """Refuse what one of the outputs refuses, and a folder that holds other things."""
+        for output in self.inside(self.folder):
+            output.check(model, source)
+        refuse_folder(self.folder, overwrite=True, holds=self._names(model))
+
+    def check_volume(self, volume: Volume) -> None:
+        """Refuse what one of the outputs refuses."""
+        for output in self.inside(self.folder):
+            output.check_volume(volume)
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write all outputs."""
+        with whole_folder(self.folder, overwrite=True, holds=self._names(found.model)) as unfinished:
+            return tuple(sentence for output in self.inside(unfinished) for sentence in output.write(found, table))
+
+    def _names(self, model: Description) -> frozenset[str]:
+        return frozenset(path.name for path in self.files(model))
+
+
+def outputs_for_file(
+    path: Path,
+    *,
+    dicom: bool = False,
+    lesion_segments: str = "each",
+    report: Path | None = None,
+    probabilities: Path | None = None,
+    overwrite: bool = False,
+) -> tuple[Output, ...]:
+    """The outputs of one CT, the labels first.
+
+    Args:
+        path: file of the labels, or folder of the DICOM objects.
+        dicom: whether DICOM objects are written.
+        lesion_segments: of these; ``each`` lesion a segment, or one for ``all``.
+        report: folder of the report.
+        probabilities: folder of the probability maps, which are named after ``path``.
+        overwrite: replace what is there.
+
+    Raises:
+        UserError: lesion segments are asked for without DICOM objects.
+    """
+    if lesion_segments != "each" and not dicom:
+        msg = "--lesion-segments is about the segments of DICOM objects: add --dicom, or leave it out."
+        raise UserError(msg)
+    target: Output = DicomObjects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
+    wanted: list[Output] = [target]
+    if probabilities is not None:
+        name = (path.absolute().name or "ct") if dicom else volumes.stem(path)
+        wanted.append(ProbabilityMaps(probabilities, name, overwrite))
+    if report is not None:
+        wanted.append(ReportFolder(report, overwrite))
+    return tuple(wanted)
+
+
+def _refuse_same(output: Path, source: Path | None) -> None:
+    if source is not None and output.exists() and source.exists() and output.samefile(source):
+        msg = f"{output} is the CT itself: choose another name for the output."
+        raise UserError(msg)

@@ -1,0 +1,123 @@
+"""The files of a patient's report: an HTML page with pictures and lesion table, and the measures as CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from PIL import Image
+
+from ..core.about import DISCLAIMER, __version__
+from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..core.sanitize import escape_for_page
+from ..inference.segment import Segmentation
+from . import figures, surface_render
+from .lesions import MANY_LESIONS, LesionTable
+
+
+def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[str], None] = lambda _: None) -> str:
+    """The report's text; it needs no other file and names neither the patient nor the file the CT came from.
+
+    Of more than :data:`LiverTumorSegLib.reporting.lesions.MANY_LESIONS` lesions the largest are shown; ``lesions.csv``
+    holds all.
+
+    Args:
+        segmentation: what was found, with the CT.
+        table: the measures.
+        tell: gets a sentence where the report lacks a picture; the report has it too.
+    """
+    labels, volume = segmentation.labels, segmentation.volume
+    centre = table.lesions[0].centroid_mm if table.lesions else None
+    planes = figures.draw_three_planes(labels, volume, centre)
+    surface, lacking = _surface(segmentation)
+    if lacking:
+        tell(lacking)
+    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True, finalize=escape_for_page)
+    return environment.get_template("report.html").render(
+        disclaimer=DISCLAIMER,
+        version=__version__,
+        segmentation=segmentation,
+        model=segmentation.model,
+        table=table,
+        rows=[
+            (row, figures.to_data_uri(figures.draw_lesion(row, labels, volume))) for row in table.lesions[:MANY_LESIONS]
+        ],
+        planes={name: figures.to_data_uri(image) for name, image in planes.items()},
+        surface=figures.to_data_uri(surface) if surface else None,
+        lacking=lacking,
+        warnings=[*volume.warnings, *segmentation.notes, *table.warnings],
+        size=" × ".join(str(n) for n in reversed(volume.voxels.shape)),
+        spacing=" × ".join(f"{mm:.2f}" for mm in reversed(volume.spacing)),
+    )
+
+
+def _surface(segmentation: Segmentation) -> tuple[Image.Image | None, str]:
+    """The three-dimensional picture, or why there is none."""
+    try:
+        return surface_render.render_surfaces(segmentation.labels, segmentation.volume), ""
+    except surface_render.NotDrawn as error:
+        return None, str(error)
+
+
+PAGE_FILE, LESIONS_FILE, PATIENT_FILE, JSON_FILE = "report.html", "lesions.csv", "patient.csv", "lesions.json"
+FILE_NAMES = (PAGE_FILE, LESIONS_FILE, PATIENT_FILE, JSON_FILE)
+REPORT_FILES = frozenset(FILE_NAMES)
+
+
+def check(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder before any work is done for it.
+
+    Raises:
+        UserError: it holds one of the files, or cannot be written to.
+    """
+    for name in sorted(REPORT_FILES):
+        refuse_existing(folder / name, overwrite=overwrite)
+        refuse_unwritable(folder / name)
+
+
+def write(
+    folder: Path,
+    segmentation: Segmentation,
+    table: LesionTable,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json`` into a folder.
+
+    Args:
+        folder: made where it is not there.
+        segmentation: what was found, with the CT.
+        table: the measures.
+        tell: gets a sentence where the page lacks a picture.
+        overwrite: replace what is there already.
+
+    Raises:
+        UserError: one of the files exists, or the folder cannot be written to.
+    """
+    contents = {
+        PAGE_FILE: render_page(segmentation, table, tell),
+        LESIONS_FILE: table.to_csv(),
+        PATIENT_FILE: table.patient_csv(),
+        JSON_FILE: json.dumps(report_facts(segmentation, table), indent=2) + "\n",
+    }
+    for name, text in contents.items():
+        with whole_file(folder / name, overwrite=overwrite) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    return [folder / name for name in contents]
+
+
+def report_facts(segmentation: Segmentation, table: LesionTable) -> dict[str, Any]:
+    """The measures with how they came about, ready for JSON; the same run always gives the same."""
+    cleaning = segmentation.options.postprocessing
+    return table.to_dict() | {
+        "model": segmentation.model.name,
+        "weights_sha256": segmentation.model.weights.sha256,
+        "device": segmentation.device,
+        "coarse_pass": segmentation.options.coarse_pass,
+        "postprocessing": cleaning.model_dump() if cleaning else {},
+        "warnings": [*segmentation.volume.warnings, *segmentation.notes, *table.warnings],
+    }

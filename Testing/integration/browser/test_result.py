@@ -1,0 +1,154 @@
+"""What a visitor does with a result in a browser: takes it away, and corrects it."""
+
+import csv
+import re
+import zipfile
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+from support import web_cases
+
+from LiverTumorSegLib.io.nifti import write_volume
+
+VOLUME = 1
+"""Column of the table, in ml."""
+
+
+@pytest.fixture(scope="module")
+def visit(small_phantom, tmp_path_factory):
+    web_cases.need_browser()
+    folder = tmp_path_factory.mktemp("site")
+    write_volume(folder / "ct.nii.gz", small_phantom.volume)
+    with (
+        web_cases.serving(folder, folder / "ct.nii.gz") as site,
+        web_cases.chromium() as browser,
+        web_cases.visiting(browser, site) as page,
+    ):
+        web_cases.has_ct(page)
+        web_cases.segment(page)
+        yield page
+
+
+@pytest.fixture
+def page(visit):
+    yield visit
+    assert visit.watch.take() == []
+
+
+def fetched(page, kind, folder):
+    button = page.locator(f"#download-{kind}:not([disabled])")
+    with page.expect_download() as waiting:
+        button.click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def volumes(page):
+    return [float(row[VOLUME]) for row in web_cases.table(page)]
+
+
+def liver_ml(page):
+    return float(re.search(r"liver (\d+) ml", page.inner_text("#summary"))[1])
+
+
+def test_the_labels_hold_what_the_table_says(page, small_phantom, tmp_path):
+    nifti = nibabel.load(fetched(page, "nii-gz", tmp_path))
+    labels = np.asarray(nifti.dataobj)
+    assert nifti.affine == pytest.approx(small_phantom.volume.affine, abs=1e-4)
+    ml = np.prod(nifti.header.get_zooms()) / 1000
+    assert (labels > 0).sum() * ml == pytest.approx(liver_ml(page), abs=0.51)
+    parts, count = ndimage.label(labels == 2)
+    sizes = sorted(np.bincount(parts.ravel())[1:] * ml, reverse=True)
+    assert count == len(sizes)
+    assert sizes == pytest.approx(volumes(page), abs=0.0051)
+    nrrd = sitk.GetArrayFromImage(sitk.ReadImage(str(fetched(page, "seg-nrrd", tmp_path))))
+    assert (np.bincount(nrrd.ravel()) == np.bincount(labels.ravel())).all()
+
+
+def test_the_csv_file_is_the_table_with_all_digits(page, tmp_path):
+    with fetched(page, "csv", tmp_path).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["volume_ml"]) for row in rows] == pytest.approx(volumes(page), abs=0.0051)
+    assert {"centroid_r_mm", "burden_percent"} <= set(rows[0])
+
+
+def test_the_surfaces_enclose_the_volumes(page, tmp_path):
+    with zipfile.ZipFile(fetched(page, "stl", tmp_path)) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".stl")]
+        archive.extractall(tmp_path, names)
+    enclosed = sorted(enclosed_ml(tmp_path / name) for name in names)
+    assert enclosed[-1] == pytest.approx(liver_ml(page) - sum(volumes(page)), rel=0.1)
+    assert sum(enclosed[:-1]) == pytest.approx(sum(volumes(page)), rel=0.5)  # a voxel's surface is a rounded one
+
+
+def enclosed_ml(path):
+    vtk = pytest.importorskip("vtk")
+    reader, measures = vtk.vtkSTLReader(), vtk.vtkMassProperties()
+    reader.SetFileName(str(path))
+    measures.SetInputConnection(reader.GetOutputPort())
+    return measures.GetVolume() / 1000
+
+
+def test_the_report_lists_every_lesion(page, tmp_path):
+    report = fetched(page, "report", tmp_path).read_text(encoding="utf-8")
+    assert "not a medical device" in report
+    assert report.count("<tr") == 1 + len(volumes(page))
+    assert "http://" not in report
+
+
+def choose(page, row):
+    """Bring all views to a lesion; it is then in the middle of each."""
+    page.locator("#lesions tbody tr").nth(row).click()
+    web_cases.settled(page, "Axial")
+
+
+def stroke(page, view, right_by=0):
+    """Draw with the pressed mouse over the middle of a view, or beside it."""
+    box = web_cases.image(page, view).bounding_box()
+    x, y = box["x"] + box["width"] / 2 + right_by, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(x + step * 3, y, steps=2)
+    page.mouse.up()
+
+
+def becomes(page, condition, what):
+    web_cases.wait(page, lambda: condition(volumes(page)), what)
+
+
+@pytest.fixture
+def undone(page):
+    """What the table was before; every test puts it back."""
+    before = volumes(page)
+    yield before
+    page.click("#tool-none")
+    while page.locator("#undo").is_enabled():
+        page.click("#undo")
+        page.wait_for_timeout(200)
+    becomes(page, lambda now: now == before, f"what was before: {before}")
+
+
+def test_what_is_painted_is_measured_with_the_lesions(page, undone):
+    choose(page, 0)
+    page.click("#tool-paint")
+    page.click("#kind-lesion")
+    stroke(page, "Axial", right_by=-25)
+    becomes(page, lambda now: sum(now) > sum(undone) + 0.3, "more lesion")
+
+
+def test_what_is_erased_is_gone_from_the_table(page, undone):
+    choose(page, 0)
+    page.click("#tool-erase")
+    stroke(page, "Axial")
+    becomes(page, lambda now: sum(now) < sum(undone) - 0.3, "less lesion")
+
+
+def test_a_removed_lesion_leaves_the_others(page, undone):
+    choose(page, 1)
+    page.click("#remove")
+    becomes(page, lambda now: now == [undone[0], *undone[2:]], "the others alone")

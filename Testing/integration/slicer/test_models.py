@@ -1,0 +1,114 @@
+import hashlib
+
+import pytest
+from support.download_cases import files_of, pack, serving
+from support.module_case import click, finish, harness, wait, widget  # noqa: F401
+
+from LiverTumorSegLib.models import store
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder that a real web server on this machine serves, and its address."""
+    with serving(tmp_path / "served") as found:
+        yield found
+
+
+@pytest.fixture
+def listed(harness, widget, tmp_path, monkeypatch):  # noqa: F811
+    """The open panel once it knows the models; imported ones are the test's own."""
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+    widget.logic.panel.worker.close()
+    widget.logic.panel.models = []
+    widget.logic.panel.open()
+    wait(harness, lambda: widget.logic.panel.models)
+    return widget
+
+
+def names(widget):  # noqa: F811
+    return [widget.ui.modelCombo.itemData(n) for n in range(widget.ui.modelCombo.count)]
+
+
+def test_the_card_of_the_chosen_model_is_shown(listed):
+    assert names(listed) == ["unet-lits"]
+    card = listed.ui.modelCard.text
+    for words in (
+        "the liver and its lesions",
+        "60 patients of lits, msd",
+        "Mean Dice: liver 0.9",
+        "CC-BY-NC-SA",
+        "7.8 MB",
+    ):
+        assert words in card
+    assert "trained without that patient's fold" in listed.ui.modelCard.toolTip
+    assert not listed.ui.removeButton.enabled
+
+
+def test_a_model_is_imported_chosen_and_removed(harness, listed, model_folder, monkeypatch):  # noqa: F811
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(model_folder))
+    click(listed.ui.importButton)
+    finish(harness, listed)
+    wait(harness, lambda: names(listed) == ["unet-lits", "tiny"])
+    assert listed.logic.getParameterNode().model == "tiny"
+    assert not listed.logic.getParameterNode().largestLiver  # the model's own clean-up
+    assert listed.ui.modelCombo.currentText == "A tiny model"
+    assert "not measured" in listed.ui.modelCard.text
+    click(listed.ui.removeButton)  # declined
+    assert not listed.logic.panel.busy
+    monkeypatch.setattr("slicer.util.confirmYesNoDisplay", lambda question: "A tiny model" in question)
+    click(listed.ui.removeButton)
+    finish(harness, listed)
+    wait(harness, lambda: names(listed) == ["unet-lits"])
+    assert listed.logic.getParameterNode().model == "unet-lits"
+    assert "tiny" not in store.available_models()
+
+
+def test_choosing_a_model_takes_over_its_own_clean_up(harness, listed, model_folder):  # noqa: F811
+    store.import_model(model_folder)
+    listed.logic.panel.open()
+    wait(harness, lambda: names(listed) == ["unet-lits", "tiny"])
+    listed.ui.leastContrastSpin.value, listed.ui.leastProbabilitySpin.value = 12.0, 0.7
+    listed.ui.modelCombo.currentIndex = 1
+    listed.ui.modelCombo.activated.emit(1)
+    parameters = listed.logic.getParameterNode()
+    assert (parameters.model, parameters.largestLiver, parameters.smallestLesionMl) == ("tiny", False, 0)
+    assert (parameters.leastContrastHu, parameters.leastProbability) == (0, 0)
+    assert not listed.ui.largestLiverCheck.checked
+
+
+def test_closing_the_dialog_imports_nothing(listed, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: "")
+    click(listed.ui.importButton)
+    assert not listed.logic.panel.busy
+
+
+def test_a_model_is_downloaded_from_an_address(harness, listed, served, model_folder):  # noqa: F811
+    checksum = pack(served[0] / "m.zip", files_of(model_folder))
+    assert not listed.ui.downloadFrame.visible
+    click(listed.ui.downloadButton)
+    assert listed.ui.downloadFrame.visible
+    listed.ui.urlEdit.text, listed.ui.checksumEdit.text = f" {served[1]}/m.zip ", hashlib.sha256(b"other").hexdigest()
+    click(listed.ui.fetchButton)
+    wait(harness, lambda: not listed.logic.panel.busy)
+    assert "SHA-256 differs" in listed.ui.errorLabel.text
+    listed.ui.checksumEdit.text = checksum
+    click(listed.ui.fetchButton)
+    finish(harness, listed)
+    wait(harness, lambda: listed.logic.getParameterNode().model == "tiny")
+    assert not listed.ui.downloadFrame.visible
+
+
+def test_nothing_can_be_managed_before_the_setup(listed):
+    listed.logic.panel.setup_done(["torch>=2.6"])
+    for button in (listed.ui.importButton, listed.ui.fetchButton, listed.ui.removeButton):
+        assert not button.enabled
+
+
+def test_a_model_that_is_gone_is_said(listed):
+    listed.logic.getParameterNode().model = "gone"
+    assert "“gone” is not there" in listed.ui.modelCard.text
+    assert listed.ui.modelCombo.currentIndex == -1

@@ -1,0 +1,115 @@
+import csv
+
+import pytest
+from support.module_case import add_ct, click, finish, harness, widget  # noqa: F401
+
+
+@pytest.fixture
+def done(harness, widget, small_phantom):  # noqa: F811
+    """The panel after a CT was segmented, a segment a lesion."""
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.ui.oneEachCheck.click()
+    click(widget.ui.segmentButton)
+    finish(harness, widget)
+    return widget
+
+
+def nodes(widget):  # noqa: F811
+    parameters = widget.logic.getParameterNode()
+    return parameters.resultSegmentation, parameters.resultTable
+
+
+def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again(harness, done, tmp_path, monkeypatch):  # noqa: F811
+    """One segmentation serves for all: it takes longest."""
+    import qt
+    import slicer
+    from PySide6 import QtCore, QtTest
+
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    ui, (segmentation, table) = done.ui, nodes(done)
+    rows = mrml_tables.rows(table)
+    assert ui.lesionTable.rowCount == len(rows) > 1
+    assert ui.lesionTable.item(0, 1).text() == f"{rows[0]['volume_ml']:.2f}"
+    assert f"{len(rows)} lesions" in ui.summaryLabel.text
+    assert "4.0 mm wide" in ui.resultWarnings.text
+
+    ui.lesionTable.selectRow(1)
+    matrix = slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").GetSliceToRAS()
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    display, lit = segmentation.GetDisplayNode(), segmentation.GetSegmentation().GetNthSegmentID(2)
+    assert display.GetSegmentOpacity2DFill(lit) == 1
+    assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) < 1
+
+    slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").JumpSliceByCentering(0, 0, 0)
+    cell = ui.lesionTable.visualItemRect(ui.lesionTable.item(1, 0)).center()
+    QtTest.QTest.mouseClick(ui.lesionTable.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=cell)  # the same row
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    done.exit()
+    assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) == 1
+    done.enter()
+
+    click(ui.copyButton)
+    lines = slicer.app.clipboard().text().splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert lines[0].split("\t")[:2] == ["number", "volume_ml"]
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "lesions.csv"))
+    click(ui.csvButton)
+    read = list(csv.DictReader((tmp_path / "lesions.csv").open()))
+    assert float(read[1]["centroid_r_mm"]) == pytest.approx(rows[1]["r"])
+
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    for name in ("CT liver and lesions report", "CT liver and lesions report 2"):
+        click(ui.reportButton)
+        assert not ui.reportButton.enabled
+        finish(harness, done)
+        assert (tmp_path / name / "report.html").is_file()
+    assert "report%202/report.html" in ui.reportLabel.text
+    assert ui.reportLabel.visible
+
+    segmentation.GetSegmentation().RemoveSegment(lit)
+    click(ui.measureButton)
+    finish(harness, done)
+    assert ui.lesionTable.rowCount == len(rows) - 1
+    assert f"{len(rows) - 1} lesion" in ui.summaryLabel.text
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(done, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: "/proc/none/lesions.csv")
+    click(done.ui.csvButton)
+    assert "cannot be written" in done.ui.errorLabel.text
+
+
+def test_a_result_names_its_ct_and_says_when_another_is_chosen(harness, done, small_phantom):  # noqa: F811
+    assert done.ui.summaryLabel.text.startswith("CT: ")
+    done.ui.reportLabel.visible = True
+    done.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume, "Other"))
+    assert "result of “CT”, not of the CT that is chosen" in done.ui.resultWarnings.text
+    assert done.ui.reportLabel.visible
+    click(done.ui.segmentButton)
+    finish(harness, done)
+    assert done.ui.summaryLabel.text.startswith("Other: ")
+    assert "result of" not in done.ui.resultWarnings.text
+    assert not done.ui.reportLabel.visible  # it led to the report of the other CT
+
+
+def test_closed_dialogs_do_nothing(done, monkeypatch):
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: "")
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: "")
+    click(done.ui.csvButton)
+    click(done.ui.reportButton)
+    assert not done.logic.panel.busy
+
+
+def test_a_result_whose_segments_were_removed_is_no_result(harness, done):  # noqa: F811
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(nodes(done)[0])
+    slicer.app.processEvents()
+    done.show()
+    assert not done.ui.resultsSection.visible

@@ -1,0 +1,118 @@
+import pytest
+from support.module_case import add_ct, click, harness, wait, widget  # noqa: F401
+
+from LiverTumorSegLib.apps.panel.job_runner import PanelState
+from LiverTumorSegLib.core.errors import UserError
+
+
+def test_an_error_is_one_sentence_with_details_that_can_be_copied(harness, widget, small_phantom):  # noqa: F811
+    import slicer
+
+    ui = widget.ui
+    ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.logic.getParameterNode().model = "none"
+    assert not ui.errorFrame.visible
+    click(ui.segmentButton)
+    wait(harness, lambda: not widget.logic.panel.busy)
+    assert ui.errorFrame.visible
+    assert ui.errorLabel.text.startswith("There is no model “none”")
+    assert not ui.detailsText.visible
+    click(ui.detailsButton)
+    assert ui.detailsText.visible
+    click(ui.copyDetailsButton)
+    copied = slicer.app.clipboard().text()
+    assert "Traceback" in copied
+    assert "LiverTumorSeg 0." in copied
+    assert f"Slicer {slicer.app.applicationVersion}" in copied
+    assert widget.logic.panel.state is PanelState.FAILED
+    assert ui.segmentButton.enabled
+
+
+def test_what_is_wrong_before_the_start_is_an_error_too(harness, widget, small_phantom):  # noqa: F811
+    import slicer
+
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "far away")
+    roi.SetCenter(9000, 0, 0)
+    roi.SetSize(10, 10, 10)
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.ui.roiSelector.setCurrentNode(roi)
+    click(widget.ui.segmentButton)
+    assert widget.ui.errorLabel.text.startswith("The region “far away” lies outside")
+    assert not widget.logic.panel.busy
+    widget.ui.roiSelector.setCurrentNode(None)
+    click(widget.ui.segmentButton)
+    assert not widget.ui.errorFrame.visible
+
+
+def test_missing_packages_are_named_and_installed_with_one_button(harness, widget, monkeypatch):  # noqa: F811
+    from LiverTumorSegPanel import setup
+
+    installed = []
+    monkeypatch.setattr(setup, "install", installed.extend)
+    monkeypatch.setattr(setup, "missingPackages", lambda path: [])
+    widget.logic.panel.complain("It failed before.")
+    assert not widget.ui.setupFrame.visible
+    widget.logic.panel.setup_done(["torch>=2.6", "monai>=1.5"])
+    assert widget.ui.setupFrame.visible
+    assert "torch>=2.6, monai>=1.5" in widget.ui.setupLabel.text
+    assert not widget.ui.segmentButton.enabled
+    assert "missing packages" in widget.ui.segmentButton.toolTip
+    click(widget.ui.setupButton)
+    assert installed == ["torch>=2.6", "monai>=1.5"]
+    assert not widget.ui.setupFrame.visible
+    assert widget.logic.panel.state is PanelState.READY
+    assert not widget.ui.errorFrame.visible
+
+
+def test_an_error_that_nobody_foresaw_is_shown(harness, widget, small_phantom, monkeypatch):  # noqa: F811
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(widget.logic.jobs, "segment", fail)
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    click(widget.ui.segmentButton)
+    assert "failed unexpectedly (MemoryError)" in widget.ui.errorLabel.text
+    assert "Traceback" in widget.ui.detailsText.plainText
+
+
+def test_an_installation_that_fails_is_said_and_can_be_tried_again(harness, widget, monkeypatch):  # noqa: F811
+    from LiverTumorSegPanel import setup
+
+    def fail(missing):
+        msg = "The PyTorch extension is missing: install it."
+        raise UserError(msg)
+
+    monkeypatch.setattr(setup, "install", fail)
+    monkeypatch.setattr(setup, "missingPackages", lambda path: ["torch>=2.6"])
+    widget.logic.panel.setup_done(["torch>=2.6"])
+    click(widget.ui.setupButton)
+    assert widget.ui.errorLabel.text.startswith("The PyTorch extension is missing")
+    assert widget.ui.setupFrame.visible
+    assert widget.logic.panel.state is PanelState.NEEDS_SETUP
+
+
+def test_the_preprocessed_ct_is_added_on_request(harness, widget, small_phantom):  # noqa: F811
+    import slicer
+
+    assert not widget.ui.previewButton.enabled
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.ui.advancedSection.collapsed = False
+    slicer.app.processEvents()
+    click(widget.ui.previewButton)
+    wait(harness, lambda: not widget.logic.panel.busy)
+    names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+    assert names == ["CT", "CT preprocessed"]
+    assert widget.ui.inputSelector.currentNode().GetName() == "CT"
+
+
+def test_an_earlier_result_can_be_replaced_only_in_a_chosen_segmentation(harness, widget):  # noqa: F811
+    import slicer
+
+    assert not widget.ui.replaceCheck.enabled
+    widget.ui.outputSelector.setCurrentNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode"))
+    assert widget.ui.replaceCheck.enabled
+
+
+@pytest.mark.parametrize("name", ["detailsText", "errorFrame", "setupFrame", "progressBar", "resultsSection"])
+def test_what_has_nothing_to_show_is_hidden(harness, widget, name):  # noqa: F811
+    assert not getattr(widget.ui, name).visible

@@ -1,0 +1,101 @@
+"""Pictures of the panel before, during and after a segmentation, into Resources/Screenshots.
+
+    python Testing/screenshots/panel.py [CT]
+
+Without a CT, a LiTS patient (one that the model was trained on) is taken where the data lie beside the repository, else
+a made-up CT.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.repository import ROOT, SHARED
+from support.slicer_harness import application
+
+from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.io import volumes
+
+PATIENT = "8"
+TARGET = ROOT / "Resources" / "Screenshots"
+CAPTION = "Test harness on Qt and Slicer's own MRML, not 3D Slicer"
+WIDTH, STRIP = 430, 26
+PATIENCE = 300
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ct", type=Path, nargs="?")
+    chosen = parser.parse_args().ct
+    volume = volumes.read_volume(chosen) if chosen else default()
+    application.start()
+    application.load_module(ROOT / "LiverTumorSeg" / "LiverTumorSeg.py")
+    widget = application.open_module("LiverTumorSeg")
+    try:
+        take(widget, volume)
+    finally:
+        application.stop()
+
+
+def default() -> Volume:
+    script = SHARED / "make_nifti.py"
+    if not script.exists():
+        return phantom.create().volume
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(script), folder, "--volumes", PATIENT], check=True)
+        return volumes.read_volume(Path(folder) / f"volume-{PATIENT}.nii.gz")
+
+
+def take(widget, volume) -> None:
+    import slicer
+
+    affine = slicer.util.vtkMatrixFromArray(volume.affine)
+    widget.ui.inputSelector.setCurrentNode(slicer.util.addVolumeFromArray(volume.voxels, affine, "CT"))
+    panel = widget.logic.panel
+    wait(lambda: panel.models and panel.devices)
+    grab(widget, "panel-before")
+    widget.ui.coarseCheck.checked = False  # long enough to be seen
+    widget.ui.segmentButton.click()
+    wait(lambda: panel.fraction > 0.4)
+    grab(widget, "panel-during")
+    wait(lambda: not panel.busy)
+    if panel.error:
+        raise SystemExit(panel.error)
+    widget.ui.coarseCheck.checked = True
+    widget.ui.modelSection.collapsed = widget.ui.deviceSection.collapsed = True
+    widget.ui.lesionTable.selectRow(0)
+    grab(widget, "panel-after")
+
+
+def wait(condition) -> None:
+    if not application.wait_until(condition, PATIENCE):
+        raise SystemExit(f"waited {PATIENCE} s in vain")  # noqa: EM102
+
+
+def grab(widget, name: str) -> None:
+    """The panel as high as its content, with a strip below that says what it is."""
+    import qt
+    import slicer
+
+    for _ in range(2):  # labels learn their height from their width
+        widget.parent.resize(WIDTH, widget.parent.sizeHint.height())
+        slicer.app.processEvents()
+    panel = widget.parent.grab()
+    picture = qt.QPixmap(panel.width(), panel.height() + STRIP)
+    picture.fill(qt.QColor("#1f2a44"))
+    painter = qt.QPainter(picture)
+    painter.drawPixmap(0, 0, panel)
+    painter.setPen(qt.QColor("white"))
+    painter.drawText(8, picture.height() - 8, CAPTION)
+    painter.end()
+    TARGET.mkdir(parents=True, exist_ok=True)
+    picture.save(str(TARGET / f"{name}.png"))
+    print(TARGET / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Pictures of the page of `livertumorseg web` in each of its states, into Resources/Screenshots.
+
+    python Testing/screenshots/web.py
+
+They are of the real page in a real Chromium, with a made-up CT; nothing in them is drawn by hand.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support import web_cases
+from support.repository import ROOT
+
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.io.nifti import write_volume
+
+TARGET = ROOT / "Resources" / "Screenshots"
+SHAPE, SPACING, SEED = (72, 256, 256), (3.0, 1.5, 1.5), 3
+BEGUN = "() => Number(document.querySelector('#progress').getAttribute('aria-valuenow')) >= 20"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, web_cases.chromium() as browser:
+        folder = Path(name)
+        write_volume(folder / "phantom.nii.gz", phantom.create(SHAPE, SPACING, seed=SEED).volume)
+        with web_cases.serving(folder) as site:
+            empty(browser, site, folder)
+        with web_cases.serving(folder, folder / "phantom.nii.gz") as site:
+            at_work(browser, site)
+
+
+def empty(browser, site, folder: Path) -> None:
+    """Without a CT, and with what is none."""
+    (folder / "notes.nii.gz").write_text("not a CT")
+    with web_cases.visiting(browser, site) as page:
+        page.wait_for_selector("#choose-files")
+        take(page, "start")
+        with page.expect_file_chooser() as waiting:
+            page.click("#choose-files")
+        waiting.value.set_files(folder / "notes.nii.gz")
+        web_cases.says(page, "#ct-error", "notes.nii.gz")
+        take(page, "error")
+
+
+def at_work(browser, site) -> None:
+    """From the CT to its corrections, and a second visitor meanwhile."""
+    with web_cases.visiting(browser, site) as page, web_cases.visiting(browser, site) as second:
+        for each in (page, second):
+            web_cases.has_ct(each)
+            web_cases.can_segment(each)
+        take(page, "loaded")
+        for each in (page, second):
+            each.locator("#segment").dispatch_event("click")  # without the waves that a pointer leaves on a button
+        web_cases.says(second, "#stage", "Waiting")
+        take(second, "waiting", rests=False)
+        page.wait_for_function(BEGUN, polling=20)
+        take(page, "running", rests=False)
+        web_cases.says(page, "#stage", "Done.")
+        with_result(page)
+
+
+def with_result(page) -> None:
+    """Light and dark, a lesion that was chosen, and painting."""
+    page.locator("#lesions").scroll_into_view_if_needed()
+    take(page, "result")
+    page.click("#theme")
+    take(page, "result-dark")
+    page.click("#theme")
+    page.locator("#lesions tbody tr").first.click()
+    take(page, "lesion")
+    page.click("#tool-paint")
+    page.locator("#tool-paint").scroll_into_view_if_needed()
+    box = web_cases.image(page, "Axial").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
+    take(page, "painting")
+    page.mouse.up()
+
+
+def take(page, name: str, *, rests: bool = True) -> None:
+    """A picture, once nothing moves where it is one of rest."""
+    if rests:
+        for view in web_cases.VIEWS:
+            web_cases.settled(page, view)
+        page.wait_for_timeout(300)  # for what fades in
+    path = TARGET / f"web-{name}.png"
+    page.screenshot(path=path)
+    with Image.open(path) as shown:
+        shown.convert("RGB").save(path, optimize=True)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Segmented DICOM series of many kinds, as the tests of DICOM objects have them written."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+from pydicom.tag import Tag
+from robustness.odd_dicom import slices
+
+from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
+from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.models.description import NetworkSpec
+from LiverTumorSegLib.reporting import dicom_write
+from LiverTumorSegLib.reporting.lesions import LesionTable, measure_lesions
+from support import system_libraries
+from support.models import describe
+
+_PLACE = tempfile.TemporaryDirectory()
+MADE = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+LESIONS_ALONE = describe(
+    labels=("background", "lesion"), network=NetworkSpec(name="unet", in_channels=1, classes=1, options={})
+)
+JAPANESE, CYRILLIC = "Yamada^Tarou=山田^太郎=やまだ^たろう", "Люкceмбypг"
+
+Labels = NDArray[np.uint8]
+Change = Callable[[slices.Slices], object]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What went in and what came out.
+
+    Args:
+        folder: of the objects.
+        series: of the images.
+        segmentation: what was written of them, measured in the table.
+    """
+
+    folder: Path
+    series: Path
+    segmentation: Segmentation
+    table: LesionTable
+
+    @property
+    def segments(self) -> Dataset:
+        return dcmread(self.folder / dicom_write.SEGMENTATION)
+
+    @property
+    def report(self) -> Dataset:
+        return dcmread(self.folder / dicom_write.MEASUREMENTS)
+
+    @property
+    def images(self) -> list[Dataset]:
+        return [dcmread(file) for file in self.segmentation.volume.images]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A series and its labels.
+
+    Args:
+        change: makes the plain series odd.
+        labels: of the volume as it is read.
+        options: of writing.
+        fields: of the segmentation.
+    """
+
+    change: Change = lambda _: None
+    labels: Callable[[Labels], object] = lambda labels: some_lesions(labels)
+    options: dict[str, object] = field(default_factory=dict)
+    fields: dict[str, object] = field(default_factory=dict)
+
+    def write(self, place: Path, made: datetime = MADE) -> Written:
+        images = slices.plain()
+        self.change(images)
+        slices.write(images, place / "series")
+        segmentation = segmented(place / "series", self.labels, **self.fields)
+        table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.model.labels)
+        dicom_write.write(place / "objects", segmentation, table, made=made, **self.options)
+        return Written(place / "objects", place / "series", segmentation, table)
+
+
+def segmented(series: Path, label: Callable[[Labels], object], **fields: object) -> Segmentation:
+    volume = volumes.read_volume(series, force=True)
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    label(labels)
+    content = {
+        "model": describe(),
+        "device": "cpu",
+        "options": SegmentationOptions(),
+        "notes": (),
+        "seconds": 1.0,
+    } | fields
+    return Segmentation(labels, volume, **content)
+
+
+def some_lesions(labels: Labels) -> None:
+    labels[1:5, 3:14, 2:18] = 1
+    labels[2:4, 8:11, 5:9] = labels[2, 9, 9:12] = labels[3, 6, 12] = labels[1, 12:14, 14:18] = 2
+
+
+def _no_lesion(labels: Labels) -> None:
+    labels[1:5, 3:14, 2:18] = 1
+
+
+def _many_lesions(labels: Labels) -> None:
+    labels[:] = 1
+    labels[::3, ::6, ::7] = 2
+
+
+def _lesions_alone(labels: Labels) -> None:
+    some_lesions(labels)
+    labels[labels == 1] = 0
+
+
+def _tilt(images: slices.Slices) -> None:
+    for number, image in enumerate(images):
+        image.ImagePositionPatient = np.add(slices.ORIGIN, (0, 3.0 * number, slices.SLICE_MM * number)).tolist()
+
+
+def _coronal(images: slices.Slices) -> None:
+    for number, image in enumerate(images):
+        image.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+        image.ImagePositionPatient = np.add(slices.ORIGIN, (0, slices.SLICE_MM * number, 0)).tolist()
+
+
+def _upside_down(images: slices.Slices) -> None:
+    for image in images:
+        image.ImageOrientationPatient = [-1, 0, 0, 0, 1, 0]
+
+
+def of_all(**values: object) -> Change:
+    """Give every image these attributes; one that is None is taken away."""
+
+    def change(images: slices.Slices) -> None:
+        for image in images:
+            for name, value in values.items():
+                image.pop(name, None)
+                if value is not None:
+                    setattr(image, name, value)
+
+    return change
+
+
+FULL = {
+    "PatientBirthDate": "19500102",
+    "PatientSex": "F",
+    "PatientAge": "075Y",
+    "PatientWeight": 70.5,
+    "StudyDate": "20250809",
+    "StudyTime": "101112.5",
+    "StudyID": "S1",
+    "AccessionNumber": "A1",
+    "StudyDescription": "Abdomen",
+    "ReferringPhysicianName": "Doe^Jane",
+    "SliceThickness": 5,
+    "Manufacturer": "A scanner's maker",
+    "StationName": "CT-ROOM-7",
+    "InstitutionName": "A hospital",
+    "DeviceSerialNumber": "12345",
+    "OperatorsName": "Op^Erator",
+    "TimezoneOffsetFromUTC": "+0900",
+}
+CASES = {
+    "plain": Case(),
+    "full": Case(of_all(**FULL)),
+    "no lesion": Case(labels=_no_lesion),
+    "nothing": Case(labels=lambda _: None),
+    "lesions alone": Case(labels=_lesions_alone, fields={"model": LESIONS_ALONE}),
+    "nothing of lesions alone": Case(labels=lambda _: None, fields={"model": LESIONS_ALONE}),
+    "all of the liver a lesion": Case(labels=_lesions_alone),
+    "tilted": Case(_tilt),
+    "coronal": Case(_coronal),
+    "upside down": Case(_upside_down),
+    "many lesions": Case(labels=_many_lesions),
+    "one segment": Case(options={"lesion_segments": "all"}),
+    "Japanese": Case(of_all(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName=JAPANESE)),
+    "Cyrillic": Case(of_all(SpecificCharacterSet="ISO_IR 144", PatientName=CYRILLIC)),
+    "nothing optional": Case(of_all(PatientName=None, PatientID=None, AcquisitionNumber=None, ImageType=None)),
+}
+
+
+@cache
+def written(name: str) -> Written:
+    """What was written of a case, once for all tests."""
+    return CASES[name].write(Path(_PLACE.name) / name)
+
+
+def dciodvfy(file: Path) -> list[str]:
+    """What dicom3tools finds wrong with an object."""
+    program = need("dciodvfy")
+    said = subprocess.run([program, file], capture_output=True, text=True, errors="replace", check=False, timeout=60)
+    return [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
+
+
+def need(name: str) -> Path:
+    """A program, or the test is skipped."""
+    found = system_libraries.program(name)
+    if found is None:
+        pytest.skip(system_libraries.reason(name))
+    return found
+
+
+def texts(dataset: Dataset) -> set[tuple[Tag, str]]:
+    """Every value of an object that is no number, however deep, with its tag."""
+    found = set()
+    for element in dataset.iterall():
+        if element.VR not in ("SQ", "OB", "OW", "US", "UL", "FL", "FD", "DS", "IS", "AT"):
+            values: Sequence[object] = element.value if element.VM > 1 else [element.value]
+            found |= {(element.tag, str(value)) for value in values}
+    return found

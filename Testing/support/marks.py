@@ -1,0 +1,30 @@
+"""Marks of tests, by the folder that they lie in: which parts of the system they need, and whether they take long."""
+
+from support.repository import TESTING
+
+MARKS = {
+    "integration": ("slow",),
+    "integration/browser": ("browser",),
+    "integration/pacs": ("pacs",),
+    "integration/slicer": ("slicer",),
+    "robustness": ("slow",),
+    "unit/apps/pacs": ("pacs", "slow"),
+    "unit/experiments/reproduction": ("slow",),
+    "unit/training/test_distributed.py": ("slow",),
+}
+"""Marks by the beginning of a test's path in ``Testing``; pyproject.toml says what each means."""
+
+
+def marks_of(path):
+    """The marks of a test file: those of its own and of every folder around it."""
+    inside = path.relative_to(TESTING)
+    places = [place.as_posix() for place in (inside, *inside.parents)]
+    return {mark for place in places for mark in MARKS.get(place, ())}
+
+
+def mark_and_sort(items):
+    """Mark tests, and have long files begin first, so that no process is left with one of them at the end."""
+    for item in items:
+        for mark in sorted(marks_of(item.path)):
+            item.add_marker(mark)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -1,0 +1,39 @@
+"""Parts of reproductions that several tests share."""
+
+import pytest
+
+pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.datasets.volumes import VolumeSource
+from LiverTumorSegLib.experiments.reproduction import systems
+from LiverTumorSegLib.experiments.reproduction.results import (
+    Figure,
+    ProtocolResult,
+    Reproduction,
+    RowResult,
+    TrainingSizes,
+)
+
+DATA = VolumeSource(volumes="LITS")
+ROWS = [(name, row.name) for name in systems.names() for row in systems.load(name).rows]
+
+
+def recipe(name, row, small=False, weights=None, split=None):
+    """The recipe of a row."""
+    known = systems.load(name)
+    (chosen,) = (each for each in known.rows if each.name == row)
+    return systems.recipe_of_row(known, chosen, DATA, weights or {}, small=small, split=split or {"validation": []})
+
+
+def row_result(name, published, *values, low=None, high=None, notes=()):
+    figures = tuple(Figure(value=value, counted=3, low=low, high=high) for value in values)
+    sizes = TrainingSizes(
+        trainings=1, steps=30, patients=4, samples=67, unit="slices", measured=12, measured_unit="slices"
+    )
+    return RowResult(name=name, published=published, figures=figures, sizes=sizes, notes=notes)
+
+
+def reproduced(name, rows, quick=True, protocol="published"):
+    """What a reproduction holds after one protocol."""
+    metrics = systems.load(name).metrics
+    done = Reproduction(name=name, quick=quick, data="LITS (LiTS, 4 patients)", metrics=metrics)
+    return done.with_protocol(protocol, ProtocolResult(command=f"livertumorseg reproduce {name}", rows=tuple(rows)))

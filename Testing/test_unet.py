@@ -1,5 +1,0 @@
-from network_tester import NetworkTester
-
-
-class TestUNet(NetworkTester):
-    name = "unet"

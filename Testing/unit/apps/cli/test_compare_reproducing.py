@@ -1,0 +1,138 @@
+import errno
+import json
+
+import pytest
+from support.training_cases import make_data, make_volumes
+
+pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.experiments import record
+from LiverTumorSegLib.experiments.reproduction import slice_metrics, systems
+from LiverTumorSegLib.networks import imagenet_weights
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """Quicker than quick."""
+    monkeypatch.setattr(systems, "_STEPS", 3)
+    monkeypatch.setattr(systems, "_BATCH", 2)
+    monkeypatch.setattr(systems, "_SIDE", 48)
+    monkeypatch.setitem(systems._NARROW, "resnet50", {"width": 4})
+
+
+@pytest.fixture(scope="module")
+def lits(tmp_path_factory):
+    return make_volumes(tmp_path_factory.mktemp("data"), numbers=(0, 1, 2, 3)) / "LITS"
+
+
+@pytest.fixture
+def words(lits, tmp_path):
+    cache = ("--cache", tmp_path / "cache", "--device", "cpu")
+    return ("reproduce", "kulkarni", "--data", lits, "-o", tmp_path / "out", "--quick", *cache)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Folders that were trained in."""
+    done, before = [], record.fit
+
+    def noted(*given, **named):
+        done.append(given[2].parent.name)
+        before(*given, **named)
+
+    monkeypatch.setattr(record, "fit", noted)
+    return done
+
+
+def cells(folder):
+    """The table of the page, without its headings."""
+    lines = (folder / "reproduction.md").read_text().splitlines()
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][1:]
+
+
+def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, words, tmp_path, trained):
+    code, said, complained = run(*words)
+    assert (code, complained) == (0, "")
+    assert "quick: no reproduction" in said
+    assert "measured, quick, published protocol" in " ".join(said.split())
+    assert "U-Net, published protocol." in said
+    assert "It started from random weights, not from ImageNet's." in said
+    assert trained == ["u-net", "resnet-50"]
+    published = [line[:4] for line in cells(tmp_path / "out")[1:]]
+    assert [line[2] for line in published] == ["0.8215", "0.7976", "1.00", "0.7711", "0.7318", "0.99"]
+    assert all(0 <= float(line[3]) <= 1 for line in published)
+
+    assert run(*words, "--protocol", "sound")[0] == 0
+    assert trained == ["u-net", "resnet-50"] * 2
+    both = cells(tmp_path / "out")[1:]
+    assert [line[:4] for line in both] == published
+    assert all(len(line) == 5 and line[4] != "-" for line in both)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "published",
+        "reproduction.csv",
+        "reproduction.json",
+        "reproduction.md",
+        "slices",
+        "sound",
+    ]
+
+    before = (tmp_path / "out" / "reproduction.csv").read_bytes()
+    for protocol in ("published", "sound"):
+        assert run(*words, "--protocol", protocol)[0] == 0
+    assert trained == ["u-net", "resnet-50"] * 2
+    assert (tmp_path / "out" / "reproduction.csv").read_bytes() == before
+
+
+def test_a_reproduction_that_was_stopped_goes_on_to_the_same_figures(run, words, tmp_path, trained, monkeypatch):
+    whole = [*words[:5], tmp_path / "whole", *words[6:]]
+    assert run(*whole)[0] == 0
+    before = slice_metrics.measure_slices
+
+    def stop(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slice_metrics, "measure_slices", stop)
+    assert run(*words)[0] == 130
+    assert not (tmp_path / "out" / "reproduction.md").exists()
+    monkeypatch.setattr(slice_metrics, "measure_slices", before)
+    assert run(*words)[0] == 0
+    assert trained == ["u-net", "resnet-50"] * 2
+    assert cells(tmp_path / "out") == cells(tmp_path / "whole")
+
+
+def test_a_folder_of_another_reproduction_is_refused(run, words, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert run(*words)[0] == 0
+    other = ["reproduce", "dhanush", *words[2:]]
+    code, _, complained = run(*other)
+    assert code == 3
+    assert "holds the reproduction of kulkarni" in " ".join(complained.split())
+    assert json.loads((tmp_path / "out" / "reproduction.json").read_text())["name"] == "kulkarni"
+
+
+def offline(_url, **_options):
+    raise OSError(errno.ENETUNREACH, "no network")
+
+
+def test_weights_that_cannot_be_had_are_named_before_anything_is_read(run, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagenet_weights.torch.hub, "load_state_dict_from_url", offline)
+    code, _, complained = run(*(word for word in words if word != "--quick"))
+    assert code == 3
+    sentence = " ".join(complained.split())
+    assert "ResNet-50 starts from the weights in https://download.pytorch.org/models/resnet50-0676ba61.pth" in sentence
+    assert "give the file with --encoder-weights" in sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_slice_pictures_are_reproduced_from_as_they_are(run, tmp_path):
+    folder = make_data(tmp_path / "data") / "lits"
+    words = ("reproduce", "kulkarni", "--data", folder, "-o", tmp_path / "out", "--quick", "--device", "cpu")
+    assert "--intensities -40 160" in " ".join(run(*words)[2].split())
+    code, said, _ = run(*words, "--intensities", "-40", "160")
+    assert code == 0
+    assert "slice pictures was read as it is, not from exported JPG and PNG files." in said
+
+
+def test_an_unknown_system_is_refused(run, words):
+    code, _, complained = run("reproduce", "lee", *words[2:])
+    assert code == 3
+    assert "choose one of ahmad, dhanush, elmenabawy, kulkarni, li" in " ".join(complained.split())

@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+
+import highdicom
+import nibabel
+import pytest
+from pydicom import dcmread
+from robustness.odd_dicom import slices
+from support.dicom_object_cases import dciodvfy
+
+from LiverTumorSegLib.io.nifti import write_volume
+
+OBJECTS = ["measurements.dcm", "segmentation.dcm"]
+
+
+@pytest.fixture
+def series(tmp_path):
+    slices.write(slices.plain(), tmp_path / "series")
+    return tmp_path / "series"
+
+
+@pytest.fixture
+def segment(run, model_folder, series, tmp_path):
+    """Segment the series into DICOM objects."""
+
+    def segment(*words, source=series, output=tmp_path / "out"):
+        return run("segment", source, "-o", output, "-m", model_folder, "--device", "cpu", "--force", "--dicom", *words)
+
+    return segment
+
+
+def test_both_objects_are_written_and_named(segment, tmp_path):
+    code, out, _ = segment()
+    assert code == 0
+    assert f"Wrote {tmp_path}/out/segmentation.dcm and {tmp_path}/out/measurements.dcm. Research only" in out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == OBJECTS
+    assert [dciodvfy(tmp_path / "out" / name) for name in OBJECTS] == [[], []]
+    group, *_ = highdicom.sr.srread(tmp_path / "out" / "measurements.dcm").content.get_image_measurement_groups()
+    assert out.startswith(f"Liver {group.get_measurements()[0].value:.0f} ml, ")
+
+
+def test_probabilities_are_named_after_the_folder(segment, tmp_path):
+    code, out, _ = segment("--json", "--probabilities", tmp_path / "likely")
+    assert code == 0
+    assert json.loads(out)["output"] == str(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "likely").iterdir()) == ["out_lesion.nii.gz", "out_liver.nii.gz"]
+    assert nibabel.load(tmp_path / "likely" / "out_liver.nii.gz").shape == (20, 16, 6)
+
+
+def test_lesions_can_be_one_segment(segment, tmp_path):
+    assert segment("--lesion-segments", "all", "--overwrite")[0] == 0
+    labels = [item.SegmentLabel for item in dcmread(tmp_path / "out" / "segmentation.dcm").SegmentSequence]
+    assert labels in (["Liver", "Lesions"], ["Liver"], ["Lesions"])
+    code, _, err = segment("--lesion-segments", "some", "--overwrite")
+    assert (code, "give each or all" in err) == (3, True)
+
+
+def test_lesion_segments_are_of_dicom_objects_alone(run, series, tmp_path):
+    code, _, err = run("segment", series, "-o", tmp_path / "labels.nii.gz", "--lesion-segments", "all")
+    assert (code, "add --dicom, or leave it out" in err) == (3, True)
+
+
+def refuse(*_words, **_options):
+    pytest.fail("the network ran")
+
+
+def test_what_is_no_dicom_series_is_refused_before_the_network_runs(segment, ct, tmp_path, monkeypatch):
+    monkeypatch.setattr("LiverTumorSegLib.inference.segment.segment", refuse)
+    write_volume(tmp_path / "ct.nii.gz", ct)
+    code, _, err = segment(source=tmp_path / "ct.nii.gz")
+    assert (code, err.count("error:")) == (3, 1)
+    assert "give the folder of a DICOM series" in err
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_files_that_are_there_are_refused_before_the_network_runs(segment, series, tmp_path, monkeypatch):
+    monkeypatch.setattr("LiverTumorSegLib.inference.segment.segment", refuse)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "measurements.dcm").write_bytes(b"mine")
+    code, _, err = segment()
+    assert (code, "exists already" in err) == (3, True)
+    code, _, err = segment("--overwrite", output=series)
+    assert (code, "is the CT itself" in err) == (3, True)
+
+
+def test_missing_packages_are_one_sentence(segment, monkeypatch):
+    monkeypatch.setattr("LiverTumorSegLib.core.optional_packages.find_spec", lambda _: None)
+    code, _, err = segment()
+    assert code == 3
+    assert "(pydicom, highdicom): pip install 'livertumorseg[dicom]'." in err
+
+
+def test_starting_command_line_and_worker_loads_no_such_package():
+    imports = "import sys, LiverTumorSegLib.apps.cli, LiverTumorSegLib.apps.worker.commands"
+    code = f"{imports}; sys.exit('highdicom' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 0

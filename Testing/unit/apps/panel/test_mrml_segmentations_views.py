@@ -1,0 +1,56 @@
+import pytest
+from support.mrml_cases import GEOMETRIES, labels, make_volume
+from support.slicer_harness.fixtures import mrml  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("mrml")
+
+
+def test_every_slice_view_goes_to_the_point():
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import center_slice_views
+
+    center_slice_views((12.0, -34.0, 56.0))
+    nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    assert len(nodes) == 3
+    for node in nodes:
+        matrix = node.GetSliceToRAS()
+        assert [matrix.GetElement(row, 3) for row in range(3)] == pytest.approx([12, -34, 56])
+
+
+def test_one_segment_is_lit_and_the_others_of_the_result_are_dimmed():
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, highlight_segment, write
+
+    volume = make_volume(GEOMETRIES["plain"])
+    node = create(volume)
+    liver, first, second = write(labels(), volume, node, SegmentOutput(one_each=True))
+    mine = node.GetSegmentation().AddEmptySegment("mine", "mine")
+    highlight_segment(node, [liver, first, second, "gone"], second)
+    display = node.GetDisplayNode()
+    assert display.GetSegmentOpacity2DFill(second) == 1
+    assert display.GetSegmentOpacity2DFill(first) == display.GetSegmentOpacity2DOutline(liver) < 0.5
+    assert display.GetSegmentOpacity2DFill(mine) == 1
+    highlight_segment(node, [liver, first, second], first)
+    assert display.GetSegmentOpacity2DFill(first) == 1
+    assert display.GetSegmentOpacity2DFill(second) < 0.5
+
+
+def test_a_segmentation_that_is_not_shown_is_left_alone():
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import highlight_segment, make_translucent
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    highlight_segment(node, ["a"], "a")
+    make_translucent(node, "a")
+    assert node.GetDisplayNode() is None
+
+
+def test_lesions_are_seen_through_the_liver():
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import create, write
+
+    volume = make_volume(GEOMETRIES["plain"])
+    node = create(volume)
+    liver, lesion = write(labels(), volume, node)
+    assert node.GetDisplayNode().GetSegmentOpacity3D(liver) < 0.6
+    assert node.GetDisplayNode().GetSegmentOpacity3D(lesion) == 1

@@ -1,0 +1,103 @@
+import asyncio
+
+import pytest
+from support.web_session import built, choose, segmented, session, web_page, with_ct  # noqa: F401
+
+
+@pytest.fixture
+def corrections(with_ct):  # noqa: F811
+    from LiverTumorSegLib.apps.web.session.sections.corrections import CorrectionSection
+
+    section = built(CorrectionSection, with_ct)
+    segmented(with_ct)
+    return section
+
+
+def settle(work):
+    """Do something, and wait until the table was measured again."""
+
+    async def both():
+        before = asyncio.all_tasks()
+        work()
+        await asyncio.gather(*(asyncio.all_tasks() - before))
+
+    asyncio.get_event_loop().run_until_complete(both())
+
+
+def lesions(session):  # noqa: F811
+    return session.nodes.facts["lesion_count"]
+
+
+def test_a_removed_lesion_is_gone_from_the_table_and_back_after_undo(with_ct, corrections):  # noqa: F811
+    before = lesions(with_ct)
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    assert lesions(with_ct) == before - 1
+    assert with_ct.corrected
+    assert (with_ct.state.can_undo, with_ct.state.can_redo) == (True, False)
+    settle(corrections._corrections.undo)
+    assert lesions(with_ct) == before
+    assert (with_ct.state.can_undo, with_ct.state.can_redo) == (False, True)
+
+
+def test_the_tools_of_the_page_are_those_of_the_brush(with_ct, corrections):  # noqa: F811
+    editor = with_ct.scene.segmentation_editor
+    idle = editor.active_effect_name
+    choose(with_ct, tool="paint", brush_mm=20, sphere=False)
+    assert editor.active_effect_name != idle
+    assert corrections._corrections.diameter_mm == 20
+    choose(with_ct, tool="none")
+    assert editor.active_effect_name == idle
+
+
+def test_a_new_result_is_taken_up_with_the_brush_away(with_ct, corrections):  # noqa: F811
+    choose(with_ct, tool="erase")
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    segmented(with_ct)
+    assert with_ct.state.tool == "none"
+    assert not with_ct.state.can_undo
+    before = lesions(with_ct)
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    assert lesions(with_ct) == before - 1
+
+
+def test_the_table_is_outdated_until_it_is_measured_again(with_ct, corrections):  # noqa: F811
+    seen = []
+
+    def remove():
+        with_ct.state.row = 0
+        corrections._on_remove()
+        seen.append(with_ct.state.outdated)
+
+    assert not with_ct.state.outdated
+    settle(remove)
+    assert seen == [True]
+    assert not with_ct.state.outdated
+
+
+def test_what_is_corrected_while_the_result_before_waits_to_be_measured_is_measured(with_ct, corrections):  # noqa: F811
+    def correct_both():
+        with_ct.state.row = 0
+        corrections._on_remove()
+        segmented(with_ct)
+        with_ct.state.row = 0
+        corrections._on_remove()
+
+    before = lesions(with_ct)
+    settle(correct_both)
+    assert lesions(with_ct) == before - 1
+
+
+def test_what_cannot_be_removed_is_said(with_ct, corrections):  # noqa: F811
+    with_ct.state.row = 99
+    corrections._on_remove()
+    assert "measure again, then remove it" in with_ct.panel.error
+    assert not with_ct.corrected
+
+
+def test_nothing_is_painted_while_a_segmentation_runs(with_ct, corrections):  # noqa: F811
+    choose(with_ct, tool="paint")
+    choose(with_ct, segmenting=True)
+    assert with_ct.state.tool == "none"

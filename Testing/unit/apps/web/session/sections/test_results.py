@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from support.mrml_cases import GEOMETRIES, make_volume
+from support.web_scene import world_positions
+from support.web_session import LABELS, built, offsets, segmented, session, web_page, with_ct  # noqa: F401
+
+LARGE, SMALL = (slice(6, 9), slice(10, 14), slice(20, 30)), (slice(11, 13), slice(20, 24), slice(20, 26))
+"""Where the lesions of the labels are, ``[k, j, i]``, in the order of the table."""
+
+
+@pytest.fixture
+def results(with_ct):  # noqa: F811
+    from LiverTumorSegLib.apps.web.session.sections.results import ResultSection
+
+    return built(ResultSection, with_ct)
+
+
+def centre(session, box):  # noqa: F811
+    r, a, s = world_positions(session.volume)[box].reshape(-1, 3).mean(axis=0)
+    return {"Sagittal": r, "Coronal": a, "Axial": s}
+
+
+def opacities(session):  # noqa: F811
+    display = session.nodes.segmentation.GetDisplayNode()
+    return [display.GetSegmentOpacity2DFill(name) for name in session.nodes.segments]
+
+
+def test_without_a_result_nothing_is_shown(with_ct, results):  # noqa: F811
+    assert not with_ct.state.has_result
+
+
+def test_the_table_has_the_measures_of_each_lesion(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    assert with_ct.state.has_result
+    voxel_ml = 0.8 * 0.7 * 2.5 / 1000
+    volumes = [(LABELS[box] == 2).sum() * voxel_ml for box in (LARGE, SMALL)]
+    assert [row[:2] for row in with_ct.state.rows] == [[str(n), f"{ml:.2f}"] for n, ml in enumerate(volumes, start=1)]
+    assert len(with_ct.state.headings) == len(with_ct.state.rows[0])
+    assert f"{(LABELS > 0).sum() * voxel_ml:.0f} ml" in with_ct.state.summary
+
+
+@pytest.mark.parametrize(("row", "box"), [(0, LARGE), (1, SMALL)])
+def test_a_row_brings_all_slices_to_the_lesion(with_ct, results, row, box):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(row)
+    assert with_ct.state.row == row
+    assert offsets(with_ct) == pytest.approx(centre(with_ct, box), abs=1e-3)
+
+
+def test_a_row_lights_its_lesion_and_the_same_row_again_lights_all(with_ct, results):  # noqa: F811
+    with_ct.choices.one_each = True
+    segmented(with_ct)
+    results._on_row(1)
+    liver, first, second = opacities(with_ct)
+    assert liver == first < second == 1
+    results._on_row(1)
+    assert with_ct.state.row == -1
+    assert opacities(with_ct) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("row", [2, -7, 10**9])
+def test_a_row_that_is_not_there_chooses_none(with_ct, results, row):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(0)
+    before = offsets(with_ct)
+    results._on_row(row)
+    assert with_ct.state.row == -1
+    assert offsets(with_ct) == before
+
+
+def test_what_is_measured_again_is_shown_and_nothing_is_chosen(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(1)
+    with_ct.panel.labels = np.where(LABELS == 2, 0, LABELS)
+    lesions = list(with_ct.nodes.segments)[1]
+    with_ct.nodes.segmentation.GetSegmentation().RemoveSegment(lesions)
+    results._on_measure()
+    assert with_ct.state.rows == []
+    assert with_ct.state.row == -1
+    assert "0 lesions" in with_ct.state.summary
+
+
+def test_news_of_a_job_leave_the_choice_alone(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(1)
+    with_ct.tell()
+    assert with_ct.state.row == 1
+
+
+def test_a_result_that_is_gone_takes_its_rows_along(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(1)
+    with_ct.clear()
+    with_ct.tell()
+    assert not with_ct.state.has_result
+    assert with_ct.state.row == -1
+
+
+def test_the_name_of_a_ct_is_no_markup(session):  # noqa: F811
+    from LiverTumorSegLib.apps.web.session.sections.results import ResultSection
+
+    session.volume = make_volume(GEOMETRIES["plain"], name="<img src=x onerror=alert(1)>")
+    built(ResultSection, session)
+    segmented(session)
+    assert "<img" not in session.state.summary
+    assert "&lt;img" in session.state.summary

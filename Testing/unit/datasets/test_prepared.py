@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import torch
+
+from LiverTumorSegLib.datasets.prepare import prepare
+from LiverTumorSegLib.preprocessing import Chain
+
+SPACING = (2.0, 0.9, 0.8)
+WINDOW = Chain.model_validate([{"step": "window", "level": 0, "width": 200}])
+
+
+def case():
+    random = np.random.default_rng(2)
+    voxels = random.integers(-150, 150, (7, 12, 10)).astype(np.int16)
+    return voxels, torch.from_numpy(random.integers(0, 3, voxels.shape).astype(np.uint8))
+
+
+def test_a_window_becomes_greys_in_8_bits():
+    voxels, labels = case()
+    pixels, marked = prepare(voxels, labels, SPACING, WINDOW)
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (7, 1, 12, 10))
+    greys = np.rint((voxels.clip(-100, 100) + 100.0) / 200 * 255)
+    assert np.abs(pixels[:, 0].numpy() - greys).max() <= 1
+    assert torch.equal(marked, labels)
+
+
+def test_slices_that_are_not_kept_still_count_for_what_is_fitted_to_the_volume():
+    voxels, labels = case()
+    chain = Chain.model_validate([{"step": "z_score", "over": "volume"}])
+    every = prepare(voxels, labels, SPACING, chain)
+    third = prepare(voxels, labels, SPACING, chain, every=3)
+    assert [len(part) for part in third] == [3, 3]
+    assert all(torch.equal(some, whole[[0, 3, 6]]) for some, whole in zip(third, every, strict=True))
+
+
+def test_an_array_that_runs_backwards_is_taken_as_it_is_seen():
+    voxels, labels = case()
+    turned = prepare(voxels[::-1, ::-1], labels, SPACING, WINDOW)[0]
+    copied = prepare(voxels[::-1, ::-1].copy(), labels, SPACING, WINDOW)[0]
+    assert torch.equal(turned, copied)
+    assert turned.is_contiguous()
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("step", ["z_score", "clahe", "median"])
+def test_slices_that_are_prepared_together_are_those_that_are_prepared_one_by_one(step, every):
+    voxels, labels = case()
+    chain = Chain.model_validate([{"step": "window", "level": 0, "width": 200}, {"step": step}])
+    one, many = (prepare(voxels, labels, SPACING, chain, every=every, at_once=count) for count in (1, 3))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(many, one, strict=True))

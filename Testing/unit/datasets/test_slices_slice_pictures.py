@@ -1,0 +1,37 @@
+import pytest
+from PIL import Image
+from support.dataset_cases import labels, write_slices
+
+from LiverTumorSegLib.core import text_files
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.datasets.slices import find_pictures, group_by_patient, read_pixels, read_spacings
+
+
+def test_slices_are_grouped_by_patient_and_sorted_by_number(tmp_path):
+    for name in ("bert", "anna"):
+        write_slices(tmp_path, name)
+    found = group_by_patient(find_pictures(tmp_path / "images", ".jpg"), find_pictures(tmp_path / "masks", ".png"))
+    assert list(found) == ["anna", "bert"]
+    assert [each.number for each in found["anna"]] == list(range(len(labels())))
+    assert found["anna"][3].mask == tmp_path / "masks" / "anna_slice_3.png"
+
+
+def test_a_table_names_patients_or_the_numbers_of_lits(tmp_path):
+    (tmp_path / "slices.csv").write_text("volume,dx_mm,dy_mm,dz_native_mm\n7,0.8,0.9,2\n8,,,\n", encoding="utf-8")
+    assert read_spacings(tmp_path / "slices.csv") == {"volume-7": (2, 0.9, 0.8)}
+    assert read_spacings(tmp_path / "none.csv") == {}
+
+
+def test_numbers_are_read_as_they_are_stored_and_colours_refused(tmp_path):
+    Image.new("I;16", (3, 2), 300).save(tmp_path / "mask.png")
+    assert read_pixels(tmp_path / "mask.png").tolist() == [[300] * 3] * 2
+    Image.new("RGB", (3, 2)).save(tmp_path / "mask.png")
+    with pytest.raises(UserError, match="has colours"):
+        read_pixels(tmp_path / "mask.png")
+
+
+@pytest.mark.parametrize("patient", ["=1+1", "'=1", "a;=2", "-3", "anna"])
+def test_a_patient_whose_name_looks_like_a_formula_is_found_in_our_own_table(tmp_path, patient):
+    rows = [["patient", "dx_mm", "dy_mm", "dz_native_mm"], [patient, 0.8, 0.9, 2.0]]
+    (tmp_path / "slices.csv").write_text(text_files.lines(rows), encoding="utf-8", newline="")
+    assert read_spacings(tmp_path / "slices.csv") == {patient: (2, 0.9, 0.8)}

@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from LiverTumorSegLib import networks
+from LiverTumorSegLib.core import device
+from LiverTumorSegLib.core.device import DevicePlacement
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.inference.predictor import Predictor, fuse_normalisation
+
+CPU = device.cpu_placement()
+
+
+class NeedsMultiple(networks.SliceNetwork):
+    stride = 16
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def logits(self, slices):
+        assert slices.shape[-1] % 16 == 0
+        assert slices.shape[-2] % 16 == 0
+        return slices
+
+
+@pytest.mark.parametrize("size", [(16, 32), (17, 31), (1, 1), (500, 511)])
+def test_slices_are_padded_for_the_network_and_cut_back(size):
+    slices = torch.rand(2, 1, *size).to(CPU.dtype)
+    assert torch.equal(Predictor(NeedsMultiple(), CPU)(slices), slices)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "left"),
+    [
+        ("unet", {"features": [4, 4, 8, 8, 8, 4]}, 0),
+        ("segnet", {"features": [4, 4, 4, 8, 8]}, 0),
+        ("resnet18", {"width": 8}, 4),  # behind transposed convolutions
+        ("attention_unet", {"features": [4, 4, 4, 8, 8]}, 0),
+    ],
+)
+def test_folding_batch_normalisation_changes_nothing_but_the_time(name, options, left):
+    torch.manual_seed(0)
+    network = networks.create(name, 1, 3, **options)
+    for _ in range(2):
+        network(torch.rand(2, 1, 64, 64) * 3)  # so that the running statistics are not those of a new network
+    network.eval()
+    slices = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        before = network(slices)
+        after = Predictor(network, DevicePlacement(torch.device("cpu"), torch.float32, 8))(slices)
+    assert torch.allclose(before, after, atol=1e-4 * float(before.abs().max()))
+    assert count_normalisations(network) > 0
+    assert count_normalisations(fuse_normalisation(network)) == left
+
+
+def count_normalisations(network):
+    return sum(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+
+
+def test_out_of_memory_halves_the_batch_then_goes_to_the_cpu():
+    gpu = DevicePlacement(torch.device("meta"), torch.float32, 3)
+    engine = Predictor(NeedsMultiple(), gpu)
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    engine.recover(error)
+    assert engine.batch == 1
+    engine.recover(error)
+    assert engine.placement == device.cpu_placement()
+    assert [note.split(":")[0] for note in engine.notes] == [
+        "meta ran out of memory",
+        "meta ran out of memory even for one slice",
+    ]
+
+
+def test_a_cpu_without_memory_for_one_slice_is_an_error_in_words():
+    engine = Predictor(NeedsMultiple(), CPU, batch=1)
+    with pytest.raises(UserError, match="not enough memory for a single slice"):
+        engine.recover(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"))
+
+
+@pytest.mark.parametrize("kind", [torch.AcceleratorError, RuntimeError])
+def test_a_gpu_that_fails_hands_over_to_the_cpu_once(kind):
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 3))
+    error = kind("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported at some other call")
+    engine.recover(error)
+    assert engine.placement == device.cpu_placement()
+    assert engine.notes == ["meta stopped working (CUDA error: unspecified launch failure): going on on the CPU."]
+    with pytest.raises(kind, match="unspecified launch failure"):  # else it would be asked again for ever
+        engine.recover(error)
+
+
+def test_what_is_neither_memory_nor_the_gpu_is_raised_as_it_is():
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 3))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        engine.recover(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"))
+    assert engine.notes == []

@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.models import describe
+from support.volumes import reordered
+
+from LiverTumorSegLib import networks
+from LiverTumorSegLib.core.device import cpu_placement
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.labels import FULL_PROBABILITY
+from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
+from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.evaluation.overlap import dice
+from LiverTumorSegLib.inference import sliding_window
+from LiverTumorSegLib.inference.label_assembly import LabelOutput
+from LiverTumorSegLib.inference.predictor import Predictor
+from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
+from LiverTumorSegLib.inference.slice_cache import SliceCache
+from LiverTumorSegLib.models.description import NetworkSpec, Patches
+from LiverTumorSegLib.models.model_folder import Model
+
+PATCHES = Patches(spacing_mm=(2.0, 1.5, 1.5), size=(16, 32, 32))
+
+
+class Thresholds3D(networks.SliceNetwork):
+    """Liver from half of the window on, voxel by voxel."""
+
+    axes = 3
+    stride = 8
+
+    def __init__(self):
+        super().__init__(1, 1)
+
+    def logits(self, slices):
+        return (slices - 0.5) * 20
+
+
+def model(network=None, **changes):
+    spec = NetworkSpec(name="unet3d", in_channels=1, classes=1)
+    fields = {"network": spec, "labels": ("background", "liver"), "patches": PATCHES} | changes
+    return Model(describe(**fields), network or Thresholds3D())
+
+
+@pytest.fixture
+def box():
+    voxels = np.full((30, 60, 70), -40, np.int16)
+    voxels[8:22, 20:45, 15:55] = 160  # with the threshold half way, no edge moves
+    return Volume(voxels, np.diag([-0.8, -0.9, 2.5, 1.0]))
+
+
+def test_labels_come_back_where_they_were(box):
+    found = segment(box, model(), "cpu").labels
+    assert dice(found == 1, box.voxels > 0) > 0.95
+    shown = np.argwhere(found)
+    assert abs(shown.min(axis=0) - [8, 20, 15]).max() <= 1
+    assert abs(shown.max(axis=0) - [21, 44, 54]).max() <= 1
+
+
+def test_the_network_sees_patches_of_the_size_it_asks_for(box):
+    seen = []
+
+    class Watching(Thresholds3D):
+        def logits(self, slices):
+            seen.append(tuple(slices.shape))
+            return super().logits(slices)
+
+    segment(box, model(Watching()), "cpu")
+    assert set(seen) == {(1, 1, *PATCHES.size)}
+
+
+def test_no_axis_order_or_flip_changes_a_voxel_in_the_patient(box):
+    torch.manual_seed(0)
+    network = networks.create("unet3d", 1, 1, features=(4, 4, 4, 4, 4, 4)).eval()
+    made = model(network)
+    first = segment(box, made, "cpu").labels
+    for axes, flips in (((2, 0, 1), (True, False, True)), ((1, 2, 0), (False, True, True))):
+        other = reordered(box, axes, flips)
+        assert np.array_equal(other.axial.of(segment(other, made, "cpu").labels), box.axial.of(first))
+
+
+def test_a_volume_smaller_than_a_patch_is_segmented():
+    voxels = np.full((3, 10, 12), 160, np.int16)
+    found = segment(Volume(voxels, np.diag([-0.8, -0.9, 2.5, 1.0])), model(), "cpu").labels
+    assert (found == 1).all()
+
+
+def test_patches_are_told_and_can_be_cancelled(box):
+    told, cancel = [], CancelToken()
+
+    def progress(fraction, sentence):
+        told.append((fraction, sentence))
+        if sentence.startswith("Segmenting part 3 of"):
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        segment(box, model(), "cpu", progress, cancel)
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert told[-1][1].startswith("Segmenting part 3 of")
+
+
+def test_as_many_parts_are_told_as_the_network_sees(box):
+    told = []
+    segment(box, model(), "cpu", lambda fraction, sentence: told.append(sentence))
+    parts = [sentence for sentence in told if sentence.startswith("Segmenting part")]
+    assert parts[-1] == f"Segmenting part {len(parts)} of {len(parts)}"
+
+
+def test_thin_slices_are_averaged_and_not_skipped():
+    voxels = np.full((64, 20, 20), -40, np.int16)
+    voxels[::2] = 160
+    volume = Volume(voxels, np.diag([-1.5, -1.5, 0.5, 1.0]))
+    store = SliceCache(volume.axial.of(volume.voxels), volume.axial.spacing, describe(), cpu_placement())
+    pixels = sliding_window._standardised(store, PATCHES, Predictor(Thresholds3D(), cpu_placement(), 1), Job())
+    assert pixels.shape == (1, 1, 16, 20, 20)
+    assert pixels[0, 0, 2:-2].numpy() == pytest.approx(0.5, abs=0.02)
+
+
+def test_where_memory_runs_out_it_goes_on_on_the_cpu(box):
+    store = SliceCache(box.axial.of(box.voxels), box.axial.spacing, model().description, cpu_placement())
+    engine = Predictor(Thresholds3D(), replace(cpu_placement(), dtype=torch.float32), 1)
+    engine.placement = replace(
+        cpu_placement(), device=torch.device("cpu", 0), dtype=torch.float32
+    )  # as if it were another one
+    tried = []
+
+    def fail_once(_network, patches):
+        tried.append(patches)
+        if len(tried) == 3:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+
+    engine._network.register_forward_pre_hook(fail_once)
+    out = np.zeros(box.voxels.shape, np.uint8)
+    sliding_window.segment_in_patches(LabelOutput(out), store, PATCHES, engine, Job())
+    assert engine.placement == cpu_placement()
+    assert any("going on on the CPU" in note for note in engine.notes)
+    assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95
+
+
+def test_probabilities_of_a_network_of_volumes_lie_where_its_labels_do(box):
+    asked = segment(box, model(), "cpu", options=SegmentationOptions(probabilities=True))
+    assert asked.probabilities.keys() == {"liver"}
+    assert np.array_equal(asked.probabilities["liver"] > FULL_PROBABILITY / 2, asked.labels == 1)
+    assert np.array_equal(asked.labels, segment(box, model(), "cpu").labels)
+
+
+def test_more_patches_than_anybody_waits_for_are_refused():
+    crowded = Patches(spacing_mm=(1.0, 1.0, 1.0), size=(8, 8, 8), overlap=0.9)
+    pixels = torch.zeros(1, 1, 60, 60, 60)
+    with pytest.raises(UserError, match="would look at 148,877 parts of this volume"):
+        sliding_window.predict_patches(pixels, crowded, Predictor(Thresholds3D(), cpu_placement()), Job())

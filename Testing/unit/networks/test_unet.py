@@ -1,0 +1,5 @@
+from support.network_tester import NetworkTester
+
+
+class TestUNet(NetworkTester):
+    name = "unet"

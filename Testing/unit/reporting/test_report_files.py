@@ -1,0 +1,38 @@
+import json
+
+import pytest
+
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.reporting import lesions, report_files
+from LiverTumorSegLib.reporting.lesions import measure_lesions
+
+
+def test_three_files_are_written_and_an_existing_one_is_kept(segmentation, tmp_path):
+    table = measure_lesions(segmentation.labels, segmentation.volume)
+    paths = report_files.write(tmp_path / "report", segmentation, table)
+    assert sorted(p.name for p in paths) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
+    assert json.loads((tmp_path / "report" / "lesions.json").read_text())["lesion_count"] == len(table.lesions)
+    with pytest.raises(UserError, match="exists already"):
+        report_files.write(tmp_path / "report", segmentation, table)
+
+
+def test_a_folder_is_checked_before_the_work(tmp_path):
+    report_files.check(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "lesions.json").touch()
+    with pytest.raises(UserError, match="lesions.json exists already"):
+        report_files.check(tmp_path)
+    report_files.check(tmp_path, overwrite=True)
+    with pytest.raises(UserError, match="cannot be written"):
+        report_files.check(tmp_path / "lesions.json")
+
+
+def test_every_lesion_stands_in_the_files_though_the_page_shows_the_largest(segmentation, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_files, "MANY_LESIONS", 1)
+    monkeypatch.setattr(lesions, "MANY_LESIONS", 1)
+    table = measure_lesions(segmentation.labels, segmentation.volume)
+    report_files.write(tmp_path, segmentation, table)
+    facts = json.loads((tmp_path / "lesions.json").read_text())
+    assert len((tmp_path / "lesions.csv").read_text().splitlines()) == 1 + len(facts["lesions"]) == 3
+    assert facts["warnings"][-1].startswith("2 lesions are more than")
+    assert (tmp_path / "report.html").read_text().count("axial slice of lesion") == 1

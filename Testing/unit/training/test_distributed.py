@@ -1,0 +1,163 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from support.repository import PYTHON_PATH, SUPPORT
+from support.training_cases import RECIPE, VOLUMES, make_volumes
+
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.ranks import Rank
+from LiverTumorSegLib.models.model_folder import WEIGHTS
+from LiverTumorSegLib.training import distributed
+from LiverTumorSegLib.training.distributed import ALONE, ProcessGroup, join_processes
+
+pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+TOGETHER = pytest.mark.skipif(os.name == "nt", reason="PyTorch for Windows has no gloo that torchrun can use")
+SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_volumes(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def arguments(data):
+    """Of a training whose steps are as large as gradients are: Adam's first ones make much of rounding errors."""
+    (data / "quick.yaml").write_text(RECIPE)
+    changes = (*VOLUMES, "schedule.optimizer=sgd", "schedule.validate_every=3", "callbacks.checkpoint_every=2")
+    sets = [word for change in changes for word in ("--set", change)]
+    return ["train", data / "quick.yaml", "--data", data, *sets, "--cache", data / "cache", "-o"]
+
+
+def environment(**more):
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "TORCHELASTIC"))}
+    return outside | {"OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHON_PATH, **more}
+
+
+def started(*command, **more):
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *map(str, command)], env=environment(**more), **options)
+
+
+def two_by_hand(*command):
+    """Exit codes and complaints of two processes, started as ``srun`` would with an address of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    places = [{"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2"} for rank in "01"]
+    both = [started(*command, **place, MASTER_ADDR="127.0.0.1", MASTER_PORT=port) for place in places]
+    try:
+        said = [one.communicate(timeout=SECONDS)[1] for one in both]
+    finally:
+        for one in both:
+            one.kill()
+    return [one.returncode for one in both], said
+
+
+def sabotaged(rank, what, arguments, output):
+    return two_by_hand(SUPPORT / "sabotaged_rank.py", rank, what, *arguments, output)
+
+
+@pytest.fixture(scope="module")
+def unbroken(arguments, tmp_path_factory):
+    """Folders of a model and its log by one process, and by two that torchrun started; and what these said."""
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    made, said = {}, {}
+    for name, how in {"one": (), "two": torchrun}.items():
+        made[name] = tmp_path_factory.mktemp(name)
+        own = ("--cache", made[name] / "cache")
+        done = started(*how, "-m", "LiverTumorSegLib.apps.cli", *arguments, made[name] / "model", *own)
+        said[name], complained = done.communicate(timeout=SECONDS)
+        assert done.returncode == 0, complained
+    return made, said
+
+
+@TOGETHER
+def test_two_processes_make_the_model_of_one(unbroken):
+    one, two = (load_file(folder / "model" / WEIGHTS) for folder in unbroken[0].values())
+    torch.testing.assert_close(two, one, rtol=0, atol=2e-4)
+    tables = [(folder / "model-log" / "version_0" / "metrics.csv").read_text() for folder in unbroken[0].values()]
+    ours, theirs = ([row.split(",") for row in table.splitlines()] for table in tables)
+    assert ours[0] == theirs[0]
+    assert len(ours) == len(theirs) == 1 + 6
+    for row, other in zip(ours[1:], theirs[1:], strict=True):
+        assert [float(cell or 0) for cell in row] == pytest.approx([float(cell or 0) for cell in other], abs=1e-4)
+
+
+@TOGETHER
+def test_one_process_of_two_talks_and_writes(unbroken):
+    made, said = unbroken
+    one, two = ({str(path.relative_to(folder)) for path in folder.rglob("*")} for folder in made.values())
+    assert one == two
+    for lines in (said["one"].splitlines(), said["two"].splitlines()):
+        read, log, weights = lines
+        assert read.startswith("3 CTs will be read once")
+        assert log.startswith("The log is in")
+        assert weights.startswith("The saved weights are")
+
+
+@TOGETHER
+def test_a_rank_that_fails_says_why_and_ends_the_other(arguments, tmp_path):
+    codes, said = sabotaged(1, "fail", arguments, tmp_path / "model")
+    assert codes == [3, 3]
+    assert said == ["", "error: Rank 1 has had enough.\n"]
+    assert not (tmp_path / "model").exists()
+
+
+@TOGETHER
+def test_a_rank_that_is_cancelled_cancels_the_other_and_both_go_on_to_the_same_weights(arguments, unbroken, tmp_path):
+    codes, said = sabotaged(1, "cancel", arguments, tmp_path / "model")
+    assert codes == [130, 130]
+    assert "".join(said).startswith("Cancelled; no model was written, and ")
+    assert "".join(said).count("\n") == 1
+    codes, said = two_by_hand("-m", "LiverTumorSegLib.apps.cli", *arguments, tmp_path / "model", "--resume")
+    assert codes == [0, 0], said
+    weights = [(folder / "model" / WEIGHTS).read_bytes() for folder in (tmp_path, unbroken[0]["two"])]
+    assert weights[0] == weights[1]
+
+
+@TOGETHER
+def test_a_rank_that_vanishes_is_missed(arguments, tmp_path):
+    codes, said = sabotaged(1, "vanish", arguments, tmp_path / "model")
+    assert codes == [3, -9]
+    assert said[0].startswith("error: One of the 2 processes of this training ended unexpectedly")
+
+
+def test_shares_are_a_batch_in_order_and_even():
+    groups = [ProcessGroup(Rank(number, 3)) for number in range(3)]
+    assert [number for one in groups for number in range(6)[one.share(6)]] == list(range(6))
+    with pytest.raises(UserError, match="batch of 7 cannot be shared by 3 processes"):
+        groups[0].share(7)
+
+
+def test_alone_nothing_is_exchanged():
+    part = torch.arange(3.0, requires_grad=True)
+    assert ALONE.whole(part) is part
+    assert ALONE.summed(part) is part
+    assert ALONE.any(True)
+    assert not ALONE.any(False)
+    assert ALONE.dealt([1, 2], str) == ["1", "2"]
+    assert ALONE.from_first(lambda: 5) == ALONE.in_turns(lambda: 5) == 5
+    with join_processes({}) as own:
+        assert own.is_first
+        assert not own.several
+
+
+def test_slurm_says_where_the_first_process_is(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"SLURM_NODELIST": "gpu[3-5]", "SLURM_JOB_ID": "1234"})
+    distributed._name_the_first()
+    assert os.environ["MASTER_ADDR"] == "gpu3"
+    assert 1024 < int(os.environ["MASTER_PORT"]) < 65536
+
+
+def test_the_loss_stays_and_its_gradient_is_multiplied():
+    weight = torch.tensor(3.0, requires_grad=True)
+    loss = ProcessGroup(Rank(1, 4)).summed(weight**2)
+    loss.backward()
+    assert float(loss.detach()) == 9
+    assert float(weight.grad) == 4 * 6
