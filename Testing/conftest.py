@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import locale
+import os
 import sys
 
 import numpy as np
@@ -97,11 +98,14 @@ def run(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["livertumorseg", *map(str, words)])
-        code = 0
+        code, environment = 0, dict(os.environ)
         try:
             cli.main()
         except SystemExit as ended:
             code = ended.code or 0
+        finally:  # a command sets variables for the processes it starts, which would hold for later tests, too
+            os.environ.clear()
+            os.environ.update(environment)
         return (code, *capsys.readouterr())
 
     return run

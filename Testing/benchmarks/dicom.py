@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import highdicom
 import numpy as np
-from robustness.odd_dicom import slices
 from segment import in_turns, ratio
+from support import dicom_slices
 from support.dicom_object_cases import MADE, segmented
 
 from LiverTumorSegLib.datasets import phantom
@@ -39,12 +39,12 @@ READ, FLOOR, HIGHDICOM, DCMQI = "reading the segmentation", "its bytes", "highdi
 def write_series(made: phantom.Phantom, folder: Path) -> None:
     """The phantom's slices, which lie in LPS as the plain series does, on a place of their own."""
     for number, plane in enumerate(made.volume.axial.of(made.volume.voxels)):
-        (one,) = slices.plain(count=1)
+        (one,) = dicom_slices.plain(count=1)
         one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID = f"1.2.3.{number + 1}"
-        slices.store(one, plane)
+        dicom_slices.store(one, plane)
         one.RescaleIntercept, one.InstanceNumber = 0, number + 1
         one.PixelSpacing, one.ImagePositionPatient = list(SPACING[1:]), [0, 0, number * SPACING[0]]
-        slices.write([one], folder, f"{number:03}")
+        dicom_slices.write([one], folder, f"{number:03}")
 
 
 def by_highdicom(file: Path) -> np.ndarray:

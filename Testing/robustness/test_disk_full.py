@@ -2,9 +2,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.sandbox import Sandbox
 
 from robustness.stress.campaigns import disk_full
-from robustness.stress.sandbox import Sandbox
 from robustness.stress.small_cases import save_model
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs fork and RLIMIT_FSIZE")

@@ -2,13 +2,13 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from support.dicom_slices import hounsfield, plain, write
+from support.sandbox import Sandbox
 
 from robustness.odd_dicom.case import Case, Handled, Refused
 from robustness.odd_dicom.check import wrong
-from robustness.odd_dicom.slices import hounsfield, plain, write
 from robustness.odd_dicom.table import CASES
 from robustness.stress.campaigns import odd_dicom
-from robustness.stress.sandbox import Sandbox
 
 PLAIN = next(case for case in CASES if case.name == "plain")
 

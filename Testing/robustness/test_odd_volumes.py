@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.sandbox import Sandbox
 
 from LiverTumorSegLib.io import volumes
 from robustness.odd_volumes import model, orientations
@@ -12,7 +13,6 @@ from robustness.odd_volumes.case import Case, Handled, Refused, file
 from robustness.odd_volumes.formats import nifti
 from robustness.odd_volumes.grid import BODY
 from robustness.odd_volumes.table import CASES, LOADS, named
-from robustness.stress.sandbox import Sandbox
 
 QUICK = dict([(name, case) for name, case in CASES.items() if not name.startswith("axes")][::2])
 """Every other case; ``make stress`` tries all. The orders of axes have a test of their own."""

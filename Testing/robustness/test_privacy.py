@@ -14,18 +14,18 @@ from contextlib import closing
 
 import pytest
 from PIL import Image, PngImagePlugin
+from support.dicom_slices import write
 from support.evaluation_cases import save, small_pair
+from support.identified_dicom import DATE, NUMBERS, UID, WORD, identified, write_identified
 from support.panels import settle
 from support.repository import ROOT
+from support.sandbox import Sandbox
 from support.slicer_harness.fixtures import mrml  # noqa: F401
 from support.training_cases import RECIPE, make_data
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
-from robustness.odd_dicom.slices import write
-from robustness.privacy.marks import DATE, NUMBERS, UID, WORD, identified, write_identified
 from robustness.privacy.search import found
-from robustness.stress.sandbox import Sandbox
 
 PLACES = (str(ROOT), sys.prefix, socket.gethostname())
 MARKS = (WORD, *NUMBERS, *(place for place in PLACES if len(place) > 5))

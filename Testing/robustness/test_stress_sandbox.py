@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from robustness.stress.sandbox import CRASHED, Sandbox
+from support.sandbox import CRASHED, Sandbox
 
 
 @pytest.fixture(scope="module")

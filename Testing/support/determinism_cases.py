@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from robustness.stress.sandbox import Outcome, Sandbox
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.datasets import phantom
@@ -16,6 +15,7 @@ from LiverTumorSegLib.models.description import Description
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 from support.evaluation_cases import save
 from support.models import describe
+from support.sandbox import Outcome, Sandbox
 from support.training_cases import RECIPE, VOLUME_RECIPE, make_data, make_volumes
 
 Files = dict[str, bytes]

@@ -15,14 +15,13 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.tag import Tag
-from robustness.odd_dicom import slices
 
 from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.models.description import NetworkSpec
 from LiverTumorSegLib.reporting import dicom_write
 from LiverTumorSegLib.reporting.lesions import LesionTable, measure_lesions
-from support import system_libraries
+from support import dicom_slices, system_libraries
 from support.models import describe
 
 _PLACE = tempfile.TemporaryDirectory()
@@ -33,7 +32,7 @@ LESIONS_ALONE = describe(
 JAPANESE, CYRILLIC = "Yamada^Tarou=山田^太郎=やまだ^たろう", "Люкceмбypг"
 
 Labels = NDArray[np.uint8]
-Change = Callable[[slices.Slices], object]
+Change = Callable[[dicom_slices.Slices], object]
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,9 @@ class Case:
     fields: dict[str, object] = field(default_factory=dict)
 
     def write(self, place: Path, made: datetime = MADE) -> Written:
-        images = slices.plain()
+        images = dicom_slices.plain()
         self.change(images)
-        slices.write(images, place / "series")
+        dicom_slices.write(images, place / "series")
         segmentation = segmented(place / "series", self.labels, **self.fields)
         table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.model.labels)
         dicom_write.write(place / "objects", segmentation, table, made=made, **self.options)
@@ -123,18 +122,20 @@ def _lesions_alone(labels: Labels) -> None:
     labels[labels == 1] = 0
 
 
-def _tilt(images: slices.Slices) -> None:
+def _tilt(images: dicom_slices.Slices) -> None:
     for number, image in enumerate(images):
-        image.ImagePositionPatient = np.add(slices.ORIGIN, (0, 3.0 * number, slices.SLICE_MM * number)).tolist()
+        image.ImagePositionPatient = np.add(
+            dicom_slices.ORIGIN, (0, 3.0 * number, dicom_slices.SLICE_MM * number)
+        ).tolist()
 
 
-def _coronal(images: slices.Slices) -> None:
+def _coronal(images: dicom_slices.Slices) -> None:
     for number, image in enumerate(images):
         image.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
-        image.ImagePositionPatient = np.add(slices.ORIGIN, (0, slices.SLICE_MM * number, 0)).tolist()
+        image.ImagePositionPatient = np.add(dicom_slices.ORIGIN, (0, dicom_slices.SLICE_MM * number, 0)).tolist()
 
 
-def _upside_down(images: slices.Slices) -> None:
+def _upside_down(images: dicom_slices.Slices) -> None:
     for image in images:
         image.ImageOrientationPatient = [-1, 0, 0, 0, 1, 0]
 
@@ -142,7 +143,7 @@ def _upside_down(images: slices.Slices) -> None:
 def of_all(**values: object) -> Change:
     """Give every image these attributes; one that is None is taken away."""
 
-    def change(images: slices.Slices) -> None:
+    def change(images: dicom_slices.Slices) -> None:
         for image in images:
             for name, value in values.items():
                 image.pop(name, None)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from robustness.odd_dicom import slices
 
-from support import archive_cases, system_libraries
+from support import archive_cases, dicom_slices, system_libraries
 from support.pacs_core_cases import PacsService
 
 PACKAGE = "LiverTumorSegLib.apps.pacs"
@@ -37,13 +36,13 @@ def images(service: PacsService) -> list[Path]:
 
 def series(folder: Path, count: int = 3, **changes) -> list[Path]:
     """The files of a CT series; each image has these attributes, and UIDs that are true ones."""
-    made = slices.plain(count=count)
+    made = dicom_slices.plain(count=count)
     for one in made:
         for keyword, value in changes.items():
             setattr(one, keyword, value)
         one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID
         one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
-    return slices.write(made, folder)
+    return dicom_slices.write(made, folder)
 
 
 def dcmtk(name: str, *arguments: str | Path | int) -> subprocess.CompletedProcess:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from robustness.odd_dicom import slices
 
 from LiverTumorSegLib.apps.pacs.config import Config
 from LiverTumorSegLib.apps.pacs.inbox import Inbox
 from LiverTumorSegLib.apps.pacs.queue import SeriesQueue
 from LiverTumorSegLib.apps.pacs.queue_reader import QueuedSeries
 from LiverTumorSegLib.apps.pacs.storage import ServiceFolder
+from support import dicom_slices
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -73,4 +73,4 @@ def configured(folder: Path, **sections: Any) -> Config:
 
 def series(uid: str = "1.2.3", count: int = 12) -> list[pydicom.Dataset]:
     """The images of a CT series."""
-    return slices.plain(uid, count=count)
+    return dicom_slices.plain(uid, count=count)

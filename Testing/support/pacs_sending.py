@@ -2,9 +2,9 @@
 
 import pydicom
 import pytest
-from robustness.odd_dicom import slices
 
 from LiverTumorSegLib.apps.pacs.config import Send
+from support import dicom_slices
 
 
 @pytest.fixture(scope="session")
@@ -13,13 +13,13 @@ def objects(tmp_path_factory):
     kinds = {"SEG": pydicom.uid.SegmentationStorage, "SR": pydicom.uid.Comprehensive3DSRStorage}
     paths = []
     for number, (modality, kind) in enumerate(kinds.items()):
-        (one,) = slices.plain(f"1.2.3.10{number}", count=1)
+        (one,) = dicom_slices.plain(f"1.2.3.10{number}", count=1)
         one.Modality, one.SOPClassUID = modality, kind
         one.file_meta.MediaStorageSOPClassUID = kind
         if modality == "SR":
             for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated"):
                 del one[keyword]
-        paths += slices.write([one], tmp_path_factory.mktemp(modality))
+        paths += dicom_slices.write([one], tmp_path_factory.mktemp(modality))
     return paths
 
 

@@ -13,7 +13,8 @@ import SimpleITK as sitk
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
-from robustness.odd_dicom.slices import SHAPE, SLICE_MM, plain
+
+from support.dicom_slices import SHAPE, SLICE_MM, plain
 
 DCMQI = Path(sys.executable).parent / "segimage2itkimage"
 LIVER_AND_LESIONS = {"Liver": codes.SCT.Liver, "Lesion 1": codes.SCT.Mass, "Lesion 2": codes.SCT.Mass}

@@ -12,8 +12,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 import torch
-from robustness.odd_dicom import slices
-from support import archive_cases
+from support import archive_cases, dicom_slices
 from support.archive_cases import free_port, running
 from support.dicom_object_cases import dciodvfy
 from support.models import describe
@@ -60,13 +59,13 @@ def thresholds_folder(tmp_path_factory):
 
 def series(folder, uid="1", keep=lambda number: True, **changes):
     """The files of a CT series of today's, as far as they are kept; others lie beside them."""
-    made = slices.plain(f"{ROOT}.{uid}", count=IMAGES)
+    made = dicom_slices.plain(f"{ROOT}.{uid}", count=IMAGES)
     for one in made:
         one.StudyDate, one.StudyInstanceUID = f"{date.today():%Y%m%d}", f"{ROOT}.0.{uid}"
         for keyword, value in changes.items():
             setattr(one, keyword, value)
         one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID
-    return slices.write([one for number, one in enumerate(made) if keep(number)], folder)
+    return dicom_slices.write([one for number, one in enumerate(made) if keep(number)], folder)
 
 
 @pytest.fixture
@@ -182,7 +181,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     service.until(lambda: "“STRANGER” at 127.0.0.1 is not listed" in service.text())
 
     large = pydicom.dcmread(sent[0])
-    slices.store(large, np.zeros((2000, 2000), np.uint16))
+    dicom_slices.store(large, np.zeros((2000, 2000), np.uint16))
     large.save_as(tmp_path / "large.dcm")
     assert storescu(service, tmp_path / "large.dcm").returncode != 0
     service.until(lambda: "sent an image of more than 1 MB: its association was ended" in service.text())

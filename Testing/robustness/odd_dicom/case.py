@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .slices import Change, hounsfield, placed, plain, write
+from support.dicom_slices import Change, hounsfield, placed, plain, write
 
 
 @dataclass(frozen=True)

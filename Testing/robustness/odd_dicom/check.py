@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-
-from robustness.stress.sandbox import Outcome, Sandbox
+from support.sandbox import Outcome, Sandbox
 
 from .case import ALWAYS_SAID, Case, Handled
 from .door import LESION_HU, LIVER_HU

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from support import sandbox
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.apps.cli.console import USER_ERROR, complain, warn
@@ -16,7 +17,6 @@ from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import Description, NetworkSpec
-from robustness.stress import sandbox
 
 LIVER_HU, LESION_HU = 60, 140
 """Above which the model's labels are liver and lesion."""

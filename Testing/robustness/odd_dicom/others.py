@@ -18,9 +18,9 @@ from pydicom.uid import (
     RTStructureSetStorage,
     SegmentationStorage,
 )
+from support.dicom_slices import SLICE_MM, hounsfield, placed, plain, write
 
 from .case import Handled, Refused, changed, made
-from .slices import SLICE_MM, hounsfield, placed, plain, write
 
 _SEVERAL = Refused("holds several series: choose one with --series")
 _NONE = Refused("holds no DICOM images: give the folder of a CT series")

@@ -17,9 +17,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     RLELossless,
 )
+from support.dicom_slices import INTERCEPT, Slices, hounsfield, store
 
 from .case import Handled, Refused, changed
-from .slices import INTERCEPT, Slices, hounsfield, store
 
 _HU = hounsfield()
 _UNSCALED = Refused("does not say how its pixels become CT numbers")

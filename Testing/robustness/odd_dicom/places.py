@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from support.dicom_slices import COLUMN_MM, ORIGIN, ROW_MM, SLICE_MM, Slices, hounsfield, placed
 
 from .case import Handled, Refused, changed
-from .slices import COLUMN_MM, ORIGIN, ROW_MM, SLICE_MM, Slices, hounsfield, placed
 
 _MIXED = Refused("mixes slices of different direction or spacing in one series")
 _NOWHERE = Refused("does not say where its image lies in the patient")

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from robustness.stress.sandbox import Sandbox
+from support.sandbox import Sandbox
 
 from . import model
 from .attempt import attempt

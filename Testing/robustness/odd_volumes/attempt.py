@@ -8,8 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import SimpleITK as sitk
-
-from robustness.stress.sandbox import Outcome, Sandbox
+from support.sandbox import Outcome, Sandbox
 
 from .case import Case, Handled, Refused
 from .grid import Grid

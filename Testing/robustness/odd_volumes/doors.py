@@ -6,11 +6,11 @@ import ctypes
 from pathlib import Path
 
 import numpy as np
+from support import sandbox
 
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.inference import segment
 from LiverTumorSegLib.models import model_folder
-from robustness.stress import sandbox
 
 from .grid import Grid
 

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from LiverTumorSegLib.reporting import surface_render
+from support import sandbox
 
-from . import sandbox
+from LiverTumorSegLib.reporting import surface_render
 
 TEMPORARY, COUNTED = "tmp", "counted"
 _CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod")

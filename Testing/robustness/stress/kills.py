@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from support.sandbox import Outcome, Sandbox
 
 from .faulty import COUNTED, TEMPORARY
-from .sandbox import Outcome, Sandbox
 from .tally import Tally
 
 _ATTEMPTS, _EARLIER, _SECONDS = 6, 0.6, 300

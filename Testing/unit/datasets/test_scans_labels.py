@@ -4,7 +4,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 from support.seg_cases import labels, made, saved
 from support.volumes import reordered
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from robustness.odd_dicom.slices import ORIGIN, SLICE_MM, placed, plain, write
+from support.dicom_slices import ORIGIN, SLICE_MM, placed, plain, write
 from support.evaluation_cases import write_values
 from support.seg_cases import labels, made, saved
 

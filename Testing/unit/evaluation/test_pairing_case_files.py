@@ -1,5 +1,5 @@
 import pytest
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 from support.seg_cases import made, saved
 
 from LiverTumorSegLib.core import case_names

@@ -2,7 +2,7 @@ import os
 
 import pytest
 from pydicom.uid import BasicTextSRStorage
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.io.dicom_files import list_files, looks_like_dicom, scan_files

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robustness.odd_dicom.slices import placed
+from support.dicom_slices import placed
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.io.dicom_geometry import place_slices

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.io import dicom_header

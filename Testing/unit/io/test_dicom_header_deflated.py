@@ -1,7 +1,7 @@
 import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.io import dicom_header, volumes

@@ -3,7 +3,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.sr.codedict import codes
-from robustness.odd_dicom.slices import ORIGIN, SLICE_MM, placed, plain, write
+from support.dicom_slices import ORIGIN, SLICE_MM, placed, plain, write
 from support.seg_cases import by_dcmqi, labels, made, saved, source
 
 from LiverTumorSegLib.core.errors import UserError

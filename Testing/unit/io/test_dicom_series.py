@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 from pydicom import dcmread
-from robustness.odd_dicom.slices import hounsfield, plain, write
 from support.dicom_series_cases import COLUMNS_MM, ROWS_MM, SHAPE, SLICES_MM, write_series
+from support.dicom_slices import hounsfield, plain, write
 from support.seg_cases import made, saved
 
 from LiverTumorSegLib.core.errors import UserError

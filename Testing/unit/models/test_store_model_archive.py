@@ -1,7 +1,7 @@
-"""The rest is in the campaign on untrusted models, which runs every archive of ``untrusted_models.archives``."""
+"""The rest is in the campaign on untrusted models, which runs every archive of ``support.hostile_archives``."""
 
 import pytest
-from robustness.untrusted_models import archives
+from support import hostile_archives
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.models import model_folder as model
@@ -14,13 +14,13 @@ def packed(model_folder, tmp_path):
 
     def write(name):
         files = {file.name: file.read_bytes() for file in model_folder.iterdir()}
-        (archives.ATTACKS | archives.HARMLESS)[name](files, tmp_path / "m.zip")
+        (hostile_archives.ATTACKS | hostile_archives.HARMLESS)[name](files, tmp_path / "m.zip")
         return tmp_path / "m.zip"
 
     return write
 
 
-@pytest.mark.parametrize("name", archives.HARMLESS)
+@pytest.mark.parametrize("name", hostile_archives.HARMLESS)
 def test_a_models_files_alone_come_out_whatever_else_is_there(packed, tmp_path, name):
     unpack_model(packed(name), tmp_path / "out", "m.zip")
     assert {file.name for file in (tmp_path / "out").rglob("*")} == set(model.FILES)

@@ -6,7 +6,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.uid import SecondaryCaptureImageStorage
-from robustness.odd_dicom import slices
+from support import dicom_slices
 from support.dicom_object_cases import (
     CASES,
     CYRILLIC,
@@ -31,9 +31,9 @@ CARRIED = ("PatientName", "PatientID", "StudyInstanceUID")
 
 
 def refused(folder, change):
-    images = slices.plain()
+    images = dicom_slices.plain()
     change(images)
-    slices.write(images, folder, enforce_file_format=False)
+    dicom_slices.write(images, folder, enforce_file_format=False)
     with pytest.raises(UserError) as error:
         dicom_common.read_source_images(volumes.read_volume(folder, force=True))
     return str(error.value)
@@ -125,7 +125,7 @@ def test_values_that_are_none_of_their_kind_are_empty_or_left_out(tmp_path):
     for made in (case.segments, case.report):
         assert [made.get(name) or "" for name in WRONG] == [""] * len(WRONG)
     measures = case.segments.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
-    assert measures.SliceThickness == slices.SLICE_MM
+    assert measures.SliceThickness == dicom_slices.SLICE_MM
     assert dciodvfy(case.folder / "segmentation.dcm") == dciodvfy(case.folder / "measurements.dcm") == []
 
 
@@ -152,10 +152,10 @@ def test_what_is_damaged_is_left_out(tmp_path, deep):
 
 
 def test_nothing_of_a_source_is_printed(tmp_path, capfd, caplog):
-    images = slices.plain()
+    images = dicom_slices.plain()
     with pytest.warns(UserWarning, match="exceeds the maximum length"):
         of_all(PatientName="Secret^Name" + "^" * 9, StudyID="Secret" * 9)(images)
-    slices.write(images, tmp_path / "series")
+    dicom_slices.write(images, tmp_path / "series")
     segmentation = segmented(tmp_path / "series", some_lesions, model=describe())
     capfd.readouterr()
     table = measure_lesions(segmentation.labels, segmentation.volume)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from robustness.stress.sandbox import Sandbox
+from support.sandbox import Sandbox
 
 from LiverTumorSegLib.reporting import figures
 

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from support.determinism_cases import ALIKE, ELSEWHERE, HERE, JOBS, differing, make_inputs, written
+from support.sandbox import Sandbox
 
-from ..sandbox import Sandbox
 from ..tally import Tally
 
 TRIES = 200

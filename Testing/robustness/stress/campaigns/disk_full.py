@@ -17,6 +17,7 @@ from pathlib import Path
 
 from support.cohort_cases import save as save_ct
 from support.evaluation_cases import save, save_pair, small_pair
+from support.sandbox import Outcome, Sandbox
 from support.training_cases import RECIPE, make_data
 
 from LiverTumorSegLib.datasets import phantom
@@ -24,7 +25,6 @@ from LiverTumorSegLib.datasets import phantom
 from .. import kills
 from ..faulty import TEMPORARY
 from ..kills import Command, Undisturbed, contents, is_visible
-from ..sandbox import Outcome, Sandbox
 from ..small_cases import save_cts, save_model
 from ..tally import Tally
 

@@ -10,6 +10,7 @@ from time import monotonic, sleep
 
 import psutil
 from support.determinism_cases import contents, save_model
+from support.sandbox import Outcome, Sandbox
 
 from LiverTumorSegLib.apps import cohort
 from LiverTumorSegLib.apps.worker.client import Worker
@@ -20,7 +21,6 @@ from LiverTumorSegLib.io.nifti import write_volume
 from LiverTumorSegLib.models import model_folder
 
 from ..level import Level, rising
-from ..sandbox import Outcome, Sandbox
 from ..tally import Tally
 
 TRIES = 200

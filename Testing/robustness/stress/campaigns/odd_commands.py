@@ -8,11 +8,11 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from support.sandbox import Outcome, Sandbox
 
 from LiverTumorSegLib.io import volumes
 from robustness.odd_commands.table import COMMANDS, Command
 
-from ..sandbox import Outcome, Sandbox
 from ..small_cases import save_cts, save_model
 from ..tally import Tally
 

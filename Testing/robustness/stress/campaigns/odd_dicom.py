@@ -6,12 +6,13 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+from support.sandbox import Sandbox
+
 from robustness.odd_dicom.case import Case, Handled
 from robustness.odd_dicom.check import wrong
 from robustness.odd_dicom.door import save_model
 from robustness.odd_dicom.table import CASES
 
-from ..sandbox import Sandbox
 from ..tally import Tally
 
 TRIES = len(CASES)

@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+from support.sandbox import Sandbox
+
 from robustness.odd_volumes import model
 from robustness.odd_volumes.attempt import attempt
 from robustness.odd_volumes.case import Handled
 from robustness.odd_volumes.table import CASES, LOADS
 
-from ..sandbox import Sandbox
 from ..tally import Tally
 
 TRIES = len(CASES)

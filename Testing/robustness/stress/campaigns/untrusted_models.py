@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from support import hostile_archives
 from support.models import describe
+from support.sandbox import Outcome, Sandbox
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import Description
-from robustness.untrusted_models import archives, folders, single_files
+from robustness.untrusted_models import folders, single_files
 
-from ..sandbox import Outcome, Sandbox
 from ..tally import Tally
 
 TRIES = 20_000
@@ -73,8 +74,8 @@ def table() -> list[tuple[str, str]]:
     kinds = {
         "folder": folders.ATTACKS,
         "folder, harmless": folders.HARMLESS,
-        "archive": archives.ATTACKS,
-        "archive, harmless": archives.HARMLESS,
+        "archive": hostile_archives.ATTACKS,
+        "archive, harmless": hostile_archives.HARMLESS,
         "file": single_files.ATTACKS,
     }
     return [(kind, name) for kind, attacks in kinds.items() for name in attacks]
@@ -124,11 +125,11 @@ def _tried(kind: str, name: str, place: _Place, sandbox: Sandbox) -> Outcome:
 
 def _archived(kind: str, name: str, place: _Place, archive: Path) -> None:
     files = {file.name: file.read_bytes() for file in place.sound.iterdir()}
-    known = archives.ATTACKS | archives.HARMLESS
+    known = hostile_archives.ATTACKS | hostile_archives.HARMLESS
     if name in known:
         known[name](files, archive)
     else:
-        archives.pack(archive, files.items())
+        hostile_archives.pack(archive, files.items())
         _change_bytes(archive, random.Random(name))
 
 

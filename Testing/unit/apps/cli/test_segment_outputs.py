@@ -6,7 +6,7 @@ import highdicom
 import nibabel
 import pytest
 from pydicom import dcmread
-from robustness.odd_dicom import slices
+from support import dicom_slices
 from support.dicom_object_cases import dciodvfy
 
 from LiverTumorSegLib.io.nifti import write_volume
@@ -16,7 +16,7 @@ OBJECTS = ["measurements.dcm", "segmentation.dcm"]
 
 @pytest.fixture
 def series(tmp_path):
-    slices.write(slices.plain(), tmp_path / "series")
+    dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
     return tmp_path / "series"
 
 

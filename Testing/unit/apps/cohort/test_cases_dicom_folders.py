@@ -3,8 +3,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from robustness.odd_dicom.slices import plain, write
 from support.dicom_series_cases import write_series
+from support.dicom_slices import plain, write
 from support.seg_cases import made, saved
 
 from LiverTumorSegLib.apps.cohort import cases

@@ -9,7 +9,7 @@ from pydicom.uid import (
     RLELossless,
     generate_uid,
 )
-from robustness.odd_dicom import slices
+from support import dicom_slices
 from support.pacs_core_cases import PacsService, series
 
 from LiverTumorSegLib.apps.pacs.image_header import Refused
@@ -249,4 +249,4 @@ def test_a_series_of_slices_is_as_the_reader_of_folders_wants_it(service):
     from LiverTumorSegLib.io import volumes
 
     service.take(*series())
-    assert volumes.read_volume(service.folder.images(1)).voxels.shape == (12, *slices.SHAPE[1:])
+    assert volumes.read_volume(service.folder.images(1)).voxels.shape == (12, *dicom_slices.SHAPE[1:])

@@ -8,8 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from robustness.odd_dicom import slices
-from support import archive_cases
+from support import archive_cases, dicom_slices
 from support.archive_cases import free_port
 from support.pacs_cases import PACKAGE, dcmtk, images, make_service, series, until
 
@@ -178,9 +177,9 @@ def test_an_image_without_a_place_to_be_kept_may_be_sent_again(receiving, tmp_pa
 
 
 def large(folder, megabytes):
-    one = slices.plain(count=1)[0]
-    slices.store(one, np.zeros((megabytes * 500, 1000), np.uint16))
-    return slices.write([one], folder)[0]
+    one = dicom_slices.plain(count=1)[0]
+    dicom_slices.store(one, np.zeros((megabytes * 500, 1000), np.uint16))
+    return dicom_slices.write([one], folder)[0]
 
 
 def test_an_oversized_image_ends_its_association_before_it_has_come(receiving, tmp_path, caplog):

@@ -5,8 +5,8 @@ import nibabel
 import numpy as np
 import pytest
 from pydicom.uid import MRImageStorage
-from robustness.odd_dicom.slices import hounsfield, plain, write
-from robustness.privacy.marks import DATE, NUMBERS, UID, WORD, write_identified
+from support.dicom_slices import hounsfield, plain, write
+from support.identified_dicom import DATE, NUMBERS, UID, WORD, write_identified
 
 from LiverTumorSegLib.apps.web import inputs
 from LiverTumorSegLib.apps.web.inputs import Candidate, read_candidate

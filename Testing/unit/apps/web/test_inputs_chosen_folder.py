@@ -1,7 +1,7 @@
 import sys
 
 import pytest
-from robustness.odd_dicom.slices import plain, write
+from support.dicom_slices import plain, write
 
 from LiverTumorSegLib.apps.web.inputs import list_folder, refuse_strays, resolve_name
 from LiverTumorSegLib.core.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from robustness.odd_dicom import slices
+from support import dicom_slices
 from support.models import describe
 
 from LiverTumorSegLib import networks
@@ -109,10 +109,10 @@ SERIES_FILES = {*report_files.REPORT_FILES, "segmentation.dcm", "measurements.dc
 @pytest.fixture
 def series_job(model_folder, tmp_path):
     """Segment a DICOM series into a folder."""
-    images = slices.plain()
+    images = dicom_slices.plain()
     for image in images:
         image.PixelSpacing = [8, 8]
-    slices.write(images, tmp_path / "series")
+    dicom_slices.write(images, tmp_path / "series")
     told = {"model": str(model_folder), "device": "cpu", "made": "2026-01-02T03:04:05+00:00", "lesion_segments": "all"}
 
     def job(**changes):

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from robustness.odd_dicom import slices
+from support import dicom_slices
 from support.web_session import built, session, web_page  # noqa: F401
 
 from LiverTumorSegLib.datasets import phantom
@@ -165,7 +165,7 @@ def test_the_folder_given_at_start_is_listed_and_nothing_else_is_opened(session,
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_links_one_level_down_and_hidden_files_of_the_folder_given_at_start_open_nothing(session, source, tmp_path):  # noqa: F811
     session.shared = tmp_path / "shared"
-    images = slices.write(slices.plain(), session.shared / "series")
+    images = dicom_slices.write(dicom_slices.plain(), session.shared / "series")
     outside = images[0].rename(tmp_path / "outside.dcm")
     images[0].symlink_to(outside)
     volume = phantom.create(SHAPE, SPACING).volume

@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.datadict import DicomDictionary, keyword_for_tag
 from pydicom.tag import Tag
 
-from robustness.odd_dicom.slices import Slices, plain, store, write
+from support.dicom_slices import Slices, plain, store, write
 
 WORD = "Q7ZMARK"
 """In every mark that may hold letters, and in the folders of the machine."""

@@ -1,6 +1,6 @@
 """Runs work in forks of a process that has loaded everything: hangs and crashes are outcomes, and cost milliseconds.
 
-``python -m robustness.stress.sandbox`` serves: a line of JSON in for each piece of work, a line of JSON out for what
+``python -m support.sandbox`` serves: a line of JSON in for each piece of work, a line of JSON out for what
 came of it.
 """
 
@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
 
+from support.repository import TESTING
 from support.waiting import PATIENCE
 
-TESTING = Path(__file__).resolve().parents[2]
 CRASHED = 70
 LOADS = "STRESS_LOADS"
 
@@ -77,7 +77,7 @@ class Sandbox:
     def __init__(self, *loads: str, **environment: str) -> None:
         own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path(), LOADS: " ".join(loads)}
         variables = os.environ | own | environment
-        command = [sys.executable, "-m", "robustness.stress.sandbox"]
+        command = [sys.executable, "-m", "support.sandbox"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
         )
@@ -90,7 +90,7 @@ class Sandbox:
 
     def livertumorseg(self, *words: object, seconds: float = 60, **limits: object) -> Outcome:
         """Run a command line."""
-        return self.run("robustness.stress.sandbox:command_line", *map(str, words), seconds=seconds, **limits)
+        return self.run("support.sandbox:command_line", *map(str, words), seconds=seconds, **limits)
 
     def run(
         self,

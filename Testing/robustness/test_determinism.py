@@ -1,7 +1,8 @@
 import pytest
-from robustness.stress.campaigns import determinism
-from robustness.stress.sandbox import Sandbox
 from support.determinism_cases import ELSEWHERE, HERE, JOBS, comparable, differing, make_inputs
+from support.sandbox import Sandbox
+
+from robustness.stress.campaigns import determinism
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 
