@@ -17,10 +17,10 @@ from typing import Literal
 import numpy as np
 import torch
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict
 
 from ..core.atomic_files import refuse_unwritable, whole_folder
 from ..core.errors import UserError
+from ..core.schema import StrictModel
 from .slices import Overview, Patient
 
 _FORMAT: Literal[1] = 1
@@ -32,10 +32,8 @@ _TYPES = {np.dtype(np.uint8): torch.uint8, np.dtype(np.float16): torch.float16}
 _MB, _GB = 1e6, 1e9
 
 
-class _Note(BaseModel):
+class _Note(StrictModel):
     """The facts of a cache entry, kept beside its arrays."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = _FORMAT
     key: str

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ..core.ct_quality import DamageReason, DamageTreatment
 from ..core.errors import UserError
-from ..core.schema import explain_validation_error
+from ..core.schema import StrictModel, explain_validation_error
 from ..preprocessing import Chain, Slices
 from ..reporting import figures
 
@@ -31,18 +31,14 @@ _ROUNDING = 1e-6
 _MODES = {1: "L", 2: "RGB", 3: "RGB", 4: "CMYK"}
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LeftOut(_Entry):
+class LeftOut(StrictModel):
     """A volume that is not in the dump, and why."""
 
     name: str
     reason: str
 
 
-class DamagedSlice(_Entry):
+class DamagedSlice(StrictModel):
     """A slice that was interpolated or left out, numbered as the pictures are, and why."""
 
     patient: str
@@ -50,7 +46,7 @@ class DamagedSlice(_Entry):
     reason: DamageReason
 
 
-class Note(_Entry):
+class Note(StrictModel):
     """The content of ``export.json``.
 
     Args:

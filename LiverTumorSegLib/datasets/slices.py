@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from ..core import text_files
 from ..core.errors import UserError
+from ..core.schema import StrictModel
 from ..core.volume import Volume
 from ..io.raw_image import RawImage
 from ..preprocessing import Chain
@@ -105,7 +106,7 @@ def read_pixels(path: Path) -> NDArray:
     return values
 
 
-class SliceSource(BaseModel):
+class SliceSource(StrictModel):
     """One folder of slice pictures and how to read it.
 
     Args:
@@ -115,8 +116,6 @@ class SliceSource(BaseModel):
         default_spacing_mm: in-plane spacing to assume where none is stated; a training dump states it.
         default_slice_mm: the same between consecutive slice numbers; None where neighbours must not be used.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str
     intensities: tuple[float, float] | None = None

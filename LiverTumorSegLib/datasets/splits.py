@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..core import text_files
 from ..core.atomic_files import whole_file
 from ..core.errors import UserError
-from ..core.schema import explain_validation_error
+from ..core.schema import StrictModel, explain_validation_error
 
 PatientNames = tuple[str, ...]
 
@@ -38,7 +38,7 @@ class Round(NamedTuple):
     test: PatientNames = ()
 
 
-class Split(BaseModel):
+class Split(StrictModel):
     """Patients to train on and patients to measure on.
 
     Args:
@@ -47,8 +47,6 @@ class Split(BaseModel):
         folds: names by fold, for cross-validation; empty where there is one training only.
         train, validation, test: names, where there is one training only.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
     seed: int = Field(ge=0)

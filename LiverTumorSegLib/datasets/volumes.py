@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.errors import UserError
 from ..core.native_stderr import silence_libraries
 from ..core.process_pool import for_each
 from ..core.progress import Job
+from ..core.schema import StrictModel
 from ..preprocessing import Chain
 from ..preprocessing.resampling import standard_shape
 from . import cache, layouts
@@ -36,7 +37,7 @@ _SLICES_ON_A_GPU, _PROCESSES_ON_A_GPU = 16, 6
 """Preprocessed together; and processes that read files and share the GPU, each of which takes some of its memory."""
 
 
-class VolumeSource(BaseModel):
+class VolumeSource(StrictModel):
     """One data set of CTs with labels, and how to read it.
 
     Args:
@@ -44,8 +45,6 @@ class VolumeSource(BaseModel):
         lesions_apart: False where the labels join lesions to the liver (label 1).
         every: every how many slices one is kept.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     volumes: str
     lesions_apart: bool = True

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from ..core.atomic_files import refuse_folder, whole_file
 from ..core.errors import UserError
 from ..core.sanitize import strip_folders_of_content
+from ..core.schema import StrictModel
 from ..datasets.checksums import fingerprints, label_fingerprints
 from ..models import model_folder
 from ..training.checkpoints import remove_checkpoints, unfinished_log
@@ -32,7 +33,7 @@ MODEL_FOLDER = "model"
 AnyRecord = TypeVar("AnyRecord", bound="TrialRecord")
 
 
-class TrialRecord(BaseModel):
+class TrialRecord(StrictModel):
     """The content of a trial's file.
 
     Args:
@@ -40,8 +41,6 @@ class TrialRecord(BaseModel):
         data: digests of the data's names and sizes, by folder and patient.
         labels: digests of what is in the files of labels; None in records of before these were taken.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     FILE: ClassVar[str]
     INDENT: ClassVar[int | None] = None

@@ -11,10 +11,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.errors import UserError
 from ..core.progress import Job
+from ..core.schema import StrictModel
 from ..datasets import sources
 from ..datasets.sources import Source
 from ..evaluation import case
@@ -37,7 +38,7 @@ Measures = dict[str, float | None]
 """By key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`; None where not defined."""
 
 
-class PatientResult(BaseModel):
+class PatientResult(StrictModel):
     """One patient's figures, by the definitions of ``livertumorseg evaluate`` and its rule of LiTS for empty masks.
 
     Args:
@@ -51,8 +52,6 @@ class PatientResult(BaseModel):
         seconds: taken to segment it.
         device: where, and in which precision.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str
     reference: str

@@ -5,13 +5,10 @@ from __future__ import annotations
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
+from ..core.schema import StrictModel
 from .options import OPTIONS, CleanUpOption
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _field(option: CleanUpOption) -> tuple[type[bool | float], Any]:
@@ -23,7 +20,7 @@ def _field(option: CleanUpOption) -> tuple[type[bool | float], Any]:
 if TYPE_CHECKING:
     _default: Any = None
 
-    class Postprocessing(_Settings):
+    class Postprocessing(StrictModel):
         """Names and types of the table's options for type checkers; a test holds them to the table."""
 
         largest_liver: bool = _default
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 else:
     Postprocessing = create_model(
         "Postprocessing",
-        __base__=_Settings,
+        __base__=StrictModel,
         __module__=__name__,
         __doc__="Which clean-up steps run on the labels, and with which limits: a field for each option of the table.",
         **{option.name: _field(option) for option in OPTIONS},

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Union
 import numpy as np
 import torch
 from monai.losses import DiceCELoss, DiceLoss, FocalLoss, TverskyLoss
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from torch.nn import functional as F
 
 from ..core.errors import UserError
-from ..core.schema import NAME_OR_OPTIONS
+from ..core.schema import NAME_OR_OPTIONS, StrictModel
 
 
 def median_frequency(labels: Iterable[torch.Tensor], classes: int) -> tuple[float, ...]:
@@ -108,14 +108,12 @@ def _soft_dice_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Te
 Weight = Annotated[float, Field(ge=0)]
 
 
-class _Loss(BaseModel):
+class _Loss(StrictModel):
     """A loss is called with logits, labels and whose labels tell lesions from liver.
 
     Logits are float32 ``[batch, classes, *size]``, where a single channel is a sigmoid's; labels are integers
     ``[batch, *size]`` below the number of classes, or 0 and 1 for a sigmoid; the last is bool ``[batch]``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PartialLabel(_Loss):

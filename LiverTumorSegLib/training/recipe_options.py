@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Union
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
@@ -96,10 +96,8 @@ AnyPolicy = Annotated[Union[OneCycle, ConstantRate, Plateau], Field(discriminato
 NamedPolicy = Annotated[AnyPolicy, NAME_OR_OPTIONS]
 
 
-class _Optimiser(BaseModel):
+class _Optimiser(StrictModel):
     """An optimiser is called with parameters, learning rate and weight decay (None: the usual one of its kind)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     usual_decay: ClassVar[float] = 0.0
     kind: ClassVar[type[Optimizer]]

@@ -74,7 +74,7 @@ def test_a_killed_rank_is_gone_on_with(cts, model_folder, tmp_path, moment):
     assert len(done) in (2, 3)
     assert not (output / "cohort.csv").exists()
     assert hidden(output) or moment is BEFORE_RECORD
-    summary = cohort.run(cts, output, model.load(model_folder), device="cpu")
+    summary = cohort.segment_cohort(cts, output, model.load(model_folder), device="cpu")
     assert len(summary.skipped) == (3 if moment is IN_RECORD else 2)
     assert sorted((*summary.done, *summary.skipped)) == [f"volume-{number}" for number in range(4)]
     assert all(

@@ -110,7 +110,7 @@ def test_every_door_gives_the_same_labels_and_warnings(ct, model_folder, tmp_pat
         "worker": by_worker(ct, tmp_path / "worker.seg.nrrd", model_folder),
     }
     shutil.copy(ct, (tmp_path / "cts").mkdir() or tmp_path / "cts" / "cohort.nii.gz")
-    summary = cohort.run(tmp_path / "cts", tmp_path, load_model(model_folder), device="cpu")
+    summary = cohort.segment_cohort(tmp_path / "cts", tmp_path, load_model(model_folder), device="cpu")
     told["cohort"] = summary.done["cohort"].warnings
     assert "Its slices lie 15.0 mm apart: small lesions are missed." in told["python"]
     assert set(told.values()) == {told["python"]}

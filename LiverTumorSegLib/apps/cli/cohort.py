@@ -86,7 +86,7 @@ def segment_cohort(
     )
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:
-            summary = cohort.run(
+            summary = cohort.segment_cohort(
                 source, output, loaded, settings=settings, device=device, rank=own, progress=progress, cancel=cancel
             )
         except Cancelled:

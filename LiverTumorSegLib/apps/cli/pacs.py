@@ -6,13 +6,13 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...core.errors import UserError
+from ...core.optional_packages import require_packages
 from .console import out, say, show
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def pacs(context: typer.Context, config: Annotated[Path | None, _OPTION] = None)
     if config is None:
         msg = "The service needs its configuration: give --config pacs.toml; livertumorseg pacs example prints one."
         raise UserError(msg)
-    _require(PACKAGES)
+    require_packages("The service needs", PACKAGES, "pacs")
     from ..pacs import config_file, log, service
 
     wanted = config_file.read(config)
@@ -81,7 +81,7 @@ def retry(number: Annotated[int, typer.Argument(help="Of the job, as status show
 @app.command()
 def check(config: _Config) -> None:
     """Try a configuration: the model, the certificates, and whether the archives answer; nothing is stored."""
-    _require(PACKAGES)
+    require_packages("The service needs", PACKAGES, "pacs")
     from ..pacs import config_check, config_file
 
     wanted = config_file.read(config)
@@ -118,10 +118,3 @@ def _queue(folder: ServiceFolder) -> Iterator[SeriesQueue]:
     except sqlite3.Error as error:  # at the start of the service all of it is checked, which may take long
         msg = f"{folder.queue} cannot be used now ({error}): try again; the service says more when it is started."
         raise UserError(msg) from error
-
-
-def _require(modules: tuple[str, ...]) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        msg = f"The service needs packages that are not here ({', '.join(missing)}): pip install 'livertumorseg[pacs]'."
-        raise UserError(msg)

@@ -2,7 +2,17 @@
 
 from ...core.ranks import ALONE, Rank
 from .cases import CohortCase, FoundCases, find
-from .run import Summary, run
+from .segment import Summary, segment_cohort
 from .settings import FORMATS, CohortSettings
 
-__all__ = ["ALONE", "FORMATS", "CohortCase", "CohortSettings", "FoundCases", "Rank", "Summary", "find", "run"]
+__all__ = [
+    "ALONE",
+    "FORMATS",
+    "CohortCase",
+    "CohortSettings",
+    "FoundCases",
+    "Rank",
+    "Summary",
+    "find",
+    "segment_cohort",
+]

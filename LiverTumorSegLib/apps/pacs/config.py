@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...core.about import DEFAULT_MODEL
+from ...core.schema import StrictModel
 
 _LONGEST_TITLE, _MOST_DAYS = 16, 36_500
 WholeNumber = Annotated[int, Field(strict=True)]
@@ -65,11 +66,7 @@ OrNone = BeforeValidator(_none_if_false)
 _MOST_DOUBLINGS = 30
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Tls(_Entry):
+class Tls(StrictModel):
     """Certificates of an encrypted connection, PEM files each.
 
     Args:
@@ -83,7 +80,7 @@ class Tls(_Entry):
     authorities: Path
 
 
-class Sender(_Entry):
+class Sender(StrictModel):
     """An application entity that may send images here.
 
     Args:
@@ -95,7 +92,7 @@ class Sender(_Entry):
     address: Host | None = None
 
 
-class Receive(_Entry):
+class Receive(StrictModel):
     """Images that come by C-STORE.
 
     Args:
@@ -117,7 +114,7 @@ class Receive(_Entry):
     tls: Tls | None = None
 
 
-class Web(_Entry):
+class Web(StrictModel):
     """A DICOMweb service.
 
     Args:
@@ -158,7 +155,7 @@ class Watch(Web):
     days: WholeNumber = Field(1, ge=0, le=365)
 
 
-class Peer(_Entry):
+class Peer(StrictModel):
     """An application entity that objects are sent to by C-STORE.
 
     Args:
@@ -178,7 +175,7 @@ class Peer(_Entry):
     timeout_seconds: Seconds = 60
 
 
-class Send(_Entry):
+class Send(StrictModel):
     """The archive that objects are sent to: one of the two.
 
     Args:
@@ -197,7 +194,7 @@ class Send(_Entry):
         return self
 
 
-class Rule(_Entry):
+class Rule(StrictModel):
     """A rule that chooses series to run: all that it states has to fit.
 
     Args:
@@ -224,7 +221,7 @@ class Rule(_Entry):
         return self
 
 
-class SegmentConfig(_Entry):
+class SegmentConfig(StrictModel):
     """The model, the device and the segments of a result.
 
     Args:
@@ -238,7 +235,7 @@ class SegmentConfig(_Entry):
     lesion_segments: Literal["each", "all"] = "each"
 
 
-class Limits(_Entry):
+class Limits(StrictModel):
     """Limits on what is accepted, and on how long is tried.
 
     Args:
@@ -270,7 +267,7 @@ class Limits(_Entry):
         return float(min(self.retry_seconds * 2 ** min(failures, _MOST_DOUBLINGS), self.longest_retry_seconds))
 
 
-class Page(_Entry):
+class Page(StrictModel):
     """The page in a browser, on this machine alone.
 
     Args:
@@ -280,7 +277,7 @@ class Page(_Entry):
     port: WholeNumber = Field(0, ge=0, le=65535)
 
 
-class Share(_Entry):
+class Share(StrictModel):
     """A queue that several services share their work through.
 
     Args:
@@ -290,7 +287,7 @@ class Share(_Entry):
     database: Database
 
 
-class Config(_Entry):
+class Config(StrictModel):
     """The configuration of a service.
 
     Args:

@@ -20,12 +20,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 from torch.nn import functional as F
 
 from ...core.device import choose_device
 from ...core.progress import Job
+from ...core.schema import StrictModel
 from ...datasets.slices import Patient
 from ...evaluation.label_pair import structure_mask
 from ...evaluation.overlap import Counts
@@ -56,7 +56,7 @@ class SliceScore(NamedTuple):
         return Counts(self.tp, self.fp, self.fn, self.tn)
 
 
-class SliceScores(BaseModel):
+class SliceScores(StrictModel):
     """The measures of one structure.
 
     Args:
@@ -64,8 +64,6 @@ class SliceScores(BaseModel):
         inside: pixels of the structure by level of probability, as :class:`Histogram` has them; empty if not counted.
         outside: the same of the others.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     slices: tuple[SliceScore, ...]
     inside: tuple[int, ...] = ()

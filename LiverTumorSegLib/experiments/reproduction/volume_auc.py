@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from ...core.atomic_files import whole_file
 from ...core.labels import FULL_PROBABILITY
+from ...core.schema import StrictModel
 from ...datasets import sources
 from ...datasets.sources import Source
 from ...evaluation.label_pair import structure_mask
@@ -22,22 +23,18 @@ from ..run_options import RunOptions
 FILE = "auc.json"
 
 
-class _Area(BaseModel):
+class _Area(StrictModel):
     """A patient's area, None where the reference is empty, and the digest of the reference."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     reference: str
     auc: float | None
 
 
-class _AucFile(BaseModel):
+class _AucFile(StrictModel):
     """The content of ``auc.json``: of which weights, and what was measured by patient."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     weights: str
-    patients: dict[str, _Area] = {}
+    patients: dict[str, _Area] = Field(default_factory=dict)
 
 
 def volume_auc(

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from scipy.interpolate import BSpline
+
+from ...core.schema import StrictModel
 
 _DEGREE = 3
 _LOCKED = 2
@@ -84,7 +86,7 @@ Factors = Annotated[tuple[Factor, Factor], AfterValidator(_ascending)]
 Ends = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
-class SyntheticLesions(BaseModel):
+class SyntheticLesions(StrictModel):
     """Lesions painted into liver; for chains that end in a window, with one channel a slice.
 
     Args:
@@ -97,8 +99,6 @@ class SyntheticLesions(BaseModel):
         depth: pixels from one slice of a stack to the next.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     share: Share = 0.3
     most: int = Field(3, ge=1, le=20)
     radius: Factors = (2.5, 16)
@@ -108,7 +108,7 @@ class SyntheticLesions(BaseModel):
     depth: Factor = 2.4
 
 
-class Augmentation(BaseModel):
+class Augmentation(StrictModel):
     """Ranges of the random changes; what is not given is as the shipped model was trained.
 
     Args:
@@ -134,8 +134,6 @@ class Augmentation(BaseModel):
         liver_share: share of samples with such an offset.
         synthetic_lesions: painted into the liver; None for none.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rotation: Reach = 15
     tilt: Reach | None = None

@@ -80,7 +80,7 @@ def cases(place: str, count: int) -> None:
             during.append([])
         during[-1].append(Level.now())
 
-    done = cohort.run(
+    done = cohort.segment_cohort(
         folder / "cts", folder / "labels", model_folder.load(folder / "model"), device="cpu", progress=told
     )
     assert len(done.done) == count == len(during)

@@ -19,7 +19,7 @@ from ..tally import Tally
 TRIES = len(COMMANDS)
 _LOADS = (
     "LiverTumorSegLib.evaluation.evaluate",
-    "LiverTumorSegLib.apps.cohort.run",
+    "LiverTumorSegLib.apps.cohort.segment",
     "LiverTumorSegLib.datasets.export",
     "LiverTumorSegLib.training.recipe",
     "LiverTumorSegLib.reporting.preprocessing_figure",

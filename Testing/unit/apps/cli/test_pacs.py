@@ -124,7 +124,7 @@ def test_a_service_needs_its_configuration(run):
 def test_missing_packages_are_named(run, toml, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "LiverTumorSegLib.apps.cli.pacs.find_spec", lambda name: None if name == "pynetdicom" else found(name)
+        "LiverTumorSegLib.core.optional_packages.find_spec", lambda name: None if name == "pynetdicom" else found(name)
     )
     code, _, error = run("pacs", "--config", toml)
     assert code == 3

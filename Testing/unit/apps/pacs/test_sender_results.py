@@ -110,7 +110,7 @@ def test_an_error_that_nobody_foresaw_holds_no_other_series_up_and_is_not_quoted
     sending = ResultSender(service.config, service.queue, archive)
     sending.step()
     assert service.only().state is SeriesState.SENDING
-    assert service.only().why.startswith("Sending failed unexpectedly (KeyError at test_sending.py")
+    assert service.only().why.startswith("Sending failed unexpectedly (KeyError at test_sender_results.py")
     assert "Some^One" not in service.only().why
     archive.raises = None
     made(service, "1.2.4")

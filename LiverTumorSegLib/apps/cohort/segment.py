@@ -194,7 +194,7 @@ class Summary:
     table: Path
 
 
-def run(
+def segment_cohort(
     source: Path,
     output: Path,
     model: Model,
