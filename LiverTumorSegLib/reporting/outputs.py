@@ -28,7 +28,7 @@ class Output(Protocol):
 
     @property
     def stage(self) -> str:
-        """What is being done while it is written, told as progress."""
+        """The sentence told as progress while it is written."""
 
     def files(self, model: Description) -> list[Path]:
         """Every file that it writes."""
@@ -237,7 +237,7 @@ class WholeFolder:
 
     @property
     def stage(self) -> str:
-        """That of the first output."""
+        """The sentence of the first output."""
         return self.inside(self.folder)[0].stage
 
     def files(self, model: Description) -> list[Path]:

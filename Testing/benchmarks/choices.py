@@ -1,4 +1,4 @@
-"""What each choice of the model that ships gained, on the same patients, whom none of the models was trained on.
+"""The gain of each choice of the model that ships, on the same patients, whom none of the models was trained on.
 
     python Testing/benchmarks/choices.py LABEL=MODEL... [--data DIR] [--least-probability P] [--least-contrast HU]
         [--card MODEL]

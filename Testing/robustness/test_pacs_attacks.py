@@ -1,4 +1,4 @@
-"""What attackers try at a running service: by C-STORE, and with what its page then shows."""
+"""Attacks on a running service: by C-STORE, and with what its page then shows."""
 
 import http.client
 import re

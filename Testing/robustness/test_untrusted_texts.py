@@ -1,4 +1,4 @@
-"""What a model says of itself, in a terminal."""
+"""A model's own words cannot harm a terminal."""
 
 import json
 import re

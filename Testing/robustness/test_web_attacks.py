@@ -1,4 +1,4 @@
-"""What attackers try at a running `livertumorseg web`: from another account, from a page elsewhere, with a file."""
+"""Attacks on a running `livertumorseg web`: from another account, from a page elsewhere, with a file."""
 
 import gzip
 import http.client

@@ -37,7 +37,7 @@ Change = Callable[[dicom_slices.Slices], object]
 
 @dataclass(frozen=True)
 class Written:
-    """What went in and what came out.
+    """A case with what came of writing it.
 
     Args:
         folder: of the objects.
@@ -193,12 +193,12 @@ CASES = {
 
 @cache
 def written(name: str) -> Written:
-    """What was written of a case, once for all tests."""
+    """The objects of a case, written once for all tests."""
     return CASES[name].write(Path(_PLACE.name) / name)
 
 
 def dciodvfy(file: Path) -> list[str]:
-    """What dicom3tools finds wrong with an object."""
+    """The faults that dicom3tools finds in an object."""
     program = need("dciodvfy")
     said = subprocess.run([program, file], capture_output=True, text=True, errors="replace", check=False, timeout=60)
     return [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]

@@ -52,7 +52,7 @@ def parsed(folder):
 
 
 def prepared(parser, volume, folder):
-    """What the bundle's preprocessing makes of a volume."""
+    """The channels that the bundle's preprocessing makes of a volume."""
     write_volume(folder / "ct.nii.gz", volume, overwrite=True)
     return parser.get_parsed_content("preprocessing")({"image": str(folder / "ct.nii.gz")})
 

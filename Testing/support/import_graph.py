@@ -51,7 +51,7 @@ def rings(imports: list[Import]) -> list[list[Import]]:
 
 
 def _reach(start: str, graph: Mapping[str, set[str]]) -> set[str]:
-    """What a module imports, directly or through others; itself only where a ring leads back."""
+    """The modules that a module imports, directly or through others; itself only where a ring leads back."""
     found: set[str] = set()
     waiting = [start]
     while waiting:

@@ -1,4 +1,4 @@
-"""What every architecture has to pass: subclass it as ``Test<Name>`` in the architecture's own test file."""
+"""Tests that every architecture has to pass: subclass it as ``Test<Name>`` in the architecture's own test file."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""What tests of the service's network side share: a series in files, parts that take images, and patience."""
+"""Parts that tests of the service's network side share: a series in files, parts that take images, and patience."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class Sandbox:
 
 
 def path() -> str:
-    """What Python is told to look in, so that tests' own modules and the library are found."""
+    """The folders that Python looks in to find tests' own modules and the library."""
     return os.pathsep.join([str(TESTING), str(TESTING.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 

@@ -23,7 +23,7 @@ NAMED = {"sys.executable"}
 
 
 def problems(folder: Path, allowed: frozenset[str] = frozenset()) -> list[str]:
-    """What breaks the rule in the Python files of a folder but for the allowed ones, each with its file and line."""
+    """Breaches of the rule in the Python files of a folder but for the allowed ones, each with its file and line."""
     found = []
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()

@@ -80,7 +80,7 @@ class Site:
 
 @dataclass
 class Watch:
-    """What went wrong in a browser: every message counts.
+    """A watch on a browser: every message of it counts as a fault.
 
     Args:
         host: with port, the one that may be asked.
@@ -98,7 +98,7 @@ class Watch:
         context.on("page", lambda page: page.on("websocket", lambda socket: self._asked(socket.url)))
 
     def take(self) -> list[str]:
-        """What has gone wrong since the last call; it does not count any more."""
+        """The faults since the last call; they do not count any more."""
         taken, self.faults = self.faults, []
         return taken
 

@@ -1,4 +1,4 @@
-"""What a visitor does with a result in a browser: takes it away, and corrects it."""
+"""A visitor takes a result away from the browser, and corrects it."""
 
 import csv
 import re
@@ -123,7 +123,7 @@ def becomes(page, condition, what):
 
 @pytest.fixture
 def undone(page):
-    """What the table was before; every test puts it back."""
+    """The table as it was before; every test puts it back."""
     before = volumes(page)
     yield before
     page.click("#tool-none")

@@ -1,4 +1,4 @@
-"""What a case is: a file that is written, and what has to come of segmenting it."""
+"""A case: a file that is written, and what has to come of segmenting it."""
 
 from __future__ import annotations
 

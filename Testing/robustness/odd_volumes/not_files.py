@@ -1,4 +1,4 @@
-"""What has a CT's name and is a link, a pipe, a folder, a device, or not to be read."""
+"""Things with a CT's name that are a link, a pipe, a folder, a device, or not to be read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the project survives, counted: campaigns of bad input, bad models and kills, run by ``make stress``."""
+"""Campaigns that count what the project survives: of bad input, bad models and kills, run by ``make stress``."""

@@ -51,7 +51,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a run does when nobody kills it.
+    """A run that nobody kills.
 
     Args:
         files: that it leaves, by their relative paths.
@@ -184,7 +184,7 @@ def _again(sandbox: Sandbox, command: Command, case: Path) -> Outcome:
 
 
 def difference(command: Command, known: Undisturbed, files: Contents, when: str) -> str:
-    """What differs from the end of an undisturbed run: a file too many (a temporary one), too few, or another."""
+    """The differences from the end of an undisturbed run: a file too many (a temporary one), too few, or another."""
     wanted, found = (
         {path: content.replace(_OVERWRITE, b"") for path, content in each.items() if command.is_result(path)}
         for each in (known.files, files)

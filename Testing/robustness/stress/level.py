@@ -16,7 +16,7 @@ MOST_GROWTH_MB = 8
 
 @dataclass(frozen=True)
 class Level:
-    """What a process holds at one moment, its children included.
+    """The resources that a process holds at one moment, its children included.
 
     Args:
         mb: resident memory.
@@ -34,7 +34,7 @@ class Level:
 
     @classmethod
     def now(cls, process: psutil.Process | None = None) -> Level:
-        """That of a process, by default of this one."""
+        """The level of a process, by default of this one."""
         first = process or psutil.Process()
         family = [first, *first.children(recursive=True)]
         return cls(
@@ -59,6 +59,6 @@ def growth(levels: Sequence[Level]) -> dict[str, float]:
 
 
 def rising(levels: Sequence[Level]) -> str:
-    """What is not flat, in words; empty where all is."""
+    """The resources that rose, in words; empty where none did."""
     found = growth(levels)
     return ", ".join(f"{name} {by:+.1f}" for name, by in found.items() if by > (MOST_GROWTH_MB if name == "mb" else 0))

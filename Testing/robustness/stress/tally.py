@@ -1,4 +1,4 @@
-"""What came of the tries of a campaign."""
+"""The count of what came of a campaign's tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading a mutated volume may come to: a CT that holds together, or one sentence."""
+"""The two ends that reading a mutated volume may have: a CT that holds together, or one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox runs: it ends as the command line does, with exit code 3 where the library refuses."""
+"""Attempts that the sandbox runs: each ends as the command line does, with exit code 3 where the library refuses."""
 
 import sys
 from pathlib import Path

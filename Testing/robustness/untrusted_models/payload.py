@@ -1,4 +1,4 @@
-"""What an attack tries to do, in a way that shows: make a folder."""
+"""The harm that an attack tries to do, in a way that shows: it makes a folder."""
 
 import os
 

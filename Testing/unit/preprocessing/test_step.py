@@ -1,4 +1,4 @@
-"""What every step keeps to."""
+"""Rules that every step keeps."""
 
 import numpy as np
 import pytest

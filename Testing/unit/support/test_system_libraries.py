@@ -1,4 +1,4 @@
-"""What tests need of the system is found, named, and installed only where that is allowed."""
+"""Programs that tests need of the system are found, named, and installed only where that is allowed."""
 
 import os
 import subprocess

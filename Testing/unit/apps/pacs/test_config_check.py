@@ -1,4 +1,4 @@
-"""What a configuration names is tried before a service is started with it."""
+"""The parts that a configuration names are tried before a service is started with it."""
 
 import pytest
 from support.archive_cases import free_port

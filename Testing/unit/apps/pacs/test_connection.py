@@ -1,4 +1,4 @@
-"""What is no DICOM, or stops in its middle, is given up and held in no memory."""
+"""A connection that sends no DICOM, or stops in its middle, is given up and held in no memory."""
 
 import os
 import socket

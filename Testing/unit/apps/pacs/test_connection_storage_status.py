@@ -1,4 +1,4 @@
-"""What the standard's statuses of storing mean to a service: there, later, or never."""
+"""The meaning of the standard's statuses of storing to a service: there, later, or never."""
 
 import pytest
 

@@ -111,7 +111,7 @@ class SettingsSection(Section):
         self.state.device_note = texts.device_note(self.panel, choices.device)
 
     def _allowed(self, option: CleanUpOption) -> bool | float:
-        """What counts; a number that may not be is changed in its field, too, which may be empty."""
+        """The number that counts; one that is not allowed, or an empty field, is changed in its field, too."""
         given = self.state[option.name] or 0
         if option.kind is bool:
             return bool(given)
