@@ -1,4 +1,4 @@
-"""The part of a service that shares work, with a stand-in for all else: images come from nowhere, and a list is the archive.
+"""The part of a service that shares work; stand-ins for all else: images come from nowhere, a list is the archive.
 
     python shared_pacs.py DATABASE FOLDER ARCHIVE SECONDS
 
