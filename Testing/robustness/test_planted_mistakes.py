@@ -2,11 +2,12 @@
 
 import os
 import shutil
-import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from support.repository import ROOT, TESTING
+from support.sandbox import Sandbox
 from support.slicer_harness import available
 
 PANEL, WIDGET, UI = (
@@ -30,6 +31,7 @@ KEPT = "unit/apps/panel/test_mrml_segmentations.py::test_other_segments_stay_and
 VOXELS = "unit/apps/panel/test_mrml_volumes.py::test_voxels_lie_where_the_scene_shows_them"
 ROWS = "unit/apps/panel/test_mrml_tables.py::test_rows_come_back_as_they_went_in"
 OWN = "integration/slicer/test_setup.py::test_slicers_own_packages_are_never_replaced"
+PACKAGES = ("monai", "pytest", "vtk", "slicer_core", "PySide6.QtWidgets", "PySide6.QtUiTools", "PySide6.QtTest")
 
 MISTAKES = {
     "a misspelt property": (RUNNING, "button.enabled = state", "button.enable = state", HIDDEN),
@@ -105,38 +107,38 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run(copy, *tests, patience=12):
-    environment = os.environ | {
-        "PYTHONPATH": str(copy),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "LIVERTUMORSEG_MODULE": str(copy / WIDGET),
-        "LIVERTUMORSEG_PATIENCE": str(patience),
-    }
-    command = [sys.executable, "-P", "-m", "pytest", "-x", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+@pytest.fixture(scope="module")
+def sandbox(copy):
+    """Forks of a process that has loaded everything but the module and the library."""
+    with closing(Sandbox(*PACKAGES, library=False, PYTHONPATH=f"{copy}{os.pathsep}{TESTING}")) as one:
+        yield one
+
+
+def run_tests(module, patience, *arguments):
+    """Run tests on the module of another place; for the sandbox."""
+    os.environ |= {"LIVERTUMORSEG_MODULE": module, "LIVERTUMORSEG_PATIENCE": patience}
+    sys.dont_write_bytecode = True
+    code = pytest.main(["-x", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *arguments])
+    print("Library:", sys.modules["LiverTumorSegLib"].__file__)
+    sys.exit(code)
+
+
+def run(sandbox, copy, *tests, patience=12):
     chosen = [str(TESTING / test) for test in tests]
-    return subprocess.run(
-        [*command, "-c", str(ROOT / "pyproject.toml"), *chosen],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    configuration = ["-c", str(ROOT / "pyproject.toml")]
+    function = "robustness.test_planted_mistakes:run_tests"
+    done = sandbox.run(function, str(copy / WIDGET), str(patience), *configuration, *chosen, folder=copy, seconds=900)
+    assert f"Library: {copy}" in done.out, done.out[-3000:] + done.err[-2000:]
+    return done
 
 
-def test_without_a_mistake_the_same_tests_pass(copy):
-    done = run(copy, *dict.fromkeys(test for *_, test in MISTAKES.values()), patience=120)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert str(copy) in subprocess.check_output(
-        [sys.executable, "-P", "-c", "import LiverTumorSegLib; print(LiverTumorSegLib.__file__)"],
-        env=os.environ | {"PYTHONPATH": str(copy)},
-        text=True,
-    )
+def test_without_a_mistake_the_same_tests_pass(sandbox, copy):
+    done = run(sandbox, copy, *dict.fromkeys(test for *_, test in MISTAKES.values()), patience=120)
+    assert done.code == 0, done.out[-3000:]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_planted_mistake_is_caught(copy, mistake):
+def test_a_planted_mistake_is_caught(sandbox, copy, mistake):
     name, right, wrong, test = MISTAKES[mistake]
     path = copy / name
     text = path.read_text(encoding="utf-8")
@@ -146,8 +148,8 @@ def test_a_planted_mistake_is_caught(copy, mistake):
         compile(changed, name, "exec")  # a mistake that Python itself would refuse proves nothing
     path.write_text(changed, encoding="utf-8")
     try:
-        done = run(copy, test)
+        done = run(sandbox, copy, test)
     finally:
         path.write_text(text, encoding="utf-8")
-    assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-2000:]
-    assert " failed" in done.stdout or " error" in done.stdout
+    assert done.code == 1, done.out[-3000:] + done.err[-2000:]
+    assert " failed" in done.out or " error" in done.out

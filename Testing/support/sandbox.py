@@ -7,6 +7,7 @@ came of it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -27,6 +28,9 @@ from support.waiting import PATIENCE
 
 CRASHED = 70
 LOADS = "STRESS_LOADS"
+
+_PACKAGES = ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel")
+_LIBRARY = ("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment")
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,15 @@ class Sandbox:
 
     Args:
         loads: modules that are loaded beforehand, beside what most commands need.
+        library: load this library, too; without it, the first piece of work loads it from wherever it then lies.
         environment: variables beside those of this process.
     """
 
-    def __init__(self, *loads: str, **environment: str) -> None:
-        own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path(), LOADS: " ".join(loads)}
+    def __init__(self, *loads: str, library: bool = True, **environment: str) -> None:
+        wanted = [*_PACKAGES, *(_LIBRARY if library else ()), *loads]
+        own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path(), LOADS: " ".join(wanted)}
         variables = os.environ | own | environment
-        command = [sys.executable, "-m", "support.sandbox"]
+        command = [sys.executable, "-P", "-m", "support.sandbox"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
         )
@@ -139,11 +145,10 @@ def command_line(*words: str) -> None:
 
 
 def serve() -> None:
-    """Load what commands need, then answer until the input ends."""
-    for name in ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel", "LiverTumorSegLib.apps.cli"):
+    """Load what the work needs, then answer until the input ends."""
+    for name in os.environ[LOADS].split():
         importlib.import_module(name)
-    for name in ("LiverTumorSegLib.inference.segment", *os.environ.get(LOADS, "").split()):
-        importlib.import_module(name)
+    gc.freeze()  # so that no fork copies all that is loaded, only to look for garbage there
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             code, seconds, hung = _forked(json.loads(line), out.fileno(), err.fileno())
@@ -207,3 +212,4 @@ def _limit(work: dict) -> None:
 
 if __name__ == "__main__":
     serve()
+    os._exit(0)  # without a second for taking down all that is loaded
