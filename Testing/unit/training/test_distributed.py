@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 from support.repository import PYTHON_PATH, SUPPORT
 from support.training_cases import RECIPE, VOLUMES, make_volumes
+from support.waiting import PATIENCE
+from support.warm_processes import WarmProcess
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.ranks import Rank
@@ -17,7 +19,7 @@ from LiverTumorSegLib.training.distributed import ALONE, ProcessGroup, join_proc
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 TOGETHER = pytest.mark.skipif(os.name == "nt", reason="PyTorch for Windows has no gloo that torchrun can use")
-SECONDS = 240
+SABOTAGED = SUPPORT / "sabotaged_rank.py"
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +46,21 @@ def started(*command, **more):
     return subprocess.Popen([sys.executable, *map(str, command)], env=environment(**more), **options)
 
 
-def two_by_hand(*command):
+@pytest.fixture
+def two_by_hand(tmp_path_factory):
     """Exit codes and complaints of two processes, started as ``srun`` would with an address of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    places = [{"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2"} for rank in "01"]
-    both = [started(*command, **place, MASTER_ADDR="127.0.0.1", MASTER_PORT=port) for place in places]
-    try:
-        said = [one.communicate(timeout=SECONDS)[1] for one in both]
-    finally:
-        for one in both:
-            one.kill()
-    return [one.returncode for one in both], said
+    said = tmp_path_factory.mktemp("said")
 
+    def run(*words, script=None):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        places = [environment(RANK=rank, LOCAL_RANK=rank, **shared) for rank in "01"]
+        both = [WarmProcess(script, words, said, place) for place in places]
+        return zip(*(one.wait() for one in both), strict=True)
 
-def sabotaged(rank, what, arguments, output):
-    return two_by_hand(SUPPORT / "sabotaged_rank.py", rank, what, *arguments, output)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def unbroken(arguments, tmp_path_factory):
         made[name] = tmp_path_factory.mktemp(name)
         own = ("--cache", made[name] / "cache")
         done = started(*how, "-m", "LiverTumorSegLib.apps.cli", *arguments, made[name] / "model", *own)
-        said[name], complained = done.communicate(timeout=SECONDS)
+        said[name], complained = done.communicate(timeout=PATIENCE)
         assert done.returncode == 0, complained
     return made, said
 
@@ -102,29 +102,31 @@ def test_one_process_of_two_talks_and_writes(unbroken):
 
 
 @TOGETHER
-def test_a_rank_that_fails_says_why_and_ends_the_other(arguments, tmp_path):
-    codes, said = sabotaged(1, "fail", arguments, tmp_path / "model")
-    assert codes == [3, 3]
-    assert said == ["", "error: Rank 1 has had enough.\n"]
+def test_a_rank_that_fails_says_why_and_ends_the_other(two_by_hand, arguments, tmp_path):
+    codes, said = two_by_hand(1, "fail", *arguments, tmp_path / "model", script=SABOTAGED)
+    assert codes == (3, 3)
+    assert said == ("", "error: Rank 1 has had enough.\n")
     assert not (tmp_path / "model").exists()
 
 
 @TOGETHER
-def test_a_rank_that_is_cancelled_cancels_the_other_and_both_go_on_to_the_same_weights(arguments, unbroken, tmp_path):
-    codes, said = sabotaged(1, "cancel", arguments, tmp_path / "model")
-    assert codes == [130, 130]
+def test_a_rank_that_is_cancelled_cancels_the_other_and_both_go_on_to_the_same_weights(
+    two_by_hand, arguments, unbroken, tmp_path
+):
+    codes, said = two_by_hand(1, "cancel", *arguments, tmp_path / "model", script=SABOTAGED)
+    assert codes == (130, 130)
     assert "".join(said).startswith("Cancelled; no model was written, and ")
     assert "".join(said).count("\n") == 1
-    codes, said = two_by_hand("-m", "LiverTumorSegLib.apps.cli", *arguments, tmp_path / "model", "--resume")
-    assert codes == [0, 0], said
+    codes, said = two_by_hand(*arguments, tmp_path / "model", "--resume")
+    assert codes == (0, 0), said
     weights = [(folder / "model" / WEIGHTS).read_bytes() for folder in (tmp_path, unbroken[0]["two"])]
     assert weights[0] == weights[1]
 
 
 @TOGETHER
-def test_a_rank_that_vanishes_is_missed(arguments, tmp_path):
-    codes, said = sabotaged(1, "vanish", arguments, tmp_path / "model")
-    assert codes == [3, -9]
+def test_a_rank_that_vanishes_is_missed(two_by_hand, arguments, tmp_path):
+    codes, said = two_by_hand(1, "vanish", *arguments, tmp_path / "model", script=SABOTAGED)
+    assert codes == (3, -9)
     assert said[0].startswith("error: One of the 2 processes of this training ended unexpectedly")
 
 
