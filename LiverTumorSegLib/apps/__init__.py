@@ -1,1 +1,1 @@
-"""Programs that people use: command line, panel, worker, browser, the process beside an archive, cohorts."""
+"""Programs that people use: command line, panel, worker, browser, the service beside an archive, cohorts."""

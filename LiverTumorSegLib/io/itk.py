@@ -1,4 +1,4 @@
-"""Arrays as images of SimpleITK, and NRRD as it writes it; read without it in ``text_volume``."""
+"""Arrays as images of SimpleITK, and NRRD as it writes it; read without it in :mod:`.nrrd_metaimage`."""
 
 from __future__ import annotations
 

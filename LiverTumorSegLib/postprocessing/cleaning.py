@@ -61,7 +61,7 @@ class SegmentedCT(NamedTuple):
     Args:
         hounsfield: HU ``[slice, row, column]``.
         spacing: millimetres between slices, rows and columns.
-        confidence: of the same shape, what :class:`.label_assembly.LabelOutput` holds; None keeps lesions of
+        confidence: of the same shape, what :class:`LiverTumorSegLib.inference.label_assembly.LabelOutput` holds; None keeps lesions of
             any probability.
     """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 from support.document_tables import PAGES, ROOT, renewed
+from support.repository import TESTING
 from typer.main import get_command
 
 import LiverTumorSegLib
@@ -142,7 +143,7 @@ def test_what_else_a_command_names_is_there(page):
     asked = {extra for group in re.findall(r'"\.\[([\w,]+)\]"', text) for extra in group.split(",")}
     assert asked <= set(re.findall(r"^(\w+) = \[", extras, re.MULTILINE))
     campaigns = {path.stem for path in ROOT.glob("Testing/**/stress/campaigns/*.py")}
-    assert set(re.findall(r"python -m stress ([a-z]\w*)", text)) <= campaigns
+    assert set(re.findall(r"python -m robustness.stress ([a-z]\w*)", text)) <= campaigns
 
 
 @pages
@@ -152,7 +153,9 @@ def test_paths_of_the_repository_are_there(page):
     within = [word for word in spans(page) if word.partition("/")[0] in PACKAGES and word.endswith((".py", "/"))]
     missing += [word for word in within if not (ROOT / "LiverTumorSegLib" / word).exists()]
     tests = [word for word in spans(page) if re.fullmatch(r"test_\w+\.py", word)]
-    missing += [word for word in tests if not any((ROOT / "Testing").rglob(word))]
+    missing += [word for word in tests if not any(TESTING.rglob(word))]
+    kinds = tuple(f"{folder.name}/" for folder in TESTING.iterdir() if folder.is_dir())
+    missing += [word for word in spans(page) if word.startswith(kinds) and not (TESTING / word).exists()]
     assert missing == []
 
 
