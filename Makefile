@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
-PROCESSES ?= 2
+PROCESSES ?= 3
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
 .PHONY: demo test check tables bench stress screenshots cmake-lists clean

@@ -61,8 +61,8 @@ class SegmentedCT(NamedTuple):
     Args:
         hounsfield: HU ``[slice, row, column]``.
         spacing: millimetres between slices, rows and columns.
-        confidence: of the same shape, what :class:`LiverTumorSegLib.inference.label_assembly.LabelOutput` holds; None keeps lesions of
-            any probability.
+        confidence: of the same shape, probabilities as the label assembly gives them; None keeps lesions of any
+            probability.
     """
 
     hounsfield: NDArray[np.int16]

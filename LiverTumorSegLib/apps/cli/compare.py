@@ -191,7 +191,9 @@ def reproduce(
     protocol: Annotated[
         ProtocolName, typer.Option(help="As the paper has it, or patients held out and measured one by one.")
     ] = ProtocolName.PUBLISHED,
-    quick: Annotated[bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")
+    ] = False,
     encoder_weights: Annotated[
         list[Path] | None, typer.Option(help="File of torchvision's ImageNet weights; may be given for each encoder.")
     ] = None,

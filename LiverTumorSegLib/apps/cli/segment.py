@@ -28,7 +28,9 @@ def segment(
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     device: DeviceName = "auto",
-    report: Annotated[Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")
+    ] = None,
     probabilities: Annotated[
         Path | None,
         typer.Option(

@@ -199,8 +199,8 @@ class Rule(StrictModel):
 
     Args:
         body_part: any of these, in any case; empty for any, also where none is stated.
-        description: regular expression found in the first 128 characters of the series' description, in any case; None for
-            any.
+        description: regular expression found in the first 128 characters of the series' description, in any case;
+            None for any.
         not_description: regular expression that must not be found there.
         thinnest_mm, thickest_mm: of slice thickness; a series that states none fits where neither is given.
         fewest_images: in the series.

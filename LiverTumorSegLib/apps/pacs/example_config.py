@@ -42,7 +42,7 @@ ae_title = "SCANNER"
 # Which series run: those that one of the rules fits, wholly.
 [[rules]]
 # body_part = ["ABDOMEN", "LIVER"]   # one of these is Body Part Examined, in any case
-# description = "venous|portal"      # a regular expression found in the first 128 characters of Series Description, any case
+# description = "venous|portal"      # a regular expression, any case, in the first 128 characters of Series Description
 # not_description = "lung"           # one that is not found there
 thickest_mm = 5.0                    # of the attribute Slice Thickness; thinnest_mm, too, may be given
 fewest_images = 20

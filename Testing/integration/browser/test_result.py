@@ -3,6 +3,7 @@
 import csv
 import re
 import zipfile
+from contextlib import suppress
 
 import nibabel
 import numpy as np
@@ -124,11 +125,15 @@ def becomes(page, condition, what):
 @pytest.fixture
 def undone(page):
     """The table as it was before; every test puts it back."""
+    from playwright.sync_api import TimeoutError as NotInTime
+
     before = volumes(page)
     yield before
     page.click("#tool-none")
-    while page.locator("#undo").is_enabled():
-        page.click("#undo")
+    undo = page.locator("#undo:not([disabled])")
+    while undo.count():
+        with suppress(NotInTime):  # the page may move it, or undo what was clicked before, just now
+            undo.click(timeout=2000)
         page.wait_for_timeout(200)
     becomes(page, lambda now: now == before, f"what was before: {before}")
 

@@ -92,7 +92,7 @@ def test_ctrl_c_says_that_what_is_done_stays(run, words, monkeypatch):
     def stop(*arguments, **options):
         raise Cancelled
 
-    monkeypatch.setattr(cohort, "run", stop)
+    monkeypatch.setattr(cohort, "segment_cohort", stop)
     code, said, complained = run(*words)
     assert (code, said) == (130, "")
     assert "what is done stays" in complained
