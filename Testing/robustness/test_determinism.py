@@ -1,6 +1,6 @@
 import pytest
 from support.determinism_cases import ELSEWHERE, HERE, JOBS, comparable, differing, make_inputs
-from support.sandbox import Sandbox
+from support.sandbox import LIBRARY, Sandbox
 
 from robustness.stress.campaigns import determinism
 
@@ -9,7 +9,7 @@ pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumo
 
 @pytest.fixture(scope="module")
 def sandboxes():
-    both = Sandbox(**HERE), Sandbox(**ELSEWHERE)
+    both = tuple(Sandbox(*LIBRARY, own_interpreter=True, **place) for place in (HERE, ELSEWHERE))
     yield both
     for one in both:
         one.close()

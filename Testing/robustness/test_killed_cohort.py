@@ -1,13 +1,14 @@
 """A rank killed at the worst moments, and ranks at work at the same time."""
 
 import csv
+import os
 import signal
 import sys
 
 import numpy as np
 import pytest
-from support.cohort_cases import hidden, labels, save_cohort, start
-from support.waiting import PATIENCE
+from support.cohort_cases import hidden, labels, save_cohort
+from support.warm_processes import WarmProcess
 
 from LiverTumorSegLib.apps import cohort
 from LiverTumorSegLib.inference.segment import segment
@@ -47,11 +48,6 @@ def cts(tmp_path):
     return save_cohort(tmp_path / "cts")
 
 
-def finish(process):
-    said, complained = process.communicate(timeout=PATIENCE)
-    return process.returncode, said, complained
-
-
 def rows(output):
     with (output / "cohort.csv").open(newline="") as text:
         return list(csv.DictReader(text))
@@ -68,7 +64,7 @@ def are_those_of_segment(output, cts, model_folder):
 def test_a_killed_rank_is_gone_on_with(cts, model_folder, tmp_path, moment):
     output = tmp_path / "out"
     words = ("segment-cohort", cts, "-o", output, "-m", model_folder, "--device", "cpu")
-    code, _, complained = finish(start(*words, code=f"{DIE}\n{moment}\ncli.main()"))
+    code, _, complained = WarmProcess(*words, code=f"{DIE}\n{moment}\ncli.main()").wait()
     assert code == -signal.SIGKILL, complained
     done = {path: path.stat().st_mtime_ns for path in output.glob("*.seg.nrrd")}
     assert len(done) in (2, 3)
@@ -89,8 +85,9 @@ def test_a_killed_rank_is_gone_on_with(cts, model_folder, tmp_path, moment):
 def test_two_ranks_at_once_do_each_case_once(cts, model_folder, tmp_path):
     output = tmp_path / "out"
     words = ("segment-cohort", cts, "-o", output, "-m", model_folder, "--device", "cpu")
-    ranks = [start(*words, RANK=str(number), WORLD_SIZE="2", LOCAL_RANK=str(number)) for number in range(2)]
-    ended = [finish(process) for process in ranks]
+    places = [{"RANK": str(number), "WORLD_SIZE": "2", "LOCAL_RANK": str(number)} for number in range(2)]
+    ranks = [WarmProcess(*words, environment=os.environ | place) for place in places]
+    ended = [rank.wait() for rank in ranks]
     for number, (code, said, complained) in enumerate(ended):
         assert code == 0, complained
         assert said.startswith(f"Rank {number} of 2: 2 segmented, 0 done before, 0 failed. Wrote ")

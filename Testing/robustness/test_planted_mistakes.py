@@ -110,7 +110,7 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sandbox(copy):
     """Forks of a process that has loaded everything but the module and the library."""
-    with closing(Sandbox(*PACKAGES, library=False, PYTHONPATH=f"{copy}{os.pathsep}{TESTING}")) as one:
+    with closing(Sandbox(*PACKAGES, own_interpreter=True, PYTHONPATH=f"{copy}{os.pathsep}{TESTING}")) as one:
         yield one
 
 

@@ -7,7 +7,7 @@ from robustness.stress.campaigns import determinism
 class Nothing:
     """A sandbox that starts no process."""
 
-    def __init__(self, **_):
+    def __init__(self, *_, **__):
         self.close = lambda: None
 
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from LiverTumorSegLib.apps.worker import client
+from LiverTumorSegLib.apps.worker.client import Worker
+from LiverTumorSegLib.apps.worker.protocol import START
 from support.repository import ROOT
 from support.slicer_harness import available
 
@@ -19,6 +22,51 @@ def widget(harness):
     """The open panel."""
     harness.load_module(MODULE)
     return harness.open_module("LiverTumorSeg")
+
+
+class LastingWorker(Worker):
+    """A worker whose child outlives the panel where that leaves it idle, for the panel of the next test."""
+
+    _spare = None
+    _numbers = START
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._last, self._open = LastingWorker._numbers, set()
+
+    def ask(self, command, /, **arguments):
+        number = super().ask(command, **arguments)
+        LastingWorker._numbers = number  # of one child, no two questions may have one
+        self._open.add(number)
+        return number
+
+    def poll(self):
+        messages = super().poll()
+        self._open -= {message["id"] for message in messages if "at" not in message}
+        return messages
+
+    def close(self):
+        if self.ready and not self._open and LastingWorker._spare is None:
+            LastingWorker._spare, self._run = self._run, None
+        super().close()
+
+    def _started(self):
+        if self._run is None and LastingWorker._spare and LastingWorker._spare.child.poll() is None:
+            self._run = LastingWorker._spare
+        LastingWorker._spare = None
+        return super()._started()
+
+
+@pytest.fixture
+def lasting_worker(monkeypatch):
+    """Panels share one worker process, so that PyTorch is not loaded for each."""
+    monkeypatch.setattr(client, "Worker", LastingWorker)
+
+
+@pytest.fixture
+def own_worker(monkeypatch):
+    """The panel has a worker process of its own, where the others of a file share one."""
+    monkeypatch.setattr(client, "Worker", Worker)
 
 
 def click(button):

@@ -1,6 +1,6 @@
 """The command line, as one of several processes of which one comes to grief in the middle of a training.
 
-python sabotaged_rank.py RANK fail|cancel|vanish COMMAND...
+Its arguments: RANK fail|cancel|vanish COMMAND...
 """
 
 import os

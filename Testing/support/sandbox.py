@@ -1,7 +1,7 @@
 """Runs work in forks of a process that has loaded everything: hangs and crashes are outcomes, and cost milliseconds.
 
-``python -m support.sandbox`` serves: a line of JSON in for each piece of work, a line of JSON out for what
-came of it.
+``python -m support.sandbox LOADS...`` serves: a line of JSON in for each piece of work, a line of JSON out for what
+came of it. A sandbox that needs no interpreter of its own is forked from a warm process, and serves alike.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TextIO, cast
 
 from support.repository import TESTING
 from support.waiting import PATIENCE
+from support.warm_processes import SERVER, become
 
 CRASHED = 70
-LOADS = "STRESS_LOADS"
-
+LIBRARY = ("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment")
 _PACKAGES = ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel")
-_LIBRARY = ("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment")
 
 
 @dataclass(frozen=True)
@@ -75,24 +76,17 @@ class Sandbox:
 
     Args:
         loads: modules that are loaded beforehand, beside what most commands need.
-        library: load this library, too; without it, the first piece of work loads it from wherever it then lies.
+        own_interpreter: start Python anew, with its variables from the beginning; nothing of this library is loaded
+            but what ``loads`` names.
         environment: variables beside those of this process.
     """
 
-    def __init__(self, *loads: str, library: bool = True, **environment: str) -> None:
-        wanted = [*_PACKAGES, *(_LIBRARY if library else ()), *loads]
-        own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path(), LOADS: " ".join(wanted)}
-        variables = os.environ | own | environment
-        command = [sys.executable, "-P", "-m", "support.sandbox"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
-        )
-        self._work, self._outcomes = cast("TextIO", self._process.stdin), cast("TextIO", self._process.stdout)
+    def __init__(self, *loads: str, own_interpreter: bool = False, **environment: str) -> None:
+        variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path()} | environment
+        self._server = _Started(loads, variables) if own_interpreter else _Forked(loads, variables)
 
     def close(self) -> None:
-        self._work.close()
-        self._process.wait(PATIENCE)
-        self._outcomes.close()
+        self._server.close()
 
     def livertumorseg(self, *words: object, seconds: float = 60, **limits: object) -> Outcome:
         """Run a command line."""
@@ -127,9 +121,53 @@ class Sandbox:
             "memory": memory,
             "largest_file": largest_file,
         }
-        print(json.dumps(work), file=self._work, flush=True)
-        answer = json.loads(self._outcomes.readline())
+        answer = json.loads(self._server.ask(json.dumps(work)))
         return Outcome(**answer | {"hung": answer["hung"] and kill_after is None})
+
+
+class _Started:
+    """A server in an interpreter of its own."""
+
+    def __init__(self, loads: Iterable[str], variables: dict[str, str]) -> None:
+        command = [sys.executable, "-P", "-m", "support.sandbox", *_PACKAGES, *loads]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
+        )
+        self._work, self._outcomes = cast("TextIO", self._process.stdin), cast("TextIO", self._process.stdout)
+
+    def ask(self, work: str) -> str:
+        print(work, file=self._work, flush=True)
+        return self._outcomes.readline()
+
+    def close(self) -> None:
+        self._work.close()
+        self._process.wait(PATIENCE)
+        self._outcomes.close()
+
+
+class _Forked:
+    """A server that was forked from a warm process."""
+
+    def __init__(self, loads: Sequence[str], variables: dict[str, str]) -> None:
+        self._work, theirs = SERVER.Pipe()
+        self._process = SERVER.Process(target=_serve_forked, args=(theirs, tuple(loads), variables))
+        self._process.start()
+        theirs.close()
+
+    def ask(self, work: str) -> str:
+        self._work.send(work)
+        return self._work.recv()
+
+    def close(self) -> None:
+        self._work.close()
+        self._process.join(PATIENCE)
+
+
+def _serve_forked(connection: Connection, loads: Iterable[str], variables: dict[str, str]) -> None:
+    os.setsid()
+    become(variables)
+    with contextlib.suppress(EOFError):
+        _serve(loads, iter(connection.recv, None), connection.send)
 
 
 def path() -> str:
@@ -144,17 +182,17 @@ def command_line(*words: str) -> None:
     cli.main()
 
 
-def serve() -> None:
+def _serve(loads: Iterable[str], lines: Iterable[str], answer: Callable[[str], object]) -> None:
     """Load what the work needs, then answer until the input ends."""
-    for name in os.environ[LOADS].split():
+    for name in loads:
         importlib.import_module(name)
     gc.freeze()  # so that no fork copies all that is loaded, only to look for garbage there
-    for line in sys.stdin:
+    for line in lines:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             code, seconds, hung = _forked(json.loads(line), out.fileno(), err.fileno())
             texts = [_text(file) for file in (out, err)]
-        answer = {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds, "hung": hung}
-        print(json.dumps(answer), flush=True)
+        outcome = {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds, "hung": hung}
+        answer(json.dumps(outcome))
 
 
 def _text(file) -> str:
@@ -211,5 +249,5 @@ def _limit(work: dict) -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    _serve(sys.argv[1:], sys.stdin, lambda outcome: print(outcome, flush=True))
     os._exit(0)  # without a second for taking down all that is loaded

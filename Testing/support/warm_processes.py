@@ -1,51 +1,66 @@
-"""Command lines in processes of their own, forked from one that has loaded the library: without seconds of imports."""
+"""Processes forked from one that has loaded the library, so that each begins without seconds of imports."""
 
 import multiprocessing
 import os
-import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 from support.waiting import PATIENCE
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["LiverTumorSegLib.apps.cli", "LiverTumorSegLib.training.fit", "lightning.pytorch"])
+COMMAND = "from LiverTumorSegLib.apps.cli import main; main()"
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [
+        *("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel", "lightning.pytorch"),
+        *("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment", "LiverTumorSegLib.training.fit"),
+    ]
+)
+"""One a test process; those that tests start inherit what it has loaded, and nothing of the tests."""
 
 
 class WarmProcess:
-    """A command line at work; its output goes to files.
+    """A process at work; its output goes to files.
 
     Args:
-        script: a Python file that is run in place of the command ``livertumorseg``; None for the command itself.
-        words: what follows the script's or the command's name.
-        folder: where its output is kept.
-        environment: all of its variables.
+        words: its arguments.
+        code: Python to run; by default the command ``livertumorseg``.
+        environment: all of its variables; those of this process where there are none.
     """
 
-    def __init__(self, script, words, folder, environment):
-        self._said = folder / f"{len(list(folder.iterdir()))}.err"
-        self._process = _CONTEXT.Process(target=_live, args=(script, [*map(str, words)], self._said, environment))
-        self._said.touch()
+    def __init__(self, *words, code=COMMAND, environment=None):
+        self._folder = tempfile.TemporaryDirectory()
+        self._said = [Path(self._folder.name, name) for name in ("out", "err")]
+        chosen = dict(os.environ if environment is None else environment)
+        arguments = (["livertumorseg", *map(str, words)], code, list(map(str, self._said)), chosen)
+        self._process = SERVER.Process(target=_live, args=arguments)
         self._process.start()
 
     def wait(self, seconds=PATIENCE):
-        """Exit code, minus the signal where one ended it, and what it said on standard error."""
+        """Exit code, minus the signal where one ended it; what it printed; what it said on standard error."""
         self._process.join(seconds)
         code = self._process.exitcode
         self._process.kill()
-        return code, self._said.read_text()
+        said = [path.read_text() if path.exists() else "" for path in self._said]
+        self._folder.cleanup()
+        return code, *said
 
 
-def _live(script, words, said, environment):
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(os.open(said, os.O_WRONLY), 2)
+def _live(words, code, said, environment):
+    become(environment)
+    for number, path in enumerate(said, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = words
+    exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})  # noqa: S102
+
+
+def become(environment):
+    """Take on other variables, in a process that was just forked, and what has been read of them before."""
+    import torch
+
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = [script or "livertumorseg", *words]
-    if script:
-        sys.path.insert(0, str(Path(script).parents[1]))
-        runpy.run_path(str(script), run_name="__main__")
-    else:
-        from LiverTumorSegLib.apps import cli
-
-        cli.main()
+    tempfile.tempdir = None
+    if "OMP_NUM_THREADS" in environment:
+        torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))

@@ -23,6 +23,13 @@ def browser(site):
         yield browser
 
 
+@pytest.fixture(scope="module")
+def first(browser, site):
+    """The page of the visitor who comes first and stays."""
+    with web_cases.visiting(browser, site) as page:
+        yield page
+
+
 def begin(page):
     """Click on Segment and wait until the worker is at it."""
     web_cases.can_segment(page)
@@ -39,16 +46,15 @@ def cancel(page):
     assert page.locator("#lesions").count() == 0
 
 
-def test_after_a_cancel_nothing_was_added_and_the_next_run_succeeds(browser, site):
-    with web_cases.visiting(browser, site) as page:
-        begin(page)
-        cancel(page)
-        web_cases.segment(page)
-        assert web_cases.table(page)
+def test_after_a_cancel_nothing_was_added_and_the_next_run_succeeds(first):
+    begin(first)
+    cancel(first)
+    web_cases.segment(first)
+    assert web_cases.table(first)
 
 
-def test_a_second_visitor_waits_in_turn_and_gives_up_alone(browser, site):
-    with web_cases.visiting(browser, site) as first, web_cases.visiting(browser, site) as second:
+def test_a_second_visitor_waits_in_turn_and_gives_up_alone(browser, site, first):
+    with web_cases.visiting(browser, site) as second:
         assert first.url != second.url
         web_cases.can_segment(second)
         begin(first)
@@ -60,12 +66,11 @@ def test_a_second_visitor_waits_in_turn_and_gives_up_alone(browser, site):
         assert second.locator("#lesions").count() == 0
 
 
-def test_a_session_ends_soon_after_its_tab_is_closed(browser, site):
-    with web_cases.visiting(browser, site) as first:
-        with web_cases.visiting(browser, site) as second:
-            web_cases.has_ct(second)
-            address = second.url
-            assert web_cases.status(first, address) == 200
-        web_cases.wait(first, lambda: web_cases.status(first, address) == 410, "the session's end")
-        assert web_cases.status(first, first.url) == 200
-        web_cases.has_ct(first)
+def test_a_session_ends_soon_after_its_tab_is_closed(browser, site, first):
+    with web_cases.visiting(browser, site) as second:
+        web_cases.has_ct(second)
+        address = second.url
+        assert web_cases.status(first, address) == 200
+    web_cases.wait(first, lambda: web_cases.status(first, address) == 410, "the session's end")
+    assert web_cases.status(first, first.url) == 200
+    web_cases.has_ct(first)

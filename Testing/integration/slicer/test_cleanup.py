@@ -2,9 +2,11 @@
 
 import pytest
 from support.added_option import ADDED, WITH_ADDED
-from support.module_case import MODULE, harness  # noqa: F401
+from support.module_case import MODULE, harness, lasting_worker  # noqa: F401
 
 from LiverTumorSegLib.postprocessing import options
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import pytest
-from support.module_case import harness, wait, widget  # noqa: F401
+from support.module_case import harness, lasting_worker, wait, widget  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 _GPU = {"name": "cuda:0", "title": "NVIDIA H200", "free_bytes": 139e9}
 _CPU = {"name": "cpu", "title": "CPU", "free_bytes": None}

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
-from support.module_case import add_ct, harness, widget  # noqa: F401
+from support.module_case import add_ct, harness, lasting_worker, widget  # noqa: F401
 from support.mrml_cases import transform, under
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 pytestmark = pytest.mark.usefixtures("harness")
 

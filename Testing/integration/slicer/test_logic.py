@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
-from support.module_case import MODULE, add_ct, harness  # noqa: F401
+from support.module_case import MODULE, add_ct, harness, lasting_worker  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled
 from LiverTumorSegLib.io.nifti import write_volume
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 @pytest.fixture

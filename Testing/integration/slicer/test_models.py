@@ -1,10 +1,15 @@
 import hashlib
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 from support.download_cases import files_of, pack, serving
-from support.module_case import click, finish, harness, wait, widget  # noqa: F401
+from support.module_case import click, finish, harness, lasting_worker, wait, widget  # noqa: F401
 
 from LiverTumorSegLib.models import store
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 @pytest.fixture
@@ -15,14 +20,12 @@ def served(tmp_path):
 
 
 @pytest.fixture
-def listed(harness, widget, tmp_path, monkeypatch):  # noqa: F811
-    """The open panel once it knows the models; imported ones are the test's own."""
-    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
-    widget.logic.panel.worker.close()
-    widget.logic.panel.models = []
-    widget.logic.panel.open()
+def listed(harness, widget):  # noqa: F811
+    """The open panel once it knows the models; those that a test imports are gone afterwards."""
     wait(harness, lambda: widget.logic.panel.models)
-    return widget
+    yield widget
+    for model in Path(os.environ["LIVERTUMORSEG_MODELS"]).iterdir():
+        shutil.rmtree(model)
 
 
 def names(widget):  # noqa: F811

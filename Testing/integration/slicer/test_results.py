@@ -1,7 +1,9 @@
 import csv
 
 import pytest
-from support.module_case import add_ct, click, finish, harness, widget  # noqa: F401
+from support.module_case import add_ct, click, finish, harness, lasting_worker, widget  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 import pytest
-from support.module_case import add_ct, click, harness, wait, widget  # noqa: F401
+from support.module_case import add_ct, click, harness, lasting_worker, wait, widget  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.core.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 def test_an_error_is_one_sentence_with_details_that_can_be_copied(harness, widget, small_phantom):  # noqa: F811

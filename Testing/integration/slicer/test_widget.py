@@ -2,10 +2,21 @@
 
 import numpy as np
 import pytest
-from support.module_case import add_ct, click, finish, harness, wait, widget  # noqa: F401
+from support.module_case import (  # noqa: F401
+    add_ct,
+    click,
+    finish,
+    harness,
+    lasting_worker,
+    own_worker,
+    wait,
+    widget,
+)
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.evaluation.overlap import dice
+
+pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
 def test_a_click_makes_segments_a_surface_and_a_table(harness, widget, small_phantom):  # noqa: F811
@@ -145,7 +156,7 @@ def test_closing_the_scene_while_it_segments_ends_the_job_quietly(harness, widge
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 
-def test_closing_the_module_ends_the_worker_with_its_files(harness, widget):  # noqa: F811
+def test_closing_the_module_ends_the_worker_with_its_files(own_worker, harness, widget):  # noqa: F811
     from pathlib import Path
 
     import psutil
@@ -196,7 +207,7 @@ def test_a_label_map_is_not_taken_for_the_ct(harness, widget):  # noqa: F811
     assert widget.logic.getParameterNode().inputVolume is None
 
 
-def test_the_module_can_be_reloaded(harness, widget):  # noqa: F811
+def test_the_module_can_be_reloaded(own_worker, harness, widget):  # noqa: F811
     import psutil
     import slicer
 

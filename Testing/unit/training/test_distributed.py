@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from support.repository import PYTHON_PATH, SUPPORT
 from support.training_cases import RECIPE, VOLUMES, make_volumes
 from support.waiting import PATIENCE
-from support.warm_processes import WarmProcess
+from support.warm_processes import COMMAND, WarmProcess
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.ranks import Rank
@@ -19,7 +19,7 @@ from LiverTumorSegLib.training.distributed import ALONE, ProcessGroup, join_proc
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 TOGETHER = pytest.mark.skipif(os.name == "nt", reason="PyTorch for Windows has no gloo that torchrun can use")
-SABOTAGED = SUPPORT / "sabotaged_rank.py"
+SABOTAGED = (SUPPORT / "sabotaged_rank.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +47,18 @@ def started(*command, **more):
 
 
 @pytest.fixture
-def two_by_hand(tmp_path_factory):
+def two_by_hand():
     """Exit codes and complaints of two processes, started as ``srun`` would with an address of its own."""
-    said = tmp_path_factory.mktemp("said")
 
-    def run(*words, script=None):
+    def run(*words, code=COMMAND):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         places = [environment(RANK=rank, LOCAL_RANK=rank, **shared) for rank in "01"]
-        both = [WarmProcess(script, words, said, place) for place in places]
-        return zip(*(one.wait() for one in both), strict=True)
+        both = [WarmProcess(*words, code=code, environment=place) for place in places]
+        codes, _, said = zip(*(one.wait() for one in both), strict=True)
+        return codes, said
 
     return run
 
@@ -103,7 +103,7 @@ def test_one_process_of_two_talks_and_writes(unbroken):
 
 @TOGETHER
 def test_a_rank_that_fails_says_why_and_ends_the_other(two_by_hand, arguments, tmp_path):
-    codes, said = two_by_hand(1, "fail", *arguments, tmp_path / "model", script=SABOTAGED)
+    codes, said = two_by_hand(1, "fail", *arguments, tmp_path / "model", code=SABOTAGED)
     assert codes == (3, 3)
     assert said == ("", "error: Rank 1 has had enough.\n")
     assert not (tmp_path / "model").exists()
@@ -113,7 +113,7 @@ def test_a_rank_that_fails_says_why_and_ends_the_other(two_by_hand, arguments, t
 def test_a_rank_that_is_cancelled_cancels_the_other_and_both_go_on_to_the_same_weights(
     two_by_hand, arguments, unbroken, tmp_path
 ):
-    codes, said = two_by_hand(1, "cancel", *arguments, tmp_path / "model", script=SABOTAGED)
+    codes, said = two_by_hand(1, "cancel", *arguments, tmp_path / "model", code=SABOTAGED)
     assert codes == (130, 130)
     assert "".join(said).startswith("Cancelled; no model was written, and ")
     assert "".join(said).count("\n") == 1
@@ -125,7 +125,7 @@ def test_a_rank_that_is_cancelled_cancels_the_other_and_both_go_on_to_the_same_w
 
 @TOGETHER
 def test_a_rank_that_vanishes_is_missed(two_by_hand, arguments, tmp_path):
-    codes, said = two_by_hand(1, "vanish", *arguments, tmp_path / "model", script=SABOTAGED)
+    codes, said = two_by_hand(1, "vanish", *arguments, tmp_path / "model", code=SABOTAGED)
     assert codes == (3, -9)
     assert said[0].startswith("error: One of the 2 processes of this training ended unexpectedly")
 

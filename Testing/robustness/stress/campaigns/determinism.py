@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from support.determinism_cases import ALIKE, ELSEWHERE, HERE, JOBS, differing, make_inputs, written
-from support.sandbox import Sandbox
+from support.sandbox import LIBRARY, Sandbox
 
 from ..tally import Tally
 
@@ -17,7 +17,7 @@ TRIES = 200
 def run(tries: int, seed: int, folder: Path) -> Tally:
     """Each round has inputs of its own, and every job once before any comes again."""
     tally, draw, order = Tally(), random.Random(seed), []
-    here, elsewhere = Sandbox(**HERE), Sandbox(**ELSEWHERE)
+    here, elsewhere = (Sandbox(*LIBRARY, own_interpreter=True, **place) for place in (HERE, ELSEWHERE))
     for number in range(tries):
         if not order:
             shutil.rmtree(folder / "inputs", ignore_errors=True)
