@@ -31,7 +31,8 @@ class PacsProcess:
         folder: of its configuration, and of what it prints.
         send: the part of its configuration that says where results go.
         more: parts that are added to it.
-        quiet_seconds: as its configuration has them; None for a service that receives nothing.
+        quiet_seconds: as its configuration has them, longer than a busy machine takes between two images; None for a
+            service that receives nothing.
         program: words for Python that begin the command line.
     """
 
@@ -40,7 +41,7 @@ class PacsProcess:
         folder: Path,
         send: str,
         more: str = "",
-        quiet_seconds: float | None = 0.5,
+        quiet_seconds: float | None = 3.0,
         program: Sequence[str] = (str(PROGRAM),),
     ) -> None:
         self.folder, self.port, self._program = folder, free_port(), program

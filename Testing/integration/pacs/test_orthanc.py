@@ -210,7 +210,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
 def test_a_watched_archive_that_comes_back_gets_its_results(started, tmp_path):
     ports = {"http": free_port(), "dicom": free_port()}
     web = f'url = "http://127.0.0.1:{ports["http"]}/dicom-web"'
-    watch = f"[watch]\n{web}\nevery_seconds = 0.3\nquiet_seconds = 0.5"
+    watch = f"[watch]\n{web}\nevery_seconds = 0.3\nquiet_seconds = 3"
     service = started(f"[send.web]\n{web}", f"longest_retry_seconds = 0.5\n{watch}")
     service.until(lambda: "is asked again later" in service.text())
     files = series(tmp_path / "sent")
