@@ -16,7 +16,8 @@ from ..core.errors import UserError
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.native_stderr import silence_libraries
 from . import overlap, reading, surface
-from .label_pair import STRUCTURES, LabelPair, structure_mask
+from .froc import score_lesions
+from .label_pair import LESION_NAME, STRUCTURES, LabelPair, structure_mask
 from .lesion_detection import CaseDetection, detect_lesions
 from .lesion_errors import CaseErrors, find_lesion_errors
 from .overlap import Empties, emptiness
@@ -202,19 +203,21 @@ def measure_pair(
         )
         for name in STRUCTURES
     }
+    detection = detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity)
+    histograms = {}
+    for name, path in (probabilities or {}).items():
+        values = reading.read_values(path, pair, resample=settings.resample)
+        histograms[name] = histogram(structure_mask(pair.reference, name), values)
+        if name == LESION_NAME:
+            detection = score_lesions(detection, pair, values)
     return CaseResult(
         patient,
         overlap.confusion(pair),
         surfaces,
-        detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity),
+        detection,
         pair.voxel_ml,
         pair.diagonal_mm,
-        {
-            name: histogram(
-                structure_mask(pair.reference, name), reading.read_values(path, pair, resample=settings.resample)
-            )
-            for name, path in (probabilities or {}).items()
-        },
+        histograms,
         reference_checksum(pair),
         warnings=pair.warnings,
     )

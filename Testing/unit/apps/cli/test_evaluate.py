@@ -307,3 +307,15 @@ def test_errors_are_sorted_only_where_they_are_asked_for(run, folders):
     content = json.loads(run("evaluate", *folders, "--json", *QUICK)[1])
     assert content["summary"]["lesion"]["errors"] is None
     assert {case["errors"] for case in content["cases"].values()} == {None}
+
+
+def test_probabilities_of_lesions_give_their_froc(run, folders, tmp_path):
+    for number in (3, 20):
+        marked = (small_pair().prediction == 2) * 0.9
+        save(tmp_path / "maps" / f"volume-{number}_lesion.nii", marked, dtype=np.float32)
+    words = ("--probabilities", tmp_path / "maps", "-o", tmp_path / "report", *QUICK)
+    assert run("evaluate", *folders, *words)[::2] == (0, "")
+    content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    froc = content["summary"]["lesion"]["froc"]
+    assert (froc["patients"], froc["curves"]["all"]["recall_at"]["1"]) == (2, 0.5)
+    assert "Found against false, by score" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
