@@ -182,7 +182,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 def _print_errors(errors: dict[str, Any]) -> None:
-    table = Table("lesion Dice", *text_cells(*errors["oracles"]))
+    table = Table("lesion Dice", *(name.replace("_", " ") for name in errors["oracles"]))
     table.add_row("mean", *(_cell(value) for value in errors["oracles"].values()))
     show(table)
     wrong = ", ".join(f"{kind.replace('_', ' ')} {errors[f'{kind}_ml']:.1f} ml" for kind in errors["shares"])
