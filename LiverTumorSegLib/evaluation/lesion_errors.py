@@ -146,9 +146,14 @@ def _reference_errors(
     differences = contrasts(reference)
     for row, index in zip(rows, _largest_first(reference), strict=True):
         size, good = int(reference.sizes[index]), int(right[index])
-        lost = {"too_small": size - good} if good else {"missed": size}
-        facts = _facts(row, differences[index])
-        yield LesionError(**facts, touched=good > 0, right=good, too_large=int(too_large[index]), **lost)
+        yield LesionError(
+            **_facts(row, differences[index]),
+            touched=good > 0,
+            right=good,
+            missed=0 if good else size,
+            too_small=size - good if good else 0,
+            too_large=int(too_large[index]),
+        )
 
 
 def _false_lesions(
