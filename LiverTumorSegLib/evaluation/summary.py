@@ -126,7 +126,7 @@ _FIXED = {
     "errors": "A wrong voxel belongs to a reference lesion that no predicted one shares a voxel with (missed), to one "
     "that is touched (too small), to a predicted lesion that touches none (false), or to one that does (too large).",
     "oracles": "Mean over the cases whose reference has a lesion: Dice if one kind of error did not occur.",
-    "contrast": "The lesion's mean less the median of the reference's liver without lesions, on the CT.",
+    "contrast": "Contrast is the lesion's mean less the median of the reference's liver without lesions, on the CT.",
     "froc": "Share of the reference's lesions that is found against false lesions a patient, as the least score falls "
     "that a predicted lesion must have; its score is the mean probability of lesion in it. By size of the reference's "
     "lesions; false ones of any size count.",

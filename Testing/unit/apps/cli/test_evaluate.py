@@ -300,7 +300,7 @@ def test_errors_of_lesions_are_sorted_with_contrast_where_there_is_a_ct(run, fol
     assert content["cases"]["volume-20"]["errors"]["lesions"][0]["contrast"] is None
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "Where lesion Dice is lost" in page
-    assert "over 40 hu darker" in page
+    assert "over 40 HU darker" in page
 
 
 def test_errors_are_sorted_only_where_they_are_asked_for(run, folders):
