@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core import sanitize
 from ..core.errors import UserError
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.native_stderr import silence_libraries
 from . import overlap, reading, surface
-from .label_pair import STRUCTURES, LabelPair, structure_mask
+from .froc import score_lesions
+from .label_pair import LESION_NAME, STRUCTURES, LabelPair, structure_mask
 from .lesion_detection import CaseDetection, detect_lesions
+from .lesion_errors import CaseErrors, find_lesion_errors
 from .overlap import Empties, emptiness
 from .pairing import EvaluationPair
 from .probabilities import Histogram, histogram, measure_curves
@@ -40,6 +43,7 @@ class EvaluationSettings:
         prediction_values, reference_values: label 0, 1 or 2 for each value of the files, where these are others.
         bootstrap: resamples.
         seed: of the bootstrap.
+        errors: whether lesions' wrong voxels are sorted by kind, size and contrast.
 
     Raises:
         UserError: a choice is out of its range.
@@ -55,6 +59,7 @@ class EvaluationSettings:
     reference_values: Mapping[int, int] | None = None
     bootstrap: int = 10_000
     seed: int = 0
+    errors: bool = False
 
     def __post_init__(self) -> None:
         if self.connectivity not in CONNECTIVITIES:
@@ -98,6 +103,7 @@ class CaseResult:
         reference: checksum of the reference's labels as axial slices, by which two evaluations know that they had the
             same.
         files: names of prediction and reference.
+        errors: lesions' wrong voxels, where they were asked for.
         warnings: what is suspicious about the files, a sentence each.
     """
 
@@ -110,6 +116,7 @@ class CaseResult:
     histograms: Mapping[str, Histogram]
     reference: str
     files: Mapping[str, str] = field(default_factory=dict)
+    errors: CaseErrors | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -155,6 +162,7 @@ class CaseResult:
             **structures,
             "detection": self.detection.to_dict(),
             "lesions": [asdict(row) for row in self.detection.rows],
+            "errors": self.errors.to_dict() if self.errors else None,
             "burden": asdict(self.burden),
             "confusion": self.confusion.tolist(),
             "probabilities": figures or None,
@@ -195,19 +203,21 @@ def measure_pair(
         )
         for name in STRUCTURES
     }
+    detection = detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity)
+    histograms = {}
+    for name, path in (probabilities or {}).items():
+        values = reading.read_values(path, pair, resample=settings.resample)
+        histograms[name] = histogram(structure_mask(pair.reference, name), values)
+        if name == LESION_NAME:
+            detection = score_lesions(detection, pair, values)
     return CaseResult(
         patient,
         overlap.confusion(pair),
         surfaces,
-        detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity),
+        detection,
         pair.voxel_ml,
         pair.diagonal_mm,
-        {
-            name: histogram(
-                structure_mask(pair.reference, name), reading.read_values(path, pair, resample=settings.resample)
-            )
-            for name, path in (probabilities or {}).items()
-        },
+        histograms,
         reference_checksum(pair),
         warnings=pair.warnings,
     )
@@ -229,8 +239,26 @@ def measure_files(pair: EvaluationPair, settings: EvaluationSettings) -> CaseRes
         UserError: a file cannot be read, is no mask, or lies on another grid.
     """
     with silence_libraries():
-        case = measure_pair(read_labels(pair, settings), settings, pair.patient, pair.probabilities)
+        labels = read_labels(pair, settings)
+        case = measure_pair(labels, settings, pair.patient, pair.probabilities)
+        if settings.errors:
+            image, doubts = _image_or_doubt(pair, labels, settings)
+            found = find_lesion_errors(labels, case.detection.rows, image)
+            case = replace(case, errors=found, warnings=(*case.warnings, *doubts))
     return replace(case, files={"prediction": pair.prediction.name, "reference": pair.reference.name})
+
+
+def _image_or_doubt(
+    pair: EvaluationPair, labels: LabelPair, settings: EvaluationSettings
+) -> tuple[NDArray[np.int16] | None, tuple[str, ...]]:
+    """The case's CT, if there is one, or a sentence on why the contrast of its lesions is not measured."""
+    try:
+        image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
+    except (UserError, OSError) as error:
+        return None, (
+            f"The contrast of its lesions is not measured: {sanitize.strip_folders(str(error), pair.folders)}",
+        )
+    return image, ()
 
 
 def read_labels(pair: EvaluationPair, settings: EvaluationSettings) -> LabelPair:

@@ -142,6 +142,38 @@ def curves(given: Mapping[str, Mapping[str, Any]], kind: str) -> str:
         return _svg(figure, title, {})
 
 
+def froc(measured: Mapping[str, Any]) -> str:
+    """The free-response ROC of lesions, of all and by size.
+
+    Args:
+        measured: from :func:`.froc.measure_froc`.
+
+    Returns:
+        The SVG; empty where the reference has no lesion.
+    """
+    drawn = {name: curve["points"] for name, curve in measured["curves"].items() if curve["points"]}
+    if not drawn:
+        return ""
+    title = "Lesions found against false ones"
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(title)
+        for name, points in drawn.items():
+            is_all = name == "all"
+            label = f"{name.replace('_', ' ')} ({measured['curves'][name]['lesions']})"
+            axes.step(
+                *np.array(points).T,
+                where="post",
+                label=label,
+                color=_INK if is_all else None,
+                linewidth=2 if is_all else 1,
+            )
+        axes.set(ylim=(-0.02, 1.02), xlabel="false lesions a patient", ylabel="share of lesions found")
+        axes.set_xlim(left=0)
+        axes.grid(color=_GRID, linewidth=0.8)
+        axes.legend(frameon=False, loc="best")
+        return _svg(figure, title, {})
+
+
 def _figure(title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_INCHES, layout="constrained", facecolor="none")
     FigureCanvasSVG(figure)

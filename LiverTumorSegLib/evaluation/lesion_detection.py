@@ -49,6 +49,7 @@ class LesionRow:
         touched: whether it is in a group at all, which means an IoU above 0.
         iou: of its group; 0 where it is in none.
         group: its group's number, from 1; None where it is in none.
+        score: of a predicted lesion, the mean probability of lesion in it; None without probabilities.
     """
 
     of: str
@@ -61,6 +62,7 @@ class LesionRow:
     touched: bool
     iou: float
     group: int | None
+    score: float | None = None
 
 
 def size_class(diameter_mm: float) -> str:

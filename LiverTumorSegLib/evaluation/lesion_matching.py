@@ -72,10 +72,10 @@ def separate_lesions(labels: NDArray[np.uint8]) -> Lesions:
 
 def match_lesions(prediction: Lesions, reference: Lesions) -> Matching:
     """Group the lesions of a prediction and a reference on one grid."""
-    found, real, voxels = _overlaps(prediction, reference)
-    cover = _most(real, found, voxels, len(reference.sizes))
+    found, real, voxels = overlaps(prediction, reference)
+    cover = most_shared(real, found, voxels, len(reference.sizes))
     merged = _merged(cover, len(prediction.sizes))
-    target = _most(*_sums(found, merged[real], voxels), len(prediction.sizes))
+    target = most_shared(*_sums(found, merged[real], voxels), len(prediction.sizes))
 
     used = np.unique(target[target != _NONE])
     groups = np.zeros(len(reference.sizes) + 1, np.intp)  # one more, for _NONE
@@ -95,7 +95,7 @@ def match_lesions(prediction: Lesions, reference: Lesions) -> Matching:
     )
 
 
-def _overlaps(prediction: Lesions, reference: Lesions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+def overlaps(prediction: Lesions, reference: Lesions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Every pair of lesions that overlap: index of the predicted, of the reference's, and voxels that they share."""
     both = (prediction.numbers > 0) & (reference.numbers > 0)
     found, real = prediction.numbers[both] - 1, reference.numbers[both] - 1
@@ -111,7 +111,9 @@ def _sums(
     return codes // across, codes % across, np.bincount(at, voxels).astype(np.intp)
 
 
-def _most(own: NDArray[np.intp], other: NDArray[np.intp], voxels: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+def most_shared(
+    own: NDArray[np.intp], other: NDArray[np.intp], voxels: NDArray[np.intp], count: int
+) -> NDArray[np.intp]:
     """For each of so many own lesions the other that shares most voxels with it, the first of equals."""
     order = np.lexsort((-other, voxels))
     most = np.full(count, _NONE, np.intp)

@@ -11,8 +11,10 @@ import numpy as np
 
 from . import statistics
 from .case import MEASURES, CaseResult, EvaluationSettings
+from .froc import measure_froc
 from .label_pair import LESION_NAME, LIVER_NAME, STRUCTURES
 from .lesion_detection import pool_detections
+from .lesion_errors import pool_lesion_errors
 from .overlap import Empties
 from .probabilities import measure_curves
 from .statistics import bland_altman, burden_errors
@@ -33,6 +35,11 @@ def summarise_cases(cases: Cases, contents: Contents, settings: EvaluationSettin
     summary[LESION_NAME]["detection"] = pool_detections(
         {name: case.detection for name, case in cases.items()}, settings.iou
     )
+    summary[LESION_NAME]["froc"] = measure_froc(
+        {name: case.detection for name, case in cases.items()}, {name: case.patient for name, case in cases.items()}
+    )
+    errors = {name: case.errors for name, case in cases.items() if case.errors}
+    summary[LESION_NAME]["errors"] = pool_lesion_errors(errors) if settings.errors else None
     summary["burden"] = burden_errors({name: case.burden for name, case in cases.items()})
     summary["volumes"] = {
         structure: bland_altman(
@@ -116,6 +123,13 @@ _FIXED = {
     "reference_ml": "Volume of the reference.",
     "size": "By the longest axial diameter: of the reference for what is found or missed, of the prediction for what "
     "is false.",
+    "errors": "A wrong voxel belongs to a reference lesion that no predicted one shares a voxel with (missed), to one "
+    "that is touched (too small), to a predicted lesion that touches none (false), or to one that does (too large).",
+    "oracles": "Mean over the cases whose reference has a lesion: Dice if one kind of error did not occur.",
+    "contrast": "Contrast is the lesion's mean less the median of the reference's liver without lesions, on the CT.",
+    "froc": "Share of the reference's lesions that is found against false lesions a patient, as the least score falls "
+    "that a predicted lesion must have; its score is the mean probability of lesion in it. By size of the reference's "
+    "lesions; false ones of any size count.",
     "burden": "Tumour burden: lesions' share of the liver's volume, lesions included; root mean square and largest "
     "difference over cases.",
     "volumes": "Bland and Altman: mean difference of the volumes (prediction less reference), and 1.96 standard "

@@ -60,6 +60,9 @@ def evaluate(
     accept_float: Annotated[
         bool, typer.Option("--accept-float", help="Take masks of floating-point numbers that are whole.")
     ] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Sort lesions' wrong voxels by kind, size and, with --images, contrast.")
+    ] = False,
     bootstrap: Resamples = 10_000,
     seed: Seed = 0,
     processes: Annotated[
@@ -86,6 +89,7 @@ def evaluate(
         reference_values=parse_values(reference_values) if reference_values else None,
         bootstrap=bootstrap,
         seed=seed,
+        errors=errors,
     )
     if output:
         report.check_folder(output, overwrite=overwrite)
@@ -173,6 +177,16 @@ def _print_summary(summary: dict[str, Any]) -> None:
         table.add_row(title, score, _interval(dice), pooled, counted[0], *distances, counted[1])
     show(table)
     say(_detection_in_words(summary["lesion"]["detection"]))
+    if summary["lesion"]["errors"]:
+        _print_errors(summary["lesion"]["errors"])
+
+
+def _print_errors(errors: dict[str, Any]) -> None:
+    table = Table("lesion Dice", *(name.replace("_", " ") for name in errors["oracles"]))
+    table.add_row("mean", *(_cell(value) for value in errors["oracles"].values()))
+    show(table)
+    wrong = ", ".join(f"{kind.replace('_', ' ')} {errors[f'{kind}_ml']:.1f} ml" for kind in errors["shares"])
+    say(f"Wrong voxels of lesions: {wrong}; {errors['right_ml']:.1f} ml are right.")
 
 
 def _detection_in_words(detection: dict[str, Any]) -> str:

@@ -281,3 +281,41 @@ def test_ctrl_c_ends_it_without_a_report(tmp_path):
     )
     assert (ended.returncode, ended.stderr) == (cli.CANCELLED, "Cancelled; nothing was written.\n")
     assert not (tmp_path / "report").exists()
+
+
+def test_errors_of_lesions_are_sorted_with_contrast_where_there_is_a_ct(run, folders, tmp_path):
+    pair = small_pair()
+    hounsfield = np.where(pair.reference == 2, 40, np.where(pair.reference == 1, 100, -1000))
+    save(tmp_path / "images" / "volume-3.nii", hounsfield, dtype=np.int16)
+    (tmp_path / "images" / "volume-20.nii").write_bytes(b"no CT")
+    words = ("--images", tmp_path / "images", "--errors", "-o", tmp_path / "report", *QUICK)
+    code, said, complained = run("evaluate", *folders, *words)
+    assert code == 0
+    assert "Wrong voxels of lesions: missed 0.0 ml, too small 0.0 ml, false 0.0 ml, too large 0.0 ml;" in said
+    assert "volume-20: The contrast of its lesions is not measured:" in " ".join(complained.split())
+    content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert content["summary"]["lesion"]["errors"]["counted"] == 2
+    assert content["summary"]["lesion"]["errors"]["by_contrast"]["over_40_hu_darker"]["lesions"] == 2
+    assert content["cases"]["volume-3"]["errors"]["lesions"][0]["contrast_hu"] == -60
+    assert content["cases"]["volume-20"]["errors"]["lesions"][0]["contrast"] is None
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Where lesion Dice is lost" in page
+    assert "over 40 HU darker" in page
+
+
+def test_errors_are_sorted_only_where_they_are_asked_for(run, folders):
+    content = json.loads(run("evaluate", *folders, "--json", *QUICK)[1])
+    assert content["summary"]["lesion"]["errors"] is None
+    assert {case["errors"] for case in content["cases"].values()} == {None}
+
+
+def test_probabilities_of_lesions_give_their_froc(run, folders, tmp_path):
+    for number in (3, 20):
+        marked = (small_pair().prediction == 2) * 0.9
+        save(tmp_path / "maps" / f"volume-{number}_lesion.nii", marked, dtype=np.float32)
+    words = ("--probabilities", tmp_path / "maps", "-o", tmp_path / "report", *QUICK)
+    assert run("evaluate", *folders, *words)[::2] == (0, "")
+    content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    froc = content["summary"]["lesion"]["froc"]
+    assert (froc["patients"], froc["curves"]["all"]["recall_at"]["1"]) == (2, 0.5)
+    assert "Found against false, by score" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
