@@ -3,13 +3,13 @@
 import importlib
 import importlib.metadata
 import re
-import tempfile
 from pathlib import Path
 from types import ModuleType
 
 import slicer
 from slicer.i18n import tr as _
 
+from LiverTumorSegLib.core.atomic_files import system_temporary_folder
 from LiverTumorSegLib.core.errors import UserError
 
 _TORCH = "torch"
@@ -63,8 +63,8 @@ def _installTorch(requirement: str) -> None:
 
 
 def _installRest(requirements: list[str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="livertumorseg-") as folder:
-        constraints = Path(folder) / "constraints.txt"
+    with system_temporary_folder() as folder:
+        constraints = folder / "constraints.txt"
         constraints.write_text("".join(f"{line}\n" for line in _installedVersions()), encoding="utf-8")
         ensure = getattr(_packaging(), "pip_ensure", None)
         if ensure:

@@ -67,7 +67,7 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """A running server, whose files are deleted at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="livertumorseg-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="postgres-of-tests-"))
     server = Server(folder)
     try:
         if _is_root():

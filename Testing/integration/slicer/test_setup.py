@@ -1,11 +1,13 @@
 import importlib.metadata
 import sys
+import tempfile
 import types
 from pathlib import Path
 
 import pytest
 from support.module_case import MODULE, harness, widget  # noqa: F401
 
+from LiverTumorSegLib.core.atomic_files import SHARED_PREFIX, remove_leftovers
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -62,6 +64,16 @@ def test_slicers_own_packages_are_never_replaced(setup, pip):
     for name in ("numpy", "torch", "SimpleITK"):
         version = importlib.metadata.version(name)
         assert f"{name}=={version}".lower() in [line.lower() for line in constraints]
+
+
+def test_a_worker_that_tidies_up_at_that_moment_leaves_the_list_of_versions(setup, pip, monkeypatch):
+    def versions():
+        remove_leftovers(Path(tempfile.gettempdir()), SHARED_PREFIX)
+        return ["numpy==2.0"]
+
+    monkeypatch.setattr(setup, "_installedVersions", versions)
+    setup.install(["monai>=1.5"])
+    assert pip == [(["monai>=1.5"], ["numpy==2.0"])]
 
 
 def test_a_newer_slicer_installs_through_its_packaging(setup, pip, monkeypatch):
