@@ -16,7 +16,6 @@ from ..core.errors import UserError
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.native_stderr import silence_libraries
 from . import overlap, reading, surface
-from .froc import score_lesions
 from .label_pair import LESION_NAME, STRUCTURES, LabelPair, structure_mask
 from .lesion_detection import CaseDetection, detect_lesions
 from .lesion_errors import CaseErrors, find_lesion_errors
@@ -203,13 +202,12 @@ def measure_pair(
         )
         for name in STRUCTURES
     }
-    detection = detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity)
-    histograms = {}
+    histograms, of_lesion = {}, None
     for name, path in (probabilities or {}).items():
         values = reading.read_values(path, pair, resample=settings.resample)
         histograms[name] = histogram(structure_mask(pair.reference, name), values)
-        if name == LESION_NAME:
-            detection = score_lesions(detection, pair, values)
+        of_lesion = values if name == LESION_NAME else of_lesion
+    detection = detect_lesions(pair, iou=settings.iou, connectivity=settings.connectivity, probabilities=of_lesion)
     return CaseResult(
         patient,
         overlap.confusion(pair),
@@ -242,23 +240,11 @@ def measure_files(pair: EvaluationPair, settings: EvaluationSettings) -> CaseRes
         labels = read_labels(pair, settings)
         case = measure_pair(labels, settings, pair.patient, pair.probabilities)
         if settings.errors:
-            image, doubts = _image_or_doubt(pair, labels, settings)
+            image, doubt = read_image_or_doubt(pair, labels, settings)
             found = find_lesion_errors(labels, case.detection.rows, image)
-            case = replace(case, errors=found, warnings=(*case.warnings, *doubts))
+            why = f"The contrast of its lesions is not measured: {sanitize.strip_folders(doubt, pair.folders)}"
+            case = replace(case, errors=found, warnings=(*case.warnings, *([why] if doubt else [])))
     return replace(case, files={"prediction": pair.prediction.name, "reference": pair.reference.name})
-
-
-def _image_or_doubt(
-    pair: EvaluationPair, labels: LabelPair, settings: EvaluationSettings
-) -> tuple[NDArray[np.int16] | None, tuple[str, ...]]:
-    """The case's CT, if there is one, or a sentence on why the contrast of its lesions is not measured."""
-    try:
-        image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
-    except (UserError, OSError) as error:
-        return None, (
-            f"The contrast of its lesions is not measured: {sanitize.strip_folders(str(error), pair.folders)}",
-        )
-    return image, ()
 
 
 def read_labels(pair: EvaluationPair, settings: EvaluationSettings) -> LabelPair:
@@ -274,3 +260,14 @@ def read_labels(pair: EvaluationPair, settings: EvaluationSettings) -> LabelPair
         prediction_values=settings.prediction_values,
         reference_values=settings.reference_values,
     )
+
+
+def read_image_or_doubt(
+    pair: EvaluationPair, labels: LabelPair, settings: EvaluationSettings
+) -> tuple[NDArray[np.int16] | None, str]:
+    """The case's CT on its labels' grid, None where there is none; and why it cannot be read, empty where it can."""
+    try:
+        image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
+    except (UserError, OSError) as error:
+        return None, str(error)
+    return image, ""

@@ -9,40 +9,14 @@ false. The groups are those of all predicted lesions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..core.labels import LESION_LABEL, bounding_box
-from .label_pair import LabelPair
 from .lesion_detection import PREDICTION, REFERENCE, SIZE_CLASSES, CaseDetection, LesionRow
-from .lesion_matching import separate_lesions
-from .overlap import ratio
 
 FALSE_A_PATIENT = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Where recall is told, some of the points of LUNA16 (Setio et al., Medical Image Analysis 42, 2017)."""
-
-
-def score_lesions(detection: CaseDetection, pair: LabelPair, probabilities: NDArray[np.float32]) -> CaseDetection:
-    """Give each predicted lesion of a case its score.
-
-    Args:
-        detection: of the pair.
-        pair: prediction and reference.
-        probabilities: of lesion, ``[slice, row, column]`` on the pair's grid.
-    """
-    marked = pair.prediction == LESION_LABEL
-    if not marked.any():
-        return detection
-    box = bounding_box(marked.view(np.uint8))
-    parts = separate_lesions(pair.prediction[box])
-    sums = np.bincount(parts.numbers.ravel(), probabilities[box].ravel(), len(parts.sizes) + 1)[1:]
-    order = np.argsort(-parts.sizes, kind="stable")
-    scores = iter((sums / parts.sizes)[order].tolist())
-    rows = (replace(row, score=next(scores)) if row.of == PREDICTION else row for row in detection.rows)
-    return replace(detection, rows=tuple(rows))
 
 
 def measure_froc(cases: Mapping[str, CaseDetection], patients: Mapping[str, str]) -> dict[str, Any] | None:
@@ -87,14 +61,13 @@ def _reference_scores(rows: Sequence[LesionRow]) -> Iterable[tuple[str, float | 
 
 
 def _curve(real: Sequence[float | None], false: Sequence[float], patients: int) -> dict[str, Any]:
+    if not real:
+        return {"lesions": 0, "points": [], "recall_at": {f"{most:g}": None for most in FALSE_A_PATIENT}}
     found = np.array([score for score in real if score is not None], np.float64)
     wrong = np.array(false, np.float64)
-    levels = np.unique(np.concatenate([found, wrong]))[::-1]
-    points = [(0.0, 0.0 if real else None)] + [
-        (float((wrong >= level).sum()) / patients, ratio(int((found >= level).sum()), len(real))) for level in levels
+    points = [[0.0, 0.0]] + [
+        [int((wrong >= level).sum()) / patients, int((found >= level).sum()) / len(real)]
+        for level in np.unique(np.concatenate([found, wrong]))[::-1]
     ]
-    at = {
-        f"{most:g}": None if not real else max(recall for x, recall in points if x <= most and recall is not None)
-        for most in FALSE_A_PATIENT
-    }
-    return {"lesions": len(real), "points": [list(point) for point in points] if real else [], "recall_at": at}
+    at = {f"{most:g}": max(recall for x, recall in points if x <= most) for most in FALSE_A_PATIENT}
+    return {"lesions": len(real), "points": points, "recall_at": at}

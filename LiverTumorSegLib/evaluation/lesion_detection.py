@@ -78,7 +78,13 @@ def size_class(diameter_mm: float) -> str:
 
 
 def lesion_rows(
-    of: str, parts: Lesions, groups: NDArray[np.intp], ious: NDArray[np.float64], above: float, pair: LabelPair
+    of: str,
+    parts: Lesions,
+    groups: NDArray[np.intp],
+    ious: NDArray[np.float64],
+    above: float,
+    pair: LabelPair,
+    probabilities: NDArray[np.float32] | None = None,
 ) -> Iterator[LesionRow]:
     """Measure the lesions of one side, the largest first.
 
@@ -89,9 +95,11 @@ def lesion_rows(
         ious: ``[group]``.
         above: a group is found where its IoU is above this.
         pair: tells the grid's place in the patient.
+        probabilities: of lesion on the same grid, for the scores.
     """
     by_group = np.insert(ious, 0, 0.0)
-    for number, index in enumerate(np.argsort(-parts.sizes, kind="stable"), start=1):
+    scores = None if probabilities is None else parts.means(probabilities)
+    for number, index in enumerate(parts.largest_first, start=1):
         box = parts.boxes[index]
         mask = parts.numbers[box] == index + 1
         group, iou = int(groups[index]), float(by_group[groups[index]])
@@ -107,6 +115,7 @@ def lesion_rows(
             touched=group > 0,
             iou=iou,
             group=group or None,
+            score=scores[index] if scores else None,
         )
 
 
@@ -166,23 +175,31 @@ class CaseDetection:
         }
 
 
-def detect_lesions(pair: LabelPair, *, iou: float = 0.5, connectivity: int = 18) -> CaseDetection:
+def detect_lesions(
+    pair: LabelPair,
+    *,
+    iou: float = 0.5,
+    connectivity: int = 18,
+    probabilities: NDArray[np.float32] | None = None,
+) -> CaseDetection:
     """Compare the lesions of a prediction with those of its reference; either can have none.
 
     Args:
         pair: both.
         iou: a group is found where its IoU is above this, not where it equals it.
         connectivity: of the found groups' surfaces; lesions themselves are always 6-connected.
+        probabilities: of lesion, ``[slice, row, column]`` on the pair's grid; they give predicted lesions their scores.
     """
     lesions = (pair.prediction == LESION_LABEL) | (pair.reference == LESION_LABEL)
     if not lesions.any():
         return CaseDetection()
-    near = _cropped(pair, bounding_box(lesions.view(np.uint8)))
+    box = bounding_box(lesions.view(np.uint8))
+    near, scored = _cropped(pair, box), None if probabilities is None else probabilities[box]
     prediction, reference = separate_lesions(near.prediction), separate_lesions(near.reference)
     matching = match_lesions(prediction, reference)
     rows = (
         *lesion_rows(REFERENCE, reference, matching.reference, matching.iou, iou, near),
-        *lesion_rows(PREDICTION, prediction, matching.prediction, matching.iou, iou, near),
+        *lesion_rows(PREDICTION, prediction, matching.prediction, matching.iou, iou, near, scored),
     )
     groups = measure_found_groups(prediction, reference, matching, iou, near.axes_mm, connectivity)
     return CaseDetection(rows, tuple(groups))

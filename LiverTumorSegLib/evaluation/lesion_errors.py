@@ -124,27 +124,28 @@ def find_lesion_errors(pair: LabelPair, rows: Sequence[LesionRow], image: NDArra
         return CaseErrors((), pair.voxel_ml)
     box = bounding_box(marked.view(np.uint8))
     prediction, reference = separate_lesions(pair.prediction[box]), separate_lesions(pair.reference[box])
-    contrasts = _contrasts(pair, image, box)
+    shared, contrasts = overlaps(prediction, reference), _contrasts(pair, image, box)
     of = {owner: [row for row in rows if row.of == owner] for owner in (REFERENCE, PREDICTION)}
-    real = _reference_errors(prediction, reference, of[REFERENCE], contrasts)
-    false = _false_lesions(prediction, reference, of[PREDICTION], contrasts)
+    real = _reference_errors(prediction, reference, shared, of[REFERENCE], contrasts)
+    false = _false_lesions(prediction, shared, of[PREDICTION], contrasts)
     return CaseErrors((*real, *false), pair.voxel_ml)
 
 
 _Contrasts = Callable[[Lesions], Sequence[float | None]]
+_Overlaps = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 
 def _reference_errors(
-    prediction: Lesions, reference: Lesions, rows: Sequence[LesionRow], contrasts: _Contrasts
+    prediction: Lesions, reference: Lesions, overlapping: _Overlaps, rows: Sequence[LesionRow], contrasts: _Contrasts
 ) -> Iterator[LesionError]:
-    found, real, shared = overlaps(prediction, reference)
+    found, real, shared = overlapping
     right = np.bincount(real, shared, len(reference.sizes)).astype(np.intp)
     extra = prediction.sizes - np.bincount(found, shared, len(prediction.sizes)).astype(np.intp)
     owner = most_shared(found, real, shared, len(prediction.sizes))
     touching = owner >= 0
     too_large = np.bincount(owner[touching], extra[touching], len(reference.sizes)).astype(np.intp)
     differences = contrasts(reference)
-    for row, index in zip(rows, _largest_first(reference), strict=True):
+    for row, index in zip(rows, reference.largest_first, strict=True):
         size, good = int(reference.sizes[index]), int(right[index])
         yield LesionError(
             **_facts(row, differences[index]),
@@ -157,18 +158,13 @@ def _reference_errors(
 
 
 def _false_lesions(
-    prediction: Lesions, reference: Lesions, rows: Sequence[LesionRow], contrasts: _Contrasts
+    prediction: Lesions, overlapping: _Overlaps, rows: Sequence[LesionRow], contrasts: _Contrasts
 ) -> Iterator[LesionError]:
-    touching = set(overlaps(prediction, reference)[0].tolist())
+    touching = set(overlapping[0].tolist())
     differences = contrasts(prediction)
-    for row, index in zip(rows, _largest_first(prediction), strict=True):
+    for row, index in zip(rows, prediction.largest_first, strict=True):
         if index not in touching:
             yield LesionError(**_facts(row, differences[index]), touched=False, false=int(prediction.sizes[index]))
-
-
-def _largest_first(parts: Lesions) -> list[int]:
-    """Indices in the order of the lesions' numbers."""
-    return np.argsort(-parts.sizes, kind="stable").tolist()
 
 
 def _facts(row: LesionRow, difference_hu: float | None) -> dict[str, Any]:
@@ -181,13 +177,8 @@ def _contrasts(pair: LabelPair, image: NDArray[np.int16] | None, box: tuple[slic
     liver = pair.reference == LIVER_LABEL
     if image is None or not liver.any():
         return lambda parts: [None] * len(parts.sizes)
-    median, near = float(np.median(image[liver])), image[box].ravel()
-
-    def measure(parts: Lesions) -> Sequence[float | None]:
-        sums = np.bincount(parts.numbers.ravel(), near, len(parts.sizes) + 1)[1:]
-        return (sums / parts.sizes - median).tolist()
-
-    return measure
+    median, near = float(np.median(image[liver])), image[box]
+    return lambda parts: [mean - median for mean in parts.means(near)]
 
 
 def pool_lesion_errors(cases: Mapping[str, CaseErrors]) -> dict[str, Any]:

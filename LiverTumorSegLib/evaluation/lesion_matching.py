@@ -39,6 +39,16 @@ class Lesions:
     sizes: NDArray[np.intp]
     boxes: Sequence[tuple[slice, ...]]
 
+    @property
+    def largest_first(self) -> list[int]:
+        """Indices by size; of equals, the one whose first voxel comes first."""
+        return np.argsort(-self.sizes, kind="stable").tolist()
+
+    def means(self, values: NDArray) -> list[float]:
+        """Mean in each lesion of values ``[slice, row, column]``."""
+        sums = np.bincount(self.numbers.ravel(), values.ravel(), len(self.sizes) + 1)[1:]
+        return (sums / self.sizes).tolist()
+
 
 @dataclass(frozen=True)
 class Matching:

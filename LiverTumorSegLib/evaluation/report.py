@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from ..core.about import DISCLAIMER
 from ..core.atomic_files import refuse_folder, refuse_unwritable, whole_folder
-from ..core.errors import UserError
 from ..core.native_stderr import silence_libraries
 from ..core.process_pool import for_each
 from ..core.progress import Job
 from ..core.sanitize import escape_for_page, strip_folders
 from ..core.text_files import TableRow, to_csv
-from . import charts, overlap, reading
-from .case import EvaluationSettings, read_labels
+from . import charts, overlap
+from .case import EvaluationSettings, read_image_or_doubt, read_labels
 from .evaluate import Evaluation
 from .label_pair import LESION_NAME, LIVER_NAME, LIVER_ONLY, STRUCTURES
 from .lesion_detection import PREDICTION, REFERENCE, SIZE_CLASSES, LesionRow
@@ -332,9 +331,5 @@ def _draw(pair: EvaluationPair, settings: EvaluationSettings) -> tuple[list[Case
     """Pictures, and why they are without the CT."""
     with silence_libraries():
         labels = read_labels(pair, settings)
-        try:
-            image = reading.read_image(pair.image, labels, resample=settings.resample) if pair.image else None
-            doubt = ""
-        except (UserError, OSError) as error:
-            image, doubt = None, str(error)
+        image, doubt = read_image_or_doubt(pair, labels, settings)
     return case_pictures(pair.case, labels, image), doubt

@@ -1,6 +1,7 @@
 import pytest
 from support.determinism_cases import ELSEWHERE, HERE, JOBS, comparable, differing, make_inputs
-from support.sandbox import LIBRARY, Sandbox
+from support.sandbox import Sandbox
+from support.warm_processes import LIBRARY
 
 from robustness.stress.campaigns import determinism
 

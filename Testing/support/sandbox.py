@@ -27,11 +27,9 @@ from typing import TextIO, cast
 
 from support.repository import TESTING
 from support.waiting import PATIENCE
-from support.warm_processes import SERVER, become
+from support.warm_processes import PACKAGES, SERVER, become
 
 CRASHED = 70
-LIBRARY = ("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment")
-_PACKAGES = ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel")
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class _Started:
     """A server in an interpreter of its own."""
 
     def __init__(self, loads: Iterable[str], variables: dict[str, str]) -> None:
-        command = [sys.executable, "-P", "-m", "support.sandbox", *_PACKAGES, *loads]
+        command = [sys.executable, "-P", "-m", "support.sandbox", *PACKAGES, *loads]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True, start_new_session=True
         )

@@ -10,13 +10,12 @@ from support.waiting import PATIENCE
 
 COMMAND = "from LiverTumorSegLib.apps.cli import main; main()"
 
+PACKAGES = ("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel")
+LIBRARY = ("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment")
+"""Modules that most commands need."""
+
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    [
-        *("torch", "numpy", "scipy.ndimage", "SimpleITK", "nibabel", "lightning.pytorch"),
-        *("LiverTumorSegLib.apps.cli", "LiverTumorSegLib.inference.segment", "LiverTumorSegLib.training.fit"),
-    ]
-)
+SERVER.set_forkserver_preload([*PACKAGES, "lightning.pytorch", *LIBRARY, "LiverTumorSegLib.training.fit"])
 """One a test process; those that tests start inherit what it has loaded, and nothing of the tests."""
 
 

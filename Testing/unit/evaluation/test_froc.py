@@ -3,7 +3,7 @@ import pytest
 from support.lesion_cases import line
 
 from LiverTumorSegLib.evaluation import charts
-from LiverTumorSegLib.evaluation.froc import measure_froc, score_lesions
+from LiverTumorSegLib.evaluation.froc import measure_froc
 from LiverTumorSegLib.evaluation.lesion_detection import detect_lesions
 
 
@@ -11,7 +11,7 @@ def scored(reference, prediction, probabilities):
     """A case of one drawn row, with tenths as probabilities."""
     pair = line(reference, prediction)
     values = np.array([[[int(digit) / 10 for digit in probabilities]]], np.float32)
-    return score_lesions(detect_lesions(pair), pair, values)
+    return detect_lesions(pair, probabilities=values)
 
 
 def curve(*cases, patients=None):

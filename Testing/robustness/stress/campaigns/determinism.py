@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from support.determinism_cases import ALIKE, ELSEWHERE, HERE, JOBS, differing, make_inputs, written
-from support.sandbox import LIBRARY, Sandbox
+from support.sandbox import Sandbox
+from support.warm_processes import LIBRARY
 
 from ..tally import Tally
 
