@@ -77,14 +77,33 @@ def read_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
         raise UserError(msg) from error
 
 
+def read_true_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
+    """The same as :func:`read_spacings`, of a table of ``in_plane_mm`` and ``slice_mm`` by patient.
+
+    Raises:
+        UserError: the table is missing or damaged.
+    """
+    try:
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = [(_patient(row), float(row["slice_mm"]), float(row["in_plane_mm"])) for row in csv.DictReader(lines)]
+        return {name: _positive(z, in_plane, in_plane) for name, z, in_plane in rows}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        msg = f"{table} states no in_plane_mm and slice_mm by patient: mend it, or take it out of the recipe's data."
+        raise UserError(msg) from error
+
+
 def _patient(row: dict[str, str]) -> str:
     return text_files.unmarked(row.get("patient") or f"volume-{row['volume']}")
 
 
 def _spacing(row: dict[str, str]) -> tuple[float, float, float]:
     z, y, x = (float(row[key]) for key in ("dz_native_mm", "dy_mm", "dx_mm"))
+    return _positive(z, y, x)
+
+
+def _positive(z: float, y: float, x: float) -> tuple[float, float, float]:
     if not all(0 < mm < inf for mm in (z, y, x)):
-        raise ValueError(row)
+        raise ValueError((z, y, x))
     return z, y, x
 
 
@@ -115,6 +134,8 @@ class SliceSource(StrictModel):
         lesions_apart: False where the masks join lesions to the liver (label 1).
         default_spacing_mm: in-plane spacing to assume where none is stated; a training dump states it.
         default_slice_mm: the same between consecutive slice numbers; None where neighbours must not be used.
+        true_spacings: CSV file in the folder with the true spacing of patients whose published headers are false, by
+            ``in_plane_mm`` and ``slice_mm``; it counts before ``slices.csv``.
     """
 
     folder: str
@@ -122,6 +143,7 @@ class SliceSource(StrictModel):
     lesions_apart: bool = True
     default_spacing_mm: float | None = Field(None, gt=0)
     default_slice_mm: float | None = Field(None, gt=0)
+    true_spacings: str | None = None
 
     @field_validator("intensities")
     @classmethod
@@ -284,7 +306,10 @@ class _Folder:
         self.files = group_by_patient(
             find_pictures(self.path / IMAGES, ".jpg"), find_pictures(self.path / MASKS, ".png")
         )
-        self.spacings = {name: Spacing(y, x, z) for name, (z, y, x) in read_spacings(self.path / TABLE).items()}
+        stated = read_spacings(self.path / TABLE)
+        if source.true_spacings:
+            stated |= read_true_spacings(self.path / source.true_spacings)
+        self.spacings = {name: Spacing(y, x, z) for name, (z, y, x) in stated.items()}
         self.note = read_note(self.path)
 
     def hounsfield(self, files: Sequence[SliceFiles]) -> NDArray[np.float32]:
