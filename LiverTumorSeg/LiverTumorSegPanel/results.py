@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ class ResultsSection(Section):
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
         ui.lesionTable.connect("cellClicked(int,int)", self._onLesion)  # again, after the views were moved
+        ui.lesionTable.setSortingEnabled(True)
+        ui.sensitivitySlider.setTracking(False)  # it changes the result when it is let go
+        ui.sensitivitySlider.connect("sliderMoved(int)", self._showPoint)
+        ui.sensitivitySlider.connect("valueChanged(int)", self._onSensitivity)
         ui.copyButton.connect("clicked(bool)", self._onCopy)
         ui.csvButton.connect("clicked(bool)", self._onCsv)
         ui.reportButton.connect("clicked(bool)", self._onReport)
@@ -43,8 +48,8 @@ class ResultsSection(Section):
         """Bring table and buttons up to date."""
         nodes = resultOf(self.parameters)
         self.ui.resultsSection.visible = nodes is not None
-        for button in (self.ui.reportButton, self.ui.measureButton):
-            button.enabled = self.panel.state in IDLE
+        for widget in (self.ui.reportButton, self.ui.measureButton, self.ui.sensitivitySlider):
+            widget.enabled = self.panel.state in IDLE
         chosen = self.parameters.inputVolume
         now = _state(nodes, chosen) if nodes else None
         if now != self._shown:
@@ -60,21 +65,47 @@ class ResultsSection(Section):
         other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
         self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
         self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
-        rows = [texts.cells(row) for row in mrml_tables.rows(nodes.table)]
+        self._fillSlider(nodes)
+        rows = mrml_tables.rows(nodes.table)
         blocked = table.blockSignals(True)
+        table.setSortingEnabled(False)  # rows would move while they are filled
         table.setColumnCount(len(texts.headings()))
         table.setHorizontalHeaderLabels(texts.headings())
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            for column, text in enumerate(row):
-                table.setItem(number, column, qt.QTableWidgetItem(text))
+            for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):
+                table.setItem(number, column, _item(number, row[key], text))
+        table.setSortingEnabled(True)
         table.clearSelection()
         table.blockSignals(blocked)
 
+    def _fillSlider(self, nodes: ResultNodes) -> None:
+        points, slider = nodes.points, self.ui.sensitivitySlider
+        self.ui.sensitivityFrame.visible = len(points) > 1
+        if points:
+            blocked = slider.blockSignals(True)
+            slider.maximum = len(points) - 1
+            slider.value = texts.chosen_point(points, nodes.facts["run"])
+            slider.blockSignals(blocked)
+            self._showPoint(slider.value)
+
+    def _showPoint(self, place: int) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes and 0 <= place < len(nodes.points):
+            self.ui.sensitivityLabel.text = texts.sensitivity(nodes.points, place)
+
+    def _onSensitivity(self, place: int) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes and self.panel.state in IDLE and 0 <= place < len(nodes.points):
+            self._showPoint(place)
+            wanted = nodes.points[place]["false_per_patient"]
+            self.panel.attempt(lambda: self.logic.jobs.choose(nodes, wanted, lambda found: None))
+
     def _onLesion(self) -> None:
-        nodes, row = resultOf(self.parameters), self.ui.lesionTable.currentRow()
-        if nodes is None or row < 0 or not self.ui.lesionTable.selectedItems():
+        nodes, shown = resultOf(self.parameters), self.ui.lesionTable.currentRow()
+        if nodes is None or shown < 0 or not self.ui.lesionTable.selectedItems():
             return
+        row = int(self.ui.lesionTable.item(shown, 0).data(qt.Qt.UserRole))
         mrml_segmentations.center_slice_views(nodes.place(row))
         mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
 
@@ -120,6 +151,15 @@ class ResultsSection(Section):
         nodes = resultOf(self.parameters)
         if nodes:
             self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
+
+
+def _item(row: int, value: float, text: str) -> Any:
+    """A cell that sorts by its number and knows its lesion; what is not known is text, which comes after numbers."""
+    item = qt.QTableWidgetItem(text)
+    if not math.isnan(value):
+        item.setData(qt.Qt.DisplayRole, float(text))
+    item.setData(qt.Qt.UserRole, row)
+    return item
 
 
 def _state(nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> tuple[Any, ...]:

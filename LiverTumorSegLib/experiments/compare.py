@@ -227,7 +227,7 @@ def _table(compared: Comparison, described: Description, recipes: Mapping[str, R
     title = "Cross-validation" if alone else f"Comparison of {', '.join(names)}"
     said = [*summary.explain_figures(compared.summary or {}), *compared.beside]
     if alone:
-        said.append(_changed(described, recipes[described.name]))
+        said.append(describe_changes(described, recipes[described.name]))
     return Evidence(
         title=title,
         text=" ".join(filter(None, said)),
@@ -237,7 +237,7 @@ def _table(compared: Comparison, described: Description, recipes: Mapping[str, R
     )
 
 
-def _changed(described: Description, recipe: Recipe) -> str:
+def describe_changes(described: Description, recipe: Recipe) -> str:
     """In what the recipe that was measured differs from the one that made the model, beyond who is held out."""
     stated = strip_folders_of_content(recipe.model_dump(mode="json"))  # as a model has it
     made, measured = flatten_entries(completed(described.training.recipe)), flatten_entries(stated)

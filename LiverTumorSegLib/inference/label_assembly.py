@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, log
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..core.errors import UserError
 from ..core.labels import FULL_CONFIDENCE, FULL_PROBABILITY, LESION
 from ..models.description import Head
+from ..postprocessing.candidates import LEAST_PROBABILITY
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class LabelOutput:
     Args:
         labels: uint8 ``[slice, row, column]``, all 0.
         probabilities: uint16 of the same shape, all 0, for each label but the background; none where nobody asks.
-        confidence: uint8 of the same shape, all 0: gets how likely voxels labelled lesion are so, in parts of
-            :data:`FULL_CONFIDENCE`; None where nobody asks.
+        confidence: uint8 of the same shape, all 0: gets how likely lesion is wherever it is labelled or is
+            :data:`LEAST_PROBABILITY` or more, in parts of :data:`FULL_CONFIDENCE`; None where nobody asks.
     """
 
     labels: NDArray[np.uint8]
@@ -89,7 +90,7 @@ def write_labels(
         head: what they stand for.
         rows: where the logits' rows lie in the volume.
         columns: the same of their columns.
-        confidence: of the shape of ``out``; where given, gets how likely lesion is wherever it is written.
+        confidence: of the shape of ``out``; where given, gets how likely lesion is, as :class:`LabelOutput` says.
     """
     over = head.over_background(logits).float()
     positive = (over > 0).flatten(0, 1).any(dim=0)
@@ -104,13 +105,20 @@ def write_labels(
     covered = (slice(None), slice(rows.begin, rows.end), slice(columns.begin, columns.end))
     out[covered] = _largest(over, head.values).cpu().numpy()
     if confidence is not None and LESION.label in head.values:
-        _write_confidence(confidence[covered], out[covered] == LESION.label, over, head.values.index(LESION.label))
+        _write_confidence(confidence[covered], over, head.values.index(LESION.label))
 
 
-def _write_confidence(out: NDArray[np.uint8], marked: NDArray[np.bool_], over: torch.Tensor, lesion: int) -> None:
-    """Write to marked voxels alone: untouched pages of a large array take no memory."""
-    chosen = over.movedim(1, -1)[torch.from_numpy(marked).to(over.device)]
-    out[marked] = (F.pad(chosen, (1, 0)).softmax(dim=1)[:, lesion + 1] * FULL_CONFIDENCE).round().byte().cpu().numpy()
+def _write_confidence(out: NDArray[np.uint8], over: torch.Tensor, lesion: int) -> None:
+    """Write where lesion may be likely enough alone: untouched pages of a large array take no memory.
+
+    Lesion is labelled where its logit is the largest, and the share of the largest of three is a third at least.
+    """
+    rest = over.amax(dim=1).clamp(min=0)
+    likely = over[:, lesion] >= rest + log(LEAST_PROBABILITY)
+    chosen = over.movedim(1, -1)[likely]
+    shares = F.pad(chosen, (1, 0)).softmax(dim=1)[:, lesion + 1]
+    shares = shares.where(shares >= LEAST_PROBABILITY, 0)
+    out[likely.cpu().numpy()] = (shares * FULL_CONFIDENCE).round().byte().cpu().numpy()
 
 
 def write_probabilities(

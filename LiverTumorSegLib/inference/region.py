@@ -31,7 +31,8 @@ def segment_region(
     """Segment whole axial slices around a region, then drop what lies outside it.
 
     A network needs the surroundings that it was trained with: cut out around a lesion, it finds nothing. How small a
-    liver may be is not asked of a part of one. Probabilities are not kept.
+    liver may be is not asked of a part of one. Probabilities and
+    candidates without scores are not kept.
 
     Args:
         volume: CT in HU, in any orientation.
@@ -48,11 +49,14 @@ def segment_region(
     part, chosen = _slices_around(volume, inside), options or SegmentationOptions()
     cleaning = chosen.postprocessing or model.description.postprocessing
     cleaning = cleaning.model_copy(update={"smallest_liver_ml": 0.0})
-    kept = replace(chosen, postprocessing=cleaning, probabilities=False)
+    kept = replace(chosen, postprocessing=cleaning, probabilities=False, candidates=False)
     found = segment(_cut(volume, part), model, device, progress, cancel, options=kept)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     labels[part] = np.where(inside[part], found.labels, 0)
-    return replace(found, labels=labels, volume=replace(volume, warnings=(*volume.warnings, REGION_WARNING)))
+    choice = found.choice and found.choice.moved(part, found.labels.shape, labels.shape).inside(inside)
+    return replace(
+        found, labels=labels, choice=choice, volume=replace(volume, warnings=(*volume.warnings, REGION_WARNING))
+    )
 
 
 def _slices_around(volume: Volume, inside: NDArray[np.bool_]) -> tuple[slice, ...]:

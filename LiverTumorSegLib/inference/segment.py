@@ -24,7 +24,9 @@ from ..core.progress import CancelToken, Job, Progress, job
 from ..core.volume import Volume
 from ..models.description import Description
 from ..models.model_folder import Model
-from ..postprocessing.cleaning import SegmentedCT, clean_labels
+from ..postprocessing.candidates import FoundCandidates, SegmentedCT, find_candidates
+from ..postprocessing.cleaning import clean_labels
+from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
 from .label_assembly import LabelOutput, Span
@@ -47,6 +49,7 @@ class SegmentationOptions:
         postprocessing: clean-up, None for the model's own.
         precision: of weights and activations, see :func:`LiverTumorSegLib.core.device.choose_device`.
         probabilities: keep them beside the labels.
+        candidates: keep the candidates for lesions, measured, although the model has no scores for them.
 
     Example:
         >>> import LiverTumorSegLib as lts
@@ -62,6 +65,7 @@ class SegmentationOptions:
     postprocessing: Postprocessing | None = None
     precision: str = "auto"
     probabilities: bool = False
+    candidates: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ class Segmentation:
         probabilities: where asked for, uint16 ``[k, j, i]`` by name of the label, in parts of
             :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`: of the liver with its lesions, and of the lesions,
             before postprocessing; 0 outside the box that the coarse pass found.
+        candidates: where asked for, candidates for lesions in the axial view.
+        choice: the candidates with their probabilities, by which others can be chosen; None where the model has no
+            scores for them.
     """
 
     labels: NDArray[np.uint8]
@@ -89,6 +96,8 @@ class Segmentation:
     notes: tuple[str, ...]
     seconds: float = field(compare=False)
     probabilities: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict, compare=False)
+    candidates: FoundCandidates | None = field(default=None, compare=False)
+    choice: LesionChoice | None = field(default=None, compare=False)
 
 
 @torch.inference_mode()
@@ -123,16 +132,20 @@ def segment(
     probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
     seen = volume.axial.of(labels)
     cleaning = model.description.cleaning(options.postprocessing)
-    confidence = np.zeros(seen.shape, np.uint8) if cleaning.least_probability > 0 else None
+    scores = model.description.lesion_scores
+    confidence = np.zeros(seen.shape, np.uint8) if scores or options.candidates else None
     out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
     if model.description.patches:
         sliding_window.segment_in_patches(out, store, model.description.patches, engine, task.part(0, 0.95))
     else:
         _segment_slices(out, store, engine, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
-    clean_labels(
-        seen, volume.voxel_ml, cleaning, SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, confidence)
-    )
+    clean_labels(seen, volume.voxel_ml, cleaning)
+    found = None if confidence is None else _candidates(volume, seen, confidence, cleaning)
+    choice = None
+    if found and scores:
+        choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
+        choice.choose(labels, cleaning.sensitivity)
     notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
     task.at(1, "Done")
     return Segmentation(
@@ -144,7 +157,16 @@ def segment(
         notes,
         perf_counter() - began,
         probabilities,
+        found if options.candidates else None,
+        choice,
     )
+
+
+def _candidates(
+    volume: Volume, labels: NDArray[np.uint8], confidence: NDArray[np.uint8], cleaning: Postprocessing
+) -> FoundCandidates:
+    ct = SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, confidence)
+    return find_candidates(labels, ct, cleaning.smallest_lesion_ml)
 
 
 def _precision(description: Description, wanted: str) -> str:

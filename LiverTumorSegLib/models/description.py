@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.schema import StrictModel
+from ..postprocessing.lesion_scores import LesionScores
 from ..postprocessing.options import OPTIONS
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain
@@ -116,6 +117,38 @@ class PatientDice(StrictModel):
     false_lesion_ml: float = 0.0
 
 
+class LesionsFound(StrictModel):
+    """Lesions found and missed, and false ones, at the usual sensitivity.
+
+    Args:
+        patients: that were measured, with and without lesions.
+        by_size: lesions found, and all, by class of the longest diameter in an axial slice.
+        by_size_well_outlined: the same of those that are found with an IoU of 0.5 or more.
+        false_per_patient: lesions marked that are none, on average.
+        dice_where_found: mean lesion Dice of the patients in whom any lesion was found; None without one.
+    """
+
+    patients: int
+    by_size: dict[str, tuple[int, int]]
+    by_size_well_outlined: dict[str, tuple[int, int]]
+    false_per_patient: float
+    dice_where_found: float | None
+
+    @property
+    def in_words(self) -> str:
+        """One line that a clinician reads."""
+        parts = [
+            f"{found} of {everyone} lesions {name.replace('_', ' ')}"
+            for name, (found, everyone) in reversed(self.by_size.items())
+            if everyone
+        ]
+        dice = "" if self.dice_where_found is None else f"; where it found any, lesion Dice {self.dice_where_found:.2f}"
+        return (
+            f"In {self.patients} patients it had not seen, it found {', '.join(parts) or 'no lesion, having none'}, "
+            f"with {self.false_per_patient:.1f} false ones a patient{dice}."
+        )
+
+
 class MeasuredAccuracy(StrictModel):
     """Measured accuracy by patient: of this model and, by their names, of others on the same patients."""
 
@@ -123,6 +156,7 @@ class MeasuredAccuracy(StrictModel):
     command: str
     cases: dict[str, PatientDice]
     compared: dict[str, dict[str, PatientDice]] = Field(default_factory=dict)
+    lesions: LesionsFound | None = None
     remark: str = ""
 
     @property
@@ -132,7 +166,10 @@ class MeasuredAccuracy(StrictModel):
         lesion = [c.lesion_dice for c in self.cases.values() if c.lesion_dice is not None]
         parts = [("liver", liver), ("lesion", lesion)]
         means = [f"{name} {sum(x) / len(x):.3f} over {len(x)} patients" for name, x in parts if x]
-        return f"Mean Dice: {', '.join(means)}." if means else "No patient had anything that the model finds."
+        if not means:
+            return "No patient had anything that the model finds."
+        found = f" {self.lesions.in_words}" if self.lesions else ""
+        return f"Mean Dice: {', '.join(means)}.{found}"
 
 
 class Evidence(StrictModel):
@@ -190,7 +227,7 @@ class Head:
 
 
 class Description(StrictModel):
-    """The content of ``model.json``."""
+    """The content of ``model.json``; without ``lesion_scores`` every lesion that clean-up leaves is kept."""
 
     format: Literal[1] = 1
     name: ModelName
@@ -202,6 +239,7 @@ class Description(StrictModel):
     patches: Patches | None = None
     labels: Binary | Joint = JOINT
     postprocessing: Postprocessing = Postprocessing()
+    lesion_scores: LesionScores | None = None
     weights: WeightsFile
     training: Training
     licence: Licence

@@ -7,12 +7,11 @@ does not bring.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 
 
 @dataclass(frozen=True)
 class CleanUpOption:
-    """One option of the clean-up: a step that is switched on or off, or a limit below which something is dropped.
+    """One option of the clean-up: a step that is switched on or off, or a number, mostly a limit below which things go.
 
     Args:
         name: in ``model.json``, recipes and results.
@@ -20,7 +19,6 @@ class CleanUpOption:
         label: in panels, without its unit.
         help: one sentence without its full stop, for tool tips and the command line.
         unit: of a limit; its name ends with it.
-        most: that a limit may be.
         offered: largest limit that can be entered.
         step: of a limit's arrows.
         decimals: of a limit.
@@ -32,7 +30,6 @@ class CleanUpOption:
     label: str
     help: str
     unit: str = ""
-    most: float = inf
     offered: float = 1e4
     step: float = 1
     decimals: int = 0
@@ -106,24 +103,6 @@ OPTIONS: tuple[CleanUpOption, ...] = (
         step=0.05,
         decimals=3,
     ),
-    CleanUpOption(  # what a network marks by mistake it often hardly prefers to liver
-        "least_probability",
-        default=0,
-        label=_("Least probability of a lesion"),
-        help=_("Lesions whose mean probability is lower become liver, or background where no liver touches them"),
-        most=1,
-        offered=1,
-        step=0.05,
-        decimals=2,
-    ),
-    CleanUpOption(  # a network that mistakes an uneven liver for lesions marks what hardly differs from around it
-        "least_contrast_hu",
-        default=0,
-        label=_("Least contrast of a lesion"),
-        help=_("Lesions that differ by less from the liver around them become liver"),
-        unit="HU",
-        offered=1e3,
-    ),
     CleanUpOption(
         "smallest_liver_ml",
         default=50,
@@ -133,5 +112,21 @@ OPTIONS: tuple[CleanUpOption, ...] = (
         step=10,
         of_liver=True,
     ),
+    CleanUpOption(  # last: it chooses among what the others have left
+        "sensitivity",
+        default=1,
+        label=_("False lesions a patient"),
+        help=_(
+            "How many false lesions a patient are put up with, by the model's cross-validation, for fewer that are "
+            "missed; models without such figures keep every lesion"
+        ),
+        offered=10,
+        step=0.5,
+        decimals=2,
+    ),
 )
-"""Every option, in the order in which the steps run and the panels show them; a limit of 0 drops nothing."""
+"""Every option, in the order in which the steps run and the panels show them; a smallest size of 0 drops nothing."""
+
+RETIRED = frozenset({"least_probability", "least_contrast_hu"})
+"""Options of earlier versions, which models and recipes of then state and which are passed over: the lesions' scores
+have taken their place."""

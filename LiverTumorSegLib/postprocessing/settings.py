@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from ..core.schema import StrictModel
-from .options import OPTIONS, CleanUpOption
+from .options import OPTIONS, RETIRED, CleanUpOption
 
 
 def _field(option: CleanUpOption) -> tuple[type[bool | float], Any]:
     if option.kind is bool:
         return bool, option.default
-    return float, Field(option.default, ge=0, le=None if isinf(option.most) else option.most)
+    return float, Field(option.default, ge=0, allow_inf_nan=False)
+
+
+class _WithoutRetired(StrictModel):
+    @model_validator(mode="before")
+    @classmethod
+    def _pass_over(cls, values: Any) -> Any:
+        return {name: values[name] for name in values if name not in RETIRED} if isinstance(values, dict) else values
 
 
 if TYPE_CHECKING:
@@ -27,14 +33,13 @@ if TYPE_CHECKING:
         lesions_in_liver: bool = _default
         fill_holes: bool = _default
         smallest_lesion_ml: float = _default
-        least_probability: float = _default
-        least_contrast_hu: float = _default
         smallest_liver_ml: float = _default
+        sensitivity: float = _default
 
 else:
     Postprocessing = create_model(
         "Postprocessing",
-        __base__=StrictModel,
+        __base__=_WithoutRetired,
         __module__=__name__,
         __doc__="Which clean-up steps run on the labels, and with which limits: a field for each option of the table.",
         **{option.name: _field(option) for option in OPTIONS},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,8 @@ class Lesion:
         slice: axial slice of the axial diameter, counted from 1 at the feet.
         burden_percent: share of liver and lesions; None where the liver is not known.
         axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
+        probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
+            painted.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Lesion:
     burden_percent: float | None
     axial_line_mm: tuple[Point, Point]
     short_axial_line_mm: tuple[Point, Point]
+    probability: float | None = None
 
     @property
     def in_words(self) -> str:
@@ -156,7 +159,10 @@ class LesionTable:
 
 
 def measure_lesions(
-    labels: NDArray[np.uint8], volume: Volume, marks: Collection[str] = ("liver", "lesion")
+    labels: NDArray[np.uint8],
+    volume: Volume,
+    marks: Collection[str] = ("liver", "lesion"),
+    probabilities: NDArray[np.float32] | None = None,
 ) -> LesionTable:
     """Measure liver and lesions.
 
@@ -165,6 +171,7 @@ def measure_lesions(
         volume: the CT.
         marks: what the model that made the labels marks; where that is no liver, and none was added by hand, what
             refers to the liver is None.
+        probabilities: ``[k, j, i]``: of the candidate that a voxel belongs to, to be a lesion; 0 where there is none.
 
     Returns:
         Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first.
@@ -193,10 +200,13 @@ def measure_lesions(
     parts, sizes, order = _lesions_by_size(organ.labels)
     boxes = ndimage.find_objects(parts)
     surface = _Surface(organ) if liver_known and len(sizes) else None
+    seen = None if probabilities is None else volume.axial.of(probabilities)
     lesions = []
     for number, index in enumerate(order, start=1):
         box = boxes[index]
-        lesions.append(_lesion(number, parts[box] == index + 1, box, surface, organ))
+        mask = parts[box] == index + 1
+        lesion = _lesion(number, mask, box, surface, organ)
+        lesions.append(lesion if seen is None else replace(lesion, probability=_highest(seen[organ.near][box][mask])))
     affected = int(sizes.sum())
     liver_ml = organ.size * volume.voxel_ml if liver_known else None
     return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions))
@@ -226,10 +236,10 @@ class _Organ:
 
     def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
         seen = volume.axial.of(labels)
-        near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
-        self.start = np.array([s.start for s in near])
-        self.labels = seen[near]
-        self.hounsfield = volume.axial.of(volume.voxels)[near]
+        self.near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
+        self.start = np.array([s.start for s in self.near])
+        self.labels = seen[self.near]
+        self.hounsfield = volume.axial.of(volume.voxels)[self.near]
         self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
         self.axes_mm = self.to_patient[:3, 2::-1].T
@@ -299,6 +309,10 @@ def _lesion(
         axial_line_mm=_points(corner + lines.long),
         short_axial_line_mm=_points(corner + lines.short),
     )
+
+
+def _highest(levels: NDArray[np.float32]) -> float | None:
+    return float(levels.max()) or None
 
 
 def _points(line: NDArray[np.float64]) -> tuple[Point, Point]:

@@ -14,7 +14,7 @@ import typer
 from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.progress import Cancelled
-from . import cohort, compare, data, demo, evaluate, models, pacs, segment, train, web
+from . import calibrate, cohort, compare, data, demo, evaluate, models, pacs, segment, train, web
 from .console import CANCELLED, USER_ERROR, complain, err
 
 _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
@@ -31,6 +31,7 @@ app.command("foreground-statistics")(data.foreground_statistics)
 app.command("train")(train.train)
 app.command("validate")(train.validate)
 app.command("compare")(compare.compare)
+app.command("calibrate")(calibrate.calibrate)
 app.command("reproduce")(compare.reproduce)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare-evaluations")(evaluate.compare_evaluations)

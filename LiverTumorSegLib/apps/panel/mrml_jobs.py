@@ -21,6 +21,7 @@ from .mrml_volumes import region_of, to_world, volume_of
 from .panel import Panel, PanelSettings, Result
 
 _FACTS, _SEGMENTATION = "LiverTumorSeg.facts", "LiverTumorSeg.segmentation"
+_CANDIDATES = "LiverTumorSeg.candidates"
 _CHANGED = "The segments are not any more as the model found them: they were changed afterwards."
 
 
@@ -74,6 +75,16 @@ class ResultNodes:
         """IDs of the result's segments and whether they are liver (1) or lesion (2)."""
         return self.facts.get("segments", {})
 
+    @property
+    def points(self) -> list[dict[str, float]]:
+        """What is known of each sensitivity that can be chosen, from the fewest false lesions on; empty for none."""
+        return self.facts.get("run", {}).get("points", []) if self.candidates else []
+
+    @property
+    def candidates(self) -> str:
+        """Candidates for lesions, as the worker wrote them."""
+        return self.table.GetAttribute(_CANDIDATES) or ""
+
 
 class SceneJobs:
     """Runs a panel's jobs on nodes.
@@ -104,7 +115,8 @@ class SceneJobs:
             lesions = [name for name, label in made.items() if label == LESION.label]
             rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
             facts: dict[str, Any] = {"run": result.run, "warnings": list(result.warnings), "segments": made}
-            facts["found"] = _labels_checksum(result.labels)
+            facts |= {"found": _labels_checksum(result.labels), "one_each": request.output.one_each}
+            nodes.table.SetAttribute(_CANDIDATES, result.candidates)
             _fill(nodes, result, facts, rows)
             done(nodes)
 
@@ -124,6 +136,31 @@ class SceneJobs:
             done(nodes)
 
         self.panel.measure(before, before.labels, finish)
+
+    def choose(self, nodes: ResultNodes, sensitivity: float, done: Callable[[ResultNodes], None]) -> None:
+        """Take other candidates for lesions, and measure; segments and table change, what was painted stays.
+
+        Raises:
+            UserError: the segments or the CT are gone.
+        """
+        before, _, facts = self._result(nodes)
+        untouched = facts.get("found") == _labels_checksum(before.labels)
+
+        def finish(result: Result) -> None:
+            _require(nodes.volume, nodes.segmentation, nodes.table)
+            shown = mrml_segmentations.has_surface(nodes.segmentation)
+            facts["segments"] = mrml_segmentations.rewrite(
+                result.labels, nodes.volume, nodes.segmentation, facts["segments"], one_each=facts["one_each"]
+            )
+            if untouched:
+                facts["found"] = _labels_checksum(result.labels)
+            labels_now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+            _fill(nodes, result, facts, _rows(result.labels, labels_now[1], list(facts["segments"])))
+            if shown and result.labels.any():
+                self.panel.later(lambda: mrml_segmentations.show_surface(nodes.segmentation))
+            done(replace(nodes))
+
+        self.panel.measure(before, before.labels, finish, sensitivity=sensitivity)
 
     def report(self, nodes: ResultNodes, folder: Path, done: Callable[[list[str]], None], *, overwrite: bool) -> None:
         """Write the report of the segments as they are now; ``done`` gets the files, the table is brought up to date.
@@ -170,7 +207,7 @@ class SceneJobs:
         volume = replace(volume, warnings=tuple(facts["warnings"]))
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
         facts["run"]["notes"] = notes if facts.get("found") in (None, _labels_checksum(labels)) else [*notes, _CHANGED]
-        return Result(labels, volume, {}, facts["run"], volume.warnings), owners, facts
+        return Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates), owners, facts
 
 
 def _labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
@@ -212,6 +249,8 @@ def _fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[
     moved = [lesion | {"centroid_mm": place} for lesion, place in zip(result.table["lesions"], places, strict=True)]
     mrml_tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
-    kept = {name: facts[name] for name in ("run", "warnings", "segments")} | {"rows": rows, "voxels": voxels}
+    kept = {name: facts[name] for name in ("warnings", "segments")} | {"rows": rows, "voxels": voxels}
+    kept["run"] = result.run
+    kept["one_each"] = facts.get("one_each", False)
     kept["found"] = facts.get("found")  # scenes of earlier versions have none
     nodes.table.SetAttribute(_FACTS, json.dumps(patient | kept))

@@ -101,6 +101,48 @@ def write(
     return made
 
 
+def rewrite(
+    labels: NDArray[np.unsignedinteger],
+    volume: slicer.vtkMRMLVolumeNode,
+    segmentation: slicer.vtkMRMLSegmentationNode,
+    names: dict[str, int],
+    *,
+    one_each: bool,
+) -> dict[str, int]:
+    """Put other labels in place of a result's segments, but for what segments hold that the user added.
+
+    Args:
+        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
+        volume: node that was segmented.
+        segmentation: node that holds the segments.
+        names: the result's segments and the user's, as :func:`write` and :func:`added_segments` returned them.
+        one_each: a segment a lesion, instead of one for all.
+
+    Returns:
+        The same of the segments as they are afterwards.
+    """
+    segments = segmentation.GetSegmentation()
+    made = [name for name in _segments_made_here(segments) if name in names]
+    others = {name: label for name, label in names.items() if name not in made and segments.GetSegment(name)}
+    own = labels.copy()
+    for name in others:
+        own[slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0] = 0
+    numbers = np.unique(own[own >= LESION.label])
+    consecutive = np.arange(int(labels.max(initial=0)) + 1)
+    consecutive[numbers] = np.arange(LESION.label, LESION.label + len(numbers))
+    wasmodified = segmentation.StartModify()
+    for name in made:
+        segments.RemoveSegment(name)
+    written = write(consecutive[own].astype(own.dtype), volume, segmentation, SegmentOutput(one_each=one_each))
+    segmentation.EndModify(wasmodified)
+    return written | others
+
+
+def has_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether 3D views show it."""
+    return bool(segmentation.GetSegmentation().ContainsRepresentation("Closed surface"))
+
+
 def show_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
     """Make the closed surfaces that 3D views show: half a second for a liver, so not part of :func:`write`."""
     if slicer.mrmlScene.IsNodePresent(segmentation):

@@ -28,7 +28,8 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
         column = _ARRAYS[kind]()
         column.SetName(heading)
         for row in rows:
-            column.InsertNextValue(math.nan if row[key] is None else row[key])
+            value = row.get(key)
+            column.InsertNextValue(math.nan if value is None else value)
         node.AddColumn(column)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)

@@ -48,6 +48,7 @@ class Result:
         table: liver volume, burden and lesions, see :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict`.
         run: model, device, options, notes and seconds.
         warnings: doubts about the volume and fallbacks, a sentence each.
+        candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -55,6 +56,7 @@ class Result:
     table: Answer
     run: Answer
     warnings: tuple[str, ...]
+    candidates: str = ""
 
 
 class Panel(JobRunner):
@@ -88,7 +90,7 @@ class Panel(JobRunner):
         def finish(answer: Answer, folder: Path) -> None:
             labels, _ = arrays.read(folder / "labels.nrrd")
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
-            done(Result(labels, volume, answer["table"], answer["run"], warnings))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings, answer["candidates"]))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
         if inside is not None:
@@ -100,14 +102,25 @@ class Panel(JobRunner):
         paths = {"source": str(source), "output": str(output)}
         self.begin("segment_file", lambda answer, _: done(answer), {}, **paths, **_arguments(settings))
 
-    def measure(self, result: Result, labels: NDArray[np.unsignedinteger], done: Callable[[Result], None]) -> None:
-        """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion."""
+    def measure(
+        self,
+        result: Result,
+        labels: NDArray[np.unsignedinteger],
+        done: Callable[[Result], None],
+        *,
+        sensitivity: float | None = None,
+    ) -> None:
+        """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion.
+
+        With a sensitivity, in false lesions a patient, other candidates are lesions first; what was painted stays.
+        """
 
         def finish(answer: Answer, folder: Path) -> None:
             numbered, _ = arrays.read(folder / "labels.nrrd")
-            done(replace(result, labels=numbered, table=answer["table"]))
+            done(replace(result, labels=numbered, table=answer["table"], run=answer["run"]))
 
-        self.begin("measure", finish, _files(result.volume, labels), run=result.run)
+        chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
+        self.begin("measure", finish, _files(result.volume, labels), **chosen)
 
     def report(
         self, result: Result, folder: Path, done: Callable[[Result, list[str]], None], *, overwrite: bool
@@ -117,7 +130,12 @@ class Panel(JobRunner):
         def finish(answer: Answer, _: Path) -> None:
             done(replace(result, table=answer["table"]), answer["files"])
 
-        chosen = {"run": result.run, "folder": str(folder), "overwrite": overwrite}
+        chosen = {
+            "run": result.run,
+            "folder": str(folder),
+            "overwrite": overwrite,
+            "candidates": result.candidates,
+        }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)
 
@@ -169,5 +187,6 @@ LESION_COLUMNS: tuple[tuple[str, str, type[int | float]], ...] = (
     ("R (mm)", "r", float),
     ("A (mm)", "a", float),
     ("S (mm)", "s", float),
+    ("probability", "probability", float),
 )
 """Heading, key and type of each column."""

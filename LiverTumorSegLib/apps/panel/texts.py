@@ -69,8 +69,9 @@ AUTO = "auto"
 
 _LEAST_SECONDS = 1.0
 _CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
-_SHOWN = (
+SHOWN = (
     "number",
+    "probability",
     "volume_ml",
     "axial_diameter_mm",
     "short_axial_diameter_mm",
@@ -85,6 +86,7 @@ def headings() -> list[str]:
     """Of the lesion table in the panel."""
     return [
         _("Lesion"),
+        _("Chance\n(%)"),
         _("Volume\n(ml)"),
         _("Axial\n(mm)"),
         _("Short\n(mm)"),
@@ -97,14 +99,30 @@ def headings() -> list[str]:
 
 def cells(row: Mapping[str, float]) -> list[str]:
     """A lesion's cells, in the order of :func:`headings`."""
-    return [_number(key, row[key]) for key in _SHOWN]
+    return [_number(key, row[key]) for key in SHOWN]
 
 
 def _number(key: str, value: float) -> str:
     if math.isnan(value):
         return "–"
+    if key == "probability":
+        return f"{100 * value:.0f}"
     digits = {"number": 0, "slice": 0, "mean_hu": 0, "volume_ml": 2}.get(key, 1)
     return f"{value:.{digits}f}"
+
+
+def sensitivity(points: Sequence[Mapping[str, float]], chosen: int) -> str:
+    """What a place of the slider from fewer false lesions to fewer missed ones costs, by the cross-validation."""
+    point = points[chosen]
+    return _(
+        "About {false:g} false lesions a patient, {found} of 10 found, in patients the model had not seen."
+    ).format(false=round(point["false_per_patient"], 1), found=round(10 * point["found"]))
+
+
+def chosen_point(points: Sequence[Mapping[str, float]], run: Mapping[str, Any]) -> int:
+    """Place of the slider that a run's sensitivity stands for; 0 where it cannot be chosen."""
+    wanted = run["options"]["postprocessing"].get("sensitivity", 0) if points else 0
+    return max((n for n, point in enumerate(points) if point["false_per_patient"] <= wanted), default=0)
 
 
 def table_text(rows: Iterable[Mapping[str, float]], delimiter: str) -> str:

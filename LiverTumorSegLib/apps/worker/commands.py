@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...core import device
 from ...core.device import choose_device
 from ...core.errors import UserError
@@ -22,6 +25,7 @@ from ...models.download import download_model
 from ...models.model_folder import Model
 from ...pipeline import CTFile, SegmentationResult, measure_and_write
 from ...pipeline import run as segment_and_write
+from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
 from ...reporting.lesions import LesionTable
@@ -77,7 +81,11 @@ class Commands:
         region = arrays.read(Path(inside))[0] > 0 if inside else None
         target, chosen = _Handover(Path(labels)), _options(loaded, options)
         done = segment_and_write(ct, loaded, [target], device=device, options=chosen, inside=region, job=job)
-        return _answer(done)
+        choice = done.segmentation.choice
+        text = choice.to_text() if choice else ""
+        answer = _answer(done) | {"candidates": text}
+        answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
+        return answer
 
     def segment_file(
         self, job: Job, *, source: str, output: str, model: str, device: str, options: Answer, overwrite: bool = False
@@ -124,19 +132,35 @@ class Commands:
         description = self._model(model).description
         return {"name": description.name, "device": str(choose_device(device))}
 
-    def measure(self, job: Job, *, volume: str, labels: str, run: Answer | None = None) -> Answer:
+    def measure(
+        self,
+        job: Job,
+        *,
+        volume: str,
+        labels: str,
+        run: Answer | None = None,
+        candidates: str = "",
+        sensitivity: float | None = None,
+    ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
-        ``run`` is what segmenting answered; without it, or from before it named the model's labels, liver and lesions
-        are taken to be marked.
+        ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
+        labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
+        for what was painted.
         """
         job.at(0, "Measuring lesions")
         ct, found = _pair(volume, labels)
-        table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT))
+        choice = _choice(candidates, found)
+        if choice and run and sensitivity is not None:
+            run = _choose(choice, found, run, sensitivity)
+        levels = choice.spread(found.shape) if choice else None
+        table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT), levels)
         arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
-        return {"table": table.to_dict()}
+        return {"table": table.to_dict(), "run": run}
 
-    def report(self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool) -> Answer:
+    def report(
+        self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool, candidates: str = ""
+    ) -> Answer:
         """Write the report's files into a folder."""
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
@@ -146,7 +170,16 @@ class Commands:
         options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
         options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
         notes, seconds = tuple(run["notes"]), float(run["seconds"])
-        done = Segmentation(found, ct, description, run["device"], SegmentationOptions(**options), notes, seconds)
+        done = Segmentation(
+            found,
+            ct,
+            description,
+            run["device"],
+            SegmentationOptions(**options),
+            notes,
+            seconds,
+            choice=_choice(candidates, found),
+        )
         result = measure_and_write(done, [target])
         return {"files": [str(path) for path in result.files], "table": result.lesions.to_dict()}
 
@@ -256,6 +289,17 @@ def _pair(volume: str, labels: str) -> tuple[Volume, Any]:
         msg = f"{labels} is not on the grid of {volume}: segment it again."
         raise UserError(msg)
     return ct, numbered.clip(0, LESION_LABEL).astype("uint8")
+
+
+def _choice(candidates: str, labels: NDArray[np.uint8]) -> LesionChoice | None:
+    return LesionChoice.from_text(candidates, labels.size) if candidates else None
+
+
+def _choose(choice: LesionChoice, labels: NDArray[np.uint8], run: Answer, sensitivity: float) -> Answer:
+    """Choose other candidates in place; the run as it would have been."""
+    cleaning = run["options"]["postprocessing"]
+    choice.choose(labels, sensitivity, before=cleaning["sensitivity"])
+    return run | {"options": run["options"] | {"postprocessing": cleaning | {"sensitivity": sensitivity}}}
 
 
 def _card(name: str, folder: Path) -> Answer:

@@ -72,12 +72,12 @@ def test_choosing_a_model_takes_over_its_own_clean_up(harness, listed, model_fol
     store.import_model(model_folder)
     listed.logic.panel.open()
     wait(harness, lambda: names(listed) == ["unet-lits", "tiny"])
-    listed.ui.leastContrastSpin.value, listed.ui.leastProbabilitySpin.value = 12.0, 0.7
+    listed.ui.smallestLiverSpin.value, listed.ui.sensitivitySpin.value = 12.0, 0.5
     listed.ui.modelCombo.currentIndex = 1
     listed.ui.modelCombo.activated.emit(1)
     parameters = listed.logic.getParameterNode()
     assert (parameters.model, parameters.largestLiver, parameters.smallestLesionMl) == ("tiny", False, 0)
-    assert (parameters.leastContrastHu, parameters.leastProbability) == (0, 0)
+    assert (parameters.smallestLiverMl, parameters.sensitivity) == (0, 1)
     assert not listed.ui.largestLiverCheck.checked
 
 

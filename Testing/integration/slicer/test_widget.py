@@ -96,8 +96,8 @@ def test_every_choice_of_the_panel_reaches_the_request(harness, widget, small_ph
         getattr(ui, box).click()
     for box in ("largestLiverCheck", "lesionsInLiverCheck", "fillHolesCheck"):
         getattr(ui, box).click()
-    ui.smallestLesionSpin.value, ui.leastContrastSpin.value = 0.3, 12.0
-    ui.leastProbabilitySpin.value = 0.75
+    ui.smallestLesionSpin.value = 0.3
+    ui.sensitivitySpin.value = 0.5
     ui.smallestLiverSpin.value, ui.batchSpin.value = 80.0, 4
     ui.precisionCombo.activated.emit(1)
     assert ui.precisionCombo.currentText == "float32"
@@ -111,9 +111,8 @@ def test_every_choice_of_the_panel_reaches_the_request(harness, widget, small_ph
         "lesions_in_liver": False,
         "fill_holes": False,
         "smallest_lesion_ml": 0.3,
-        "least_probability": 0.75,
-        "least_contrast_hu": 12.0,
         "smallest_liver_ml": 80.0,
+        "sensitivity": 0.5,
     }
 
 

@@ -8,6 +8,7 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_CONFIDENCE, FULL_PROBABILITY
 from LiverTumorSegLib.inference.label_assembly import Axis, LabelOutput, Span, write_labels, write_probabilities
 from LiverTumorSegLib.models.description import Head
+from LiverTumorSegLib.postprocessing.candidates import LEAST_PROBABILITY
 
 JOINT = Head((1, 2))
 
@@ -159,7 +160,7 @@ def test_an_output_writes_slices_from_the_first_on_and_probabilities_where_asked
     assert out.probabilities[0].any(axis=(1, 2)).tolist() == [False, False, True, True, False]
 
 
-def test_how_sure_the_network_is_of_lesions_is_written_where_they_are_and_nowhere_else():
+def test_how_sure_the_network_is_of_lesions_is_written_where_they_are_or_may_be_and_nowhere_else():
     torch.manual_seed(0)
     logits, head = torch.randn(3, 3, 4, 4), Head((1, 2))
     spans = (Span(0, 4, Axis(12, 2.0, 2.0)), Span(0, 4, Axis(9, 2.0, 0.0)))
@@ -167,10 +168,13 @@ def test_how_sure_the_network_is_of_lesions_is_written_where_they_are_and_nowher
     levels = (np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
     out = LabelOutput(np.zeros(shape, np.uint8), levels, np.zeros(shape, np.uint8))
     out.write(1, logits, head, *spans)
-    marked = out.labels == 2
+    likely = levels[1] / FULL_PROBABILITY
+    marked, possible = out.labels == 2, likely > LEAST_PROBABILITY + 0.003
     assert marked.any()
-    assert not out.confidence[~marked].any()
-    assert np.allclose(out.confidence[marked] / FULL_CONFIDENCE, levels[1][marked] / FULL_PROBABILITY, atol=0.003)
+    assert (possible & (out.labels == 1)).any()
+    assert not out.confidence[likely < LEAST_PROBABILITY - 0.003].any()
+    for where in (marked, possible & (out.labels > 0)):
+        assert np.allclose(out.confidence[where] / FULL_CONFIDENCE, likely[where], atol=0.003)
 
 
 def test_a_network_without_lesions_is_sure_of_none():

@@ -25,7 +25,10 @@ def test_a_model_without_a_liver_asks_for_none_in_its_cleaning():
     spec = NetworkSpec(name="unet", in_channels=1, classes=1)
     lesions = describe(network=spec, labels=("background", "lesion"))
     cleaning = lesions.cleaning(Postprocessing(smallest_lesion_ml=0.3))
-    assert {name: value for name, value in cleaning.model_dump().items() if value} == {"smallest_lesion_ml": 0.3}
+    assert {name: value for name, value in cleaning.model_dump().items() if value} == {
+        "smallest_lesion_ml": 0.3,
+        "sensitivity": 1.0,
+    }
     assert describe().cleaning(Postprocessing()) == Postprocessing()
 
 

@@ -3,7 +3,7 @@ import pytest
 from support.models import KEEP_ALL
 
 from LiverTumorSegLib.core.labels import bounding_box
-from LiverTumorSegLib.postprocessing.cleaning import SegmentedCT, clean_labels
+from LiverTumorSegLib.postprocessing.cleaning import clean_labels
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 
 ML = 0.001  # a cubic millimetre
@@ -29,12 +29,8 @@ def labels():
 
 def cleaned(labels, settings, voxel_ml=ML):
     result = labels.copy()
-    clean_labels(result, voxel_ml, settings, seen(result))
+    clean_labels(result, voxel_ml, settings)
     return result
-
-
-def seen(labels, hounsfield=None, spacing=(1.0, 1.0, 1.0)):
-    return SegmentedCT(np.zeros(labels.shape, np.int16) if hounsfield is None else hounsfield, spacing)
 
 
 def test_everything_can_be_switched_off(labels):
@@ -71,7 +67,7 @@ def test_holes_become_liver_but_the_outside_does_not(labels):
 def test_a_notch_open_to_the_border_of_the_volume_is_no_hole():
     labels = np.ones((5, 6, 7), np.uint8)
     labels[0, 3, 3] = labels[2, 2, 2] = 0
-    clean_labels(labels, ML, only(fill_holes=True), seen(labels))
+    clean_labels(labels, ML, only(fill_holes=True))
     assert np.argwhere(labels == 0).tolist() == [[0, 3, 3]]
 
 
@@ -88,63 +84,6 @@ def test_small_lesions_away_from_the_liver_become_background(labels):
     assert not result[2:6, 25:28, 2:5].any()
 
 
-def test_lesions_that_the_network_is_less_sure_of_become_liver(labels):
-    confidence = np.where(labels == 2, 204, 0).astype(np.uint8)  # 0.8
-    confidence[3:5, 4:6, 4:6] = 128
-    confidence[3, 4, 4] = 255  # the mean counts: 0.56
-    ct = SegmentedCT(np.zeros(labels.shape, np.int16), (1.0, 1.0, 1.0), confidence)
-    kept = labels.copy()
-    kept[3:5, 4:6, 4:6] = 1
-    for least, expected in (
-        (0, labels),
-        (0.55, labels),
-        (0.57, kept),
-        (0.79, kept),
-        (0.81, np.where(kept == 2, 1, kept)),
-    ):
-        result = labels.copy()
-        clean_labels(result, ML, only(least_probability=least), ct)
-        assert np.array_equal(result == 2, expected == 2), least
-
-
-def test_how_sure_the_network_was_is_looked_at_where_the_lesions_are_also_after_livers_before_them_went(labels):
-    backwards = np.s_[::-1, ::-1, ::-1]  # the smaller liver is first
-    confidence = np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8)
-    confidence[labels == 2] = 200
-    confidence[3:5, 4:6, 4:6] = 100
-    result = labels[backwards].copy()
-    ct = SegmentedCT(np.zeros(labels.shape, np.int16), (1.0, 1.0, 1.0), confidence[backwards])
-    clean_labels(result, ML, only(largest_liver=True, lesions_in_liver=True, least_probability=0.6), ct)
-    kept = np.zeros(labels.shape, bool)
-    kept[4:7, 16:18, 5:8] = True
-    assert np.array_equal(result[backwards] == 2, kept)
-
-
-def test_lesions_that_hardly_differ_from_the_liver_around_them_become_liver(labels):
-    hounsfield = np.where(labels == 1, 100, -50).astype(np.int16)
-    hounsfield[labels == 2] = 60
-    hounsfield[3:5, 4:6, 4:6] = 92
-    result = labels.copy()
-    clean_labels(result, ML, only(least_contrast_hu=10), seen(labels, hounsfield))
-    assert (result[3:5, 4:6, 4:6] == 1).all()
-    kept = labels.copy()
-    kept[3:5, 4:6, 4:6] = 1
-    assert np.array_equal(result, kept)
-
-
-def test_the_ct_is_looked_at_where_the_lesions_are_also_after_livers_before_them_went(labels):
-    hounsfield = np.random.default_rng(0).integers(-999, 999, labels.shape).astype(np.int16)
-    hounsfield[labels == 1] = 100
-    hounsfield[labels == 2] = 60
-    hounsfield[3:5, 4:6, 4:6] = 92
-    backwards = np.s_[::-1, ::-1, ::-1]  # the smaller liver is first
-    result = labels[backwards].copy()
-    settings = only(largest_liver=True, lesions_in_liver=True, least_contrast_hu=10)
-    clean_labels(result, ML, settings, seen(result, hounsfield[backwards]))
-    kept = np.where(hounsfield == 60, labels, 0)[4:7, 16:18, 5:8]
-    assert np.array_equal(result[backwards] == 2, np.pad(kept == 2, [(4, 5), (16, 12), (5, 22)]))
-
-
 def test_what_is_too_small_for_a_liver_is_dropped(labels):
     volume = np.count_nonzero(labels) * ML
     assert np.array_equal(cleaned(labels, only(smallest_liver_ml=volume)), labels)
@@ -153,7 +92,7 @@ def test_what_is_too_small_for_a_liver_is_dropped(labels):
 
 def test_no_labels_stay_no_labels():
     labels = np.zeros((3, 4, 5), np.uint8)
-    clean_labels(labels, ML, Postprocessing(), seen(labels))
+    clean_labels(labels, ML, Postprocessing())
     assert not labels.any()
 
 

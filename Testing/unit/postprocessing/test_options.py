@@ -15,20 +15,19 @@ from LiverTumorSegLib.postprocessing.settings import Postprocessing
 
 SAVED = (
     '{"largest_liver":true,"lesions_in_liver":true,"fill_holes":true,"smallest_lesion_ml":0.05,'
-    '"least_probability":0.0,"least_contrast_hu":0.0,"smallest_liver_ml":50.0}'
+    '"smallest_liver_ml":50.0,"sensitivity":1.0}'
 )
 SHOWN = (
     "Postprocessing(largest_liver=True, lesions_in_liver=True, fill_holes=True, smallest_lesion_ml=0.05, "
-    "least_probability=0, least_contrast_hu=0, smallest_liver_ml=50)"
+    "smallest_liver_ml=50, sensitivity=1)"
 )
 PARAMETERS = [
     "largestLiver",
     "lesionsInLiver",
     "fillHoles",
     "smallestLesionMl",
-    "leastProbability",
-    "leastContrastHu",
     "smallestLiverMl",
+    "sensitivity",
 ]
 LIGHT = "import sys, LiverTumorSegLib.postprocessing.options\nprint({'pydantic', 'numpy', 'torch'} & set(sys.modules))"
 
@@ -95,8 +94,7 @@ def test_saved_forms_are_those_of_before():
     ("changes", "sentence"),
     [
         ({"smallest_lesion_ml": -1}, "greater than or equal to 0"),
-        ({"least_probability": 2}, "less than or equal to 1"),
-        ({"least_contrast_hu": float("inf")}, "finite number"),
+        ({"sensitivity": float("inf")}, "finite number"),
         ({"fill_holes": "perhaps"}, "valid boolean"),
         ({"no_such": 1}, "Extra inputs are not permitted"),
     ],
@@ -104,6 +102,14 @@ def test_saved_forms_are_those_of_before():
 def test_limits_of_the_table_are_those_of_the_model(changes, sentence):
     with pytest.raises(ValidationError, match=sentence):
         Postprocessing(**changes)
+
+
+def test_options_of_earlier_versions_are_passed_over_and_nothing_else():
+    before = '{"largest_liver":false,"least_probability":0.85,"least_contrast_hu":10}'
+    assert Postprocessing.model_validate_json(before) == Postprocessing(largest_liver=False)
+    assert Postprocessing.model_validate({"least_probability": 0.85}) == Postprocessing()
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Postprocessing.model_validate({"least_contrast": 10})
 
 
 def test_type_checkers_know_the_options_of_the_table():

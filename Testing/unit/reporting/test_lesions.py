@@ -147,6 +147,8 @@ def test_json_and_csv_say_the_same():
         assert np.shape([lesion.pop("axial_line_mm"), lesion.pop("short_axial_line_mm")]) == (2, 2, 3)
         centroid = [float(row.pop(f"centroid_{axis}_mm")) for axis in "ras"]
         assert centroid == lesion.pop("centroid_mm")
+        assert row.pop("probability") == ""
+        assert lesion.pop("probability") is None
         assert {name: float(value) for name, value in row.items()} == lesion
 
 

@@ -39,7 +39,7 @@ def test_rows_come_back_as_they_went_in(lesions):
     for row, lesion in zip(rows(filled(lesions)), lesions, strict=True):
         assert (row["r"], row["a"], row["s"]) == pytest.approx(lesion["centroid_mm"])
         for key in set(row) - set("ras"):
-            assert row[key] == pytest.approx(lesion[key])
+            assert row[key] == pytest.approx(np.nan if lesion[key] is None else lesion[key], nan_ok=True)
 
 
 def test_filling_again_replaces_everything(lesions):
@@ -73,4 +73,8 @@ def test_what_is_not_known_is_not_a_number(small_phantom):
     alone = np.where(small_phantom.labels == 2, 2, 0).astype(np.uint8)
     lesions = measure_lesions(alone, small_phantom.volume, ("background", "lesion")).to_dict()["lesions"]
     for row in rows(filled(lesions)):
-        assert {key for key, value in row.items() if np.isnan(value)} == {"surface_distance_mm", "burden_percent"}
+        assert {key for key, value in row.items() if np.isnan(value)} == {
+            "surface_distance_mm",
+            "burden_percent",
+            "probability",
+        }

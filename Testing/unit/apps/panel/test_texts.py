@@ -21,7 +21,7 @@ CARD = {
 }
 SHORT = "short_axial_diameter_mm"
 KEYS = ("number", "volume_ml", "axial_diameter_mm", "diameter_mm", "mean_hu", "sd_hu", "slice", "r", "a", "s", SHORT)
-UNKNOWN = ("surface_distance_mm", "burden_percent")
+UNKNOWN = ("surface_distance_mm", "burden_percent", "probability")
 GPU = {"name": "cuda:0", "title": "NVIDIA H200", "free_bytes": 139e9}
 CPU = {"name": "cpu", "title": "CPU", "free_bytes": None}
 
@@ -154,12 +154,13 @@ def test_a_table_has_a_heading_for_every_cell():
     row = dict.fromkeys((*KEYS, *UNKNOWN), 1.25)
     assert len(texts.cells(row)) == len(texts.headings())
     heading, values = texts.table_text([row], "\t").splitlines()
-    assert len(heading.split("\t")) == len(values.split("\t")) == 13
+    assert len(heading.split("\t")) == len(values.split("\t")) == 14
 
 
 def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
     measured = measure_lesions(small_phantom.labels, small_phantom.volume)
-    rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in measured.to_dict()["lesions"]]
+    lesions = [lesion | {"probability": math.nan} for lesion in measured.to_dict()["lesions"]]
+    rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in lesions]
     ours, headless = (
         [dict(sorted(row.items())) for row in DictReader(io.StringIO(text))]
         for text in (texts.table_text(rows, ","), measured.to_csv())
@@ -167,12 +168,13 @@ def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
     assert len(ours) == 2
     for row, expected in zip(ours, headless, strict=True):
         assert list(row) == list(expected)
+        assert row.pop("probability") == expected.pop("probability") == ""
         assert [float(cell) for cell in row.values()] == pytest.approx([float(cell) for cell in expected.values()])
 
 
 def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in_a_file():
     row = dict.fromkeys(KEYS, 1.25) | dict.fromkeys(UNKNOWN, math.nan)
-    assert texts.cells(row)[6] == "–"
+    assert [texts.cells(row)[place] for place in (1, 7)] == ["–", "–"]
     (saved,) = DictReader(io.StringIO(texts.table_text([row], ",")))
     assert {name for name, value in saved.items() if not value} == set(UNKNOWN)
 

@@ -126,7 +126,7 @@ def test_entries_that_recipes_did_not_have_yet_do_not_make_another_trial(trial, 
     first, path = trial(), tmp_path / "trial" / "slices.json"
     content = json.loads(path.read_text())
     del content["recipe"]["encoder_weights"], content["recipe"]["sampling"]["shuffled"]
-    del content["recipe"]["schedule"]["weight_decay"], content["recipe"]["postprocessing"]["least_contrast_hu"]
+    del content["recipe"]["schedule"]["weight_decay"], content["recipe"]["postprocessing"]["sensitivity"]
     path.write_text(json.dumps(content))
     assert trial() == first
     assert trained == [False]

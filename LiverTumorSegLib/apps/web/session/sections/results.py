@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -34,7 +35,10 @@ class ResultSection(Section):
         """Summary, warnings, table."""
         headings = [name.replace("\n", " ") for name in texts.headings()]
         self.state.update({"has_result": False, "summary": "", "result_warnings": [], "result": ""})
-        self.state.update({"headings": headings, "rows": [], "row": _NONE, "idle": True})
+        self.state.update(
+            {"headings": headings, "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
+        )
+        self.state.update({"points": [], "point": 0, "point_words": ""})
         with html.Div(v_if=("has_result",), id="result"):
             heading("Lesions")
             html.Div(v_html=("summary",), id="summary", raw_attrs=aria("status"))
@@ -49,6 +53,7 @@ class ResultSection(Section):
                 close_label="Dismiss",
                 classes="my-1 result-warning",
             )
+            self._build_slider()
             html.P("No lesions were found.", v_if=("!rows.length",), id="no-lesions")
             self._build_table()
             v3.VBtn(
@@ -60,32 +65,60 @@ class ResultSection(Section):
                 variant="tonal",
             )
 
+    def _build_slider(self) -> None:
+        """From fewer false lesions to fewer missed; what it costs is said while it is moved."""
+        with html.Div(v_if=("points.length > 1",), id="sensitivity-slider"):
+            with html.Div(classes="d-flex justify-space-between lts-note"):
+                html.Span("Fewer false")
+                html.Span("Fewer missed")
+            v3.VSlider(
+                v_model=("point",),
+                min=0,
+                max=("points.length - 1",),
+                step=1,
+                show_ticks="always",
+                density="compact",
+                hide_details=True,
+                disabled=("!idle || segmenting",),
+                end=(self._on_point, "[$event]"),
+                id="point",
+                raw_attrs=aria(label="From fewer false lesions to fewer missed"),
+            )
+            html.Div("{{ points[point] }}", id="point-words", classes="lts-note", raw_attrs=aria("status"))
+
     def _build_table(self) -> None:
         with (
             html.Div(v_show=("rows.length",), classes="lts-table"),
             html.Table(id="lesions", raw_attrs=aria("grid", label="Lesions")),
         ):
-            with html.Thead(), html.Tr():
-                html.Th("{{ name }}", v_for="name in headings", key="name", raw_attrs=['scope="col"'])
+            with html.Thead(), html.Tr(), html.Th(
+                v_for="(name, column) in headings",
+                key="name",
+                raw_attrs=[
+                    'scope="col"',
+                    *aria(sort=("column === sorted_by ? (rising ? 'ascending' : 'descending') : 'none'",)),
+                ],
+            ):
+                html.Button("{{ name }}", click=(self._on_sort, "[column]"), classes="lts-sort", type="button")
             with html.Tbody():
                 self._build_row()
 
     def _build_row(self) -> None:
         """One row is reached with Tab, the others from there with the arrows, which choose as they go."""
         with html.Tr(
-            v_for="(cells, n) in rows",
-            key="n",
-            click=(self._on_row, "[n]"),
+            v_for="(each, n) in rows",
+            key="each.lesion",
+            click=(self._on_row, "[each.lesion]"),
             raw_attrs=[
-                *aria(selected=("n === row",)),
-                ':tabindex="n === (row < 0 ? 0 : row) ? 0 : -1"',
-                *_on_key("enter", self._chooses("n")),
-                *_on_key("space", self._chooses("n")),
-                *_on_key("down", f"n + 1 &lt; rows.length &amp;&amp; ({_focus('next')}, {self._chooses('n + 1')})"),
-                *_on_key("up", f"n > 0 &amp;&amp; ({_focus('previous')}, {self._chooses('n - 1')})"),
+                *aria(selected=("each.lesion === row",)),
+                ':tabindex="each.lesion === (row < 0 ? rows[0].lesion : row) ? 0 : -1"',
+                *_on_key("enter", self._chooses("each.lesion")),
+                *_on_key("space", self._chooses("each.lesion")),
+                *_on_key("down", f"n + 1 &lt; rows.length &amp;&amp; ({_focus('next')}, {self._chooses(_lesion(+1))})"),
+                *_on_key("up", f"n > 0 &amp;&amp; ({_focus('previous')}, {self._chooses(_lesion(-1))})"),
             ],
         ):
-            html.Td("{{ cell }}", v_for="(cell, c) in cells", key="c")
+            html.Td("{{ cell }}", v_for="(cell, c) in each.cells", key="c")
 
     def _chooses(self, row: str) -> str:
         return f"trigger('{self.session.server.trigger_name(self._on_row)}', [{row}])"
@@ -106,7 +139,36 @@ class ResultSection(Section):
         self.state.result = nodes.segmentation.GetID()
         self.state.summary = texts.summary(facts, nodes.volume.GetName())
         self.state.result_warnings = facts["warnings"]
-        self.state.rows = [texts.cells(row) for row in mrml_tables.rows(nodes.table)]
+        points = nodes.points
+        self.state.point = texts.chosen_point(points, facts["run"])
+        self.state.points = [texts.sensitivity(points, place) for place in range(len(points))]
+        self._sort(nodes)
+
+    def _sort(self, nodes: ResultNodes) -> None:
+        """Rows in the order of a column; what is not known comes last."""
+        rows, key = mrml_tables.rows(nodes.table), texts.SHOWN[self.state.sorted_by]
+        sign = 1 if self.state.rising else -1
+        places = sorted(range(len(rows)), key=lambda n: (math.isnan(rows[n][key]), sign * rows[n][key]))
+        self.state.rows = [{"lesion": n, "cells": texts.cells(rows[n])} for n in places]
+
+    def _on_sort(self, column: int) -> None:
+        nodes, again = self.session.nodes, column == self.state.sorted_by
+        self.state.sorted_by, self.state.rising = column, not self.state.rising if again else column == 0
+        if nodes:
+            self._sort(nodes)
+
+    def _on_point(self, place: int) -> None:
+        """Take other candidates, where the place of the slider is another."""
+        nodes = self.session.nodes
+        if nodes is None or not 0 <= int(place) < len(nodes.points):
+            return
+        wanted = nodes.points[int(place)]["false_per_patient"]
+        if int(place) != texts.chosen_point(nodes.points, nodes.facts["run"]):
+            self.panel.attempt(lambda: self.session.jobs.choose(nodes, wanted, self._on_chosen))
+
+    def _on_chosen(self, nodes: ResultNodes) -> None:
+        self.session.nodes = nodes
+        self.session.tell()
 
     def _on_row(self, row: int) -> None:
         self._choose(_NONE if row == self.state.row else row)
@@ -131,6 +193,10 @@ class ResultSection(Section):
 
 def _on_key(key: str, what: str) -> list[str]:
     return [f'@keydown.{key}.prevent="{what}"']
+
+
+def _lesion(further: int) -> str:
+    return f"rows[n + {further}].lesion"
 
 
 def _focus(sibling: str) -> str:

@@ -88,7 +88,7 @@ def test_a_model_brings_its_clean_up_steps_and_the_user_may_change_them(session,
     [
         ("smallest_lesion_ml", "", 0, ""),
         ("smallest_lesion_ml", -3, 0, 0),
-        ("least_probability", 7, 1, 1),
+        ("sensitivity", -1, 0, 0),
         ("smallest_liver_ml", 7, 7, 7),
     ],
 )
@@ -126,11 +126,11 @@ def test_what_a_browser_sends_for_a_switch_or_a_limit_can_be_told_to_the_worker(
     from LiverTumorSegLib.apps.worker.protocol import encode
 
     listed(session, GOOD)
-    choose(session, coarse_pass=[float("nan")], smallest_lesion_ml=float("inf"), least_contrast_hu=float("nan"))
+    choose(session, coarse_pass=[float("nan")], smallest_lesion_ml=float("inf"), sensitivity=float("nan"))
     settings = session.choices.settings
     assert encode(asdict(settings))
     assert settings.coarse_pass is True
-    assert settings.postprocessing["least_contrast_hu"] == 0
+    assert settings.postprocessing["sensitivity"] == 0
 
 
 def test_an_option_added_to_the_table_is_on_the_page(session, monkeypatch):  # noqa: F811

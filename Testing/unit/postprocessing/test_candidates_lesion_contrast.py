@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LiverTumorSegLib.postprocessing.cleaning import lesion_contrasts
+from LiverTumorSegLib.postprocessing.candidates import lesion_contrasts
 
 
 @pytest.fixture

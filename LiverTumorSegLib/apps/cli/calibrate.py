@@ -1,0 +1,75 @@
+"""Command ``livertumorseg calibrate``: how likely what a model marks is a lesion, from a cross-validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...core.progress import job
+from .console import DeviceName, Overwrite, bar, command_line, interruptible, say, show, text_cells
+
+if TYPE_CHECKING:
+    from ...experiments.calibration import Calibration
+
+
+def calibrate(
+    folds: Annotated[Path, typer.Argument(metavar="FOLDER", help="What livertumorseg compare wrote for one recipe.")],
+    data: Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name or folder of the model that gets the scores, and a card.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for the patients' predictions, references and probabilities, as NIfTI."
+        ),
+    ] = None,
+    device: DeviceName = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit how likely a marked lesion is one, on patients of a cross-validation that the networks had not seen."""
+    from ...experiments.calibration import calibrate as fit
+    from ...experiments.calibration import write_into_model
+    from ...experiments.candidate_cases import case_of
+    from ...experiments.compare import describe_changes
+    from ...experiments.held_out_files import HeldOutFiles
+    from ...experiments.out_of_fold import recipe_of, segment_held_out, trials_of
+    from ...experiments.run_options import RunOptions
+    from ...models import model_folder, store
+
+    target = store.find_model(model) if model else None
+    described = model_folder.read_description(target) if target else None
+    trials = trials_of(folds)
+    files = HeldOutFiles(output, overwrite=overwrite) if output else None
+    cases = []
+    with interruptible() as cancel, bar() as progress:
+        options = RunOptions(device, job=job(progress, cancel))
+        for patient in segment_held_out(trials, data, options):
+            if patient.lesions_apart:
+                cases.append(case_of(patient))
+                if files:
+                    files.keep(patient)
+    done = fit(cases)
+    if files:
+        files.write(done)
+        say(f"Wrote the patients to {output}.")
+    _print(done)
+    if target and described:
+        changes = describe_changes(described, recipe_of(trials[0]))
+        write_into_model(target, described, done, command_line(), changes)
+        say(f"Wrote the scores into {target}. Research only, not a medical device.")
+
+
+def _print(done: Calibration) -> None:
+    from rich.table import Table
+
+    from ...experiments.calibration import points_rows
+
+    head, *rows = points_rows(done)
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*text_cells(*row))
+    show(table)
+    say(f"{len(done.cases)} patients; Brier score {done.brier:.3f}.")

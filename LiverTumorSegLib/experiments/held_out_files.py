@@ -1,0 +1,72 @@
+"""Files of patients whom a model had not seen: predictions, references and probabilities, a NIfTI file each.
+
+``livertumorseg evaluate FOLDER/predictions FOLDER/references --probabilities FOLDER/probabilities`` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.labels import FULL_PROBABILITY
+from ..core.volume import Volume
+from ..io import probability_maps, volumes
+from ..postprocessing.lesion_choice import LesionChoice
+from .calibration import DEFAULT_FALSE, Calibration
+from .out_of_fold import HeldOutPatient
+
+PREDICTIONS, REFERENCES, PROBABILITIES = "predictions", "references", "probabilities"
+
+
+class HeldOutFiles:
+    """A folder for such files.
+
+    Args:
+        folder: to write to.
+        overwrite: replace what is there.
+
+    Raises:
+        UserError: there is something, and it may not be replaced.
+    """
+
+    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+        if not overwrite and folder.exists() and any(folder.iterdir()):
+            msg = f"{folder} is not empty: choose another folder, or replace what is there (--overwrite)."
+            raise UserError(msg)
+        self._folder = folder
+        self._kept: list[tuple[str, Volume, LesionChoice]] = []
+
+    def keep(self, patient: HeldOutPatient) -> None:
+        """Write what is known of a patient before the candidates are judged.
+
+        Raises:
+            UserError: the folder cannot be written to.
+        """
+        found, volume = patient.found, patient.found.volume
+        maps = probability_maps.paths(self._folder / PROBABILITIES, patient.name, found.probabilities)
+        probability_maps.write(maps, found.probabilities, FULL_PROBABILITY, volume, overwrite=True)
+        volumes.write_labels(self._path(REFERENCES, patient.name), patient.reference, volume, overwrite=True)
+        volumes.write_labels(self._path(PREDICTIONS, patient.name), found.labels, volume, overwrite=True)
+        if found.candidates:
+            nobody = np.zeros(len(found.candidates.otherwise))
+            self._kept.append((patient.name, _grid(volume), LesionChoice.of(found.candidates, volume, nobody, ())))
+
+    def write(self, done: Calibration) -> None:
+        """Write the predictions with the candidates that are taken at the usual sensitivity."""
+        levels = {case.name: each for case, each in zip(done.cases, done.levels, strict=True)}
+        for name, grid, choice in self._kept:
+            labels = volumes.read_stored(self._path(PREDICTIONS, name)).values.astype(np.uint8)
+            judged = replace(choice, probabilities=levels[name], points=done.scores.points)
+            judged.choose(labels, DEFAULT_FALSE)
+            volumes.write_labels(self._path(PREDICTIONS, name), labels, grid, overwrite=True)
+
+    def _path(self, part: str, name: str) -> Path:
+        return self._folder / part / f"{name}.nii.gz"
+
+
+def _grid(volume: Volume) -> Volume:
+    """The volume without its voxels, which are large."""
+    return replace(volume, voxels=np.broadcast_to(np.int16(0), volume.voxels.shape))
