@@ -99,7 +99,7 @@ class LesionChoice:
     def to_text(self) -> str:
         """As :meth:`from_text` reads it; empty where it would be larger than :data:`LARGEST_TEXT`."""
         content = {
-            "probabilities": np.round(self.probabilities, 4).tolist(),
+            "probabilities": self.probabilities.tolist(),
             "otherwise": self.otherwise.tolist(),
             "points": [point.model_dump() for point in self.points],
             "voxels": _packed(np.diff(self.voxels, prepend=0)),

@@ -90,7 +90,7 @@ class Panel(JobRunner):
         def finish(answer: Answer, folder: Path) -> None:
             labels, _ = arrays.read(folder / "labels.nrrd")
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
-            done(Result(labels, volume, answer["table"], answer["run"], warnings, answer["candidates"]))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings, answer.get("candidates", "")))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
         if inside is not None:

@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from support.lesion_scores import model_with_scores
 from support.module_case import add_ct, click, finish, harness, lasting_worker, widget  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("lasting_worker")
@@ -32,7 +33,7 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
     ui, (segmentation, table) = done.ui, nodes(done)
     rows = mrml_tables.rows(table)
     assert ui.lesionTable.rowCount == len(rows) > 1
-    assert ui.lesionTable.item(0, 1).text() == f"{rows[0]['volume_ml']:.2f}"
+    assert float(ui.lesionTable.item(0, 2).text()) == round(rows[0]["volume_ml"], 2)
     assert f"{len(rows)} lesions" in ui.summaryLabel.text
     assert "4.0 mm wide" in ui.resultWarnings.text
 
@@ -115,3 +116,55 @@ def test_a_result_whose_segments_were_removed_is_no_result(harness, done):  # no
     slicer.app.processEvents()
     done.show()
     assert not done.ui.resultsSection.visible
+
+
+@pytest.fixture
+def scored(harness, widget, small_phantom, tmp_path, monkeypatch):  # noqa: F811
+    """The panel after a CT was segmented by a model with lesion scores, when many false ones are put up with."""
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.logic.getParameterNode().model = str(model_with_scores(tmp_path))
+    widget.ui.sensitivitySpin.value = 5
+    click(widget.ui.segmentButton)
+    finish(harness, widget)
+    return widget
+
+
+def test_the_slider_takes_fewer_or_more_lesions_at_once(harness, scored):  # noqa: F811
+    ui = scored.ui
+    count, slider = ui.lesionTable.rowCount, ui.sensitivitySlider
+    assert (slider.maximum, slider.value) == (2, 2)
+    assert "8 of 10 found" in ui.sensitivityLabel.text
+    slider.value = 0
+    finish(harness, scored)
+    assert 0 < ui.lesionTable.rowCount < count
+    assert "0 false lesions a patient, 3 of 10 found" in ui.sensitivityLabel.text
+    slider.value = 2
+    finish(harness, scored)
+    assert ui.lesionTable.rowCount == count
+
+
+def test_the_table_sorts_and_a_row_still_leads_to_its_lesion(scored):
+    import qt
+    import slicer
+
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    table, rows = scored.ui.lesionTable, mrml_tables.rows(nodes(scored)[1])
+    table.sortItems(1, qt.Qt.AscendingOrder)
+    shown = [float(table.item(row, 1).text()) for row in range(table.rowCount)]
+    assert shown == sorted(round(100 * row["probability"]) for row in rows)
+    least = min(range(len(rows)), key=lambda n: rows[n]["probability"])
+    table.selectRow(0)
+    matrix = slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").GetSliceToRAS()
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[least][axis] for axis in "ras"])
+
+
+def test_a_model_without_scores_has_no_slider(done):
+    assert done.ui.sensitivityFrame.visible == bool(nodes_points(done))
+
+
+def nodes_points(widget):  # noqa: F811
+    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+
+    return ResultNodes(None, *nodes(widget)).points

@@ -52,7 +52,9 @@ def test_what_tells_lesions_is_found_and_the_rest_counts_little(cases):
     assert max(abs(weight) for name, weight in weights.items() if name != "absolute_contrast_hu") < 0.8
     assert done.brier < 0.1
     sure = [
-        real for level, real in zip(np.concatenate(done.levels), np.concatenate([c.real for c in cases]), strict=True) if level > 0.9
+        real
+        for level, real in zip(np.concatenate(done.levels), np.concatenate([c.real for c in cases]), strict=True)
+        if level > 0.9
     ]
     assert np.mean(sure) > 0.9
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.lesion_scores import model_with_scores
 from support.mrml_cases import make_roi, placed, transform, under
 from support.panels import settle
 from support.slicer_harness.fixtures import mrml  # noqa: F401
@@ -238,3 +239,84 @@ def test_segments_that_are_gone_cannot_be_measured(jobs, node):
     slicer.mrmlScene.RemoveNode(nodes.segmentation)
     with pytest.raises(UserError, match="was removed from the scene"):
         jobs.measure(nodes, pytest.fail)
+
+
+@pytest.fixture
+def scored(jobs, node, tmp_path):
+    """A result of a model with lesion scores, when many false lesions are put up with, a segment a lesion."""
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
+
+    settings = PanelSettings(model=str(model_with_scores(tmp_path)), device="cpu", postprocessing={"sensitivity": 5})
+    return run(jobs, jobs.segment, request(node, settings=settings, output=SegmentOutput(one_each=True)))
+
+
+def chosen(jobs, nodes, sensitivity):
+    got = []
+    jobs.choose(nodes, sensitivity, got.append)
+    settle(jobs.panel)
+    assert jobs.panel.state is PanelState.DONE, jobs.panel.error + jobs.panel.details
+    return got[0]
+
+
+def test_other_candidates_change_segments_and_table_and_come_back(jobs, scored):
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    labels, rows = labels_in(scored), mrml_tables.rows(scored.table)
+    assert [point["false_per_patient"] for point in scored.points] == [0, 0.5, 2]
+    fewer = chosen(jobs, scored, 0)
+    left = mrml_tables.rows(fewer.table)
+    assert 0 < len(left) < len(rows)
+    assert {row["probability"] for row in left} < {row["probability"] for row in rows}
+    assert len(fewer.segments) == 1 + len(left)
+    assert fewer.facts["rows"] == list(fewer.segments)[1:]
+    assert np.array_equal(labels_in(fewer) > 0, labels > 0)
+    again = chosen(jobs, fewer, 5)
+    assert np.array_equal(labels_in(again), labels)
+    assert mrml_tables.rows(again.table) == rows
+    assert fewer.facts["run"]["notes"] == scored.facts["run"]["notes"]  # nothing was changed by hand
+
+
+def test_what_was_painted_stays_when_other_candidates_are_taken(jobs, scored):
+    import slicer
+
+    name = list(scored.segments)[1]
+    held = slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, name, scored.volume)
+    at = tuple(np.argwhere(held)[0])
+    held[at] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(held, scored.segmentation, name, scored.volume)
+    fewer = chosen(jobs, scored, 0)
+    assert labels_in(fewer)[at] != 2
+    assert labels_in(chosen(jobs, fewer, 5))[at] != 2
+
+
+def test_a_segment_that_the_user_added_stays_theirs(jobs, scored):
+    import slicer
+
+    from LiverTumorSegLib.core.labels import LESION
+
+    segments = scored.segmentation.GetSegmentation()
+    mine = segments.AddEmptySegment("mine", "mine")
+    segments.GetSegment(mine).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), LESION.terminology)
+    drawn = np.zeros(slicer.util.arrayFromVolume(scored.volume).shape, np.uint8)
+    liver = np.argwhere(labels_in(scored) == 1)
+    drawn[tuple(liver[len(liver) // 2])] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, scored.segmentation, mine, scored.volume)
+    fewer = chosen(jobs, scored, 0)
+    assert segments.GetSegment(mine).GetName() == "mine"
+    held = slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, mine, scored.volume)
+    assert np.array_equal(held, drawn)
+    assert "mine" in fewer.facts["rows"]
+
+
+def test_a_result_without_candidates_has_nothing_to_choose(jobs, node, model_folder):
+    settings = PanelSettings(model=str(model_folder), device="cpu")
+    nodes = run(jobs, jobs.segment, request(node, settings=settings))
+    assert nodes.points == []
+
+
+def test_a_saved_scene_keeps_the_choice(jobs, scored):
+    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+
+    again = ResultNodes(scored.volume, scored.segmentation, scored.table)
+    assert again.points == scored.points
+    assert 0 < len(again.candidates) < 1 << 20

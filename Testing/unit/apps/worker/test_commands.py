@@ -7,6 +7,7 @@ import pydicom
 import pytest
 import torch
 from support import dicom_slices
+from support.lesion_scores import model_with_scores
 from support.models import describe
 
 from LiverTumorSegLib import networks
@@ -269,3 +270,58 @@ def test_an_unknown_command_names_the_known():
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(UserError, match="https"):
         run("download_model", url="m.zip", sha256="0" * 64)
+
+
+@pytest.fixture
+def scored(ct_file, tmp_path):
+    """The answer of a model with lesion scores, when many false lesions are put up with."""
+    folder = model_with_scores(tmp_path)
+    return segmented(ct_file, model=str(folder), options={"postprocessing": {"sensitivity": 5}})
+
+
+def measured(ct_file, answer, **arguments):
+    labels = str(ct_file.with_name("labels.nrrd"))
+    given = {"run": answer["run"], "candidates": answer["candidates"]} | arguments
+    return run("measure", volume=str(ct_file), labels=labels, **given)
+
+
+def test_other_candidates_are_lesions_at_once_and_back_again(ct_file, scored):
+    assert [point["false_per_patient"] for point in scored["run"]["points"]] == [0, 0.5, 2]
+    strict = measured(ct_file, scored, sensitivity=0)
+    assert strict["table"]["lesion_count"] < scored["table"]["lesion_count"]
+    assert strict["run"]["options"]["postprocessing"]["sensitivity"] == 0
+    back = measured(ct_file, scored | {"run": strict["run"]}, sensitivity=5)
+    assert back["table"] == scored["table"]
+
+
+def test_measuring_again_keeps_what_is_said_of_each_lesion(ct_file, scored):
+    assert measured(ct_file, scored)["table"] == scored["table"]
+    assert all(lesion["probability"] for lesion in scored["table"]["lesions"])
+    painted, affine = arrays.read(ct_file.with_name("labels.nrrd"))
+    arrays.write(ct_file.with_name("labels.nrrd"), np.where(painted > 1, 1, painted), affine)
+    assert measured(ct_file, scored)["table"]["lesion_count"] == 0
+
+
+def test_a_model_without_scores_answers_without_candidates(ct_file, model_folder):
+    answer = segmented(ct_file, model=str(model_folder))
+    assert (answer["candidates"], answer["run"]["points"]) == ("", [])
+
+
+def test_candidates_of_another_ct_are_refused(ct_file, scored):
+    with pytest.raises(UserError, match="of another CT"):
+        measured(ct_file, scored, candidates=scored["candidates"].replace('"points"', '"dots"'))
+
+
+def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):
+    labels = str(ct_file.with_name("labels.nrrd"))
+    run(
+        "report",
+        volume=str(ct_file),
+        labels=labels,
+        run=scored["run"],
+        folder=str(tmp_path / "report"),
+        overwrite=False,
+        candidates=scored["candidates"],
+    )
+    content = json.loads((tmp_path / "report" / "lesions.json").read_text())
+    assert [x["probability"] for x in content["lesions"]] == [x["probability"] for x in scored["table"]["lesions"]]

@@ -34,8 +34,9 @@ def test_the_table_has_the_measures_of_each_lesion(with_ct, results):  # noqa: F
     assert with_ct.state.has_result
     voxel_ml = 0.8 * 0.7 * 2.5 / 1000
     volumes = [(LABELS[box] == 2).sum() * voxel_ml for box in (LARGE, SMALL)]
-    assert [row[:2] for row in with_ct.state.rows] == [[str(n), f"{ml:.2f}"] for n, ml in enumerate(volumes, start=1)]
-    assert len(with_ct.state.headings) == len(with_ct.state.rows[0])
+    cells = [row["cells"] for row in with_ct.state.rows]
+    assert [row[:3] for row in cells] == [[str(n), "–", f"{ml:.2f}"] for n, ml in enumerate(volumes, start=1)]
+    assert len(with_ct.state.headings) == len(cells[0])
     assert f"{(LABELS > 0).sum() * voxel_ml:.0f} ml" in with_ct.state.summary
 
 
@@ -104,3 +105,58 @@ def test_the_name_of_a_ct_is_no_markup(session):  # noqa: F811
     segmented(session)
     assert "<img" not in session.state.summary
     assert "&lt;img" in session.state.summary
+
+
+def column(session, number):  # noqa: F811
+    return [row["cells"][number] for row in session.state.rows]
+
+
+def test_a_heading_sorts_the_rows_and_again_the_other_way_round(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    results._on_row(1)
+    results._on_sort(2)
+    assert [row["lesion"] for row in with_ct.state.rows] == [0, 1]
+    results._on_sort(2)
+    assert [row["lesion"] for row in with_ct.state.rows] == [1, 0]
+    assert column(with_ct, 0) == ["2", "1"]
+    assert with_ct.state.row == 1  # the same lesion is chosen still
+    results._on_sort(0)
+    assert column(with_ct, 0) == ["1", "2"]
+
+
+POINTS = [
+    {"least_probability": least, "false_per_patient": false, "found": found}
+    for least, false, found in ((0.9, 0.0, 0.3), (0.5, 1.04, 0.61), (0.1, 4.0, 0.75))
+]
+
+
+@pytest.fixture
+def asked(with_ct, monkeypatch):  # noqa: F811
+    """The sensitivities that candidates are taken by; the result is of a model that has some."""
+    from LiverTumorSegLib.apps.panel import mrml_jobs
+
+    sensitivities = []
+    monkeypatch.setattr(mrml_jobs.ResultNodes, "points", POINTS)
+    monkeypatch.setattr(with_ct.jobs, "choose", lambda nodes, value, done: (sensitivities.append(value), done(nodes)))
+    return sensitivities
+
+
+def test_the_slider_says_what_each_place_costs(with_ct, results, asked):  # noqa: F811
+    segmented(with_ct)
+    words = "About 1 false lesions a patient, 6 of 10 found, in patients the model had not seen."
+    assert with_ct.state.points[1] == words
+    assert len(with_ct.state.points) == 3
+
+
+def test_the_slider_takes_other_candidates_once_it_is_let_go(with_ct, results, asked):  # noqa: F811
+    segmented(with_ct)
+    results._on_point(2)
+    assert asked == [4.0]
+    for place in (with_ct.state.point, 3, -1):  # where it is already, and where there is none
+        results._on_point(place)
+    assert asked == [4.0]
+
+
+def test_without_scores_there_is_no_slider(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    assert with_ct.state.points == []
