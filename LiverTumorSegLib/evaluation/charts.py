@@ -174,6 +174,27 @@ def froc(measured: Mapping[str, Any]) -> str:
         return _svg(figure, title, {})
 
 
+def reliability(measured: Mapping[str, Any] | None) -> str:
+    """The reliability diagram of lesion scores, as an SVG; empty where there are none.
+
+    Args:
+        measured: from :func:`.reliability.measure_reliability`.
+    """
+    if not measured:
+        return ""
+    title = "Lesions by their score"
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(title)
+        axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=0.8, linestyle=":")
+        said, real = ([each[key] for each in measured["bins"]] for key in ("said", "real"))
+        axes.plot(said, real, color=_INK, marker="o", markersize=3.5)
+        for each in measured["bins"]:
+            axes.annotate(f"{each['lesions']}", (each["said"], each["real"]), (4, -9), textcoords="offset points")
+        axes.set(xlim=(-0.02, 1.08), ylim=(-0.08, 1.06), xlabel="score", ylabel="share that are lesions")
+        axes.grid(color=_GRID, linewidth=0.8)
+        return _svg(figure, title, {})
+
+
 def _figure(title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_INCHES, layout="constrained", facecolor="none")
     FigureCanvasSVG(figure)

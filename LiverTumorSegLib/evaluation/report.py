@@ -90,6 +90,7 @@ def html(content: Content, pictures: Mapping[str, Sequence[CasePicture]]) -> str
         agreement=[charts.bland_altman(summary["volumes"][s], s, anchors) for s in (LIVER_NAME, LESION_NAME)],
         curves=[charts.curves(summary["probabilities"] or {}, kind) for kind in charts.KINDS],
         froc=charts.froc(summary[LESION_NAME]["froc"]) if summary[LESION_NAME].get("froc") else "",
+        reliability=charts.reliability(summary[LESION_NAME].get("reliability")),
         left_out=undefined_measures(summary),
     )
 

@@ -17,6 +17,7 @@ from .lesion_detection import pool_detections
 from .lesion_errors import pool_lesion_errors
 from .overlap import Empties
 from .probabilities import measure_curves
+from .reliability import measure_reliability
 from .statistics import bland_altman, burden_errors
 
 Cases = Mapping[str, CaseResult]
@@ -38,6 +39,7 @@ def summarise_cases(cases: Cases, contents: Contents, settings: EvaluationSettin
     summary[LESION_NAME]["froc"] = measure_froc(
         {name: case.detection for name, case in cases.items()}, {name: case.patient for name, case in cases.items()}
     )
+    summary[LESION_NAME]["reliability"] = measure_reliability({name: case.detection for name, case in cases.items()})
     errors = {name: case.errors for name, case in cases.items() if case.errors}
     summary[LESION_NAME]["errors"] = pool_lesion_errors(errors) if settings.errors else None
     summary["burden"] = burden_errors({name: case.burden for name, case in cases.items()})
@@ -130,6 +132,8 @@ _FIXED = {
     "froc": "Share of the reference's lesions that is found against false lesions a patient, as the least score falls "
     "that a predicted lesion must have; its score is the mean probability of lesion in it. By size of the reference's "
     "lesions; false ones of any size count.",
+    "reliability": "Predicted lesions by their score: how many there are, the mean of their scores, and the share that "
+    "touches a lesion of the reference. Brier score: mean squared difference of the score and 1 or 0; 0 is best.",
     "burden": "Tumour burden: lesions' share of the liver's volume, lesions included; root mean square and largest "
     "difference over cases.",
     "volumes": "Bland and Altman: mean difference of the volumes (prediction less reference), and 1.96 standard "

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from ..evaluation.reliability import summarise_reliability
 from ..models.description import Description, Evidence, LesionsFound, MeasuredAccuracy, PatientDice
 from ..postprocessing.candidates import MEASURES
+from ..postprocessing.ct_likeness import SeenCTs
 from ..postprocessing.lesion_scores import LesionScores, Measure, OperatingPoint, point_for
 from ..training.validate import store_figures
 from .candidate_cases import GOOD_IOU, CandidateCase, found_by_size
@@ -30,8 +32,6 @@ _REGULARISATION = 0.3
 
 _FEWEST = len(MEASURES)
 """Candidates of either kind that are learnt from."""
-
-_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,10 @@ class Calibration:
         return [each >= least for each in self.levels]
 
     @property
-    def brier(self) -> float:
-        """Mean squared difference of the probability and what the candidate is (Brier, 1950)."""
-        return float(np.square(np.concatenate(self.levels) - np.concatenate([c.real for c in self.cases])).mean())
-
-    @property
-    def reliability(self) -> list[tuple[str, int, float, float]]:
-        """By range of the probability: candidates, their mean probability, and the share of lesions among them."""
-        levels, real = np.concatenate(self.levels), np.concatenate([case.real for case in self.cases])
-        at = np.clip(np.digitize(levels, _BINS) - 1, 0, len(_BINS) - 2)
-        return [
-            (f"{low:g} to {high:g}", int((at == n).sum()), float(levels[at == n].mean()), float(real[at == n].mean()))
-            for n, (low, high) in enumerate(pairwise(_BINS))
-            if (at == n).any()
-        ]
+    def reliability(self) -> dict[str, Any]:
+        """Of all candidates, see :func:`LiverTumorSegLib.evaluation.reliability.summarise_reliability`."""
+        real = np.concatenate([case.real for case in self.cases])
+        return summarise_reliability(zip(np.concatenate(self.levels), real, strict=True)) or {}
 
 
 def calibrate(cases: Sequence[CandidateCase]) -> Calibration:
@@ -162,7 +152,10 @@ def write_into_model(folder: Path, described: Description, done: Calibration, co
     Raises:
         UserError: the folder cannot be written.
     """
-    with_scores = described.model_copy(update={"lesion_scores": done.scores})
+    seen = [case.ct for case in done.cases if case.ct]
+    with_scores = described.model_copy(
+        update={"lesion_scores": done.scores, "seen_cts": SeenCTs.of(seen) if seen else None}
+    )
     for table in (_points_table(done, command), _reliability_table(done, command)):
         with_scores = with_scores.with_evidence(table)
     store_figures(folder, with_scores, _figures(done, command, changed))
@@ -234,9 +227,12 @@ def _reliability_table(done: Calibration, command: str) -> Evidence:
         title="How sure it is",
         text=(
             f"Candidates by their probability: how many there are, the mean of what was said, and the share that were "
-            f"lesions. Brier score {done.brier:.3f}. {_NESTED} {_RULE}"
+            f"lesions. Brier score {done.reliability['brier']:.3f}. {_NESTED} {_RULE}"
         ),
         command=command,
         head=("probability", "candidates", "said", "were lesions"),
-        rows=tuple((name, str(count), f"{said:.2f}", f"{were:.2f}") for name, count, said, were in done.reliability),
+        rows=tuple(
+            (f"{one['low']:g} to {one['high']:g}", str(one["lesions"]), f"{one['said']:.2f}", f"{one['real']:.2f}")
+            for one in done.reliability["bins"]
+        ),
     )

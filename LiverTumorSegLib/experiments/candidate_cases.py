@@ -18,6 +18,7 @@ from ..evaluation.lesion_detection import SIZE_CLASSES, size_class
 from ..evaluation.lesion_matching import separate_lesions
 from ..evaluation.overlap import dice
 from ..postprocessing.candidates import FoundCandidates
+from ..postprocessing.ct_likeness import CTMeasures, measure_ct
 from ..reporting.diameters import axial_diameter
 from .out_of_fold import HeldOutPatient
 
@@ -39,6 +40,7 @@ class CandidateCase:
         lesion_classes: class of each by its diameter.
         liver_dice: of liver and lesions together; None without a liver in the reference.
         voxel_ml: millilitres a voxel.
+        ct: what can be told of the CT; None where no liver was found.
     """
 
     name: str
@@ -51,6 +53,7 @@ class CandidateCase:
     lesion_classes: tuple[str, ...]
     liver_dice: float | None
     voxel_ml: float
+    ct: CTMeasures | None = None
 
     @property
     def real(self) -> NDArray[np.bool_]:
@@ -103,6 +106,7 @@ def case_of(patient: HeldOutPatient) -> CandidateCase:
         tuple(_class(lesions.numbers, box, number, volume) for number, box in enumerate(lesions.boxes, start=1)),
         whole,
         volume.voxel_ml,
+        measure_ct(volume.axial.of(found.labels), volume.axial.of(volume.voxels), volume.axial.spacing),
     )
 
 

@@ -1,6 +1,7 @@
-"""Files of patients whom a model had not seen: predictions, references and probabilities, a NIfTI file each.
+"""Files of patients whom a model had not seen: predictions, references, probabilities and scores, a NIfTI file each.
 
-``livertumorseg evaluate FOLDER/predictions FOLDER/references --probabilities FOLDER/probabilities`` reads them.
+``livertumorseg evaluate FOLDER/predictions FOLDER/references --probabilities FOLDER/scores`` reads them. A score is the
+probability of the candidate that a voxel belongs to; probabilities are the network's.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.labels import FULL_PROBABILITY
 from ..core.volume import Volume
+from ..evaluation.label_pair import LESION_NAME
 from ..io import probability_maps, volumes
 from ..postprocessing.lesion_choice import LesionChoice
 from .calibration import DEFAULT_FALSE, Calibration
 from .out_of_fold import HeldOutPatient
 
-PREDICTIONS, REFERENCES, PROBABILITIES = "predictions", "references", "probabilities"
+PREDICTIONS, REFERENCES, PROBABILITIES, SCORES = "predictions", "references", "probabilities", "scores"
 
 
 class HeldOutFiles:
@@ -55,13 +57,16 @@ class HeldOutFiles:
             self._kept.append((patient.name, _grid(volume), LesionChoice.of(found.candidates, volume, nobody, ())))
 
     def write(self, done: Calibration) -> None:
-        """Write the predictions with the candidates that are taken at the usual sensitivity."""
+        """Write the scores, and the predictions with the candidates that are taken at the usual sensitivity."""
         levels = {case.name: each for case, each in zip(done.cases, done.levels, strict=True)}
         for name, grid, choice in self._kept:
             labels = volumes.read_stored(self._path(PREDICTIONS, name)).values.astype(np.uint8)
             judged = replace(choice, probabilities=levels[name], points=done.scores.points)
             judged.choose(labels, DEFAULT_FALSE)
             volumes.write_labels(self._path(PREDICTIONS, name), labels, grid, overwrite=True)
+            scores = {LESION_NAME: (judged.spread(labels.shape) * FULL_PROBABILITY).round().astype(np.uint16)}
+            files = probability_maps.paths(self._folder / SCORES, name, scores)
+            probability_maps.write(files, scores, FULL_PROBABILITY, grid, overwrite=True)
 
     def _path(self, part: str, name: str) -> Path:
         return self._folder / part / f"{name}.nii.gz"

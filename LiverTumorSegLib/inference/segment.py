@@ -26,6 +26,7 @@ from ..models.description import Description
 from ..models.model_folder import Model
 from ..postprocessing.candidates import FoundCandidates, SegmentedCT, find_candidates
 from ..postprocessing.cleaning import clean_labels
+from ..postprocessing.ct_likeness import describe_doubts, measure_ct
 from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
@@ -146,7 +147,7 @@ def segment(
     if found and scores:
         choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
         choice.choose(labels, cleaning.sensitivity)
-    notes = (*engine.notes, *_remarks(model.description, found=bool(labels.any())))
+    notes = (*engine.notes, *_remarks(model.description, seen, volume))
     task.at(1, "Done")
     return Segmentation(
         labels,
@@ -174,11 +175,13 @@ def _precision(description: Description, wanted: str) -> str:
     return "float32" if wanted == "auto" and not description.preprocessing.fits_8_bits else wanted
 
 
-def _remarks(description: Description, *, found: bool) -> Iterator[str]:
-    if not found:
+def _remarks(description: Description, labels: NDArray[np.uint8], volume: Volume) -> Iterator[str]:
+    if not labels.any():
         yield f"No {description.labels[1]} was found."
     elif LIVER_LABEL not in description.head.values:
         yield LESIONS_ALONE
+    elif measures := measure_ct(labels, volume.axial.of(volume.voxels), volume.axial.spacing):
+        yield from describe_doubts(measures, description.seen_cts)
 
 
 def _prepare(

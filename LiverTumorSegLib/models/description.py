@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.schema import StrictModel
+from ..postprocessing.ct_likeness import SeenCTs
 from ..postprocessing.lesion_scores import LesionScores
 from ..postprocessing.options import OPTIONS
 from ..postprocessing.settings import Postprocessing
@@ -240,6 +241,7 @@ class Description(StrictModel):
     labels: Binary | Joint = JOINT
     postprocessing: Postprocessing = Postprocessing()
     lesion_scores: LesionScores | None = None
+    seen_cts: SeenCTs | None = None
     weights: WeightsFile
     training: Training
     licence: Licence

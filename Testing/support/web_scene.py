@@ -11,7 +11,13 @@ from LiverTumorSegLib.apps.panel.panel import Result
 from LiverTumorSegLib.reporting import lesions
 from support.mrml_cases import SHAPE
 
-RUN = {"model": "unet-lits", "device": "CPU", "options": {"postprocessing": {"sensitivity": 1.0}}, "notes": [], "seconds": 1.0}
+RUN = {
+    "model": "unet-lits",
+    "device": "CPU",
+    "options": {"postprocessing": {"sensitivity": 1.0}},
+    "notes": [],
+    "seconds": 1.0,
+}
 
 
 @contextmanager

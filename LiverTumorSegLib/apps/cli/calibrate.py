@@ -72,4 +72,4 @@ def _print(done: Calibration) -> None:
     for row in rows:
         table.add_row(*text_cells(*row))
     show(table)
-    say(f"{len(done.cases)} patients; Brier score {done.brier:.3f}.")
+    say(f"{len(done.cases)} patients; Brier score {done.reliability['brier']:.3f}.")

@@ -195,7 +195,7 @@ def test_out_of_memory_goes_on_with_smaller_batches_to_the_same_result(ct, thres
     options = SegmentationOptions(coarse_pass=coarse, batch=8)
     tight = segment(ct, Model(describe(), LittleMemory(2)), "cpu", options=options)
     assert np.array_equal(tight.labels, segment(ct, thresholds, "cpu", options=options).labels)
-    assert tight.notes[-1] == "cpu ran out of memory: going on with 2 slices a batch."
+    assert "cpu ran out of memory: going on with 2 slices a batch." in tight.notes
 
 
 def test_a_gpu_without_memory_for_one_slice_hands_over_to_the_cpu(ct, thresholds, monkeypatch):
@@ -213,7 +213,7 @@ def test_a_gpu_without_memory_for_one_slice_hands_over_to_the_cpu(ct, thresholds
     result = segment(ct, Model(describe(), OnlyOnTheCpu()), options=FULL)
     monkeypatch.undo()
     assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=FULL).labels)
-    assert result.notes[-1].endswith("even for one slice: going on on the CPU.")
+    assert any(note.endswith("even for one slice: going on on the CPU.") for note in result.notes)
     assert result.device == str(device.cpu_placement())
 
 
@@ -246,7 +246,7 @@ def test_a_gpu_that_fails_midway_hands_over_to_the_cpu(ct, thresholds, monkeypat
     result = segment(ct, Model(describe(), FailingGpu(batches)), options=options)
     monkeypatch.undo()
     assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=options).labels)
-    assert result.notes == ("cpu stopped working (CUDA error: unspecified launch failure): going on on the CPU.",)
+    assert result.notes[0] == "cpu stopped working (CUDA error: unspecified launch failure): going on on the CPU."
     assert result.device == str(device.cpu_placement())
 
 

@@ -91,13 +91,17 @@ class ResultSection(Section):
             html.Div(v_show=("rows.length",), classes="lts-table"),
             html.Table(id="lesions", raw_attrs=aria("grid", label="Lesions")),
         ):
-            with html.Thead(), html.Tr(), html.Th(
-                v_for="(name, column) in headings",
-                key="name",
-                raw_attrs=[
-                    'scope="col"',
-                    *aria(sort=("column === sorted_by ? (rising ? 'ascending' : 'descending') : 'none'",)),
-                ],
+            with (
+                html.Thead(),
+                html.Tr(),
+                html.Th(
+                    v_for="(name, column) in headings",
+                    key="name",
+                    raw_attrs=[
+                        'scope="col"',
+                        *aria(sort=("column === sorted_by ? (rising ? 'ascending' : 'descending') : 'none'",)),
+                    ],
+                ),
             ):
                 html.Button("{{ name }}", click=(self._on_sort, "[column]"), classes="lts-sort", type="button")
             with html.Tbody():
