@@ -17,7 +17,8 @@ _CUT = 0.4
 """Share of its largest slice that a whole liver does not reach at either end of a CT."""
 
 _BODY_HU = -200
-_BODY_CM2 = (200.0, 1350.0)
+_ABOVE_CUT_OFF = 15
+_BODY_CM2 = (200.0, 1250.0)
 """What an adult's body covers of a slice through the liver; eight of LiTS cover 570 to 1190."""
 
 _QUANTILES = (0.05, 0.95)
@@ -112,8 +113,9 @@ def _noise(slice_hu: NDArray[np.int16], liver: NDArray[np.bool_]) -> float:
 
 
 def _body_pixels(slice_hu: NDArray[np.int16]) -> int:
-    """The largest part that is no air, filled; the couch is another part."""
-    parts, count = ndimage.label(ndimage.binary_opening(slice_hu > _BODY_HU, iterations=2))
+    """The largest part that is no air, filled; the couch is another part. Where air was cut off, it is the lowest HU."""
+    air = max(_BODY_HU, int(slice_hu.min()) + _ABOVE_CUT_OFF)
+    parts, count = ndimage.label(ndimage.binary_opening(slice_hu > air, iterations=2))
     if not count:
         return 0
     largest = np.bincount(parts.ravel())[1:].argmax() + 1
@@ -133,9 +135,9 @@ def describe_doubts(measures: CTMeasures, seen: SeenCTs | None) -> Iterator[str]
     low, high = _BODY_CM2
     if not low <= measures.body_cm2 <= high:
         yield (
-            f"The body covers {measures.body_cm2:.0f} cm² of a slice through the liver, and an adult's {low:.0f} to "
-            f"{high:.0f}: unless the patient is a child or cut off, the spacing in the file is false, and so is every "
-            "volume and diameter."
+            f"The body covers {measures.body_cm2:.0f} cm² of a slice through the liver, and most adults' {low:.0f} to "
+            f"{high:.0f}: unless the patient is a child, very large or cut off, the spacing in the file is false, and so is "
+            "every volume and diameter."
         )
 
 
