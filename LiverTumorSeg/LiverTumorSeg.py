@@ -38,6 +38,8 @@ from LiverTumorSegPanel.sample_data import registerSampleData
 from LiverTumorSegPanel.section import Section
 from LiverTumorSegPanel.selftest import SelfTestMixin
 
+from LiverTumorSegLib.core.about import HOMEPAGE
+
 if TYPE_CHECKING:
     from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 
@@ -54,11 +56,12 @@ class LiverTumorSeg(ScriptedLoadableModule):
         self.parent.title = _("Liver Tumor Segmentation")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         self.parent.dependencies = ["Segmentations"]
-        self.parent.contributors = ["The LiverTumorSeg authors"]
+        self.parent.contributors = ["The LiverTumorSeg contributors"]
         self.parent.helpText = _(
             "Finds the liver and its lesions in a CT, as segments and as a table of lesions. "
-            "For research only: this is not a medical device."
-        )
+            "For research only: this is not a medical device. "
+            '<a href="{link}">How to use it, step by step</a>.'
+        ).format(link=f"{HOMEPAGE}/blob/main/Resources/Documentation/slicer.md")
         self.parent.acknowledgementText = _(
             "The model that ships was trained on LiTS and on Task03 of the Medical Segmentation Decathlon; "
             "its card says how well it does and under which licence it is."

@@ -9,6 +9,7 @@ from LiverTumorSegLib.apps.panel.job_runner import Answer
 from LiverTumorSegLib.apps.panel.panel import Panel
 from LiverTumorSegLib.core.about import PRECISIONS
 
+from .colours import showAsWarning
 from .section import Section
 
 
@@ -35,6 +36,7 @@ class DeviceSection(Section):
             self.ui.deviceCombo.currentIndex = chosen
         self.ui.precisionCombo.currentIndex = PRECISIONS.index(self.parameters.precision)
         self.ui.deviceNote.text = texts.device_note(self.panel, self.parameters.device)
+        showAsWarning(self.ui.deviceNote)
         self.ui.deviceNote.visible = bool(self.ui.deviceNote.text)
 
     def _fill(self, devices: list[Answer]) -> None:

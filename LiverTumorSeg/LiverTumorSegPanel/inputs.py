@@ -7,9 +7,11 @@ from typing import Any
 import slicer
 
 from LiverTumorSegLib.apps.panel import texts
-from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
+from LiverTumorSegLib.apps.panel.mrml_volumes import fit_region, volume_of
 from LiverTumorSegLib.core.errors import UserError
 
+from .colours import showAsWarning
+from .parameters import resultOf
 from .section import Section
 
 
@@ -21,8 +23,12 @@ class InputSection(Section):
         self._seen: tuple[Any, ...] | None = None
 
     def show(self) -> None:
-        """Bring the labels up to date."""
+        """Bring the labels up to date, and give a new region a size."""
         node = self.parameters.inputVolume
+        if node and self.parameters.roi:
+            result = resultOf(self.parameters)
+            own = result.segmentation if result and result.volume is node else None
+            fit_region(self.parameters.roi, node, own)
         now = _state(node)
         if now != self._seen:
             self._seen = now
@@ -38,6 +44,7 @@ class InputSection(Section):
             else:
                 self.ui.volumeLabel.text = texts.volume(volume.voxels.shape, volume.spacing)
                 self.ui.volumeWarnings.text = texts.listed(volume.warnings)
+        showAsWarning(self.ui.volumeWarnings)
         self.ui.volumeWarnings.visible = bool(self.ui.volumeWarnings.text)
 
 

@@ -15,6 +15,7 @@ from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 from LiverTumorSegLib.core.atomic_files import whole_file
 
+from .colours import showAsWarning
 from .logic import SegmentationLogic
 from .parameters import resultOf
 from .section import Section
@@ -64,6 +65,7 @@ class ResultsSection(Section):
         self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
         other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
         self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
+        showAsWarning(self.ui.resultWarnings)
         self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
         self._fillSlider(nodes)
         rows = mrml_tables.rows(nodes.table)

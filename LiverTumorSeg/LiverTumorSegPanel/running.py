@@ -12,6 +12,7 @@ from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 
 from . import setup
+from .colours import showAsError
 from .logic import SegmentationLogic
 from .section import Section
 
@@ -45,6 +46,7 @@ class RunSection(Section):
         self.ui.progressBar.value = int(100 * self.panel.fraction)
         self.ui.stageLabel.text = texts.state(self.panel)
         self.ui.errorFrame.visible = bool(self.panel.error)
+        showAsError(self.ui.errorLabel)
         self.ui.errorLabel.text = self.panel.error
         self.ui.detailsText.plainText = self._details() if self.panel.error else ""
         self.ui.setupFrame.visible = self.panel.state is PanelState.NEEDS_SETUP

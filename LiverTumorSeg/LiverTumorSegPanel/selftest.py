@@ -36,20 +36,25 @@ class SelfTestMixin(_Test):
     logicClass: Any = None
 
     def setUp(self) -> None:
-        """Every test begins with an empty scene."""
+        """Every test begins with an empty scene and a worker of its own: Slicer's ctest runs them one by one."""
         slicer.mrmlScene.Clear(0)
+        self.logic = self.logicClass()
+        if self.logic.panel.missing:
+            self.logic.close()
+            self.skipTest("Open the module and install what is missing first.")
+
+    def tearDown(self) -> None:
+        """End the worker."""
+        self.logic.close()
 
     def runAll(self) -> None:
-        """Run every test, with one worker for all."""
-        self.logic = self.logicClass()
-        try:
-            if self.logic.panel.missing:
-                self.skipTest("Open the module and install what is missing first.")
-            for test in (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad):
-                self.setUp()
+        """Run every test, as the button *Reload and Test* does."""
+        for test in (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad):
+            self.setUp()
+            try:
                 test()
-        finally:
-            self.logic.close()
+            finally:
+                self.tearDown()
         self.delayDisplay("LiverTumorSeg: all tests passed")
 
     def testSegmentAndCheck(self) -> None:

@@ -4,3 +4,5 @@ __version__ = "0.1.0"
 DEFAULT_MODEL = "unet-lits"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 DISCLAIMER = "For research only. This is not a medical device: do not base diagnosis or treatment on it."
+
+HOMEPAGE = "https://github.com/livertumorseg/SlicerLiverTumorSeg"

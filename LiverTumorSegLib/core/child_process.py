@@ -22,6 +22,8 @@ _BEFORE_3_11 = (
 )
 _FOLDERS = ("LIVERTUMORSEG_MODELS", "XDG_DATA_HOME", "TMPDIR", "TEMP", "TMP")
 """Variables that name folders: a relative one is of this process's working folder, not of the child's."""
+_NOT_OURS = frozenset({"ITK_AUTOLOAD_PATH"})
+"""Variables that a child does not get: 3D Slicer names plug-ins there that are built for its own ITK, and no other."""
 
 
 def command(module: str, words: Sequence[str] = (), python: Sequence[str] = ()) -> list[str]:
@@ -50,7 +52,8 @@ def start_options(folder: Path, variables: Mapping[str, str] | None = None) -> d
     """
     placed = {name: os.path.abspath(os.environ[name]) for name in _FOLDERS if os.environ.get(name)}  # noqa: PTH100
     own = _own() | {"PYTHONIOENCODING": "utf-8"}
-    return {"cwd": folder, "env": os.environ | placed | own | dict(variables or {})}
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
+    return {"cwd": folder, "env": inherited | placed | own | dict(variables or {})}
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def _noise(slice_hu: NDArray[np.int16], liver: NDArray[np.bool_]) -> float:
 
 
 def _body_pixels(slice_hu: NDArray[np.int16]) -> int:
-    """The largest part that is no air, filled; the couch is another part. Where air was cut off, it is the lowest HU."""
+    """The largest part that is no air, filled; the couch is another. Where HU were cut off, air is the lowest."""
     air = max(_BODY_HU, int(slice_hu.min()) + _ABOVE_CUT_OFF)
     parts, count = ndimage.label(ndimage.binary_opening(slice_hu > air, iterations=2))
     if not count:
@@ -136,8 +136,8 @@ def describe_doubts(measures: CTMeasures, seen: SeenCTs | None) -> Iterator[str]
     if not low <= measures.body_cm2 <= high:
         yield (
             f"The body covers {measures.body_cm2:.0f} cm² of a slice through the liver, and most adults' {low:.0f} to "
-            f"{high:.0f}: unless the patient is a child, very large or cut off, the spacing in the file is false, and so is "
-            "every volume and diameter."
+            f"{high:.0f}: unless the patient is a child, very large or cut off, the spacing in the file is false, and "
+            "so is every volume and diameter."
         )
 
 

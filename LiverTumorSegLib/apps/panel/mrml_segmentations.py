@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from ...core.errors import UserError
 from ...core.labels import LESION, LIVER, SEGMENTS, Segment
 from .mrml_volumes import ijk_to_local, is_linear, local_to_world
 
-_OPAQUE, _DIMMED, _TRANSLUCENT = 1.0, 0.35, 0.4
+_DIMMED, _TRANSLUCENT = 0.35, 0.4
+_OWN_OPACITIES = "LiverTumorSeg.opacities"
 
 
 def center_slice_views(point: tuple[float, float, float]) -> None:
@@ -26,15 +28,29 @@ def center_slice_views(point: tuple[float, float, float]) -> None:
 
 
 def highlight_segment(segmentation: slicer.vtkMRMLSegmentationNode, names: Sequence[str], lit: str | None) -> None:
-    """Show one segment fully and dim the others of these, or with None all fully; those that are gone are left out."""
+    """Dim all of these segments but one, or with None none; each gets the opacity back that the user gave it.
+
+    Those that are gone are left out. The user's opacities are kept with the display node while segments are dimmed.
+    """
     display = segmentation.GetDisplayNode()
     if display is None:
         return
+    own: dict[str, list[float]] = json.loads(display.GetAttribute(_OWN_OPACITIES) or "{}")
     for name in names:
-        if segmentation.GetSegmentation().GetSegment(name):
-            opacity = _OPAQUE if lit in (None, name) else _DIMMED
-            display.SetSegmentOpacity2DFill(name, opacity)
-            display.SetSegmentOpacity2DOutline(name, opacity)
+        if not segmentation.GetSegmentation().GetSegment(name):
+            continue
+        if lit in (None, name):
+            if name in own:
+                _set_opacities(display, name, *own.pop(name))
+        elif name not in own:
+            own[name] = [display.GetSegmentOpacity2DFill(name), display.GetSegmentOpacity2DOutline(name)]
+            _set_opacities(display, name, *(_DIMMED * opacity for opacity in own[name]))
+    display.SetAttribute(_OWN_OPACITIES, json.dumps(own) if own else None)
+
+
+def _set_opacities(display: slicer.vtkMRMLSegmentationDisplayNode, name: str, fill: float, outline: float) -> None:
+    display.SetSegmentOpacity2DFill(name, fill)
+    display.SetSegmentOpacity2DOutline(name, outline)
 
 
 def make_translucent(segmentation: slicer.vtkMRMLSegmentationNode, name: str) -> None:

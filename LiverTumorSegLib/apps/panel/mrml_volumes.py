@@ -132,6 +132,30 @@ def region_of(roi: slicer.vtkMRMLMarkupsROINode, node: slicer.vtkMRMLVolumeNode)
     return inside
 
 
+def fit_region(
+    roi: slicer.vtkMRMLMarkupsROINode,
+    node: slicer.vtkMRMLVolumeNode,
+    segmentation: slicer.vtkMRMLSegmentationNode | None = None,
+) -> None:
+    """Give a region that has no size yet, as a new one, that of the segments if there are any, else of the volume.
+
+    Its handles are shown, so that it can be dragged smaller.
+    """
+    if np.abs(roi.GetSize()).min() > 0:
+        return
+    bounds = np.zeros(6)
+    if segmentation is not None and segmentation.GetSegmentation().GetNumberOfSegments():
+        segmentation.GetRASBounds(bounds)
+    if not (bounds[1::2] > bounds[::2]).all():
+        node.GetRASBounds(bounds)
+    low, high = bounds[::2], bounds[1::2]
+    roi.SetCenterWorld(*((low + high) / 2))
+    roi.SetSizeWorld(*(high - low))
+    roi.CreateDefaultDisplayNodes()
+    if roi.GetDisplayNode():
+        roi.GetDisplayNode().SetHandlesInteractive(True)
+
+
 def _region_axes(roi: slicer.vtkMRMLMarkupsROINode) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """4x4 from the region's own axes to the world, and half its size along them."""
     return slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix()), np.abs(roi.GetSize()) / 2

@@ -6,3 +6,27 @@ def test_slicers_own_self_test_passes(harness):  # noqa: F811
 
     harness.load_module(MODULE)
     slicer.selfTests["LiverTumorSeg"]()
+
+
+def test_every_test_runs_by_itself_as_slicers_ctest_runs_it(harness):  # noqa: F811
+    import unittest
+
+    module = harness.load_module(MODULE)
+    suite = unittest.TestLoader().loadTestsFromTestCase(module.LiverTumorSegTest)
+    names = {test.id().rpartition(".")[2] for test in suite}
+    assert names == {"testSegmentAndCheck", "testTransformed", "testCancel", "testSaveAndLoad"}
+    alone = module.LiverTumorSegTest("testTransformed")
+    result = unittest.TestResult()
+    alone.run(result)
+    assert (result.testsRun, result.errors, result.failures, result.skipped) == (1, [], [], [])
+
+
+def test_where_packages_are_missing_every_test_is_skipped(harness, monkeypatch):  # noqa: F811
+    import unittest
+
+    module = harness.load_module(MODULE)
+    monkeypatch.setattr("LiverTumorSegPanel.logic.missingPackages", lambda _: ["torch>=2"])
+    result = unittest.TestResult()
+    module.LiverTumorSegTest("testCancel").run(result)
+    assert [reason for _, reason in result.skipped] == ["Open the module and install what is missing first."]
+    assert result.errors == []

@@ -35,6 +35,28 @@ def test_one_segment_is_lit_and_the_others_of_the_result_are_dimmed():
     assert display.GetSegmentOpacity2DFill(second) < 0.5
 
 
+def test_the_users_own_opacities_come_back(tmp_path):
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, highlight_segment, write
+
+    volume = make_volume(GEOMETRIES["plain"])
+    node = create(volume)
+    liver, first, second = names = list(write(labels(), volume, node, SegmentOutput(one_each=True)))
+    display = node.GetDisplayNode()
+    display.SetSegmentOpacity2DFill(liver, 0.2)
+    display.SetSegmentOpacity2DOutline(liver, 0.6)
+    display.SetSegmentOpacity2DFill(second, 0.4)
+    for lit in (second, first, second):
+        highlight_segment(node, names, lit)
+    assert display.GetSegmentOpacity2DFill(liver) == pytest.approx(0.07)
+    assert display.GetSegmentOpacity2DFill(second) == 0.4
+    highlight_segment(node, names, None)
+    fills = [display.GetSegmentOpacity2DFill(name) for name in names]
+    assert fills == pytest.approx([0.2, 1, 0.4])
+    assert display.GetSegmentOpacity2DOutline(liver) == pytest.approx(0.6)
+    highlight_segment(node, names, None)
+    assert display.GetSegmentOpacity2DFill(liver) == pytest.approx(0.2)
+
+
 def test_a_segmentation_that_is_not_shown_is_left_alone():
     import slicer
 

@@ -65,3 +65,47 @@ def test_a_region_beside_the_volume_is_one_sentence(centre):
 
     with pytest.raises(UserError, match="“roi” lies outside “ct”"):
         region_of(make_roi(centre, (10, 10, 10)), make_volume(GEOMETRIES["plain"]))
+
+
+def new_region():
+    import slicer
+
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "new")
+    assert np.abs(roi.GetSize()).max() == 0
+    return roi
+
+
+@pytest.mark.parametrize("kind", ["none", "rotated"])
+def test_a_new_region_gets_the_size_of_the_ct(kind):
+    from LiverTumorSegLib.apps.panel.mrml_volumes import fit_region, region_of
+
+    node = under(make_volume(GEOMETRIES["plain"]), transform(kind))
+    roi = new_region()
+    fit_region(roi, node)
+    assert region_of(roi, node).all()
+    assert roi.GetDisplayNode().GetHandlesInteractive()
+
+
+def test_a_new_region_gets_the_size_of_the_liver_where_there_is_one():
+    from support.mrml_cases import labels
+
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import create, write
+    from LiverTumorSegLib.apps.panel.mrml_volumes import fit_region, region_of
+
+    node = make_volume(GEOMETRIES["plain"])
+    segmentation = create(node)
+    write(labels(), node, segmentation)
+    roi = new_region()
+    fit_region(roi, node, segmentation)
+    inside = region_of(roi, node)
+    assert inside[labels() > 0].all()
+    assert not inside.all()
+
+
+def test_a_region_that_has_a_size_keeps_it():
+    from LiverTumorSegLib.apps.panel.mrml_volumes import fit_region
+
+    node = make_volume(GEOMETRIES["plain"])
+    roi = make_roi((1, 2, 3), (14, 8, 20))
+    fit_region(roi, node)
+    assert tuple(roi.GetSize()) == (14, 8, 20)
