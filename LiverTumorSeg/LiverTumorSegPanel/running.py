@@ -10,11 +10,14 @@ from slicer.i18n import tr as _
 
 from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
+from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
+from LiverTumorSegLib.core.ct_quality import why_not_hounsfield
 
 from . import setup
 from .colours import showAsError
 from .logic import SegmentationLogic
 from .section import Section
+from .texts import plain
 
 
 class RunSection(Section):
@@ -32,6 +35,7 @@ class RunSection(Section):
         super().__init__(ui)
         self.logic, self.panel = logic, logic.panel
         self._segment, self._preview = segment, preview
+        self._installing = False
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.previewButton.connect("clicked(bool)", self._onPreview)
         ui.setupButton.connect("clicked(bool)", self._onSetup)
@@ -42,9 +46,11 @@ class RunSection(Section):
     def show(self) -> None:
         """Bring button, bar, error and installation up to date."""
         self._showButton()
-        self.ui.progressBar.visible = self.panel.busy
+        self.ui.progressBar.visible = self.panel.busy or self._installing
+        self.ui.progressBar.maximum = 0 if self._installing else 100  # nobody knows how long pip takes
         self.ui.progressBar.value = int(100 * self.panel.fraction)
-        self.ui.stageLabel.text = texts.state(self.panel)
+        self.ui.stageLabel.text = self._stage()
+        self.ui.setupButton.enabled = not self._installing
         self.ui.errorFrame.visible = bool(self.panel.error)
         showAsError(self.ui.errorLabel)
         self.ui.errorLabel.text = self.panel.error
@@ -72,15 +78,38 @@ class RunSection(Section):
         if self.panel.busy:
             self.panel.cancel()
         else:
-            self.panel.attempt(self._segment)
+            self.panel.attempt(self._askAndSegment)
+
+    def _askAndSegment(self) -> None:
+        """Segment; what does not look like a CT only where the user says that it is one."""
+        node = self.parameters.inputVolume
+        why = why_not_hounsfield(volume_of(node).voxels) if node else None
+        question = _("“{name}” does not look like a CT in Hounsfield units ({why}). Segment it all the same?")
+        if why is None or slicer.util.confirmYesNoDisplay(plain(question.format(name=node.GetName(), why=why))):
+            self._segment()
 
     def _onPreview(self) -> None:
         self.panel.attempt(self._preview)
 
+    def _stage(self) -> str:
+        if self._installing:
+            return _("Installing, which takes minutes: Slicer's Python console shows what pip does.")
+        return texts.state(self.panel)
+
     def _onSetup(self) -> None:
-        self.panel.attempt(lambda: setup.install(list(self.panel.missing)))
+        """Install, once at a time: Slicer handles clicks while pip runs, and a second pip would spoil the first's."""
+        if self._installing:
+            return
+        self._installing = True
+        self.show()
+        slicer.app.processEvents()
+        try:
+            self.panel.attempt(lambda: setup.install(list(self.panel.missing)))
+        finally:
+            self._installing = False
         self.panel.setup_done(setup.missingPackages(self.logic.requirements))
         self.panel.open()
+        self.show()
 
     def _onDetailsToggled(self, checked: bool) -> None:
         self.ui.detailsText.visible = checked

@@ -118,3 +118,41 @@ def test_an_earlier_result_can_be_replaced_only_in_a_chosen_segmentation(harness
 @pytest.mark.parametrize("name", ["detailsText", "errorFrame", "setupFrame", "progressBar", "resultsSection"])
 def test_what_has_nothing_to_show_is_hidden(harness, widget, name):  # noqa: F811
     assert not getattr(widget.ui, name).visible
+
+
+def test_a_second_click_while_packages_are_installed_starts_no_second_installation(widget, monkeypatch):  # noqa: F811
+    from LiverTumorSegPanel import setup
+
+    seen = []
+
+    def install(missing):
+        ui = widget.ui
+        seen.append((missing, ui.setupButton.enabled, ui.progressBar.visible, ui.progressBar.maximum))
+        assert ui.stageLabel.text.startswith("Installing")
+        click(ui.setupButton)
+        widget.sections[3]._onSetup()
+
+    monkeypatch.setattr(setup, "install", install)
+    monkeypatch.setattr(setup, "missingPackages", lambda path: [])
+    widget.logic.panel.setup_done(["monai>=1.5"])
+    click(widget.ui.setupButton)
+    assert seen == [(["monai>=1.5"], False, True, 0)]
+    assert widget.ui.progressBar.maximum == 100
+    assert not widget.ui.setupFrame.visible
+
+
+def test_what_does_not_look_like_a_ct_is_asked_about_before_it_is_segmented(widget, monkeypatch):  # noqa: F811
+    import numpy as np
+    import slicer
+
+    asked, started = [], []
+    monkeypatch.setattr(widget.logic.jobs, "segment", lambda *given: started.append(given))
+    voxels = np.random.default_rng(0).integers(0, 2, (20, 40, 40)).astype(np.int16)
+    node = slicer.util.addVolumeFromArray(voxels, name="labels")
+    widget.ui.inputSelector.setCurrentNode(node)
+    for answer in (False, True):
+        monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda words, a=answer: asked.append(words) or a)
+        click(widget.ui.segmentButton)
+        assert len(started) == answer
+    assert len(asked) == 2
+    assert asked[0].startswith("“labels” does not look like a CT in Hounsfield units (")

@@ -117,12 +117,14 @@ def test_a_library_that_is_not_installed_is_found_in_a_folder_with_any_name(host
 def test_a_childs_surroundings_are_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", "temporary")
+    monkeypatch.setenv("ITK_AUTOLOAD_PATH", "/of/another/itk")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "mine", str(ROOT)]))
     given = child_process.start_options(tmp_path / "own", {"MORE": "1"})
     assert given["cwd"] == tmp_path / "own"
     assert given["env"]["TMPDIR"] == str(tmp_path / "temporary")
     assert given["env"]["PYTHONPATH"].split(os.pathsep) == [str(ROOT), str(tmp_path / "mine"), str(ROOT)]
     assert (given["env"]["PYTHONSAFEPATH"], given["env"]["MORE"]) == ("1", "1")
+    assert "ITK_AUTOLOAD_PATH" not in given["env"]
 
 
 def test_a_python_beside_the_working_folder_is_still_found(tmp_path, monkeypatch):
