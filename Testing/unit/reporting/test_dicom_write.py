@@ -120,12 +120,12 @@ def test_uids_are_made_of_values_by_name_and_not_of_how_classes_are_written(segm
     image = Dataset()
     image.SOPInstanceUID = "1.2.3"
     uids = dicom_write._uids([image], replace(segmentation, options=options), "each", None)
-    assert uids("measurements") == "2.25.187403591017991585932579187412326918542"
+    assert uids("measurements") == "2.25.224886062996377543229497962731058511422"
 
 
 NAMED = (
-    '{"batch": null, "coarse_pass": true, "postprocessing": {"fill_holes": true, "largest_liver": true, '
-    '"least_contrast_hu": 0, "least_probability": 0, "lesions_in_liver": true, "smallest_lesion_ml": 0.1, '
+    '{"batch": null, "candidates": false, "coarse_pass": true, "postprocessing": {"fill_holes": true, "largest_liver": true, '
+    '"lesions_in_liver": true, "sensitivity": 1, "smallest_lesion_ml": 0.1, '
     '"smallest_liver_ml": 50}, "precision": "auto", "probabilities": false}'
 )
 
