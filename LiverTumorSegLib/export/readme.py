@@ -114,7 +114,13 @@ def _output(description: Description) -> str:
 
 def _afterwards(description: Description) -> str:
     steps = description.cleaning().model_dump_json()
+    judged = ""
+    if description.lesion_scores:
+        judged = (
+            " Last it judges each candidate for a lesion by ten measures, drops the unlikely and gives the others a "
+            "probability: this export cannot do that, so expect more false lesions from it."
+        )
     return (
         "Our own inference interpolates the logits linearly to the CT's own pixels before it compares them, and then "
-        f"cleans the labels up in 3D, which is no part of this export: `{steps}`."
+        f"cleans the labels up in 3D, which is no part of this export: `{steps}`.{judged}"
     )

@@ -42,6 +42,7 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         segmentation=segmentation,
         model=segmentation.model,
         table=table,
+        judged=any(lesion.probability is not None for lesion in table.lesions),
         rows=[
             (row, figures.to_data_uri(figures.draw_lesion(row, labels, volume))) for row in table.lesions[:MANY_LESIONS]
         ],

@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 from support.export_cases import WINDOW, small
+from support.lesion_scores import scores
 from support.models import describe
 
 from LiverTumorSegLib.export.check import Agreement
@@ -53,3 +55,11 @@ def test_the_clean_up_that_is_left_out_is_told():
     text = write_readme(small("unet"), "ONNX", "", AGREEMENT)
     steps = text.split("no part of this export: `")[1].split("`")[0]
     assert json.loads(steps)["largest_liver"] is False
+
+
+def test_an_export_says_that_it_cannot_judge_candidates():
+    words = "judges each candidate for a lesion by ten measures"
+    assert words not in write_readme(small("unet"), "ONNX", "", AGREEMENT)
+    model = small("unet")
+    judging = replace(model, description=model.description.model_copy(update={"lesion_scores": scores()}))
+    assert words in write_readme(judging, "ONNX", "", AGREEMENT)

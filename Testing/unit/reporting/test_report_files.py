@@ -1,6 +1,8 @@
 import json
 
+import numpy as np
 import pytest
+from scipy import ndimage
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.reporting import lesions, report_files
@@ -36,3 +38,16 @@ def test_every_lesion_stands_in_the_files_though_the_page_shows_the_largest(segm
     assert len((tmp_path / "lesions.csv").read_text().splitlines()) == 1 + len(facts["lesions"]) == 3
     assert facts["warnings"][-1].startswith("2 lesions are more than")
     assert (tmp_path / "report.html").read_text().count("axial slice of lesion") == 1
+
+
+def test_the_page_says_how_likely_each_lesion_is_where_that_is_known(segmentation, tmp_path):
+    levels = np.zeros(segmentation.labels.shape, np.float32)
+    table = measure_lesions(segmentation.labels, segmentation.volume, probabilities=levels)
+    assert "chance to" not in report_files.render_page(segmentation, table)
+    parts, _ = ndimage.label(segmentation.labels == 2)
+    levels[parts == 1] = 0.87
+    table = measure_lesions(segmentation.labels, segmentation.volume, probabilities=levels)
+    page = report_files.render_page(segmentation, table)
+    assert "chance to<br>be one" in page
+    assert "<td>87</td>" in page
+    assert page.count("<td>—</td>") >= 1  # the other one was painted
