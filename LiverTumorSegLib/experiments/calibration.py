@@ -1,7 +1,8 @@
 """Lesion scores of a model, fitted on candidates in patients that their networks were not trained on.
 
-A logistic regression tells how likely a candidate is a lesion. What is said of it is nested by patient: a patient's
-candidates are judged by a regression that was fitted on all others'.
+A logistic regression tells how likely a candidate is a lesion; patients count alike in it, however many candidates they
+have. What is said of it is nested by patient: a patient's candidates are judged by a regression that was fitted on all
+others'.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ FALSE_A_PATIENT = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """False lesions a patient at which points are kept."""
 
 DEFAULT_FALSE = 1.0
-_REGULARISATION = 0.3
+_REGULARISATION = 0.1
 """Inverse strength of the penalty on the weights (C of scikit-learn): a few hundred candidates decide ten of them."""
 
 _FEWEST = len(MEASURES)
@@ -118,8 +119,13 @@ def _fit(cases: Sequence[CandidateCase]) -> LesionScores:
         raise UserError(msg) from error
 
     measures, real = np.concatenate([c.measures for c in cases]), np.concatenate([c.real for c in cases])
-    scaler = StandardScaler().fit(measures)
-    fitted = LogisticRegression(C=_REGULARISATION, max_iter=1000).fit(scaler.transform(measures), real)
+    counted = len(real) / sum(len(c.real) > 0 for c in cases)
+    alike = np.concatenate(
+        [np.full(len(c.real), counted / max(len(c.real), 1)) for c in cases]
+    )  # whatever a patient has
+    scaler = StandardScaler().fit(measures, sample_weight=alike)
+    regression = LogisticRegression(C=_REGULARISATION, max_iter=1000)
+    fitted = regression.fit(scaler.transform(measures), real, sample_weight=alike)
     parts = zip(MEASURES, scaler.mean_.tolist(), scaler.scale_.tolist(), fitted.coef_[0].tolist(), strict=True)
     none = OperatingPoint(least_probability=0.0, false_per_patient=0.0, found=0.0)
     return LesionScores(

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import LiverTumorSegLib
 from LiverTumorSegLib.apps.cli import app
+from LiverTumorSegLib.models import model_folder, store
 
 README = ROOT / "README.md"
 ALL = [README, *sorted(PAGES.glob("*.md"))]
@@ -185,6 +186,14 @@ def test_the_readme_names_the_public_api_alone():
 
 def is_library(node):
     return isinstance(node, ast.Name) and node.id == "lts"
+
+
+@pytest.mark.parametrize("page", ["README.md", "Resources/Documentation/models-and-accuracy.md"])
+def test_what_is_said_of_the_model_is_what_its_card_says(page):
+    figures = model_folder.read_description(store.find_model()).figures
+    words = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert figures.in_words in words
+    assert figures.lesions.in_words in " ".join((store.find_model() / "README.md").read_text(encoding="utf-8").split())
 
 
 def test_the_readme_names_no_path_that_an_outsider_has_not():

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.experiments import calibration
 from LiverTumorSegLib.experiments.calibration import calibrate, operating_points, write_into_model
 from LiverTumorSegLib.experiments.candidate_cases import CandidateCase, found_by_size
 from LiverTumorSegLib.models import model_folder as folders
@@ -63,6 +66,16 @@ def test_a_patients_probabilities_do_not_know_what_they_are(cases):
     before = calibrate(cases).levels[0]
     other = case("volume-0", (~cases[0].real).tolist(), cases[0].measures)
     assert np.array_equal(calibrate([other, *cases[1:]]).levels[0], before)
+
+
+def test_patients_count_alike_however_many_candidates_they_have(cases):
+    first = cases[0]
+    parts = ("measures", "sizes", "shared", "ious", "touched")
+    many = replace(first, **{part: np.concatenate([getattr(first, part)] * 2) for part in parts})
+    once, twice = (calibration._fit([each, *cases[1:]]) for each in (first, many))
+    for one, other in zip(once.measures, twice.measures, strict=True):
+        assert (one.mean, one.scale) == pytest.approx((other.mean, other.scale))
+        assert one.weight == pytest.approx(other.weight, rel=0.1)  # the penalty weighs against all candidates
 
 
 def test_points_are_those_that_thresholds_give():

@@ -124,8 +124,8 @@ def test_uids_are_made_of_values_by_name_and_not_of_how_classes_are_written(segm
 
 
 NAMED = (
-    '{"batch": null, "candidates": false, "coarse_pass": true, "postprocessing": {"fill_holes": true, "largest_liver": true, '
-    '"lesions_in_liver": true, "sensitivity": 1, "smallest_lesion_ml": 0.1, '
+    '{"batch": null, "candidates": false, "coarse_pass": true, "postprocessing": {"fill_holes": true, '
+    '"largest_liver": true, "lesions_in_liver": true, "sensitivity": 1, "smallest_lesion_ml": 0.1, '
     '"smallest_liver_ml": 50}, "precision": "auto", "probabilities": false}'
 )
 
