@@ -139,14 +139,19 @@ class LesionsFound(StrictModel):
     def in_words(self) -> str:
         """One line that a clinician reads."""
         parts = [
-            f"{found} of {everyone} lesions {name.replace('_', ' ')}"
+            f"{found} of {everyone} {'of ' if name[0].isdigit() else ''}{name.replace('_', ' ')}"
             for name, (found, everyone) in reversed(self.by_size.items())
             if everyone
         ]
-        dice = "" if self.dice_where_found is None else f"; where it found any, lesion Dice {self.dice_where_found:.2f}"
+        dice = (
+            ""
+            if self.dice_where_found is None
+            else f"; where any was found, lesion Dice was {self.dice_where_found:.2f}"
+        )
         return (
-            f"In {self.patients} patients it had not seen, it found {', '.join(parts) or 'no lesion, having none'}, "
-            f"with {self.false_per_patient:.1f} false ones a patient{dice}."
+            f"Of the lesions in {self.patients} patients that were not trained on, models of this recipe found "
+            f"{', '.join(parts) or 'none, as there are none'}, with {self.false_per_patient:.1f} false ones a "
+            f"patient{dice}."
         )
 
 

@@ -191,7 +191,7 @@ def is_library(node):
 @pytest.mark.parametrize("page", ["README.md", "Resources/Documentation/models-and-accuracy.md"])
 def test_what_is_said_of_the_model_is_what_its_card_says(page):
     figures = model_folder.read_description(store.find_model()).figures
-    words = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    words = " ".join(re.sub("^> ", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE).split())
     assert figures.in_words in words
     assert figures.lesions.in_words in " ".join((store.find_model() / "README.md").read_text(encoding="utf-8").split())
 
