@@ -62,12 +62,16 @@ class ResultNodes:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The patient's measures, ``run``, ``warnings``, ``segments``, and a row's segment and voxel."""
+        """The patient's measures, ``run``, ``warnings``, ``segments``, and a row's segment and voxels."""
         return json.loads(self.table.GetAttribute(_FACTS) or "{}")
 
     def place(self, row: int) -> tuple[float, float, float]:
-        """Place of a lesion of the table as it lies now, in world RAS, also after the CT was moved."""
-        r, a, s = to_world(self.volume, np.array([self.facts["voxels"][row]]))[0]
+        """Middle of a lesion's axial diameter as it lies now, in world RAS, also after the CT was moved.
+
+        It lies in the slice that was measured; scenes of earlier versions know the centroid alone.
+        """
+        facts = self.facts
+        r, a, s = to_world(self.volume, np.array([facts.get("measured", facts["voxels"])[row]]))[0]
         return float(r), float(a), float(s)
 
     @property
@@ -244,12 +248,16 @@ def _rows(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], nam
 def _fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[str]) -> None:
     """Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved."""
     to_voxel = np.linalg.inv(result.volume.affine)
-    voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in result.table["lesions"]]
+    lesions = result.table["lesions"]
+    voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]
+    middles = [np.mean(lesion["axial_line_mm"], axis=0) for lesion in lesions]
+    measured = [(to_voxel @ [*middle, 1])[:3].tolist() for middle in middles]
     places = [tuple(to_world(nodes.volume, np.array([voxel]))[0].tolist()) for voxel in voxels]
-    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(result.table["lesions"], places, strict=True)]
+    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(lesions, places, strict=True)]
     mrml_tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
     kept = {name: facts[name] for name in ("warnings", "segments")} | {"rows": rows, "voxels": voxels}
+    kept["measured"] = measured
     kept["run"] = result.run
     kept["one_each"] = facts.get("one_each", False)
     kept["found"] = facts.get("found")  # scenes of earlier versions have none

@@ -22,6 +22,13 @@ def nodes(widget):  # noqa: F811
     return parameters.resultSegmentation, parameters.resultTable
 
 
+def place_of(widget, row):  # noqa: F811
+    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+
+    parameters = widget.logic.getParameterNode()
+    return ResultNodes(parameters.resultVolume, *nodes(widget)).place(row)
+
+
 def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again(harness, done, tmp_path, monkeypatch):  # noqa: F811
     """One segmentation serves for all: it takes longest."""
     import qt
@@ -39,7 +46,7 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
 
     ui.lesionTable.selectRow(1)
     matrix = slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").GetSliceToRAS()
-    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx(place_of(done, 1))
     display, lit = segmentation.GetDisplayNode(), segmentation.GetSegmentation().GetNthSegmentID(2)
     assert display.GetSegmentOpacity2DFill(lit) == 1
     assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) < 1
@@ -47,7 +54,7 @@ def test_the_result_can_be_read_gone_to_copied_saved_reported_and_measured_again
     slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").JumpSliceByCentering(0, 0, 0)
     cell = ui.lesionTable.visualItemRect(ui.lesionTable.item(1, 0)).center()
     QtTest.QTest.mouseClick(ui.lesionTable.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=cell)  # the same row
-    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[1][axis] for axis in "ras"])
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx(place_of(done, 1))
     done.exit()
     assert display.GetSegmentOpacity2DFill(segmentation.GetSegmentation().GetNthSegmentID(1)) == 1
     done.enter()
@@ -157,7 +164,7 @@ def test_the_table_sorts_and_a_row_still_leads_to_its_lesion(scored):
     least = min(range(len(rows)), key=lambda n: rows[n]["probability"])
     table.selectRow(0)
     matrix = slicer.mrmlScene.GetFirstNode("Red", "vtkMRMLSliceNode").GetSliceToRAS()
-    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx([rows[least][axis] for axis in "ras"])
+    assert [matrix.GetElement(n, 3) for n in range(3)] == pytest.approx(place_of(scored, least))
 
 
 def test_a_model_without_scores_has_no_slider(done):

@@ -134,12 +134,15 @@ def test_a_row_leads_to_its_lesion_and_segment_wherever_the_ct_is_moved(jobs, no
     nodes = run(jobs, jobs.segment, request(node, output=SegmentOutput(one_each=True)))
     rows = mrml_tables.rows(nodes.table)
     assert nodes.facts["rows"] == list(nodes.segments)[1:]
-    assert nodes.place(0) == pytest.approx([rows[0][axis] for axis in "ras"])
     voxel = from_world(node, np.array([nodes.place(0)]))
+    for row, measured in enumerate(rows):  # its slice, and not between two
+        place = from_world(node, np.array([nodes.place(row)]))[0]
+        assert place[2] == pytest.approx(measured["slice"] - 1, abs=1e-6)
+        assert np.linalg.norm(np.subtract(nodes.place(row), [measured[axis] for axis in "ras"])) < 10
     parent = transform("shifted")
     for moved in (node, nodes.segmentation):
         under(moved, parent)
-    assert nodes.place(0)[0] == pytest.approx(rows[0]["r"] + 100)
+    assert from_world(node, np.array([nodes.place(0)]))[0] == pytest.approx(voxel[0])
     assert from_world(node, np.array([nodes.place(0)])) == pytest.approx(voxel)
 
 

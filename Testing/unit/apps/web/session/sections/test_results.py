@@ -16,7 +16,9 @@ def results(with_ct):  # noqa: F811
 
 
 def centre(session, box):  # noqa: F811
-    r, a, s = world_positions(session.volume)[box].reshape(-1, 3).mean(axis=0)
+    """Of a lesion that is the same in all its slices, of which the first is measured."""
+    first = (slice(box[0].start, box[0].start + 1), *box[1:])
+    r, a, s = world_positions(session.volume)[first].reshape(-1, 3).mean(axis=0)
     return {"Sagittal": r, "Coronal": a, "Axial": s}
 
 
