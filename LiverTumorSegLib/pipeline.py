@@ -271,7 +271,7 @@ def measure_and_write(
     """
     task = job or Job()
     task.at(0, "Measuring lesions")
-    levels = found.choice.spread(found.labels.shape) if found.choice else None
+    levels = found.choice.spread() if found.choice else None
     table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels)
     task.cancel.check()
     remarks: list[str] = []

@@ -33,6 +33,7 @@ class ResultsSection(Section):
         super().__init__(ui)
         self.logic, self.panel = logic, logic.panel
         self._shown: tuple[Any, ...] | None = None
+        self._wasIdle = True
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
         ui.lesionTable.connect("cellClicked(int,int)", self._onLesion)  # again, after the views were moved
@@ -52,6 +53,10 @@ class ResultsSection(Section):
         for widget in (self.ui.reportButton, self.ui.measureButton, self.ui.sensitivitySlider):
             widget.enabled = self.panel.state in IDLE
         chosen = self.parameters.inputVolume
+        idle = self.panel.state in IDLE
+        if idle and not self._wasIdle and nodes and not self.ui.sensitivitySlider.sliderDown:
+            self._fillSlider(nodes)  # it may have been moved for a job that came to nothing
+        self._wasIdle = idle
         now = _state(nodes, chosen) if nodes else None
         if now != self._shown:
             if not (now and self._shown and now[0] == self._shown[0]):
@@ -156,8 +161,8 @@ class ResultsSection(Section):
 
 
 def _item(row: int, value: float, text: str) -> Any:
-    """A cell that sorts by its number and knows its lesion; what is not known is text, which comes after numbers."""
-    item = qt.QTableWidgetItem(text)
+    """A cell that sorts by its number and knows its lesion; what is not known is empty, which comes after numbers."""
+    item = qt.QTableWidgetItem()
     if not math.isnan(value):
         item.setData(qt.Qt.DisplayRole, float(text))
     item.setData(qt.Qt.UserRole, row)

@@ -109,7 +109,8 @@ class RunSection(Section):
             self._installing = False
         self.panel.setup_done(setup.missingPackages(self.logic.requirements))
         self.panel.open()
-        self.show()
+        if self.parameters:  # the scene may be gone by now
+            self.show()
 
     def _onDetailsToggled(self, checked: bool) -> None:
         self.ui.detailsText.visible = checked

@@ -221,7 +221,10 @@ def _points_table(done: Calibration, command: str) -> Evidence:
     head, *rows = points_rows(done)
     return Evidence(
         title="Sensitivity",
-        text=f"What comes of the option sensitivity, over {len(done.cases)} patients. {_NESTED} {_RULE}",
+        text=(
+            f"What comes of the option sensitivity, over {len(done.cases)} patients. {_NESTED} The least probability "
+            f"of each row was chosen on these patients, which flatters it a little. {_RULE}"
+        ),
         command=command,
         head=head,
         rows=tuple(rows),

@@ -64,7 +64,7 @@ class HeldOutFiles:
             judged = replace(choice, probabilities=levels[name], points=done.scores.points)
             judged.choose(labels, DEFAULT_FALSE)
             volumes.write_labels(self._path(PREDICTIONS, name), labels, grid, overwrite=True)
-            scores = {LESION_NAME: (judged.spread(labels.shape) * FULL_PROBABILITY).round().astype(np.uint16)}
+            scores = {LESION_NAME: (judged.spread() * FULL_PROBABILITY).round().astype(np.uint16)}
             files = probability_maps.paths(self._folder / SCORES, name, scores)
             probability_maps.write(files, scores, FULL_PROBABILITY, grid, overwrite=True)
 

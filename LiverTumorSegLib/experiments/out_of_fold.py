@@ -47,10 +47,12 @@ def trials_of(folder: Path) -> tuple[Path, ...]:
         msg = f"{folder} compares several recipes: give the folder of one of them, such as {inner[0]}."
         raise UserError(msg)
     own = inner[0] if inner else folder
-    folds = tuple(each for each in sorted(own.glob("fold-*/")) if (each / PatientsRecord.FILE).is_file())
+    folds = tuple(sorted(own.glob("fold-*/")))
     if not folds:
         msg = f"{folder} holds no fold that was trained and measured: give what livertumorseg compare wrote."
         raise UserError(msg)
+    for each in folds:
+        _record(each)
     return folds
 
 

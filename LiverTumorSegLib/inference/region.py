@@ -55,7 +55,7 @@ def segment_region(
     labels = np.zeros(volume.voxels.shape, np.uint8)
     labels[part] = np.where(inside[part], found.labels, 0)
     notes = tuple(note for note in found.notes if note not in NOT_WHOLE.values())
-    choice = found.choice and found.choice.moved(part, found.labels.shape, labels.shape).inside(inside)
+    choice = found.choice and found.choice.moved(part, labels.shape).inside(inside)
     return replace(
         found,
         labels=labels,

@@ -10,6 +10,7 @@ import binascii
 import json
 import zlib
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class LesionChoice:
         probabilities: ``[candidate]``, to be a lesion.
         otherwise: uint8 ``[candidate]``, label where it is taken for none.
         points: what is known of the choices.
+        shape: of the volume.
     """
 
     voxels: NDArray[np.int64]
@@ -45,6 +47,7 @@ class LesionChoice:
     probabilities: NDArray[np.float64]
     otherwise: NDArray[np.uint8]
     points: tuple[OperatingPoint, ...]
+    shape: tuple[int, ...]
 
     @classmethod
     def of(
@@ -59,46 +62,49 @@ class LesionChoice:
         volume.axial.of(numbers)[found.box] = found.numbers
         flat = numbers.reshape(-1)
         voxels = np.flatnonzero(flat)
-        return cls(voxels, flat[voxels] - 1, probabilities, found.otherwise, points)
+        return cls(voxels, flat[voxels] - 1, probabilities, found.otherwise, points, volume.voxels.shape)
 
     def labels_at(self, sensitivity: float) -> NDArray[np.uint8]:
         """Label of each of the voxels where so many false lesions a patient are put up with."""
         taken = self.probabilities >= point_for(self.points, sensitivity).least_probability
         return np.where(taken, LESION_LABEL, self.otherwise).astype(np.uint8)[self.owners]
 
-    def choose(self, labels: NDArray[np.uint8], sensitivity: float, before: float | None = None) -> None:
+    def choose(self, labels: NDArray[np.uint8], sensitivity: float) -> None:
         """Write into labels ``[k, j, i]`` which candidates are lesions.
 
         Args:
             labels: 0 background, 1 liver, 2 lesion; changed in place.
             sensitivity: false lesions a patient that are put up with.
-            before: the sensitivity that the labels were chosen by; voxels that are not as it left them were painted,
-                and stay. None where nothing was chosen yet.
         """
-        flat, wanted = labels.reshape(-1), self.labels_at(sensitivity)
-        own = slice(None) if before is None else flat[self.voxels] == self.labels_at(before)
-        flat[self.voxels[own]] = wanted[own]
+        labels.reshape(-1)[self.voxels] = self.labels_at(sensitivity)
+
+    def unpainted(self, labels: NDArray[np.uint8], sensitivity: float) -> LesionChoice:
+        """The voxels that are as this sensitivity left them: what was painted is the user's from now on."""
+        return self._only(labels.reshape(-1)[self.voxels] == self.labels_at(sensitivity))
 
     def inside(self, part: NDArray[np.bool_]) -> LesionChoice:
         """The voxels where ``[k, j, i]`` is True."""
-        kept = part.reshape(-1)[self.voxels]
+        return self._only(part.reshape(-1)[self.voxels])
+
+    def _only(self, kept: NDArray[np.bool_]) -> LesionChoice:
         return replace(self, voxels=self.voxels[kept], owners=self.owners[kept])
 
-    def moved(self, part: tuple[slice, ...], shape: tuple[int, ...], whole: tuple[int, ...]) -> LesionChoice:
-        """The same in a whole of which the volume, of this shape, was a part."""
+    def moved(self, part: tuple[slice, ...], whole: tuple[int, ...]) -> LesionChoice:
+        """The same in a whole of which the volume was a part."""
         starts = [side.start or 0 for side in part]
-        at = [index + start for index, start in zip(np.unravel_index(self.voxels, shape), starts, strict=True)]
-        return replace(self, voxels=np.ravel_multi_index(tuple(at), whole).astype(np.int64))
+        at = [index + start for index, start in zip(np.unravel_index(self.voxels, self.shape), starts, strict=True)]
+        return replace(self, voxels=np.ravel_multi_index(tuple(at), whole).astype(np.int64), shape=whole)
 
-    def spread(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    def spread(self) -> NDArray[np.float32]:
         """Probability of the candidate that each voxel belongs to, ``[k, j, i]``; 0 where there is none."""
-        levels = np.zeros(shape, np.float32)  # pages that are never written take no memory
+        levels = np.zeros(self.shape, np.float32)  # pages that are never written take no memory
         levels.reshape(-1)[self.voxels] = self.probabilities[self.owners]
         return levels
 
     def to_text(self) -> str:
         """As :meth:`from_text` reads it; empty where it would be larger than :data:`LARGEST_TEXT`."""
         content = {
+            "shape": list(self.shape),
             "probabilities": self.probabilities.tolist(),
             "otherwise": self.otherwise.tolist(),
             "points": [point.model_dump() for point in self.points],
@@ -109,14 +115,15 @@ class LesionChoice:
         return text if len(text) <= LARGEST_TEXT else ""
 
     @classmethod
-    def from_text(cls, text: str, size: int) -> LesionChoice:
-        """Read what :meth:`to_text` wrote, of a volume of so many voxels.
+    def from_text(cls, text: str, shape: tuple[int, ...]) -> LesionChoice:
+        """Read what :meth:`to_text` wrote, of a volume of this shape.
 
         Raises:
             UserError: it is damaged, or of another volume.
         """
         try:
             content: dict[str, Any] = json.loads(text)
+            size = prod(shape)
             voxels = np.cumsum(_unpacked(content["voxels"], size))
             owners = _unpacked(content["owners"], size)
             read = cls(
@@ -125,10 +132,11 @@ class LesionChoice:
                 np.array(content["probabilities"], np.float64),
                 np.array(content["otherwise"], np.uint8),
                 _POINTS.validate_python(content["points"]),
+                tuple(content["shape"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError, zlib.error, binascii.Error, ValidationError) as error:
             raise UserError(_DAMAGED) from error
-        if not read._fits(size):
+        if read.shape != tuple(shape) or not read._fits(size):
             raise UserError(_DAMAGED)
         return read
 
@@ -139,7 +147,8 @@ class LesionChoice:
         )
         known = not len(self.owners) or (self.owners.min() >= 0 and self.owners.max() < count)
         fitting = len(self.voxels) == len(self.owners) and len(self.otherwise) == count
-        return bool(within and known and fitting and (self.otherwise < LESION_LABEL).all() and self.points)
+        sure = self.probabilities.ndim == 1 and bool(np.isfinite(self.probabilities).all())
+        return bool(within and known and fitting and sure and (self.otherwise < LESION_LABEL).all() and self.points)
 
 
 _DAMAGED = "The candidates that were kept with this result are damaged or of another CT: segment the CT again."

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
+from ..worker.protocol import PAINTED
 from . import mrml_segmentations, mrml_tables
 from .mrml_segmentations import SegmentOutput
 from .mrml_volumes import region_of, to_world, volume_of
@@ -145,26 +146,37 @@ class SceneJobs:
         """Take other candidates for lesions, and measure; segments and table change, what was painted stays.
 
         Raises:
-            UserError: the segments or the CT are gone.
+            UserError: the segments or the CT are gone, or segments were changed while it was measured.
         """
-        before, _, facts = self._result(nodes)
+        before, owners, facts = self._result(nodes)
+        theirs = _owned_by(owners, facts["segments"], mrml_segmentations.made_here(nodes.segmentation))
         untouched = facts.get("found") == _labels_checksum(before.labels)
 
         def finish(result: Result) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
+            now, _ = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+            if not np.array_equal(now, before.labels):
+                msg = "The segments were changed meanwhile, so nothing else was done: move the slider again."
+                raise UserError(msg)
             shown = mrml_segmentations.has_surface(nodes.segmentation)
             facts["segments"] = mrml_segmentations.rewrite(
-                result.labels, nodes.volume, nodes.segmentation, facts["segments"], one_each=facts["one_each"]
+                np.where(theirs, 0, result.labels),
+                nodes.volume,
+                nodes.segmentation,
+                facts["segments"],
+                facts["one_each"],
             )
             if untouched:
                 facts["found"] = _labels_checksum(result.labels)
-            labels_now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
-            _fill(nodes, result, facts, _rows(result.labels, labels_now[1], list(facts["segments"])))
+            nodes.table.SetAttribute(_CANDIDATES, result.candidates)
+            _, owners_now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+            _fill(nodes, result, facts, _rows(result.labels, owners_now, list(facts["segments"])))
             if shown and result.labels.any():
                 self.panel.later(lambda: mrml_segmentations.show_surface(nodes.segmentation))
             done(replace(nodes))
 
-        self.panel.measure(before, before.labels, finish, sensitivity=sensitivity)
+        labels = np.where(theirs, PAINTED, before.labels).astype(np.uint8)
+        self.panel.measure(before, labels, finish, sensitivity=sensitivity)
 
     def report(self, nodes: ResultNodes, folder: Path, done: Callable[[list[str]], None], *, overwrite: bool) -> None:
         """Write the report of the segments as they are now; ``done`` gets the files, the table is brought up to date.
@@ -212,6 +224,11 @@ class SceneJobs:
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
         facts["run"]["notes"] = notes if facts.get("found") in (None, _labels_checksum(labels)) else [*notes, _CHANGED]
         return Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates), owners, facts
+
+
+def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[str]) -> NDArray[np.bool_]:
+    """Voxels in segments that the user added."""
+    return np.isin(owners, [place for place, name in enumerate(segments, start=1) if name not in made])
 
 
 def _labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:

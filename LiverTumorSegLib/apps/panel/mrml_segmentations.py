@@ -61,6 +61,7 @@ def make_translucent(segmentation: slicer.vtkMRMLSegmentationNode, name: str) ->
 
 
 _TAG = "LiverTumorSeg"
+_LABELMAP = "Binary labelmap"
 _GOLDEN = 0.618
 
 
@@ -100,8 +101,11 @@ def write(
     if labels.shape != slicer.util.arrayFromVolume(volume).shape:
         msg = f"labels {labels.shape} are not on the grid of {volume.GetName()}"
         raise ValueError(msg)
-    dropped = _segments_made_here(segmentation.GetSegmentation()) if output.replace else []
-    affine = _labels_affine(volume, segmentation, dropped)
+    dropped = made_here(segmentation) if output.replace else []
+    if segmentation.GetSegmentation().GetNumberOfSegments() == len(dropped):
+        segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    affine = _labels_affine(volume, segmentation)
     shown = labels if output.one_each else np.minimum(labels, LESION.label)
     image = _image(shown, affine)
     last = int(shown.max(initial=0)) if output.one_each else LESION.label
@@ -122,13 +126,12 @@ def rewrite(
     volume: slicer.vtkMRMLVolumeNode,
     segmentation: slicer.vtkMRMLSegmentationNode,
     names: dict[str, int],
-    *,
     one_each: bool,
 ) -> dict[str, int]:
-    """Put other labels in place of a result's segments, but for what segments hold that the user added.
+    """Put other labels into a result's segments; those that stay keep their names, colours and all that is shown.
 
     Args:
-        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
+        labels: ``[k, j, i]`` on the volume's grid: 0 background and what is the user's, 1 liver, 2 and more lesions.
         volume: node that was segmented.
         segmentation: node that holds the segments.
         names: the result's segments and the user's, as :func:`write` and :func:`added_segments` returned them.
@@ -136,22 +139,41 @@ def rewrite(
 
     Returns:
         The same of the segments as they are afterwards.
+
+    Raises:
+        UserError: the segmentation hangs under another transform that deforms.
     """
     segments = segmentation.GetSegmentation()
-    made = [name for name in _segments_made_here(segments) if name in names]
+    made = [name for name in made_here(segmentation) if name in names]
     others = {name: label for name, label in names.items() if name not in made and segments.GetSegment(name)}
-    own = labels.copy()
-    for name in others:
-        own[slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0] = 0
-    numbers = np.unique(own[own >= LESION.label])
-    consecutive = np.arange(int(labels.max(initial=0)) + 1)
-    consecutive[numbers] = np.arange(LESION.label, LESION.label + len(numbers))
+    affine = _labels_affine(volume, segmentation)
+    shown = _consecutive(labels) if one_each else np.minimum(labels, LESION.label)
+    image, output = _image(shown, affine), SegmentOutput(one_each=one_each)
+    highlight_segment(segmentation, made, None)
     wasmodified = segmentation.StartModify()
-    for name in made:
+    if has_surface(segmentation):
+        segmentation.RemoveClosedSurfaceRepresentation()  # of other labels
+    held = {kind: [name for name in made if names[name] == kind] for kind in (LIVER.label, LESION.label)}
+    last = int(shown.max(initial=0)) if one_each else LESION.label
+    written: dict[str, int] = {}
+    for value in (LIVER.label, *range(LESION.label, last + 1)):
+        kind = min(value, LESION.label)
+        name = held[kind].pop(0) if held[kind] else _add(segments, image, value, output)
+        segments.GetSegment(name).AddRepresentation(_LABELMAP, image)
+        segments.GetSegment(name).SetLabelValue(value)
+        written[name] = kind
+    for name in (*held[LIVER.label], *held[LESION.label]):
         segments.RemoveSegment(name)
-    written = write(consecutive[own].astype(own.dtype), volume, segmentation, SegmentOutput(one_each=one_each))
     segmentation.EndModify(wasmodified)
     return written | others
+
+
+def _consecutive(labels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """Numbers of lesions without gaps."""
+    numbers = np.unique(labels[labels >= LESION.label])
+    places = np.arange(int(labels.max(initial=0)) + 1, dtype=labels.dtype)
+    places[numbers] = np.arange(LESION.label, LESION.label + len(numbers))
+    return places[labels]
 
 
 def has_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
@@ -226,12 +248,9 @@ def put_beside(node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> No
 
 
 def _labels_affine(
-    volume: slicer.vtkMRMLVolumeNode, segmentation: slicer.vtkMRMLSegmentationNode, dropped: list[str]
+    volume: slicer.vtkMRMLVolumeNode, segmentation: slicer.vtkMRMLSegmentationNode
 ) -> NDArray[np.float64]:
-    """Affine of the labels in the segmentation's own coordinates; one that is left empty follows the volume."""
-    if segmentation.GetSegmentation().GetNumberOfSegments() == len(dropped):
-        segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    """Affine of the labels in the segmentation's own coordinates."""
     if segmentation.GetTransformNodeID() == volume.GetTransformNodeID():
         return ijk_to_local(volume)
     if not (is_linear(volume) and is_linear(segmentation)):
@@ -243,8 +262,9 @@ def _labels_affine(
     return np.linalg.inv(local_to_world(segmentation)) @ local_to_world(volume) @ ijk_to_local(volume)
 
 
-def _segments_made_here(segments: slicer.vtkSegmentation) -> list[str]:
+def made_here(segmentation: slicer.vtkMRMLSegmentationNode) -> list[str]:
     """IDs of the segments that this module ever made."""
+    segments = segmentation.GetSegmentation()
     return [name for name in segments.GetSegmentIDs() if segments.GetSegment(name).HasTag(_TAG)]
 
 
@@ -277,7 +297,7 @@ def _add(
     segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminology)
     segment.SetTag(_TAG, str(kind.label))
     segment.SetLabelValue(value)
-    segment.AddRepresentation("Binary labelmap", image)
+    segment.AddRepresentation(_LABELMAP, image)
     made: str = segments.GenerateUniqueSegmentID(name.replace(" ", "-"))
     segments.AddSegment(segment, made)
     return made

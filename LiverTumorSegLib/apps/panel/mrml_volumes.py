@@ -149,6 +149,8 @@ def fit_region(
     if not (bounds[1::2] > bounds[::2]).all():
         node.GetRASBounds(bounds)
     low, high = bounds[::2], bounds[1::2]
+    if not (high > low).all():  # a volume without an image
+        return
     roi.SetCenterWorld(*((low + high) / 2))
     roi.SetSizeWorld(*(high - low))
     roi.CreateDefaultDisplayNodes()

@@ -117,7 +117,8 @@ class Panel(JobRunner):
 
         def finish(answer: Answer, folder: Path) -> None:
             numbered, _ = arrays.read(folder / "labels.nrrd")
-            done(replace(result, labels=numbered, table=answer["table"], run=answer["run"]))
+            kept = {name: answer[name] for name in ("table", "run", "candidates")}
+            done(replace(result, labels=numbered, **kept))
 
         chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)

@@ -31,6 +31,7 @@ from ...reporting import lesions
 from ...reporting.lesions import LesionTable
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from . import arrays
+from .protocol import PAINTED
 
 Answer = dict[str, Any]
 
@@ -146,17 +147,20 @@ class Commands:
 
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
-        for what was painted.
+        for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
         """
         job.at(0, "Measuring lesions")
         ct, found = _pair(volume, labels)
-        choice = _choice(candidates, found)
-        if choice and run and sensitivity is not None:
-            run = _choose(choice, found, run, sensitivity)
-        levels = choice.spread(found.shape) if choice else None
+        choice: LesionChoice | None
+        if sensitivity is not None and run:
+            choice, run = _choose(candidates, found, arrays.read(Path(labels))[0] == PAINTED, run, sensitivity)
+            candidates = choice.to_text() if choice else ""
+        else:
+            choice = _choice(candidates, found.shape)
+        levels = choice.spread() if choice else None
         table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT), levels)
         arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
-        return {"table": table.to_dict(), "run": run}
+        return {"table": table.to_dict(), "run": run, "candidates": candidates}
 
     def report(
         self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool, candidates: str = ""
@@ -178,7 +182,7 @@ class Commands:
             SegmentationOptions(**options),
             notes,
             seconds,
-            choice=_choice(candidates, found),
+            choice=_choice(candidates, found.shape),
         )
         result = measure_and_write(done, [target])
         return {"files": [str(path) for path in result.files], "table": result.lesions.to_dict()}
@@ -291,15 +295,23 @@ def _pair(volume: str, labels: str) -> tuple[Volume, Any]:
     return ct, numbered.clip(0, LESION_LABEL).astype("uint8")
 
 
-def _choice(candidates: str, labels: NDArray[np.uint8]) -> LesionChoice | None:
-    return LesionChoice.from_text(candidates, labels.size) if candidates else None
+def _choice(candidates: str, shape: tuple[int, ...]) -> LesionChoice | None:
+    """Kept candidates; None where there are none, or the CT in their place is another by now."""
+    try:
+        return LesionChoice.from_text(candidates, shape) if candidates else None
+    except UserError:
+        return None
 
 
-def _choose(choice: LesionChoice, labels: NDArray[np.uint8], run: Answer, sensitivity: float) -> Answer:
-    """Choose other candidates in place; the run as it would have been."""
+def _choose(
+    candidates: str, labels: NDArray[np.uint8], painted: NDArray[np.bool_], run: Answer, sensitivity: float
+) -> tuple[LesionChoice, Answer]:
+    """Choose other candidates in place; what may be chosen again, and the run as it would have been."""
     cleaning = run["options"]["postprocessing"]
-    choice.choose(labels, sensitivity, before=cleaning["sensitivity"])
-    return run | {"options": run["options"] | {"postprocessing": cleaning | {"sensitivity": sensitivity}}}
+    kept = LesionChoice.from_text(candidates, labels.shape).inside(~painted)
+    choice = kept.unpainted(labels, cleaning["sensitivity"])
+    choice.choose(labels, sensitivity)
+    return choice, run | {"options": run["options"] | {"postprocessing": cleaning | {"sensitivity": sensitivity}}}
 
 
 def _card(name: str, folder: Path) -> Answer:

@@ -27,6 +27,9 @@ UNEXPECTED = "That failed unexpectedly"
 LONGEST = 1 << 26
 """Bytes of a line that is kept: no message is nearly as long."""
 
+PAINTED = 255
+"""Label of voxels in segments of the user's own, which no choice of candidates changes."""
+
 Message = dict[str, Any]
 
 

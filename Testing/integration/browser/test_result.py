@@ -14,7 +14,7 @@ from support import web_cases
 
 from LiverTumorSegLib.io.nifti import write_volume
 
-VOLUME = 1
+VOLUME = 2
 """Column of the table, in ml."""
 
 
@@ -157,3 +157,26 @@ def test_a_removed_lesion_leaves_the_others(page, undone):
     choose(page, 1)
     page.click("#remove")
     becomes(page, lambda now: now == [undone[0], *undone[2:]], "the others alone")
+
+
+def test_the_slider_takes_fewer_and_more_lesions(page):
+    before = web_cases.table(page)
+    slider = page.locator("#sensitivity-slider [role=slider]")
+    place = int(slider.get_attribute("aria-valuenow"))
+    assert "1 false lesions a patient" in page.inner_text("#point-words")
+    slider.press("Home")
+    assert "About 0 false lesions" in page.inner_text("#point-words")
+    becomes(page, lambda now: len(now) < len(before), "fewer lesions")
+    for _ in range(place):
+        slider.press("ArrowRight")
+    web_cases.wait(page, lambda: web_cases.table(page) == before, "what was before")
+
+
+def test_a_heading_sorts_the_table(page):
+    page.click("#lesions th:nth-child(3) button")
+    becomes(page, lambda now: now == sorted(now, reverse=True), "the largest first")
+    page.click("#lesions th:nth-child(3) button")
+    becomes(page, lambda now: now == sorted(now), "the smallest first")
+    assert page.get_attribute("#lesions th:nth-child(3)", "aria-sort") == "ascending"
+    page.click("#lesions th:nth-child(1) button")
+    becomes(page, lambda now: now == sorted(now, reverse=True), "as it was")

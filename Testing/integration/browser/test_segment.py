@@ -11,10 +11,11 @@ from LiverTumorSegLib.core.labels import LESION, LIVER
 from LiverTumorSegLib.inference.segment import segment
 from LiverTumorSegLib.io.nifti import write_volume
 from LiverTumorSegLib.models import model_folder, store
-from LiverTumorSegLib.reporting import lesions
+from LiverTumorSegLib.pipeline import measure_and_write
 
 MEASURES = (
     "number",
+    "probability",
     "volume_ml",
     "axial_diameter_mm",
     "short_axial_diameter_mm",
@@ -23,8 +24,8 @@ MEASURES = (
     "surface_distance_mm",
     "slice",
 )
-DECIMALS = (0, 2, 1, 1, 1, 0, 1, 0)
-"""Of the table's columns."""
+DECIMALS = (0, 0, 2, 1, 1, 1, 0, 1, 0)
+"""Of the table's columns; the probability is told in percent."""
 
 CONTROLS = "button|slider|combobox|textbox|checkbox|spinbutton|link"
 
@@ -79,7 +80,7 @@ PROGRESS = """() => {
 def headless(small_phantom):
     """What the library finds in the same CT with the same model."""
     found = segment(small_phantom.volume, model_folder.load(store.find_model()))
-    return lesions.measure_lesions(found.labels, small_phantom.volume)
+    return measure_and_write(found).lesions
 
 
 def tab_to(page, name):
@@ -136,9 +137,9 @@ def test_the_table_is_what_the_library_measures(page, told, headless):
     rows = web_cases.table(page)
     assert len(rows) == len(headless.lesions) > 1
     for row, lesion in zip(rows, headless.lesions, strict=True):
-        expected = [getattr(lesion, name) for name in MEASURES]
-        for cell, value, decimals in zip(row, expected, DECIMALS, strict=True):
-            assert float(cell) == pytest.approx(value, abs=0.501 * 10**-decimals)
+        expected = [getattr(lesion, name) * (100 if name == "probability" else 1) for name in MEASURES]
+        for name, cell, value, decimals in zip(MEASURES, row, expected, DECIMALS, strict=True):
+            assert float(cell) == pytest.approx(value, abs=0.501 * 10**-decimals + (name == "probability"))
     summary = page.inner_text("#summary")
     assert f"liver {headless.liver_ml:.0f} ml" in summary
     assert f"{len(headless.lesions)} lesions" in summary
@@ -151,7 +152,8 @@ def test_a_lesion_that_is_chosen_is_in_every_slice_view(page, told, headless, ro
         chosen.click()
     else:
         chosen.press(how)
-    there = dict(zip(("Sagittal", "Coronal", "Axial"), headless.lesions[row].centroid_mm, strict=True))
+    middle = np.mean(headless.lesions[row].axial_line_mm, axis=0)
+    there = dict(zip(("Sagittal", "Coronal", "Axial"), middle, strict=True))
     web_cases.wait(page, lambda: web_cases.places(page) == pytest.approx(there, abs=0.06), f"the views at {there}")
 
 

@@ -58,6 +58,7 @@ def test_a_region_has_the_candidates_inside_it(scored, small_phantom):
     found = lts.segment(small_phantom.volume, scored, device="cpu", inside=inside, options=of(scored, 5)).segmentation
     assert inside.reshape(-1)[found.choice.voxels].all()
     again = found.labels.copy()
+    assert found.choice.shape == again.shape
     found.choice.choose(again, 5)
     assert np.array_equal(again, found.labels)
 

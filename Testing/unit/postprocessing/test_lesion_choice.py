@@ -31,10 +31,17 @@ def choice_of(numbers, affine=None):
     return LesionChoice.of(found, volume, np.array([0.95, 0.7, 0.3]), POINTS)
 
 
-def chosen(choice, sensitivity, labels=None, before=None):
+def chosen(choice, sensitivity, labels=None):
     labels = np.ones(SHAPE, np.uint8) if labels is None else labels
-    choice.choose(labels, sensitivity, before)
+    choice.choose(labels, sensitivity)
     return labels
+
+
+def moved(choice, labels, before, sensitivity):
+    """Move the slider: what is left to choose from."""
+    left = choice.unpainted(labels, before)
+    left.choose(labels, sensitivity)
+    return left
 
 
 def test_more_candidates_are_lesions_the_more_false_ones_are_put_up_with(numbers):
@@ -49,21 +56,30 @@ def test_going_back_and_forth_gives_the_same(numbers):
     choice = choice_of(numbers)
     labels = chosen(choice, 1)
     kept = labels.copy()
-    chosen(choice, 5, labels, before=1)
-    chosen(choice, 0, labels, before=5)
-    assert np.array_equal(chosen(choice, 1, labels, before=0), kept)
+    for before, sensitivity in ((1, 5), (5, 0), (0, 1)):
+        moved(choice, labels, before, sensitivity)
+    assert np.array_equal(labels, kept)
 
 
-def test_what_was_painted_stays(numbers):
+def test_what_was_painted_stays_on_the_way_out_and_back(numbers):
     choice = choice_of(numbers)
     labels = chosen(choice, 1)
     labels[1, 1, 1] = 1  # wiped out of a lesion
-    labels[1, 1, 5] = 2  # painted into one that was not taken
+    labels[1, 1, 5] = 2  # painted over a candidate that was not taken
     labels[3, 5, 7] = 2  # painted elsewhere
-    chosen(choice, 0, labels, before=1)
-    assert (labels[1, 1, 1], labels[1, 1, 5], labels[3, 5, 7]) == (1, 2, 2)
-    chosen(choice, 5, labels, before=0)
-    assert (labels[1, 1, 1], labels[1, 2, 2], labels[2, 3, 1]) == (1, 2, 2)
+    for before, sensitivity in ((1, 5), (5, 0), (0, 5), (5, 1)):
+        choice = moved(choice, labels, before, sensitivity)
+        assert (labels[1, 1, 1], labels[1, 1, 5], labels[3, 5, 7]) == (1, 2, 2)
+
+
+def test_a_false_lesion_that_was_wiped_out_does_not_come_back(numbers):
+    choice = choice_of(numbers)
+    labels = chosen(choice, 5)
+    labels[numbers == 3] = 1
+    for before, sensitivity in ((5, 0), (0, 5)):
+        choice = moved(choice, labels, before, sensitivity)
+    assert not (labels[numbers == 3] == 2).any()
+    assert (labels[numbers == 2] == 2).all()
 
 
 def test_voxels_are_found_in_any_orientation(numbers):
@@ -77,14 +93,14 @@ def test_voxels_are_found_in_any_orientation(numbers):
 
 
 def test_probabilities_are_spread_over_the_voxels(numbers):
-    levels = choice_of(numbers).spread(SHAPE)
+    levels = choice_of(numbers).spread()
     assert np.unique(levels[numbers == 2]) == pytest.approx([0.7])
     assert not levels[numbers == 0].any()
 
 
 def test_a_part_keeps_its_own_and_knows_its_place_in_the_whole(numbers):
     choice = choice_of(numbers)
-    whole = choice.moved((slice(2, 6), slice(None), slice(1, None)), SHAPE, (8, 6, 9))
+    whole = choice.moved((slice(2, 6), slice(None), slice(1, None)), (8, 6, 9))
     placed = np.zeros((8, 6, 9), np.int32)
     placed[2:6, :, 1:] = numbers
     assert np.array_equal(whole.voxels, np.flatnonzero(placed))
@@ -93,15 +109,15 @@ def test_a_part_keeps_its_own_and_knows_its_place_in_the_whole(numbers):
 
 def test_text_gives_the_same_back(numbers):
     choice = choice_of(numbers)
-    again = LesionChoice.from_text(choice.to_text(), numbers.size)
+    again = LesionChoice.from_text(choice.to_text(), numbers.shape)
     for name in ("voxels", "owners", "otherwise", "probabilities"):
         assert np.array_equal(getattr(again, name), getattr(choice, name)), name
     assert again.points == choice.points
 
 
 def test_no_candidates_are_text_too():
-    none = LesionChoice(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.uint8), POINTS)
-    again = LesionChoice.from_text(none.to_text(), 100)
+    none = LesionChoice(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.uint8), POINTS, SHAPE)
+    again = LesionChoice.from_text(none.to_text(), SHAPE)
     labels = np.ones(SHAPE, np.uint8)
     again.choose(labels, 1)
     assert labels.all()
@@ -125,28 +141,32 @@ def damaged(text, **changes):
         {"otherwise": [1]},
         {"otherwise": [2, 1, 0]},
         {"probabilities": ["x", 0, 0]},
+        {"probabilities": [float("nan"), 0, 0]},
+        {"probabilities": [[0], [0], [0]]},
+        {"shape": [4, 6]},
+        {"shape": 7},
     ],
 )
 def test_damaged_text_is_refused_in_words(numbers, changes):
     with pytest.raises(UserError, match="are damaged or of another CT: segment the CT again"):
-        LesionChoice.from_text(damaged(choice_of(numbers).to_text(), **changes), numbers.size)
+        LesionChoice.from_text(damaged(choice_of(numbers).to_text(), **changes), numbers.shape)
 
 
-def test_text_of_a_larger_ct_is_refused(numbers):
+def test_text_of_another_ct_is_refused(numbers):
     text = choice_of(numbers).to_text()
-    for size in (1, 20, numbers.size - 100):
+    for shape in ((1, 1, 1), (4, 6, 9), (8, 6, 4), (4, 6)):
         with pytest.raises(UserError, match="of another CT"):
-            LesionChoice.from_text(text, size)
+            LesionChoice.from_text(text, shape)
 
 
 def test_a_little_text_that_unpacks_to_gigabytes_is_refused(numbers):
     bomb = lesion_choice._packed(np.zeros(1 << 20, np.int64))
     with pytest.raises(UserError, match="are damaged"):
-        LesionChoice.from_text(damaged(choice_of(numbers).to_text(), voxels=bomb), numbers.size)
+        LesionChoice.from_text(damaged(choice_of(numbers).to_text(), voxels=bomb), numbers.shape)
 
 
 def test_owners_outside_the_candidates_are_refused(numbers):
     choice = choice_of(numbers)
     text = replace(choice, owners=choice.owners + 1).to_text()
     with pytest.raises(UserError, match="are damaged"):
-        LesionChoice.from_text(text, numbers.size)
+        LesionChoice.from_text(text, numbers.shape)

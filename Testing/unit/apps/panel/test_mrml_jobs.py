@@ -309,6 +309,38 @@ def test_a_segment_that_the_user_added_stays_theirs(jobs, scored):
     held = slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, mine, scored.volume)
     assert np.array_equal(held, drawn)
     assert "mine" in fewer.facts["rows"]
+    again = chosen(jobs, fewer, 5)
+    assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(again.segmentation, mine, again.volume), drawn)
+
+
+def test_what_the_user_gave_the_segments_stays_with_them(jobs, scored):
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import highlight_segment
+
+    segments, display = scored.segmentation.GetSegmentation(), scored.segmentation.GetDisplayNode()
+    liver, first, *_ = scored.segments
+    segments.GetSegment(first).SetName("segment VII")
+    segments.GetSegment(first).SetColor(0.1, 0.2, 0.3)
+    display.SetSegmentVisibility(liver, False)
+    display.SetSegmentOpacity2DFill(liver, 0.3)
+    highlight_segment(scored.segmentation, list(scored.segments), first)
+    chosen(jobs, scored, 0)
+    assert segments.GetSegment(first).GetName() == "segment VII"
+    assert segments.GetSegment(first).GetColor() == pytest.approx((0.1, 0.2, 0.3))
+    assert not display.GetSegmentVisibility(liver)
+    assert display.GetSegmentOpacity2DFill(liver) == pytest.approx(0.3)
+
+
+def test_segments_that_were_changed_meanwhile_are_left_alone(jobs, scored):
+    import slicer
+
+    name = list(scored.segments)[1]
+    jobs.choose(scored, 0, lambda _: None)
+    held = slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, name, scored.volume)
+    held[tuple(np.argwhere(held)[0])] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(held, scored.segmentation, name, scored.volume)
+    settle(jobs.panel)
+    assert jobs.panel.error == "The segments were changed meanwhile, so nothing else was done: move the slider again."
+    assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, name, scored.volume), held)
 
 
 def test_a_result_without_candidates_has_nothing_to_choose(jobs, node, model_folder):

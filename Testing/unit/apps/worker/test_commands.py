@@ -296,7 +296,7 @@ def test_other_candidates_are_lesions_at_once_and_back_again(ct_file, scored):
     strict = measured(ct_file, scored, sensitivity=0)
     assert strict["table"]["lesion_count"] < scored["table"]["lesion_count"]
     assert strict["run"]["options"]["postprocessing"]["sensitivity"] == 0
-    back = measured(ct_file, scored | {"run": strict["run"]}, sensitivity=5)
+    back = measured(ct_file, scored | {name: strict[name] for name in ("run", "candidates")}, sensitivity=5)
     assert back["table"] == scored["table"]
 
 
@@ -313,9 +313,11 @@ def test_a_model_without_scores_answers_without_candidates(ct_file, model_folder
     assert (answer["candidates"], answer["run"]["points"]) == ("", [])
 
 
-def test_candidates_of_another_ct_are_refused(ct_file, scored):
+def test_candidates_of_another_ct_are_no_candidates_but_cannot_be_chosen_from(ct_file, scored):
+    other = scored["candidates"].replace('"shape": [', '"shape": [1, ')
+    assert {x["probability"] for x in measured(ct_file, scored, candidates=other)["table"]["lesions"]} == {None}
     with pytest.raises(UserError, match="of another CT"):
-        measured(ct_file, scored, candidates=scored["candidates"].replace('"points"', '"dots"'))
+        measured(ct_file, scored, candidates=other, sensitivity=0)
 
 
 def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):

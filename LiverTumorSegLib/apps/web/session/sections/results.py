@@ -6,6 +6,7 @@ import asyncio
 import math
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from ..session import Session
 from .base import Section, heading
 
 _NONE = -1
+_PAUSE_SECONDS = 0.4
+"""That the slider rests before other candidates are taken."""
 
 
 class ResultSection(Section):
@@ -30,6 +33,8 @@ class ResultSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._shown = 0
+        self._moved_at = 0.0
+        self._moving: asyncio.Task[None] | None = None
 
     def build(self) -> None:
         """Summary, warnings, table."""
@@ -39,6 +44,7 @@ class ResultSection(Section):
             {"headings": headings, "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
         )
         self.state.update({"points": [], "point": 0, "point_words": ""})
+        self.state.change("point")(self._on_point)
         with html.Div(v_if=("has_result",), id="result"):
             heading("Lesions")
             html.Div(v_html=("summary",), id="summary", raw_attrs=aria("status"))
@@ -80,7 +86,6 @@ class ResultSection(Section):
                 density="compact",
                 hide_details=True,
                 disabled=("!idle || segmenting",),
-                end=(self._on_point, "[$event]"),
                 id="point",
                 raw_attrs=aria(label="From fewer false lesions to fewer missed"),
             )
@@ -129,7 +134,10 @@ class ResultSection(Section):
 
     def show(self) -> None:
         """Measures and rows of the result as it is now."""
-        nodes, self.state.idle = self.session.nodes, self.panel.state in IDLE
+        nodes, idle = self.session.nodes, self.panel.state in IDLE
+        if idle and not self.state.idle and nodes and not self._is_moving:
+            self.state.point = texts.chosen_point(nodes.points, nodes.facts["run"])  # a job may have come to nothing
+        self.state.idle = idle
         self.state.has_result = nodes is not None
         shown = nodes.table.GetMTime() if nodes else 0
         if shown != self._shown:
@@ -161,14 +169,35 @@ class ResultSection(Section):
         if nodes:
             self._sort(nodes)
 
-    def _on_point(self, place: int) -> None:
-        """Take other candidates, where the place of the slider is another."""
+    def _on_point(self, point: int, **_: object) -> None:
+        """Take other candidates soon after the slider was moved, by mouse or by keys."""
+        self._moved_at = time.monotonic()
+        if self._differs(point) and not self._is_moving:
+            self._moving = self.session.start(self._take_point_soon())
+
+    async def _take_point_soon(self) -> None:
+        while time.monotonic() - self._moved_at < _PAUSE_SECONDS or self.panel.state not in IDLE:
+            await asyncio.sleep(_PAUSE_SECONDS / 4)
+        with self.state as state:
+            self._take_point(state.point)
+
+    @property
+    def _is_moving(self) -> bool:
+        return self._moving is not None and not self._moving.done()
+
+    def _take_point(self, point: int) -> None:
         nodes = self.session.nodes
-        if nodes is None or not 0 <= int(place) < len(nodes.points):
-            return
-        wanted = nodes.points[int(place)]["false_per_patient"]
-        if int(place) != texts.chosen_point(nodes.points, nodes.facts["run"]):
+        if nodes is not None and self._differs(point):
+            self.state.tool = "none"  # strokes would be lost with the segments that they are painted into
+            wanted = nodes.points[int(point)]["false_per_patient"]
             self.panel.attempt(lambda: self.session.jobs.choose(nodes, wanted, self._on_chosen))
+
+    def _differs(self, point: int) -> bool:
+        """Whether there is such a place of the slider, and the result is of another."""
+        nodes = self.session.nodes
+        if nodes is None or not isinstance(point, (int, float)) or not 0 <= point < len(nodes.points):
+            return False
+        return int(point) != texts.chosen_point(nodes.points, nodes.facts["run"])
 
     def _on_chosen(self, nodes: ResultNodes) -> None:
         self.session.nodes = nodes

@@ -152,10 +152,10 @@ def test_the_slider_says_what_each_place_costs(with_ct, results, asked):  # noqa
 
 def test_the_slider_takes_other_candidates_once_it_is_let_go(with_ct, results, asked):  # noqa: F811
     segmented(with_ct)
-    results._on_point(2)
+    results._take_point(2)
     assert asked == [4.0]
-    for place in (with_ct.state.point, 3, -1):  # where it is already, and where there is none
-        results._on_point(place)
+    for place in (with_ct.state.point, 3, -1, "x", None, float("nan")):  # where it is already, and what is no place
+        results._take_point(place)
     assert asked == [4.0]
 
 
