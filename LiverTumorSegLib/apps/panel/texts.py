@@ -113,10 +113,11 @@ def _number(key: str, value: float) -> str:
 
 def sensitivity(points: Sequence[Mapping[str, float]], chosen: int) -> str:
     """What a place of the slider from fewer false lesions to fewer missed ones costs, by the cross-validation."""
-    point = points[chosen]
-    return _(
-        "About {false:g} false lesions a patient, {found} of 10 found, in patients the model had not seen."
-    ).format(false=round(point["false_per_patient"], 1), found=round(10 * point["found"]))
+    false, found = round(points[chosen]["false_per_patient"], 1), round(10 * points[chosen]["found"])
+    said = _("About {false:g} false lesions a patient, {found} of 10 found, in patients the model had not seen.")
+    if false == 1:
+        said = _("About 1 false lesion a patient, {found} of 10 found, in patients the model had not seen.")
+    return said.format(false=false, found=found)
 
 
 def chosen_point(points: Sequence[Mapping[str, float]], run: Mapping[str, Any]) -> int:

@@ -163,7 +163,7 @@ def test_the_slider_takes_fewer_and_more_lesions(page):
     before = web_cases.table(page)
     slider = page.locator("#sensitivity-slider [role=slider]")
     place = int(slider.get_attribute("aria-valuenow"))
-    assert "1 false lesions a patient" in page.inner_text("#point-words")
+    assert "About 1 false lesion a patient" in page.inner_text("#point-words")
     slider.press("Home")
     assert "About 0 false lesions" in page.inner_text("#point-words")
     becomes(page, lambda now: len(now) < len(before), "fewer lesions")

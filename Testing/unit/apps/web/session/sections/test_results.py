@@ -145,7 +145,7 @@ def asked(with_ct, monkeypatch):  # noqa: F811
 
 def test_the_slider_says_what_each_place_costs(with_ct, results, asked):  # noqa: F811
     segmented(with_ct)
-    words = "About 1 false lesions a patient, 6 of 10 found, in patients the model had not seen."
+    words = "About 1 false lesion a patient, 6 of 10 found, in patients the model had not seen."
     assert with_ct.state.points[1] == words
     assert len(with_ct.state.points) == 3
 
