@@ -86,8 +86,8 @@ MISTAKES = {
     "another's segments thrown away": (f"{MRML}_segmentations.py", "if output.replace else []", "", KEPT),
     "two columns exchanged": (
         f"{MRML}_tables.py",
-        "is None else row[key])",
-        'is None else row[{"r": "a"}.get(key, key)])',
+        "row.get(key)",
+        'row.get({"r": "a"}.get(key, key))',
         ROWS,
     ),
     "Slicer's numpy free to be replaced": (SETUP, '"--constraint", str(constraints)', "", OWN),

@@ -37,13 +37,13 @@ def test_the_card_of_the_chosen_model_is_shown(listed):
     card = listed.ui.modelCard.text
     for words in (
         "the liver and its lesions",
-        "60 patients of lits, msd",
+        "63 patients of lits, lits_wide, msd",
         "Mean Dice: liver 0.9",
         "CC-BY-NC-SA",
         "7.8 MB",
     ):
         assert words in card
-    assert "trained without that patient's fold" in listed.ui.modelCard.toolTip
+    assert "a model that was not trained on them" in listed.ui.modelCard.toolTip
     assert not listed.ui.removeButton.enabled
 
 

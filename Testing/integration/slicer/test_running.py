@@ -155,4 +155,4 @@ def test_what_does_not_look_like_a_ct_is_asked_about_before_it_is_segmented(widg
         click(widget.ui.segmentButton)
         assert len(started) == answer
     assert len(asked) == 2
-    assert asked[0].startswith("“labels” does not look like a CT in Hounsfield units (")
+    assert "“labels” does not look like a CT in Hounsfield units (" in asked[0]

@@ -78,4 +78,5 @@ def changed(name: str, outcome: Handled | Refused, *options: str) -> Callable[[C
     return add
 
 
-ALWAYS_SAID = "mm apart: small lesions are missed"
+ALWAYS_SAID = ("mm apart: small lesions are missed", "The liver is not whole in this CT", "The body covers")
+"""Parts of warnings that are due for a CT so small."""
