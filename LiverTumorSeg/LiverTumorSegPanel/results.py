@@ -50,10 +50,9 @@ class ResultsSection(Section):
         """Bring table and buttons up to date."""
         nodes = resultOf(self.parameters)
         self.ui.resultsSection.visible = nodes is not None
+        chosen, idle = self.parameters.inputVolume, self.panel.state in IDLE
         for widget in (self.ui.reportButton, self.ui.measureButton, self.ui.sensitivitySlider):
-            widget.enabled = self.panel.state in IDLE
-        chosen = self.parameters.inputVolume
-        idle = self.panel.state in IDLE
+            widget.enabled = idle
         if idle and not self._wasIdle and nodes and not self.ui.sensitivitySlider.sliderDown:
             self._fillSlider(nodes)  # it may have been moved for a job that came to nothing
         self._wasIdle = idle

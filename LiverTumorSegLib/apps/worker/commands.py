@@ -150,13 +150,13 @@ class Commands:
         for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
         """
         job.at(0, "Measuring lesions")
-        ct, found = _pair(volume, labels)
-        choice: LesionChoice | None
-        if sensitivity is not None and run:
-            choice, run = _choose(candidates, found, arrays.read(Path(labels))[0] == PAINTED, run, sensitivity)
-            candidates = choice.to_text() if choice else ""
-        else:
+        ct, numbered = _numbered(volume, labels)
+        found = _lesions_alike(numbered)
+        if sensitivity is None or not run:
             choice = _choice(candidates, found.shape)
+        else:
+            choice, run = _choose(candidates, found, numbered == PAINTED, run, sensitivity)
+            candidates = choice.to_text()
         levels = choice.spread() if choice else None
         table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT), levels)
         arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
@@ -285,14 +285,24 @@ def _volume(path: str) -> Volume:
     return Volume(*arrays.read(Path(path)))
 
 
-def _pair(volume: str, labels: str) -> tuple[Volume, Any]:
+def _pair(volume: str, labels: str) -> tuple[Volume, NDArray[np.uint8]]:
     """A CT and labels 0, 1 and 2 on its grid; any larger value is a lesion."""
+    ct, numbered = _numbered(volume, labels)
+    return ct, _lesions_alike(numbered)
+
+
+def _numbered(volume: str, labels: str) -> tuple[Volume, NDArray[np.unsignedinteger]]:
+    """A CT and labels on its grid, as they are in the file."""
     ct = _volume(volume)
     numbered, _ = arrays.read(Path(labels))
     if numbered.shape != ct.voxels.shape:
         msg = f"{labels} is not on the grid of {volume}: segment it again."
         raise UserError(msg)
-    return ct, numbered.clip(0, LESION_LABEL).astype("uint8")
+    return ct, numbered
+
+
+def _lesions_alike(numbered: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
+    return numbered.clip(0, LESION_LABEL).astype(np.uint8)
 
 
 def _choice(candidates: str, shape: tuple[int, ...]) -> LesionChoice | None:

@@ -4,7 +4,13 @@ from support.dataset_cases import labels, write_slices
 
 from LiverTumorSegLib.core import text_files
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.datasets.slices import find_pictures, group_by_patient, read_pixels, read_spacings
+from LiverTumorSegLib.datasets.slices import (
+    find_pictures,
+    group_by_patient,
+    read_pixels,
+    read_spacings,
+    read_true_spacings,
+)
 
 
 def test_slices_are_grouped_by_patient_and_sorted_by_number(tmp_path):
@@ -35,3 +41,16 @@ def test_a_patient_whose_name_looks_like_a_formula_is_found_in_our_own_table(tmp
     rows = [["patient", "dx_mm", "dy_mm", "dz_native_mm"], [patient, 0.8, 0.9, 2.0]]
     (tmp_path / "slices.csv").write_text(text_files.lines(rows), encoding="utf-8", newline="")
     assert read_spacings(tmp_path / "slices.csv") == {patient: (2, 0.9, 0.8)}
+
+
+def test_true_spacings_are_read_by_patient(tmp_path):
+    (tmp_path / "true.csv").write_text("volume,in_plane_mm,slice_mm\n29,0.78,1.6\n")
+    assert read_true_spacings(tmp_path / "true.csv") == {"volume-29": (1.6, 0.78, 0.78)}
+
+
+@pytest.mark.parametrize("text", ["volume,in_plane_mm\n29,0.78\n", "volume,in_plane_mm,slice_mm\n29,0,1\n", None])
+def test_true_spacings_that_cannot_be_read_are_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "true.csv").write_text(text)
+    with pytest.raises(UserError, match="states no in_plane_mm and slice_mm by patient"):
+        read_true_spacings(tmp_path / "true.csv")
