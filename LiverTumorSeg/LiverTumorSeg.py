@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 
 _POLL_MILLISECONDS = 50
-_AFTER_COARSE = 1
+_AFTER_COARSE = 2
 """Row of the clean-up options among the advanced ones."""
 
 

@@ -40,6 +40,7 @@ class LiverTumorSegParameterNode:
     replaceSegments: bool = False
     oneEach: bool = False
     closedSurface: bool = True
+    diameters: bool = True
     coarsePass: bool = True
     batch: Annotated[int, WithinRange(0, 512)] = 0
     precision: Annotated[str, Choice(PRECISIONS)] = "auto"
