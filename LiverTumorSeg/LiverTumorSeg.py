@@ -26,11 +26,12 @@ _SOURCES = str(Path(__file__).resolve().parent.parent)
 if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOURCES not in sys.path:
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
-from LiverTumorSegPanel import cleanup
+from LiverTumorSegPanel import cleanup, settings
 from LiverTumorSegPanel.devices import DeviceSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
+from LiverTumorSegPanel.outputs import OutputSection
 from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
 from LiverTumorSegPanel.results import ResultsSection
 from LiverTumorSegPanel.running import RunSection
@@ -101,7 +102,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
         if self.parent.isEntered:  # after a reload nobody enters
-            self.logic.panel.open()
+            self._open()
 
     def _addSections(self) -> None:
         self._results = ResultsSection(self.ui, self.logic)
@@ -109,6 +110,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
             DeviceSection(self.ui, self.logic.panel),
+            OutputSection(self.ui),
             RunSection(self.ui, self.logic, self.onSegment, self.onPreview),
             self._results,
         ]
@@ -125,10 +127,15 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.close()
 
     def enter(self) -> None:
-        """Connect to the scene's parameter node and warm the worker up."""
+        """Connect to the scene's parameter node."""
         if not self._parameters or self._parameters.parameterNode is not self.logic.getParameterNode().parameterNode:
             self.initializeParameterNode()
-        self.logic.panel.open()
+        self._open()
+
+    def _open(self) -> None:
+        """Start the worker where the user wants that, or it ran already: what it knows may have changed."""
+        if self.logic.panel.opened or settings.startsOnOpening():
+            self.logic.panel.open()
 
     def exit(self) -> None:
         """Show all lesions alike again; a running job goes on."""

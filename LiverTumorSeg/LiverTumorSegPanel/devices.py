@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from LiverTumorSegLib.apps.panel import texts
+from LiverTumorSegLib.apps.panel import section_titles, texts
 from LiverTumorSegLib.apps.panel.job_runner import Answer
 from LiverTumorSegLib.apps.panel.panel import Panel
 from LiverTumorSegLib.core.about import PRECISIONS
 
+from . import settings
 from .colours import showAsWarning
 from .section import Section
 
@@ -25,8 +26,15 @@ class DeviceSection(Section):
             ui.precisionCombo.addItem(text, precision)
         ui.precisionCombo.connect("activated(int)", self._onPrecision)
 
+        ui.deviceSection.connect("contentsCollapsed(bool)", self._onFolded)
+        ui.startOnOpeningCheck.checked = settings.startsOnOpening()
+        ui.startOnOpeningCheck.connect("toggled(bool)", settings.setStartsOnOpening)
+
     def show(self) -> None:
-        """Bring the list up to date."""
+        """Bring the list and the folded section's line up to date."""
+        self.ui.deviceSection.text = section_titles.device(
+            self.panel.devices, self.parameters.device, self.parameters.precision
+        )
         if self._listed != self.panel.devices:
             self._listed = self.panel.devices
             self._fill(self._listed)
@@ -43,6 +51,11 @@ class DeviceSection(Section):
         self.ui.deviceCombo.clear()
         for name, text in texts.devices(devices).items():
             self.ui.deviceCombo.addItem(text, name)
+
+    def _onFolded(self, folded: bool) -> None:
+        """What there is beside the CPU is known to the worker alone."""
+        if not folded and not self.panel.opened:
+            self.panel.open()
 
     def _onChosen(self, index: int) -> None:
         self.parameters.device = self.ui.deviceCombo.itemData(index)

@@ -10,7 +10,7 @@ from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.mrml_volumes import fit_region, volume_of
 from LiverTumorSegLib.core.errors import UserError
 
-from .colours import showAsWarning
+from .folded_warnings import FoldedWarnings
 from .parameters import resultOf
 from .section import Section
 
@@ -21,6 +21,7 @@ class InputSection(Section):
     def __init__(self, ui: Any) -> None:
         super().__init__(ui)
         self._seen: tuple[Any, ...] | None = None
+        self._warnings = FoldedWarnings(ui.volumeWarnings)
 
     def show(self) -> None:
         """Bring the labels up to date, and give a new region a size."""
@@ -35,17 +36,17 @@ class InputSection(Section):
             self._describe(node)
 
     def _describe(self, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-        self.ui.volumeLabel.text = self.ui.volumeWarnings.text = ""
+        said, warnings = "", ()
         if node:
             try:
                 volume = volume_of(node)
             except UserError as error:
-                self.ui.volumeWarnings.text = texts.listed([str(error)])
+                warnings = (str(error),)
             else:
-                self.ui.volumeLabel.text = texts.volume(volume.voxels.shape, volume.spacing)
-                self.ui.volumeWarnings.text = texts.listed(volume.warnings)
-        showAsWarning(self.ui.volumeWarnings)
-        self.ui.volumeWarnings.visible = bool(self.ui.volumeWarnings.text)
+                said, warnings = texts.volume(volume.voxels.shape, volume.spacing), volume.warnings
+        self.ui.volumeLabel.text = said
+        self.ui.volumeLabel.visible = bool(said)
+        self._warnings.show(warnings)
 
 
 def _state(node: slicer.vtkMRMLScalarVolumeNode | None) -> tuple[Any, ...]:

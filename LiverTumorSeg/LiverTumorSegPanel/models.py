@@ -8,9 +8,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LiverTumorSegLib.apps.panel import section_titles
 from LiverTumorSegLib.apps.panel import texts as panel_texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, Answer
 from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.models.shipped import shipped_titles
 
 from . import cleanup, texts
 from .section import Section
@@ -24,15 +26,21 @@ class ModelSection(Section):
         self.panel = panel
         self._listed: list[Answer] = []
         self._wanted: str | None = None
+        self._whole = False
         ui.modelCombo.connect("activated(int)", self._onChosen)
         ui.importButton.connect("clicked(bool)", self._onImport)
         ui.downloadButton.connect("toggled(bool)", self._onDownloadToggled)
         ui.fetchButton.connect("clicked(bool)", self._onFetch)
         ui.removeButton.connect("clicked(bool)", self._onRemove)
+        ui.modelCard.connect("linkActivated(QString)", self._onMore)
+        ui.modelSection.connect("contentsCollapsed(bool)", self._onFolded)
         ui.downloadFrame.visible = False
+        if not panel.models:
+            panel.models = shipped_titles()  # until the worker has looked
 
     def show(self) -> None:
-        """Bring list and card up to date."""
+        """Bring list, card and the folded section's line up to date."""
+        self.ui.modelSection.text = section_titles.model(self.panel.models, self.parameters.model)
         if self._listed != self.panel.models:
             self._listed = self.panel.models
             self.ui.modelCombo.clear()
@@ -46,12 +54,24 @@ class ModelSection(Section):
         self._showCard(self._listed[chosen] if chosen >= 0 else None)
 
     def _showCard(self, model: Answer | None) -> None:
-        unknown = panel_texts.no_card(self._listed, self.parameters.model)
-        self.ui.modelCard.text = panel_texts.card(model) if model else unknown
+        text = panel_texts.no_card(self._listed if self.panel.opened else [], self.parameters.model)
+        if model:
+            text = panel_texts.card(model) if self._whole and "data" in model else panel_texts.card_line(model)
+        self.ui.modelCard.text = text
         self.ui.modelCard.toolTip = texts.plain(panel_texts.card_tool_tip(model)) if model else ""
         idle = self.panel.state in IDLE
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
         self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
+
+    def _onMore(self, link: str) -> None:
+        self._whole = True
+        self.panel.open()
+        self.show()
+
+    def _onFolded(self, folded: bool) -> None:
+        """Other models than those that ship are known to the worker alone."""
+        if not folded and not self.panel.opened:
+            self.panel.open()
 
     def _takeWanted(self) -> None:
         for model in self._listed:

@@ -15,10 +15,11 @@ from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 from LiverTumorSegLib.core.atomic_files import whole_file
 
-from .colours import showAsWarning
+from .folded_warnings import FoldedWarnings
 from .logic import SegmentationLogic
 from .parameters import resultOf
 from .section import Section
+from .texts import plain
 
 
 class ResultsSection(Section):
@@ -34,6 +35,7 @@ class ResultsSection(Section):
         self.logic, self.panel = logic, logic.panel
         self._shown: tuple[Any, ...] | None = None
         self._wasIdle = True
+        self._warnings = FoldedWarnings(ui.resultWarnings)
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
         ui.lesionTable.connect("cellClicked(int,int)", self._onLesion)  # again, after the views were moved
@@ -68,15 +70,15 @@ class ResultsSection(Section):
         facts, table = nodes.facts, self.ui.lesionTable
         self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
         other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
-        self.ui.resultWarnings.text = texts.listed([*other, *facts.get("warnings", [])])
-        showAsWarning(self.ui.resultWarnings)
-        self.ui.resultWarnings.visible = bool(self.ui.resultWarnings.text)
+        self._warnings.show([*other, *facts.get("warnings", [])])
         self._fillSlider(nodes)
         rows = mrml_tables.rows(nodes.table)
         blocked = table.blockSignals(True)
         table.setSortingEnabled(False)  # rows would move while they are filled
         table.setColumnCount(len(texts.headings()))
         table.setHorizontalHeaderLabels(texts.headings())
+        for column, toolTip in enumerate(texts.heading_tool_tips()):
+            table.horizontalHeaderItem(column).setToolTip(plain(toolTip))
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):

@@ -13,7 +13,7 @@ from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
 from LiverTumorSegLib.core.ct_quality import why_not_hounsfield
 
-from . import setup
+from . import settings, setup
 from .colours import showAsError
 from .logic import SegmentationLogic
 from .section import Section
@@ -35,7 +35,7 @@ class RunSection(Section):
         super().__init__(ui)
         self.logic, self.panel = logic, logic.panel
         self._segment, self._preview = segment, preview
-        self._installing = False
+        self._installing = self._askingForModels = False
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.previewButton.connect("clicked(bool)", self._onPreview)
         ui.setupButton.connect("clicked(bool)", self._onSetup)
@@ -66,9 +66,9 @@ class RunSection(Section):
         button, state = self.ui.segmentButton, self.panel.state
         button.text = texts.button(self.panel)
         hasInput = bool(self.parameters.inputVolume)
-        button.enabled = state is not PanelState.CANCELLING and (self.panel.busy or (state in IDLE and hasInput))
+        ready = state in IDLE and hasInput and not self._askingForModels
+        button.enabled = state is not PanelState.CANCELLING and (self.panel.busy or ready)
         self.ui.previewButton.enabled = state in IDLE and hasInput
-        self.ui.replaceCheck.enabled = bool(self.parameters.outputSegmentation)
         button.toolTip = texts.button_tool_tip(self.panel, has_input=hasInput)
 
     def _details(self) -> str:
@@ -81,6 +81,23 @@ class RunSection(Section):
             self.panel.attempt(self._askAndSegment)
 
     def _askAndSegment(self) -> None:
+        """Segment with a model whose licence the user knows; its card may have to be read by the worker first."""
+        model = next((each for each in self.panel.models if each["name"] == self.parameters.model), None)
+        if not self.panel.opened:
+            self._askingForModels = model is None
+            self.panel.open(self._onModels)
+            if model is None:
+                self.show()
+                return
+        if model is None or "error" in model or settings.consented(model):
+            self._segmentIfCT()
+
+    def _onModels(self) -> None:
+        if self._askingForModels and self.parameters:
+            self._askingForModels = False
+            self.panel.attempt(self._askAndSegment)
+
+    def _segmentIfCT(self) -> None:
         """Segment; what does not look like a CT only where the user says that it is one."""
         node = self.parameters.inputVolume
         why = why_not_hounsfield(volume_of(node).voxels) if node else None
@@ -94,7 +111,7 @@ class RunSection(Section):
     def _stage(self) -> str:
         if self._installing:
             return _("Installing, which takes minutes: Slicer's Python console shows what pip does.")
-        return texts.state(self.panel)
+        return texts.no_card([], "") if self._askingForModels else texts.state(self.panel)
 
     def _onSetup(self) -> None:
         """Install, once at a time: Slicer handles clicks while pip runs, and a second pip would spoil the first's."""

@@ -14,6 +14,7 @@ from ..postprocessing.lesion_scores import LesionScores
 from ..postprocessing.options import OPTIONS
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain
+from .shipped import is_research_only
 
 if TYPE_CHECKING:
     import torch
@@ -101,6 +102,11 @@ class Licence(StrictModel):
 
     name: str
     terms: str
+
+    @property
+    def research_only(self) -> bool:
+        """Whether weights may not be used commercially; see :func:`.shipped.is_research_only`."""
+        return is_research_only(self.name, self.terms)
 
 
 class WeightsFile(StrictModel):

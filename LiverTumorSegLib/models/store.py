@@ -16,9 +16,9 @@ from ..core.errors import UserError
 from ..core.safe_zip import COPY_BLOCK, ZIP_ERRORS, ZIP_METHODS, extract_entry, is_offset_error
 from . import model_folder
 from .model_folder import Model
+from .shipped import SHIPPED_MODELS
 
 DEFAULT = DEFAULT_MODEL
-_SHIPPED = Path(__file__).parent / "pretrained"
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ def available_models() -> dict[str, Path]:
     """Model folders by name, the default first; an imported model hides a shipped one of its name."""
     found = {
         folder.parent.name: folder.parent
-        for place in (_SHIPPED, imported_models())
+        for place in (SHIPPED_MODELS, imported_models())
         for folder in sorted(place.glob(f"*/{model_folder.DESCRIPTION}"))
     }
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
@@ -99,7 +99,7 @@ def _check_name(name: str, *, overwrite: bool) -> None:
     if _DEVICES.fullmatch(name) or name.endswith("."):
         msg = f"No folder can be called “{name}” on every system: have the model named otherwise."
         raise UserError(msg)
-    if (_SHIPPED / name / model_folder.DESCRIPTION).is_file() and not overwrite:
+    if (SHIPPED_MODELS / name / model_folder.DESCRIPTION).is_file() and not overwrite:
         msg = f"A model called “{name}” ships with the program: allow this one to take its place (--overwrite)."
         raise UserError(msg)
 
@@ -124,7 +124,7 @@ def remove_model(name: str) -> None:
 
 def is_shipped(folder: Path) -> bool:
     """True for a model that came with the program."""
-    return folder.parent == _SHIPPED
+    return folder.parent == SHIPPED_MODELS
 
 
 _LARGEST = 4 << 30

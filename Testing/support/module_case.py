@@ -18,8 +18,11 @@ PATIENCE = float(os.environ.get("LIVERTUMORSEG_PATIENCE", "180"))
 
 
 @pytest.fixture
-def widget(harness):
-    """The open panel."""
+def widget(harness, monkeypatch):
+    """The open panel of a user who says yes to every question."""
+    import slicer
+
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda *_, **__: True)
     harness.load_module(MODULE)
     return harness.open_module("LiverTumorSeg")
 
@@ -84,6 +87,12 @@ def add_ct(volume, name="CT"):
 
 def wait(harness, condition, seconds=PATIENCE):
     assert harness.wait_until(condition, seconds), "waited in vain"
+
+
+def open_worker(harness, widget):
+    """Start the worker, as unfolding the list of models does, and wait for what it knows."""
+    widget.logic.panel.open()
+    wait(harness, lambda: widget.logic.panel.devices)
 
 
 def finish(harness, widget):

@@ -141,7 +141,7 @@ def fit_region(
 
     Its handles are shown, so that it can be dragged smaller.
     """
-    if np.abs(roi.GetSize()).min() > 0:
+    if np.abs(roi.GetSize()).min() > 0 or _is_being_placed(roi):
         return
     bounds = np.zeros(6)
     if segmentation is not None and segmentation.GetSegmentation().GetNumberOfSegments():
@@ -156,6 +156,24 @@ def fit_region(
     roi.CreateDefaultDisplayNodes()
     if roi.GetDisplayNode():
         roi.GetDisplayNode().SetHandlesInteractive(True)
+
+
+def start_placing_region() -> slicer.vtkMRMLMarkupsROINode:
+    """A new region whose two corners the user's next clicks in a slice view are."""
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", slicer.mrmlScene.GenerateUniqueName("Region"))
+    roi.CreateDefaultDisplayNodes()
+    logic = slicer.modules.markups.logic()
+    logic.SetActiveList(roi)
+    logic.StartPlaceMode(False)
+    return roi
+
+
+def _is_being_placed(roi: slicer.vtkMRMLMarkupsROINode) -> bool:
+    """Whether the user is about to click this region's corners."""
+    mode = slicer.mrmlScene.GetSingletonNode("Singleton", "vtkMRMLInteractionNode")
+    chosen = slicer.mrmlScene.GetSingletonNode("Singleton", "vtkMRMLSelectionNode")
+    placing = mode is not None and mode.GetCurrentInteractionMode() == mode.Place
+    return bool(placing and chosen is not None and chosen.GetActivePlaceNodeID() == roi.GetID())
 
 
 def _region_axes(roi: slicer.vtkMRMLMarkupsROINode) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

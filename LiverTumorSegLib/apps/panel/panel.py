@@ -70,11 +70,18 @@ class Panel(JobRunner):
         self.models: list[Answer] = []
         self.devices: list[Answer] = []
         self.why_no_gpu = ""
+        self.opened = False
 
-    def open(self) -> None:
-        """Start the worker in the background and ask it for models and devices."""
+    def open(self, then: Callable[[], None] = lambda: None) -> None:
+        """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
+
+        def take(answer: Answer) -> None:
+            self._take_models(answer)
+            then()
+
         if self.state is not PanelState.NEEDS_SETUP:
-            self.ask("models", self._take_models)
+            self.opened = True
+            self.ask("models", take)
             self.ask("devices", self._take_devices)
 
     def segment(

@@ -88,12 +88,27 @@ def headings() -> list[str]:
         _("Lesion"),
         _("Chance\n(%)"),
         _("Volume\n(ml)"),
-        _("Axial\n(mm)"),
-        _("Short\n(mm)"),
+        _("Longest\n(mm)"),
+        _("Across\n(mm)"),
         _("3D\n(mm)"),
-        _("Mean\nHU"),
+        _("Mean\n(HU)"),
         _("Depth\n(mm)"),
         _("Slice"),
+    ]
+
+
+def heading_tool_tips() -> list[str]:
+    """What each of :func:`headings` means, as plain text; the terms of RECIST 1.1 where they are meant."""
+    return [
+        _("Number of the lesion, as in the views and the report"),
+        _("How likely it is a lesion at all, in percent, by a cross-validation; empty where the model does not say"),
+        _("Volume in ml"),
+        _("Longest diameter in an axial slice, in mm: the longest diameter of RECIST 1.1"),
+        _("Short axis: the longest diameter at right angles to it in the same slice, in mm"),
+        _("Longest diameter in any direction, in mm"),
+        _("Mean Hounsfield units of its voxels"),
+        _("How far its middle lies below the liver’s surface, in mm"),
+        _("The axial slice in which its diameters were measured"),
     ]
 
 
@@ -157,6 +172,38 @@ def volume(shape: Sequence[int], spacing: Sequence[float]) -> str:
 def listed(sentences: Iterable[str]) -> str:
     """Sentences as lines of rich text."""
     return "<br>".join(html.escape(sentence) for sentence in sentences)
+
+
+def folded(sentences: Sequence[str], *, whole: bool) -> str:
+    """Sentences as rich text: the first, and a link to the others, or all of them.
+
+    Args:
+        sentences: the most important first.
+        whole: all are shown.
+    """
+    if whole or len(sentences) < 2:
+        return listed(sentences)
+    more = _("and 1 more") if len(sentences) == 2 else _("and {count} more").format(count=len(sentences) - 1)
+    return f'{html.escape(sentences[0])} <a href="more">{html.escape(more)}</a>'
+
+
+def card_line(model: Mapping[str, Any]) -> str:
+    """The one line of a model's card that is always shown, as rich text with a link to the rest.
+
+    Args:
+        model: as the worker lists it, or :func:`LiverTumorSegLib.models.shipped.shipped_titles` does.
+    """
+    if "error" in model:
+        return html.escape(model["error"])
+    said = _("Licence {licence}: for research only.") if model["research_only"] else _("Licence {licence}.")
+    return f'{html.escape(said.format(licence=model["licence"]))} <a href="more">{html.escape(_("More"))}</a>'
+
+
+def consent(model: Mapping[str, Any]) -> str:
+    """The question before weights that are for research only are first used, as plain text."""
+    return _(
+        "The weights of “{title}” are for research only ({licence}): {terms} Use them so? This is asked once a model."
+    ).format(title=model["title"], licence=model["licence"], terms=model["terms"])
 
 
 def card(model: Mapping[str, Any]) -> str:

@@ -332,6 +332,7 @@ def _card(name: str, folder: Path) -> Answer:
     return {
         "name": name,
         "title": description.title,
+        "labels": list(description.labels),
         "segments": description.segments,
         "data": description.training.data,
         "patients": len(description.training.patients),
@@ -339,6 +340,8 @@ def _card(name: str, folder: Path) -> Answer:
         "definition": description.figures.definition if description.figures else "",
         "licence": description.licence.name,
         "terms": description.licence.terms,
+        "research_only": description.licence.research_only,
+        "sha256": description.weights.sha256,
         "bytes": description.weights.bytes,
         "postprocessing": description.postprocessing.model_dump(),
         "ships": store.is_shipped(folder),

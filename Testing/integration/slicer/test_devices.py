@@ -9,6 +9,7 @@ _CPU = {"name": "cpu", "title": "CPU", "free_bytes": None}
 
 @pytest.fixture
 def listed(harness, widget):  # noqa: F811
+    widget.ui.deviceSection.collapsed = False
     wait(harness, lambda: widget.logic.panel.devices)
     return widget
 
@@ -30,6 +31,7 @@ def test_the_fallback_to_the_cpu_is_said_with_the_reason(listed):
     listed.ui.deviceCombo.activated.emit(1)
     assert listed.logic.getParameterNode().device == "cpu"
     assert not listed.ui.deviceNote.visible  # it is what was asked for
+    assert listed.ui.deviceSection.text == "Device: CPU"
 
 
 def test_gpus_are_listed_with_their_free_memory(listed):
@@ -48,5 +50,6 @@ def test_a_chosen_gpu_that_is_gone_is_said(listed):
 
 
 def test_before_anything_is_known_there_is_automatic_alone(widget):  # noqa: F811
-    assert widget.ui.deviceCombo.count <= 2
+    assert widget.ui.deviceCombo.count == 1
+    assert widget.ui.deviceSection.text == "Device: Automatic"
     assert widget.logic.getParameterNode().device == "auto"

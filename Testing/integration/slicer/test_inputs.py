@@ -29,6 +29,8 @@ def test_what_is_no_ct_is_doubted(widget, small_phantom):  # noqa: F811
     node = slicer.util.addVolumeFromArray(np.abs(small_phantom.volume.voxels), name="MR")
     widget.ui.inputSelector.setCurrentNode(node)
     assert "does not look like a CT" in widget.ui.volumeWarnings.text
+    assert "and 2 more" in widget.ui.volumeWarnings.text
+    widget.ui.volumeWarnings.linkActivated.emit("more")
     assert "lost their geometry" in widget.ui.volumeWarnings.text
 
 
@@ -47,8 +49,10 @@ def test_a_transform_put_on_the_ct_is_noticed(widget, small_phantom):  # noqa: F
     widget.ui.inputSelector.setCurrentNode(node)
     assert "deforms" not in widget.ui.volumeWarnings.text
     under(node, transform("grid"))
+    widget.ui.volumeWarnings.linkActivated.emit("more")
     assert "deforms it" in widget.ui.volumeWarnings.text
     under(node, transform("scaled"))
+    widget.ui.volumeWarnings.linkActivated.emit("more")
     assert "deforms it" not in widget.ui.volumeWarnings.text
     assert "4.80" in widget.ui.volumeLabel.text
 

@@ -21,8 +21,9 @@ def served(tmp_path):
 
 @pytest.fixture
 def listed(harness, widget):  # noqa: F811
-    """The open panel once it knows the models; those that a test imports are gone afterwards."""
-    wait(harness, lambda: widget.logic.panel.models)
+    """The panel with its list of models unfolded; those that a test imports are gone afterwards."""
+    widget.ui.modelSection.collapsed = False
+    wait(harness, lambda: "data" in widget.logic.panel.models[0])
     yield widget
     for model in Path(os.environ["LIVERTUMORSEG_MODELS"]).iterdir():
         shutil.rmtree(model)
@@ -34,6 +35,8 @@ def names(widget):  # noqa: F811
 
 def test_the_card_of_the_chosen_model_is_shown(listed):
     assert names(listed) == ["unet-lits"]
+    assert listed.ui.modelCard.text.startswith("Licence CC-BY-NC-SA-4.0: for research only.")
+    listed.ui.modelCard.linkActivated.emit("more")
     card = listed.ui.modelCard.text
     for words in (
         "the liver and its lesions",
@@ -57,8 +60,10 @@ def test_a_model_is_imported_chosen_and_removed(harness, listed, model_folder, m
     assert listed.logic.getParameterNode().model == "tiny"
     assert not listed.logic.getParameterNode().largestLiver  # the model's own clean-up
     assert listed.ui.modelCombo.currentText == "A tiny model"
+    listed.ui.modelCard.linkActivated.emit("more")
     assert "not measured" in listed.ui.modelCard.text
-    click(listed.ui.removeButton)  # declined
+    monkeypatch.setattr("slicer.util.confirmYesNoDisplay", lambda question: False)
+    click(listed.ui.removeButton)
     assert not listed.logic.panel.busy
     monkeypatch.setattr("slicer.util.confirmYesNoDisplay", lambda question: "A tiny model" in question)
     click(listed.ui.removeButton)
@@ -114,4 +119,12 @@ def test_nothing_can_be_managed_before_the_setup(listed):
 def test_a_model_that_is_gone_is_said(listed):
     listed.logic.getParameterNode().model = "gone"
     assert "“gone” is not there" in listed.ui.modelCard.text
+    assert listed.ui.modelSection.text == "Model: gone"
     assert listed.ui.modelCombo.currentIndex == -1
+
+
+def test_before_the_worker_runs_the_models_that_ship_are_known(widget):  # noqa: F811
+    assert not widget.logic.panel.opened
+    assert names(widget) == ["unet-lits"]
+    assert widget.ui.modelSection.collapsed
+    assert widget.ui.modelSection.text == "Model: Liver and lesions, research weights"

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 from support.lesion_scores import model_with_scores
-from support.module_case import add_ct, click, finish, harness, lasting_worker, widget  # noqa: F401
+from support.module_case import add_ct, click, finish, harness, lasting_worker, open_worker, widget  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("lasting_worker")
 
@@ -132,6 +132,7 @@ def scored(harness, widget, small_phantom, tmp_path, monkeypatch):  # noqa: F811
     widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
     widget.logic.getParameterNode().model = str(model_with_scores(tmp_path))
     widget.ui.sensitivitySpin.value = 5
+    open_worker(harness, widget)
     click(widget.ui.segmentButton)
     finish(harness, widget)
     return widget

@@ -15,8 +15,7 @@ def test_an_error_is_one_sentence_with_details_that_can_be_copied(harness, widge
     widget.logic.getParameterNode().model = "none"
     assert not ui.errorFrame.visible
     click(ui.segmentButton)
-    wait(harness, lambda: not widget.logic.panel.busy)
-    assert ui.errorFrame.visible
+    wait(harness, lambda: ui.errorFrame.visible)
     assert ui.errorLabel.text.startswith("There is no model “none”")
     assert not ui.detailsText.visible
     click(ui.detailsButton)
@@ -130,7 +129,7 @@ def test_a_second_click_while_packages_are_installed_starts_no_second_installati
         seen.append((missing, ui.setupButton.enabled, ui.progressBar.visible, ui.progressBar.maximum))
         assert ui.stageLabel.text.startswith("Installing")
         click(ui.setupButton)
-        widget.sections[3]._onSetup()
+        next(each for each in widget.sections if type(each).__name__ == "RunSection")._onSetup()
 
     monkeypatch.setattr(setup, "install", install)
     monkeypatch.setattr(setup, "missingPackages", lambda path: [])
@@ -150,9 +149,36 @@ def test_what_does_not_look_like_a_ct_is_asked_about_before_it_is_segmented(widg
     voxels = np.random.default_rng(0).integers(0, 2, (20, 40, 40)).astype(np.int16)
     node = slicer.util.addVolumeFromArray(voxels, name="labels")
     widget.ui.inputSelector.setCurrentNode(node)
+    click(widget.ui.segmentButton)  # its licence is known from now on
+    started.clear()
     for answer in (False, True):
         monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda words, a=answer: asked.append(words) or a)
         click(widget.ui.segmentButton)
         assert len(started) == answer
     assert len(asked) == 2
     assert "“labels” does not look like a CT in Hounsfield units (" in asked[0]
+
+
+def test_opening_the_panel_starts_no_worker_unless_the_user_wants_it(harness, widget):  # noqa: F811
+    assert not widget.logic.panel.opened
+    widget.ui.startOnOpeningCheck.checked = True
+    widget.exit()
+    widget.enter()
+    wait(harness, lambda: widget.logic.panel.devices)
+    widget.ui.startOnOpeningCheck.checked = False
+
+
+def test_weights_for_research_only_are_consented_to_once_and_not_in_a_scene(harness, widget, small_phantom, monkeypatch):  # noqa: F811
+    import slicer
+
+    slicer.app.userSettings().clear()
+    asked, started = [], []
+    monkeypatch.setattr(widget.logic.jobs, "segment", lambda *given: started.append(given))
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    for answer, begun, questions in ((False, 0, 1), (True, 1, 2), (False, 2, 2)):
+        monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda words, a=answer: asked.append(words) or a)
+        click(widget.ui.segmentButton)
+        assert (len(started), len(asked)) == (begun, questions)
+    assert "for research only (CC-BY-NC-SA-4.0)" in asked[0]
+    parameters = widget.logic.getParameterNode().parameterNode
+    assert not any("consent" in name.lower() or "research" in name.lower() for name in parameters.GetParameterNames())

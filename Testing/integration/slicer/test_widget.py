@@ -8,6 +8,7 @@ from support.module_case import (  # noqa: F401
     finish,
     harness,
     lasting_worker,
+    open_worker,
     own_worker,
     wait,
     widget,
@@ -121,7 +122,7 @@ def test_a_loaded_scene_brings_settings_and_result_back(harness, widget, small_p
 
     widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
     widget.ui.smallestLesionSpin.value = 0.2
-    wait(harness, lambda: widget.ui.deviceCombo.count > 1)
+    open_worker(harness, widget)
     widget.ui.deviceCombo.currentIndex = widget.ui.deviceCombo.count - 1
     widget.ui.deviceCombo.activated.emit(widget.ui.deviceCombo.count - 1)
     click(widget.ui.segmentButton)
@@ -160,7 +161,7 @@ def test_closing_the_module_ends_the_worker_with_its_files(own_worker, harness, 
 
     import psutil
 
-    wait(harness, lambda: widget.logic.panel.models)
+    open_worker(harness, widget)
     folder, child = widget.logic.panel.worker.scratch, psutil.Process(widget.logic.panel.worker._run.child.pid)
     harness.close_module(widget)
     assert not child.is_running()
@@ -210,13 +211,13 @@ def test_the_module_can_be_reloaded(own_worker, harness, widget):  # noqa: F811
     import psutil
     import slicer
 
-    wait(harness, lambda: widget.logic.panel.models)
+    open_worker(harness, widget)
     child = psutil.Process(widget.logic.panel.worker._run.child.pid)
     harness.reload_module("LiverTumorSeg")
     other = slicer.modules.LiverTumorSegWidget
     assert other is not widget
     assert not child.is_running()
-    wait(harness, lambda: other.logic.panel.models)
+    open_worker(harness, other)
 
 
 def test_the_module_says_what_it_is(harness, widget):  # noqa: F811
