@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LiverTumorSegLib.apps.panel import mrml_segmentations, mrml_tables, texts
+from LiverTumorSegLib.apps.panel import mrml_display, mrml_tables, texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
 from LiverTumorSegLib.core.atomic_files import whole_file
@@ -114,14 +114,14 @@ class ResultsSection(Section):
         if nodes is None or shown < 0 or not self.ui.lesionTable.selectedItems():
             return
         row = int(self.ui.lesionTable.item(shown, 0).data(qt.Qt.UserRole))
-        mrml_segmentations.center_slice_views(nodes.place(row))
-        mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
+        mrml_display.center_slice_views(nodes.place(row))
+        mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
 
     def leave(self) -> None:
         """Show all segments alike again."""
         nodes = resultOf(self.parameters) if self.parameters else None
         if nodes:
-            mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), None)
+            mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), None)
         self.ui.lesionTable.clearSelection()
 
     def _onCopy(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION
 from ..worker.protocol import PAINTED
-from . import mrml_segmentations, mrml_tables
+from . import mrml_display, mrml_segmentations, mrml_tables
 from .mrml_segmentations import SegmentOutput
 from .mrml_volumes import region_of, to_world, volume_of
 from .panel import Panel, PanelSettings, Result
@@ -115,7 +115,7 @@ class SceneJobs:
             node = request.segmentation or mrml_segmentations.create(request.volume)
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
             if request.surface and result.labels.any():
-                self.panel.later(lambda: mrml_segmentations.show_surface(node))
+                self.panel.later(lambda: mrml_display.show_surface(node))
             nodes = ResultNodes(request.volume, node, _table_node(request, node))
             lesions = [name for name, label in made.items() if label == LESION.label]
             rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
@@ -158,7 +158,7 @@ class SceneJobs:
             if not np.array_equal(now, before.labels):
                 msg = "The segments were changed meanwhile, so nothing else was done: move the slider again."
                 raise UserError(msg)
-            shown = mrml_segmentations.has_surface(nodes.segmentation)
+            shown = mrml_display.has_surface(nodes.segmentation)
             facts["segments"] = mrml_segmentations.rewrite(
                 np.where(theirs, 0, result.labels),
                 nodes.volume,
@@ -172,7 +172,7 @@ class SceneJobs:
             _, owners_now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
             _fill(nodes, result, facts, _rows(result.labels, owners_now, list(facts["segments"])))
             if shown and result.labels.any():
-                self.panel.later(lambda: mrml_segmentations.show_surface(nodes.segmentation))
+                self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
             done(replace(nodes))
 
         labels = np.where(theirs, PAINTED, before.labels).astype(np.uint8)

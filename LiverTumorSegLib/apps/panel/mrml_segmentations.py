@@ -1,10 +1,8 @@
-"""Labels as segments of a segmentation node, voxel by voxel and back, and how the views show them."""
+"""Labels as segments of a segmentation node, voxel by voxel and back."""
 
 from __future__ import annotations
 
 import colorsys
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,50 +13,8 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from ...core.errors import UserError
 from ...core.labels import LESION, LIVER, SEGMENTS, Segment
+from .mrml_display import has_surface, highlight_segment, make_translucent
 from .mrml_volumes import ijk_to_local, is_linear, local_to_world
-
-_DIMMED, _TRANSLUCENT = 0.35, 0.4
-_OWN_OPACITIES = "LiverTumorSeg.opacities"
-
-
-def center_slice_views(point: tuple[float, float, float]) -> None:
-    """Centre every slice view on a point in world RAS."""
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        node.JumpSliceByCentering(*point)
-
-
-def highlight_segment(segmentation: slicer.vtkMRMLSegmentationNode, names: Sequence[str], lit: str | None) -> None:
-    """Dim all of these segments but one, or with None none; each gets the opacity back that the user gave it.
-
-    Those that are gone are left out. The user's opacities are kept with the display node while segments are dimmed.
-    """
-    display = segmentation.GetDisplayNode()
-    if display is None:
-        return
-    own: dict[str, list[float]] = json.loads(display.GetAttribute(_OWN_OPACITIES) or "{}")
-    for name in names:
-        if not segmentation.GetSegmentation().GetSegment(name):
-            continue
-        if lit in (None, name):
-            if name in own:
-                _set_opacities(display, name, *own.pop(name))
-        elif name not in own:
-            own[name] = [display.GetSegmentOpacity2DFill(name), display.GetSegmentOpacity2DOutline(name)]
-            _set_opacities(display, name, *(_DIMMED * opacity for opacity in own[name]))
-    display.SetAttribute(_OWN_OPACITIES, json.dumps(own) if own else None)
-
-
-def _set_opacities(display: slicer.vtkMRMLSegmentationDisplayNode, name: str, fill: float, outline: float) -> None:
-    display.SetSegmentOpacity2DFill(name, fill)
-    display.SetSegmentOpacity2DOutline(name, outline)
-
-
-def make_translucent(segmentation: slicer.vtkMRMLSegmentationNode, name: str) -> None:
-    """Let what lies in a segment be seen through it in 3D."""
-    display = segmentation.GetDisplayNode()
-    if display is not None:
-        display.SetSegmentOpacity3D(name, _TRANSLUCENT)
-
 
 _TAG = "LiverTumorSeg"
 _LABELMAP = "Binary labelmap"
@@ -174,17 +130,6 @@ def _consecutive(labels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinte
     places = np.arange(int(labels.max(initial=0)) + 1, dtype=labels.dtype)
     places[numbers] = np.arange(LESION.label, LESION.label + len(numbers))
     return places[labels]
-
-
-def has_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
-    """Whether 3D views show it."""
-    return bool(segmentation.GetSegmentation().ContainsRepresentation("Closed surface"))
-
-
-def show_surface(segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-    """Make the closed surfaces that 3D views show: half a second for a liver, so not part of :func:`write`."""
-    if slicer.mrmlScene.IsNodePresent(segmentation):
-        segmentation.CreateClosedSurfaceRepresentation()
 
 
 def labels_of(

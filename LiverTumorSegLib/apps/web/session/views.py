@@ -15,7 +15,7 @@ from trame_slicer.rca_view import RemoteSliceViewFactory, RemoteThreeDViewFactor
 from trame_slicer.rca_view.rca_view_factory import RcaView
 from trame_slicer.views import SliceView, ThreeDView, ViewLayoutDefinition
 
-from ...panel import mrml_segmentations as mrml_views
+from ...panel import mrml_display
 from ...panel.mrml_volumes import from_world
 from .aria import aria
 
@@ -209,7 +209,7 @@ class Views:
 
     def go_to(self, place: tuple[float, float, float]) -> None:
         """Bring every slice view to a place in world RAS, with a crosshair there."""
-        mrml_views.center_slice_views(place)
+        mrml_display.center_slice_views(place)
         crosshair = self._crosshair
         crosshair.SetCrosshairRAS(*place)
         crosshair.SetCrosshairMode(crosshair.ShowBasic)

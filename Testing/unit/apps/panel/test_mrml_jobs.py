@@ -314,7 +314,7 @@ def test_a_segment_that_the_user_added_stays_theirs(jobs, scored):
 
 
 def test_what_the_user_gave_the_segments_stays_with_them(jobs, scored):
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import highlight_segment
+    from LiverTumorSegLib.apps.panel.mrml_display import highlight_segment
 
     segments, display = scored.segmentation.GetSegmentation(), scored.segmentation.GetDisplayNode()
     liver, first, *_ = scored.segments

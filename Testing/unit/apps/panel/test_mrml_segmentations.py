@@ -61,7 +61,7 @@ def test_segments_are_the_labels_and_lie_where_the_ct_does(geometry, kind):
 def test_the_surface_lies_where_the_ct_does(geometry, kind):
     import vtk
 
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import show_surface
+    from LiverTumorSegLib.apps.panel.mrml_display import show_surface
     from LiverTumorSegLib.apps.panel.mrml_volumes import to_world, transform_points
 
     found, volume = labels(), under(make_volume(GEOMETRIES[geometry]), transform(kind))
@@ -243,7 +243,7 @@ def test_slicers_own_measure_of_a_segment_is_ours():
     """The volume that the closed surface encloses, against voxels times their volume."""
     import vtk
 
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import show_surface
+    from LiverTumorSegLib.apps.panel.mrml_display import show_surface
 
     found = np.zeros((60, 80, 80), np.uint8)
     k, j, i = np.indices(found.shape)

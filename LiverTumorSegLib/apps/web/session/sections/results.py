@@ -14,7 +14,7 @@ from pathlib import Path
 from trame.widgets import client, html
 from trame.widgets import vuetify3 as v3
 
-from ....panel import mrml_segmentations, mrml_tables, texts
+from ....panel import mrml_display, mrml_tables, texts
 from ....panel.job_runner import IDLE
 from ....panel.mrml_jobs import ResultNodes
 from .. import exports
@@ -216,7 +216,7 @@ class ResultSection(Section):
             self.session.views.go_to(nodes.place(row))
         if nodes:
             lit = nodes.facts["rows"][row] if self.state.row != _NONE else None
-            mrml_segmentations.highlight_segment(nodes.segmentation, list(nodes.segments), lit)
+            mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), lit)
 
     def _on_measure(self) -> None:
         nodes = self.session.nodes

@@ -73,7 +73,7 @@ def test_what_was_chosen_holds_for_the_next_result(shown):
 
 
 def test_a_lit_lesion_stays_lit(shown):
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import highlight_segment
+    from LiverTumorSegLib.apps.panel.mrml_display import highlight_segment
 
     segmented(shown)
     liver, (lesion,) = names(shown)

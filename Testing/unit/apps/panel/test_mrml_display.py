@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from support.mrml_cases import GEOMETRIES, labels, make_volume
 from support.slicer_harness.fixtures import mrml  # noqa: F401
@@ -8,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("mrml")
 def test_every_slice_view_goes_to_the_point():
     import slicer
 
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import center_slice_views
+    from LiverTumorSegLib.apps.panel.mrml_display import center_slice_views
 
     center_slice_views((12.0, -34.0, 56.0))
     nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
@@ -19,7 +20,8 @@ def test_every_slice_view_goes_to_the_point():
 
 
 def test_one_segment_is_lit_and_the_others_of_the_result_are_dimmed():
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, highlight_segment, write
+    from LiverTumorSegLib.apps.panel.mrml_display import highlight_segment
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, write
 
     volume = make_volume(GEOMETRIES["plain"])
     node = create(volume)
@@ -36,7 +38,8 @@ def test_one_segment_is_lit_and_the_others_of_the_result_are_dimmed():
 
 
 def test_the_users_own_opacities_come_back(tmp_path):
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, highlight_segment, write
+    from LiverTumorSegLib.apps.panel.mrml_display import highlight_segment
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput, create, write
 
     volume = make_volume(GEOMETRIES["plain"])
     node = create(volume)
@@ -60,7 +63,7 @@ def test_the_users_own_opacities_come_back(tmp_path):
 def test_a_segmentation_that_is_not_shown_is_left_alone():
     import slicer
 
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import highlight_segment, make_translucent
+    from LiverTumorSegLib.apps.panel.mrml_display import highlight_segment, make_translucent
 
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     highlight_segment(node, ["a"], "a")
@@ -76,3 +79,54 @@ def test_lesions_are_seen_through_the_liver():
     liver, lesion = write(labels(), volume, node)
     assert node.GetDisplayNode().GetSegmentOpacity3D(liver) < 0.6
     assert node.GetDisplayNode().GetSegmentOpacity3D(lesion) == 1
+
+
+@pytest.fixture
+def shown(mrml):
+    """A segmentation of liver and one lesion, with what its result is known by."""
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import create, write
+
+    labels = np.zeros((6, 8, 10), np.uint8)
+    labels[1:5, 1:7, 1:9], labels[2:4, 3:5, 4:6] = 1, 2
+    volume = slicer.util.addVolumeFromArray(np.zeros(labels.shape, np.int16), name="CT")
+    node = create(volume)
+    return node, list(write(labels, volume, node))
+
+
+def test_the_overlay_goes_and_comes_in_slices_alone(shown):
+    from LiverTumorSegLib.apps.panel import mrml_display
+
+    node, _names = shown
+    mrml_display.show_surface(node)
+    mrml_display.show_2d(node, False)
+    assert not mrml_display.is_shown_2d(node)
+    assert mrml_display.is_shown_3d(node)
+    mrml_display.show_2d(node, True)
+    assert mrml_display.is_shown_2d(node)
+
+
+def test_showing_in_3d_makes_the_surface_where_there_is_none(shown):
+    from LiverTumorSegLib.apps.panel import mrml_display
+
+    node, _names = shown
+    assert not mrml_display.is_shown_3d(node)
+    mrml_display.show_3d(node, True)
+    assert mrml_display.has_surface(node)
+    mrml_display.show_3d(node, False)
+    assert not mrml_display.is_shown_3d(node)
+    assert mrml_display.is_shown_2d(node)
+
+
+def test_opacity_is_set_for_some_segments_and_ends_the_dimming(shown):
+    from LiverTumorSegLib.apps.panel import mrml_display
+
+    node, (liver, lesion) = shown
+    mrml_display.set_fill_opacity(node, [liver], 0.2)
+    mrml_display.highlight_segment(node, [liver, lesion], lesion)
+    assert mrml_display.fill_opacity(node, [liver]) == pytest.approx(0.2)
+    assert node.GetDisplayNode().GetSegmentOpacity2DFill(liver) < 0.1
+    mrml_display.set_fill_opacity(node, [lesion], 0.6)
+    assert node.GetDisplayNode().GetSegmentOpacity2DFill(liver) == pytest.approx(0.2)
+    assert mrml_display.fill_opacity(node, ["gone", lesion]) == pytest.approx(0.6)
