@@ -98,7 +98,7 @@ class SegmentationResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """All doubts, a sentence each: about the CT, the segmentation, the measures and the files."""
-        return (*self.volume.warnings, *self.segmentation.notes, *self.lesions.warnings, *self.remarks)
+        return (*self.segmentation.warnings, *self.lesions.warnings, *self.remarks)
 
 
 def segment_file(
@@ -272,7 +272,7 @@ def measure_and_write(
     task = job or Job()
     task.at(0, "Measuring lesions")
     levels = found.choice.spread() if found.choice else None
-    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels)
+    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels, region=found.region)
     task.cancel.check()
     remarks: list[str] = []
     for output in outputs:

@@ -7,7 +7,7 @@ A lesion is one three-dimensional connected component of label 2; voxels are con
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -20,10 +20,12 @@ from ..core import text_files
 from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
 from ..core.text_files import round_floats
 from ..core.volume import Volume
+from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
 from .diameters import axial_diameter, axial_lines, diameter
 
-LARGEST_LIVER_ML = 10_000
-"""More than the largest livers, those full of cysts."""
+LESIONS_ALONE = (
+    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
+)
 
 MANY_LESIONS = 100
 """More lesions than this are more than a reader of one patient can use."""
@@ -90,6 +92,7 @@ class LesionTable:
         lesion_ml: volume of all lesions.
         burden_percent: lesions' share of the liver, lesions included; 0 without a liver, None where it is not known.
         lesions: the largest first.
+        anatomy: doubts about it, see :func:`LiverTumorSegLib.postprocessing.anatomy.describe_anatomy`.
 
     Example:
         >>> import LiverTumorSegLib as lts
@@ -104,6 +107,7 @@ class LesionTable:
     lesion_ml: float
     burden_percent: float | None
     lesions: tuple[Lesion, ...]
+    anatomy: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """A line on the patient and a line a lesion."""
@@ -120,19 +124,26 @@ class LesionTable:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Doubts about liver and lesions, a sentence each."""
+        """Doubts about liver and lesions, a sentence each; they change with the labels."""
+        return (*self._not_found(), *self.anatomy, *self._too_much())
+
+    def _not_found(self) -> Iterator[str]:
+        if self.liver_ml is None:
+            yield LESIONS_ALONE if self.lesions else "No lesion was found."
+        elif not self.liver_ml:
+            yield "No liver was found."
+
+    def _too_much(self) -> Iterator[str]:
         count, liver = len(self.lesions), self.liver_ml or 0.0
-        doubts = {
-            f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it.": liver > LARGEST_LIVER_ML,
-            f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.": (
-                count > MANY_LESIONS
-            ),
-        }
-        return tuple(sentence for sentence, applies in doubts.items() if applies)
+        if liver > LARGEST_LIVER_ML:
+            yield f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it."
+        if count > MANY_LESIONS:
+            yield f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know."
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""
         content: dict[str, Any] = round_floats({"lesion_count": len(self.lesions)} | asdict(self), _DIGITS)
+        del content["anatomy"]
         return content
 
     def to_json(self) -> str:
@@ -163,6 +174,8 @@ def measure_lesions(
     volume: Volume,
     marks: Collection[str] = ("liver", "lesion"),
     probabilities: NDArray[np.float32] | None = None,
+    *,
+    region: bool = False,
 ) -> LesionTable:
     """Measure liver and lesions.
 
@@ -172,6 +185,7 @@ def measure_lesions(
         marks: what the model that made the labels marks; where that is no liver, and none was added by hand, what
             refers to the liver is None.
         probabilities: ``[k, j, i]``: of the candidate that a voxel belongs to, to be a lesion; 0 where there is none.
+        region: whether only a region was segmented, whose liver is not asked whether it is whole.
 
     Returns:
         Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first.
@@ -197,19 +211,18 @@ def measure_lesions(
     if not labels.any():
         return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
     organ = _Organ(labels, volume, liver_known=liver_known)
-    parts, sizes, order = _lesions_by_size(organ.labels)
-    boxes = ndimage.find_objects(parts)
+    parts, sizes = _lesions_by_size(organ.labels)
     surface = _Surface(organ) if liver_known and len(sizes) else None
     seen = None if probabilities is None else volume.axial.of(probabilities)
     lesions = []
-    for number, index in enumerate(order, start=1):
-        box = boxes[index]
-        mask = parts[box] == index + 1
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        mask = parts[box] == number
         lesion = _lesion(number, mask, box, surface, organ)
         lesions.append(lesion if seen is None else replace(lesion, probability=_highest(seen[organ.near][box][mask])))
     affected = int(sizes.sum())
     liver_ml = organ.size * volume.voxel_ml if liver_known else None
-    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions))
+    doubts = tuple(describe_anatomy(organ.labels, parts, volume.voxel_ml, ends=organ.ends, region=region))
+    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions), doubts)
 
 
 def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
@@ -222,12 +235,10 @@ def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsi
     if not (labels == LESION_LABEL).any():
         return labels
     box = bounding_box(volume.axial.of(labels))
-    parts, sizes, order = _lesions_by_size(volume.axial.of(labels)[box])
-    values = np.ones(len(sizes) + 1, np.min_scalar_type(len(sizes) + 1))
-    values[order + 1] = np.arange(2, len(sizes) + 2)
-    own = labels.astype(values.dtype)
+    parts, sizes = _lesions_by_size(volume.axial.of(labels)[box])
+    own = labels.astype(np.min_scalar_type(len(sizes) + 1))
     near = volume.axial.of(own)[box]
-    near[parts > 0] = values[parts[parts > 0]]
+    near[parts > 0] = parts[parts > 0] + 1
     return own
 
 
@@ -239,6 +250,7 @@ class _Organ:
         self.near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
         self.start = np.array([s.start for s in self.near])
         self.labels = seen[self.near]
+        self.ends = self.near[0].start == 0, self.near[0].stop >= len(seen)
         self.hounsfield = volume.axial.of(volume.voxels)[self.near]
         self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
@@ -276,11 +288,14 @@ class _Surface:
         return float(lesion.query(self._points[least < bound])[0].min(initial=bound))
 
 
-def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
-    """Parts from 1, their sizes, and the order of their indices from the largest to the smallest."""
+def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Parts, 1 the largest, and their sizes."""
     parts, count = ndimage.label(seen == LESION_LABEL)
     sizes = component_sizes(parts, count)[1:]
-    return parts, sizes, np.argsort(-sizes, kind="stable")
+    order = np.argsort(-sizes, kind="stable")
+    numbers = np.zeros(count + 1, parts.dtype)
+    numbers[order + 1] = np.arange(1, count + 1)
+    return numbers[parts], sizes[order]
 
 
 def _lesion(

@@ -46,8 +46,9 @@ class Result:
         labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
         volume: what was segmented.
         table: liver volume, burden and lesions, see :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict`.
-        run: model, device, options, notes and seconds.
-        warnings: doubts about the volume and fallbacks, a sentence each.
+        run: model, device, options, notes, seconds, whether a region was segmented, and ``label_warnings``, those that
+            change with the labels.
+        warnings: doubts about volume and labels, and fallbacks, a sentence each.
         candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
     """
 
@@ -57,6 +58,17 @@ class Result:
     run: Answer
     warnings: tuple[str, ...]
     candidates: str = ""
+
+    @property
+    def lasting_warnings(self) -> list[str]:
+        """Those that stay true whatever becomes of the labels."""
+        passing = self.run.get("label_warnings", ())
+        return [sentence for sentence in self.warnings if sentence not in passing]
+
+    def measured(self, answer: Answer) -> Result:
+        """The result with the measures that a worker made anew, and the doubts that changed with them."""
+        warnings = tuple(dict.fromkeys((*self.lasting_warnings, *answer["warnings"])))
+        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings)
 
 
 class Panel(JobRunner):
@@ -117,8 +129,7 @@ class Panel(JobRunner):
 
         def finish(answer: Answer, folder: Path) -> None:
             numbered, _ = arrays.read(folder / "labels.nrrd")
-            kept = {name: answer[name] for name in ("table", "run", "candidates")}
-            done(replace(result, labels=numbered, **kept))
+            done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
 
         chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)
@@ -129,13 +140,14 @@ class Panel(JobRunner):
         """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files."""
 
         def finish(answer: Answer, _: Path) -> None:
-            done(replace(result, table=answer["table"]), answer["files"])
+            done(result.measured(answer), answer["files"])
 
         chosen = {
             "run": result.run,
             "folder": str(folder),
             "overwrite": overwrite,
             "candidates": result.candidates,
+            "warnings": result.lasting_warnings,
         }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)

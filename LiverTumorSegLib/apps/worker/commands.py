@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -148,6 +148,7 @@ class Commands:
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
         for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
+        ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``.
         """
         job.at(0, "Measuring lesions")
         ct, numbered = _numbered(volume, labels)
@@ -158,14 +159,29 @@ class Commands:
             choice, run = _choose(candidates, found, numbered == PAINTED, run, sensitivity)
             candidates = choice.to_text()
         levels = choice.spread() if choice else None
-        table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT), levels)
+        how = run or {}
+        region = how.get("region", False)
+        table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region)
         arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
-        return {"table": table.to_dict(), "run": run, "candidates": candidates}
+        return _measured(table, run) | {"candidates": candidates}
 
     def report(
-        self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool, candidates: str = ""
+        self,
+        job: Job,
+        *,
+        volume: str,
+        labels: str,
+        run: Answer,
+        folder: str,
+        overwrite: bool,
+        candidates: str = "",
+        warnings: Sequence[str] = (),
     ) -> Answer:
-        """Write the report's files into a folder."""
+        """Write the report's files into a folder.
+
+        ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
+        labels, which are answered as by :meth:`measure`.
+        """
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
@@ -174,18 +190,20 @@ class Commands:
         options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
         options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
         notes, seconds = tuple(run["notes"]), float(run["seconds"])
+        about_ct = tuple(sentence for sentence in warnings if sentence not in notes)
         done = Segmentation(
             found,
-            ct,
+            replace(ct, warnings=about_ct),
             description,
             run["device"],
             SegmentationOptions(**options),
             notes,
             seconds,
             choice=_choice(candidates, found.shape),
+            region=run.get("region", False),
         )
         result = measure_and_write(done, [target])
-        return {"files": [str(path) for path in result.files], "table": result.lesions.to_dict()}
+        return _measured(result.lesions, run) | {"files": [str(path) for path in result.files]}
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
         """Write the volume as the network would see it."""
@@ -258,10 +276,18 @@ def _answer(result: SegmentationResult) -> Answer:
         "labels": list(found.model.labels),
         "device": found.device,
         "notes": list(found.notes),
+        "label_warnings": list(result.lesions.warnings),
+        "region": found.region,
         "seconds": found.seconds,
         "options": _plain(found.options),
     }
     return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
+
+
+def _measured(table: LesionTable, run: Answer | None) -> Answer:
+    """Measures of labels, the doubts about these, and the run with them in place of those about earlier labels."""
+    doubts = list(table.warnings)
+    return {"table": table.to_dict(), "warnings": doubts, "run": run and run | {"label_warnings": doubts}}
 
 
 def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:

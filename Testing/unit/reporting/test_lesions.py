@@ -234,7 +234,8 @@ def test_more_lesions_than_anyone_reads_are_doubted(count):
     labels[1].ravel()[: 2 * count : 2] = 2
     table = measure_lesions(*case(labels))
     assert len(table.lesions) == count
-    assert [text.split(" ")[0] for text in table.warnings] == ([str(count)] if count > MANY_LESIONS else [])
+    told = [text.split(" ")[0] for text in table.warnings if "more than the reading" in text]
+    assert told == ([str(count)] if count > MANY_LESIONS else [])
 
 
 @pytest.mark.parametrize(("litres", "doubts"), [(9.9, 0), (42.4, 1)])

@@ -84,6 +84,22 @@ def test_corrections_are_measured(panel, result):
     assert measured.run == result.run
 
 
+def test_doubts_about_corrected_labels_take_the_place_of_earlier_ones_and_others_stay(panel, small_phantom, tmp_path):
+    doubtful = replace(small_phantom.volume, warnings=("It is doubtful.",))
+    result = run(panel, panel.segment, doubtful, FAST)
+    assert result.warnings == ("It is doubtful.",)
+    painted = result.labels.copy()
+    painted[1:3, 1:3, 1:3] = 2
+    outside = run(panel, panel.measure, result, painted)
+    assert outside.warnings[0] == "It is doubtful."
+    assert "lies outside the liver" in outside.warnings[1]
+    reported, _ = run(panel, panel.report, outside, tmp_path / "report", overwrite=False)
+    assert reported.warnings == outside.warnings
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert all(page.count(sentence) == 1 for sentence in outside.warnings)
+    assert run(panel, panel.measure, outside, result.labels).warnings == result.warnings
+
+
 def test_the_report_is_written(panel, result, tmp_path):
     measured, files = run(panel, panel.report, result, tmp_path / "report", overwrite=False)
     assert measured.table == result.table
