@@ -185,7 +185,7 @@ class _Groups:
         return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part)
 
     def _lesion(self, lesion: Lesion, lines: DiameterLines) -> Group:
-        """Group of one lesion, its diameters with their lines."""
+        """Group of one lesion, its diameters with their lines, and its note as a comment."""
         long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
         short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
         measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
@@ -193,6 +193,8 @@ class _Groups:
         # TID 1411 is extensible, though highdicom allows no lines in it
         long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
         short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        if lesion.note:
+            group[0].ContentSequence.append(dicom_texts.comment(lesion.note))  # highdicom takes codes alone
         return group
 
     def _group(self, name: str, measures: list[sr.Measurement], part: DicomSegment | None) -> Group:

@@ -7,7 +7,7 @@ A lesion is one three-dimensional connected component of label 2; voxels are con
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..core.text_files import round_floats
 from ..core.volume import Volume
 from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
 from .diameters import axial_diameter, axial_lines, diameter
+from .lesion_notes import Voxel, clean_note
 
 LESIONS_ALONE = (
     "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
@@ -31,7 +32,7 @@ MANY_LESIONS = 100
 """More lesions than this are more than a reader of one patient can use."""
 
 _DIGITS = 3
-_LINES = ("axial_line_mm", "short_axial_line_mm")
+_NOT_IN_CSV = ("axial_line_mm", "short_axial_line_mm", "inside_voxel")
 
 Point = tuple[float, float, float]
 
@@ -55,8 +56,10 @@ class Lesion:
         slice: axial slice of the axial diameter, counted from 1 at the feet.
         burden_percent: share of liver and lesions; None where the liver is not known.
         axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
+        inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
         probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
             painted.
+        note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
     """
 
     number: int
@@ -72,7 +75,9 @@ class Lesion:
     burden_percent: float | None
     axial_line_mm: tuple[Point, Point]
     short_axial_line_mm: tuple[Point, Point]
+    inside_voxel: Voxel
     probability: float | None = None
+    note: str = ""
 
     @property
     def in_words(self) -> str:
@@ -140,6 +145,16 @@ class LesionTable:
         if count > MANY_LESIONS:
             yield f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know."
 
+    def with_notes(self, notes: Mapping[int, str]) -> LesionTable:
+        """The table with these notes by the numbers of their lesions, and no others."""
+        noted = (replace(lesion, note=clean_note(notes.get(lesion.number, ""))) for lesion in self.lesions)
+        return replace(self, lesions=tuple(noted))
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether anything is noted about a lesion."""
+        return any(lesion.note for lesion in self.lesions)
+
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""
         content: dict[str, Any] = round_floats({"lesion_count": len(self.lesions)} | asdict(self), _DIGITS)
@@ -158,9 +173,10 @@ class LesionTable:
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
 
-        The ends of the diameters are left to JSON.
+        The ends of the diameters are left to JSON. Notes are the last column, which is there where there is one.
         """
-        names = [field.name for field in fields(Lesion) if field.name not in _LINES]
+        omitted = _NOT_IN_CSV if self.has_notes else (*_NOT_IN_CSV, "note")
+        names = [field.name for field in fields(Lesion) if field.name not in omitted]
         at = names.index("centroid_mm")
         rows = [[*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]]]
         for lesion in self.lesions:
@@ -257,10 +273,16 @@ class _Organ:
         self.axes_mm = self.to_patient[:3, 2::-1].T
         self.size = int(np.count_nonzero(self.labels))
         self.liver_known = liver_known
+        self._view, self._shape = volume.axial, labels.shape
 
     def share(self, size: int) -> float | None:
         """Percentage that so many voxels are of the organ, None where the liver is not known."""
         return 100 * size / self.size if self.liver_known else None
+
+    def voxel(self, point: NDArray[np.intp]) -> Voxel:
+        """``(i, j, k)`` of the CT at a slice, row and column of the whole view."""
+        k, j, i = self._view.place(point.tolist(), self._shape)
+        return i, j, k
 
     def placed(self, points: NDArray) -> NDArray[np.float64]:
         """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
@@ -307,8 +329,9 @@ def _lesion(
     lines = axial_lines(mask[at], organ.axes_mm)
     corner = organ.placed(start + np.array([at, 0, 0])) + organ.to_patient[:3, 3]
     hounsfield = organ.hounsfield[box][mask].astype(np.float64)
-    centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
-    r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
+    points = np.argwhere(mask)
+    middle = points.mean(axis=0)
+    r, a, s = organ.to_patient[:3, :3] @ (middle + start)[::-1] + organ.to_patient[:3, 3]
     return Lesion(
         number=number,
         volume_ml=size * organ.voxel_ml,
@@ -323,7 +346,19 @@ def _lesion(
         burden_percent=organ.share(size),
         axial_line_mm=_points(corner + lines.long),
         short_axial_line_mm=_points(corner + lines.short),
+        inside_voxel=organ.voxel(start + _nearest(points, middle, mask, organ)),
     )
+
+
+def _nearest(
+    points: NDArray[np.intp], middle: NDArray[np.float64], mask: NDArray[np.bool_], organ: _Organ
+) -> NDArray[np.intp]:
+    """The point of a lesion that is nearest to its middle, or at it."""
+    at: NDArray[np.intp] = np.rint(middle).astype(np.intp)
+    if mask[tuple(at)]:
+        return at
+    nearest: NDArray[np.intp] = points[np.linalg.norm(organ.placed(points - middle), axis=1).argmin()]
+    return nearest
 
 
 def _highest(levels: NDArray[np.float32]) -> float | None:

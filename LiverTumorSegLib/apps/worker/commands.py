@@ -28,6 +28,7 @@ from ...pipeline import run as segment_and_write
 from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
+from ...reporting.lesion_notes import place_notes, read_notes
 from ...reporting.lesions import LesionTable
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from . import arrays
@@ -142,14 +143,18 @@ class Commands:
         run: Answer | None = None,
         candidates: str = "",
         sensitivity: float | None = None,
+        notes: Sequence[Any] = (),
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
         for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
-        ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``.
+        ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``. ``notes`` are
+        pairs of a lesion's ``inside_voxel`` as it was measured before and a text; each comes back as its lesion's
+        ``note``, if that is still there.
         """
+        noted = read_notes(notes)
         job.at(0, "Measuring lesions")
         ct, numbered = _numbered(volume, labels)
         found = _lesions_alike(numbered)
@@ -162,8 +167,9 @@ class Commands:
         how = run or {}
         region = how.get("region", False)
         table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region)
-        arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
-        return _measured(table, run) | {"candidates": candidates}
+        own = lesions.number_lesions(found, ct)
+        arrays.write(Path(labels), own, ct.affine)
+        return _measured(table.with_notes(place_notes(noted, own, ct)), run) | {"candidates": candidates}
 
     def report(
         self,
@@ -176,12 +182,14 @@ class Commands:
         overwrite: bool,
         candidates: str = "",
         warnings: Sequence[str] = (),
+        notes: Sequence[Any] = (),
     ) -> Answer:
         """Write the report's files into a folder.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
-        labels, which are answered as by :meth:`measure`.
+        labels, which are answered as by :meth:`measure`; ``notes`` are given as there.
         """
+        noted = read_notes(notes)
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
@@ -189,20 +197,20 @@ class Commands:
         ct, found = _pair(volume, labels)
         options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
         options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
-        notes, seconds = tuple(run["notes"]), float(run["seconds"])
-        about_ct = tuple(sentence for sentence in warnings if sentence not in notes)
+        about_run, seconds = tuple(run["notes"]), float(run["seconds"])
+        about_ct = tuple(sentence for sentence in warnings if sentence not in about_run)
         done = Segmentation(
             found,
             replace(ct, warnings=about_ct),
             description,
             run["device"],
             SegmentationOptions(**options),
-            notes,
+            about_run,
             seconds,
             choice=_choice(candidates, found.shape),
             region=run.get("region", False),
         )
-        result = measure_and_write(done, [target])
+        result = measure_and_write(done, [target], notes=noted)
         return _measured(result.lesions, run) | {"files": [str(path) for path in result.files]}
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:

@@ -160,6 +160,7 @@ def test_every_text_is_of_the_source_or_a_known_one(case):
     stated = {text for image in written(case).images for tag, text in texts(image) if tag in OF_THE_SOURCE}
     stated |= {image.SOPInstanceUID for image in written(case).images}
     stated |= {*written(case).segmentation.warnings, *written(case).table.warnings}
+    stated |= {lesion.note for lesion in written(case).table.lesions}
     for dataset in (written(case).segments, written(case).report):
         others = {
             (keyword_for_tag(tag), text)

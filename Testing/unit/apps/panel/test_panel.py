@@ -107,6 +107,16 @@ def test_the_report_is_written(panel, result, tmp_path):
     assert len(files) == 4
 
 
+def test_notes_come_back_with_their_lesions_and_are_in_the_report(panel, result, tmp_path):
+    voxels = [lesion["inside_voxel"] for lesion in result.table["lesions"]]
+    notes = [(tuple(voxel), f"note {number}") for number, voxel in enumerate(voxels)]
+    measured = run(panel, panel.measure, result, result.labels, notes=notes)
+    assert [lesion["note"] for lesion in measured.table["lesions"]] == [text for _, text in notes]
+    reported, _ = run(panel, panel.report, measured, tmp_path / "report", overwrite=False, notes=notes)
+    assert reported.table == measured.table
+    assert "note 0" in (tmp_path / "report" / "lesions.csv").read_text(encoding="utf-8")
+
+
 def test_the_preview_is_handed_over(panel, small_phantom):
     image, affine = run(panel, panel.preview, small_phantom.volume, "unet-lits")
     assert image.dtype == np.float32
