@@ -27,6 +27,7 @@ from .io import volumes
 from .models.model_folder import Model
 from .models.store import load_model
 from .reporting import lesions
+from .reporting.lesion_notes import LesionNote, place_notes
 from .reporting.lesions import LesionTable
 from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
 
@@ -98,7 +99,7 @@ class SegmentationResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """All doubts, a sentence each: about the CT, the segmentation, the measures and the files."""
-        return (*self.volume.warnings, *self.segmentation.notes, *self.lesions.warnings, *self.remarks)
+        return (*self.segmentation.warnings, *self.lesions.warnings, *self.remarks)
 
 
 def segment_file(
@@ -256,7 +257,7 @@ def run(
 
 
 def measure_and_write(
-    found: Segmentation, outputs: Sequence[Output] = (), job: Job | None = None
+    found: Segmentation, outputs: Sequence[Output] = (), job: Job | None = None, *, notes: Sequence[LesionNote] = ()
 ) -> SegmentationResult:
     """Measure a segmentation and write its outputs, which were checked before.
 
@@ -264,6 +265,7 @@ def measure_and_write(
         found: the labels with their CT.
         outputs: what is written, in this order.
         job: told what is being done; a stop that comes while files are written comes too late.
+        notes: of lesions, which the outputs and the measures get.
 
     Raises:
         UserError: a file appeared meanwhile, or cannot be written.
@@ -272,7 +274,10 @@ def measure_and_write(
     task = job or Job()
     task.at(0, "Measuring lesions")
     levels = found.choice.spread() if found.choice else None
-    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels)
+    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels, region=found.region)
+    if notes:
+        numbered = lesions.number_lesions(found.labels, found.volume)
+        table = table.with_notes(place_notes(notes, numbered, found.volume))
     task.cancel.check()
     remarks: list[str] = []
     for output in outputs:

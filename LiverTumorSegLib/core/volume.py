@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -33,6 +34,13 @@ class AxialView:
     def of(self, array: NDArray) -> NDArray:
         """View ``[k, j, i]`` as ``[slice, row, column]``; no voxel is copied."""
         return array.transpose(self.axes)[self._steps]
+
+    def place(self, point: Sequence[int], shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Indices ``(k, j, i)`` in an array of this shape of a slice, row and column of the view."""
+        found = [0, 0, 0]
+        for index, axis, flip in zip(point, self.axes, self.flips, strict=True):
+            found[axis] = shape[axis] - 1 - index if flip else index
+        return found[0], found[1], found[2]
 
     def affine(self, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """The affine of the view, from ``(column, row, slice)`` to RAS, of an array with this affine and shape."""

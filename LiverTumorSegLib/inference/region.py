@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..core.progress import CancelToken, Progress
 from ..core.volume import Volume
 from ..models.model_folder import Model
-from ..postprocessing.ct_likeness import NOT_WHOLE
 from .segment import Segmentation, SegmentationOptions, segment
 
 _MARGIN_MM = 20.0
@@ -54,14 +53,14 @@ def segment_region(
     found = segment(_cut(volume, part), model, device, progress, cancel, options=kept)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     labels[part] = np.where(inside[part], found.labels, 0)
-    notes = tuple(note for note in found.notes if note not in NOT_WHOLE.values())
     choice = found.choice and found.choice.moved(part, labels.shape).inside(inside)
     return replace(
         found,
         labels=labels,
-        notes=notes,
+        notes=(*found.notes, REGION_WARNING),
         choice=choice,
-        volume=replace(volume, warnings=(*volume.warnings, REGION_WARNING)),
+        volume=volume,
+        region=True,
     )
 
 

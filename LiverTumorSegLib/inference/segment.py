@@ -35,10 +35,6 @@ from .liver_box import Box
 from .predictor import Predictor
 from .slice_cache import SliceCache
 
-LESIONS_ALONE = (
-    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
-)
-
 
 @dataclass(frozen=True)
 class SegmentationOptions:
@@ -79,7 +75,8 @@ class Segmentation:
         model: by which model.
         device: where, and in which precision.
         options: how; the postprocessing is the one that ran.
-        notes: fallbacks and what was not found, a sentence each.
+        notes: fallbacks and doubts about the CT, a sentence each; what is doubtful about labels is told when they are
+            measured, see :attr:`LiverTumorSegLib.reporting.lesions.LesionTable.warnings`.
         seconds: time taken.
         probabilities: where asked for, uint16 ``[k, j, i]`` by name of the label, in parts of
             :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`: of the liver with its lesions, and of the lesions,
@@ -87,6 +84,7 @@ class Segmentation:
         candidates: where asked for, candidates for lesions in the axial view.
         choice: the candidates with their probabilities, by which others can be chosen; None where the model has no
             scores for them.
+        region: whether only a region was segmented.
     """
 
     labels: NDArray[np.uint8]
@@ -99,6 +97,12 @@ class Segmentation:
     probabilities: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict, compare=False)
     candidates: FoundCandidates | None = field(default=None, compare=False)
     choice: LesionChoice | None = field(default=None, compare=False)
+    region: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Doubts about the CT and the way to the labels, a sentence each."""
+        return (*self.volume.warnings, *self.notes)
 
 
 @torch.inference_mode()
@@ -147,7 +151,7 @@ def segment(
     if found and scores:
         choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
         choice.choose(labels, cleaning.sensitivity)
-    notes = (*engine.notes, *_remarks(model.description, seen, volume))
+    notes = (*engine.notes, *_doubts(model.description, seen, volume))
     task.at(1, "Done")
     return Segmentation(
         labels,
@@ -175,12 +179,8 @@ def _precision(description: Description, wanted: str) -> str:
     return "float32" if wanted == "auto" and not description.preprocessing.fits_8_bits else wanted
 
 
-def _remarks(description: Description, labels: NDArray[np.uint8], volume: Volume) -> Iterator[str]:
-    if not labels.any():
-        yield f"No {description.labels[1]} was found."
-    elif LIVER_LABEL not in description.head.values:
-        yield LESIONS_ALONE
-    elif measures := measure_ct(labels, volume.axial.of(volume.voxels), volume.axial.spacing):
+def _doubts(description: Description, labels: NDArray[np.uint8], volume: Volume) -> Iterator[str]:
+    if measures := measure_ct(labels, volume.axial.of(volume.voxels), volume.axial.spacing):
         yield from describe_doubts(measures, description.seen_cts)
 
 

@@ -1,4 +1,4 @@
-"""Doubts about a CT once the liver in it is known: unlike those trained on, not whole, or with a false spacing."""
+"""Doubts about a CT once the liver in it is known: unlike those trained on, or with a false spacing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from scipy import ndimage
 from ..core.labels import LIVER_LABEL
 from ..core.schema import StrictModel
 
-_CUT = 0.4
-"""Share of its largest slice that a whole liver does not reach at either end of a CT."""
-
 _BODY_HU = -200
 _ABOVE_CUT_OFF = 15
 _BODY_CM2 = (200.0, 1250.0)
@@ -26,8 +23,6 @@ _FROM_DIFFERENCES = 0.6745 * np.sqrt(2)
 """Median of the absolute difference of two pixels whose noise is normal, in standard deviations of that noise."""
 
 _INSIDE = 3
-_REACHES = "The liver is not whole in this CT: it reaches the {end} slice, so its volume and the burden are not known."
-NOT_WHOLE = {end: _REACHES.format(end=end) for end in ("lowest", "highest")}
 
 
 class CTMeasures(NamedTuple):
@@ -37,14 +32,12 @@ class CTMeasures(NamedTuple):
         liver_hu: median HU of the liver without its lesions.
         noise_hu: standard deviation of noise inside it, from differences of neighbouring pixels.
         slice_mm: between slices.
-        ends: liver in the lowest and in the highest slice, as shares of its largest slice.
         body_cm2: area of the body in the liver's largest slice.
     """
 
     liver_hu: float
     noise_hu: float
     slice_mm: float
-    ends: tuple[float, float]
     body_cm2: float
 
 
@@ -90,16 +83,14 @@ def measure_ct(
         hounsfield: HU of the same shape.
         spacing: millimetres between slices, rows and columns.
     """
-    areas = np.count_nonzero(labels, axis=(1, 2))
     liver = labels == LIVER_LABEL
     if not liver.any():
         return None
-    at = int(areas.argmax())
+    at = int(np.count_nonzero(labels, axis=(1, 2)).argmax())
     return CTMeasures(
         float(np.median(hounsfield[liver])),
         _noise(hounsfield[at], liver[at]),
         spacing[0],
-        (float(areas[0] / areas[at]), float(areas[-1] / areas[at])),
         _body_pixels(hounsfield[at]) * spacing[1] * spacing[2] / 100,
     )
 
@@ -131,7 +122,6 @@ def describe_doubts(measures: CTMeasures, seen: SeenCTs | None) -> Iterator[str]
                 f"This CT is unlike most that the model was trained on ({'; '.join(unlike)}): check its result with "
                 "more care."
             )
-    yield from (sentence for share, sentence in zip(measures.ends, NOT_WHOLE.values(), strict=True) if share >= _CUT)
     low, high = _BODY_CM2
     if not low <= measures.body_cm2 <= high:
         yield (

@@ -1,4 +1,4 @@
-"""The Structured Report (TID 1500 of PS3.16): measures of the liver, and of each lesion with its diameters' lines."""
+"""The Structured Report (TID 1500 of PS3.16): measures of the liver and of each lesion, their lines, and doubts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..core.text_files import round_floats
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from ..models.description import Description
-from . import dicom_common
+from . import dicom_common, dicom_texts
 from .dicom_common import UidMaker
 from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
 from .lesions import Lesion, LesionTable, Point
@@ -88,7 +88,7 @@ def make_report(
     table: LesionTable,
     uids: UidMaker,
 ) -> sr.ComprehensiveSR | sr.Comprehensive3DSR:
-    """Make the object; its numbers are rounded as those of the CSV files.
+    """Make the object; its numbers are rounded as those of the CSV files, and its comments say what is doubtful.
 
     Args:
         images: the source, see :func:`.dicom_common.read_source_images`.
@@ -106,6 +106,8 @@ def make_report(
         imaging_measurements=list(groups.of(table, lines)),
         title=codes.DCM.ImagingMeasurementReport,
     )
+    if doubts := (*segmentation.warnings, *table.warnings):
+        report[0].ContentSequence.append(dicom_texts.evaluations(doubts))
     kind = sr.ComprehensiveSR if lines.flat else sr.Comprehensive3DSR
     return kind(
         evidence=[*images, segments],
@@ -183,7 +185,7 @@ class _Groups:
         return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part)
 
     def _lesion(self, lesion: Lesion, lines: DiameterLines) -> Group:
-        """Group of one lesion, its diameters with their lines."""
+        """Group of one lesion, its diameters with their lines, and its note as a comment."""
         long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
         short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
         measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
@@ -191,6 +193,8 @@ class _Groups:
         # TID 1411 is extensible, though highdicom allows no lines in it
         long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
         short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        if lesion.note:
+            group[0].ContentSequence.append(dicom_texts.comment(lesion.note))  # highdicom takes codes alone
         return group
 
     def _group(self, name: str, measures: list[sr.Measurement], part: DicomSegment | None) -> Group:

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from ..core.about import __version__
 from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..inference.segment import Segmentation, SegmentationOptions
-from . import dicom_common, dicom_seg, dicom_sr
+from . import dicom_common, dicom_seg, dicom_sr, dicom_texts
 from .dicom_common import UidMaker, without_validation
 from .dicom_seg import EACH_LESION, list_segments, segment_pixels
 from .lesions import LesionTable
@@ -68,6 +68,7 @@ def write(
         segments = dicom_seg.make_segmentation(images, segment_pixels(segmented, found), found, segmented.model, uids)
         report = dicom_sr.make_report(images, segmented, segments, found, table, uids)
         dicom_common.complete_objects((segments, report), images[0], made)
+        dicom_texts.fit_texts(report)
         for name, made_object in zip(NAMES, (segments, report), strict=True):
             with whole_file(folder / name, overwrite=overwrite) as unfinished:
                 made_object.save_as(unfinished, enforce_file_format=True)

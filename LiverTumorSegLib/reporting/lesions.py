@@ -7,7 +7,7 @@ A lesion is one three-dimensional connected component of label 2; voxels are con
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -20,16 +20,19 @@ from ..core import text_files
 from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
 from ..core.text_files import round_floats
 from ..core.volume import Volume
+from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
 from .diameters import axial_diameter, axial_lines, diameter
+from .lesion_notes import Voxel, clean_note
 
-LARGEST_LIVER_ML = 10_000
-"""More than the largest livers, those full of cysts."""
+LESIONS_ALONE = (
+    "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
+)
 
 MANY_LESIONS = 100
 """More lesions than this are more than a reader of one patient can use."""
 
 _DIGITS = 3
-_LINES = ("axial_line_mm", "short_axial_line_mm")
+_NOT_IN_CSV = ("axial_line_mm", "short_axial_line_mm", "inside_voxel")
 
 Point = tuple[float, float, float]
 
@@ -53,8 +56,10 @@ class Lesion:
         slice: axial slice of the axial diameter, counted from 1 at the feet.
         burden_percent: share of liver and lesions; None where the liver is not known.
         axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
+        inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
         probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
             painted.
+        note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
     """
 
     number: int
@@ -70,7 +75,9 @@ class Lesion:
     burden_percent: float | None
     axial_line_mm: tuple[Point, Point]
     short_axial_line_mm: tuple[Point, Point]
+    inside_voxel: Voxel
     probability: float | None = None
+    note: str = ""
 
     @property
     def in_words(self) -> str:
@@ -90,6 +97,7 @@ class LesionTable:
         lesion_ml: volume of all lesions.
         burden_percent: lesions' share of the liver, lesions included; 0 without a liver, None where it is not known.
         lesions: the largest first.
+        anatomy: doubts about it, see :func:`LiverTumorSegLib.postprocessing.anatomy.describe_anatomy`.
 
     Example:
         >>> import LiverTumorSegLib as lts
@@ -104,6 +112,7 @@ class LesionTable:
     lesion_ml: float
     burden_percent: float | None
     lesions: tuple[Lesion, ...]
+    anatomy: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """A line on the patient and a line a lesion."""
@@ -120,19 +129,36 @@ class LesionTable:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Doubts about liver and lesions, a sentence each."""
+        """Doubts about liver and lesions, a sentence each; they change with the labels."""
+        return (*self._not_found(), *self.anatomy, *self._too_much())
+
+    def _not_found(self) -> Iterator[str]:
+        if self.liver_ml is None:
+            yield LESIONS_ALONE if self.lesions else "No lesion was found."
+        elif not self.liver_ml:
+            yield "No liver was found."
+
+    def _too_much(self) -> Iterator[str]:
         count, liver = len(self.lesions), self.liver_ml or 0.0
-        doubts = {
-            f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it.": liver > LARGEST_LIVER_ML,
-            f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know.": (
-                count > MANY_LESIONS
-            ),
-        }
-        return tuple(sentence for sentence, applies in doubts.items() if applies)
+        if liver > LARGEST_LIVER_ML:
+            yield f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it."
+        if count > MANY_LESIONS:
+            yield f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know."
+
+    def with_notes(self, notes: Mapping[int, str]) -> LesionTable:
+        """The table with these notes by the numbers of their lesions, and no others."""
+        noted = (replace(lesion, note=clean_note(notes.get(lesion.number, ""))) for lesion in self.lesions)
+        return replace(self, lesions=tuple(noted))
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether anything is noted about a lesion."""
+        return any(lesion.note for lesion in self.lesions)
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, rounded to 3 digits after the point, ready for JSON."""
         content: dict[str, Any] = round_floats({"lesion_count": len(self.lesions)} | asdict(self), _DIGITS)
+        del content["anatomy"]
         return content
 
     def to_json(self) -> str:
@@ -147,9 +173,10 @@ class LesionTable:
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
 
-        The ends of the diameters are left to JSON.
+        The ends of the diameters are left to JSON. Notes are the last column, which is there where there is one.
         """
-        names = [field.name for field in fields(Lesion) if field.name not in _LINES]
+        omitted = _NOT_IN_CSV if self.has_notes else (*_NOT_IN_CSV, "note")
+        names = [field.name for field in fields(Lesion) if field.name not in omitted]
         at = names.index("centroid_mm")
         rows = [[*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]]]
         for lesion in self.lesions:
@@ -163,6 +190,8 @@ def measure_lesions(
     volume: Volume,
     marks: Collection[str] = ("liver", "lesion"),
     probabilities: NDArray[np.float32] | None = None,
+    *,
+    region: bool = False,
 ) -> LesionTable:
     """Measure liver and lesions.
 
@@ -172,6 +201,7 @@ def measure_lesions(
         marks: what the model that made the labels marks; where that is no liver, and none was added by hand, what
             refers to the liver is None.
         probabilities: ``[k, j, i]``: of the candidate that a voxel belongs to, to be a lesion; 0 where there is none.
+        region: whether only a region was segmented, whose liver is not asked whether it is whole.
 
     Returns:
         Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first.
@@ -197,19 +227,18 @@ def measure_lesions(
     if not labels.any():
         return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
     organ = _Organ(labels, volume, liver_known=liver_known)
-    parts, sizes, order = _lesions_by_size(organ.labels)
-    boxes = ndimage.find_objects(parts)
+    parts, sizes = _lesions_by_size(organ.labels)
     surface = _Surface(organ) if liver_known and len(sizes) else None
     seen = None if probabilities is None else volume.axial.of(probabilities)
     lesions = []
-    for number, index in enumerate(order, start=1):
-        box = boxes[index]
-        mask = parts[box] == index + 1
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        mask = parts[box] == number
         lesion = _lesion(number, mask, box, surface, organ)
         lesions.append(lesion if seen is None else replace(lesion, probability=_highest(seen[organ.near][box][mask])))
     affected = int(sizes.sum())
     liver_ml = organ.size * volume.voxel_ml if liver_known else None
-    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions))
+    doubts = tuple(describe_anatomy(organ.labels, parts, volume.voxel_ml, ends=organ.ends, region=region))
+    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions), doubts)
 
 
 def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
@@ -222,12 +251,10 @@ def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsi
     if not (labels == LESION_LABEL).any():
         return labels
     box = bounding_box(volume.axial.of(labels))
-    parts, sizes, order = _lesions_by_size(volume.axial.of(labels)[box])
-    values = np.ones(len(sizes) + 1, np.min_scalar_type(len(sizes) + 1))
-    values[order + 1] = np.arange(2, len(sizes) + 2)
-    own = labels.astype(values.dtype)
+    parts, sizes = _lesions_by_size(volume.axial.of(labels)[box])
+    own = labels.astype(np.min_scalar_type(len(sizes) + 1))
     near = volume.axial.of(own)[box]
-    near[parts > 0] = values[parts[parts > 0]]
+    near[parts > 0] = parts[parts > 0] + 1
     return own
 
 
@@ -239,16 +266,23 @@ class _Organ:
         self.near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
         self.start = np.array([s.start for s in self.near])
         self.labels = seen[self.near]
+        self.ends = self.near[0].start == 0, self.near[0].stop >= len(seen)
         self.hounsfield = volume.axial.of(volume.voxels)[self.near]
         self.voxel_ml = volume.voxel_ml
         self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
         self.axes_mm = self.to_patient[:3, 2::-1].T
         self.size = int(np.count_nonzero(self.labels))
         self.liver_known = liver_known
+        self._view, self._shape = volume.axial, labels.shape
 
     def share(self, size: int) -> float | None:
         """Percentage that so many voxels are of the organ, None where the liver is not known."""
         return 100 * size / self.size if self.liver_known else None
+
+    def voxel(self, point: NDArray[np.intp]) -> Voxel:
+        """``(i, j, k)`` of the CT at a slice, row and column of the whole view."""
+        k, j, i = self._view.place(point.tolist(), self._shape)
+        return i, j, k
 
     def placed(self, points: NDArray) -> NDArray[np.float64]:
         """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
@@ -276,11 +310,14 @@ class _Surface:
         return float(lesion.query(self._points[least < bound])[0].min(initial=bound))
 
 
-def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
-    """Parts from 1, their sizes, and the order of their indices from the largest to the smallest."""
+def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Parts, 1 the largest, and their sizes."""
     parts, count = ndimage.label(seen == LESION_LABEL)
     sizes = component_sizes(parts, count)[1:]
-    return parts, sizes, np.argsort(-sizes, kind="stable")
+    order = np.argsort(-sizes, kind="stable")
+    numbers = np.zeros(count + 1, parts.dtype)
+    numbers[order + 1] = np.arange(1, count + 1)
+    return numbers[parts], sizes[order]
 
 
 def _lesion(
@@ -292,8 +329,9 @@ def _lesion(
     lines = axial_lines(mask[at], organ.axes_mm)
     corner = organ.placed(start + np.array([at, 0, 0])) + organ.to_patient[:3, 3]
     hounsfield = organ.hounsfield[box][mask].astype(np.float64)
-    centre = (np.argwhere(mask).mean(axis=0) + start)[::-1]
-    r, a, s = organ.to_patient[:3, :3] @ centre + organ.to_patient[:3, 3]
+    points = np.argwhere(mask)
+    middle = points.mean(axis=0)
+    r, a, s = organ.to_patient[:3, :3] @ (middle + start)[::-1] + organ.to_patient[:3, 3]
     return Lesion(
         number=number,
         volume_ml=size * organ.voxel_ml,
@@ -308,7 +346,19 @@ def _lesion(
         burden_percent=organ.share(size),
         axial_line_mm=_points(corner + lines.long),
         short_axial_line_mm=_points(corner + lines.short),
+        inside_voxel=organ.voxel(start + _nearest(points, middle, mask, organ)),
     )
+
+
+def _nearest(
+    points: NDArray[np.intp], middle: NDArray[np.float64], mask: NDArray[np.bool_], organ: _Organ
+) -> NDArray[np.intp]:
+    """The point of a lesion that is nearest to its middle, or at it."""
+    at: NDArray[np.intp] = np.rint(middle).astype(np.intp)
+    if mask[tuple(at)]:
+        return at
+    nearest: NDArray[np.intp] = points[np.linalg.norm(organ.placed(points - middle), axis=1).argmin()]
+    return nearest
 
 
 def _highest(levels: NDArray[np.float32]) -> float | None:

@@ -49,7 +49,7 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         planes={name: figures.to_data_uri(image) for name, image in planes.items()},
         surface=figures.to_data_uri(surface) if surface else None,
         lacking=lacking,
-        warnings=[*volume.warnings, *segmentation.notes, *table.warnings],
+        warnings=[*segmentation.warnings, *table.warnings],
         size=" × ".join(str(n) for n in reversed(volume.voxels.shape)),
         spacing=" × ".join(f"{mm:.2f}" for mm in reversed(volume.spacing)),
     )
@@ -120,5 +120,5 @@ def report_facts(segmentation: Segmentation, table: LesionTable) -> dict[str, An
         "device": segmentation.device,
         "coarse_pass": segmentation.options.coarse_pass,
         "postprocessing": cleaning.model_dump() if cleaning else {},
-        "warnings": [*segmentation.volume.warnings, *segmentation.notes, *table.warnings],
+        "warnings": [*segmentation.warnings, *table.warnings],
     }

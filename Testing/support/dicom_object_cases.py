@@ -72,12 +72,14 @@ class Case:
         labels: of the volume as it is read.
         options: of writing.
         fields: of the segmentation.
+        notes: by the number of their lesion.
     """
 
     change: Change = lambda _: None
     labels: Callable[[Labels], object] = lambda labels: some_lesions(labels)
     options: dict[str, object] = field(default_factory=dict)
     fields: dict[str, object] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
 
     def write(self, place: Path, made: datetime = MADE) -> Written:
         images = dicom_slices.plain()
@@ -85,6 +87,7 @@ class Case:
         dicom_slices.write(images, place / "series")
         segmentation = segmented(place / "series", self.labels, **self.fields)
         table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.model.labels)
+        table = table.with_notes(self.notes)
         dicom_write.write(place / "objects", segmentation, table, made=made, **self.options)
         return Written(place / "objects", place / "series", segmentation, table)
 
@@ -184,6 +187,7 @@ CASES = {
     "coronal": Case(_coronal),
     "upside down": Case(_upside_down),
     "many lesions": Case(labels=_many_lesions),
+    "notes": Case(notes={1: "Near the portal vein.", 3: "=1+1 <b>"}),
     "one segment": Case(options={"lesion_segments": "all"}),
     "Japanese": Case(of_all(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName=JAPANESE)),
     "Cyrillic": Case(of_all(SpecificCharacterSet="ISO_IR 144", PatientName=CYRILLIC)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from ...core.volume import Volume
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 from .job_runner import Answer, JobRunner, PanelState
+
+Note: TypeAlias = tuple[tuple[int, int, int], str]
+"""A voxel ``(i, j, k)`` of a lesion, its ``inside_voxel``, and what is noted about it."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class Result:
         labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
         volume: what was segmented.
         table: liver volume, burden and lesions, see :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict`.
-        run: model, device, options, notes and seconds.
-        warnings: doubts about the volume and fallbacks, a sentence each.
+        run: model, device, options, notes, seconds, whether a region was segmented, and ``label_warnings``, those that
+            change with the labels.
+        warnings: doubts about volume and labels, and fallbacks, a sentence each.
         candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
     """
 
@@ -57,6 +61,17 @@ class Result:
     run: Answer
     warnings: tuple[str, ...]
     candidates: str = ""
+
+    @property
+    def lasting_warnings(self) -> list[str]:
+        """Those that stay true whatever becomes of the labels."""
+        passing = self.run.get("label_warnings", ())
+        return [sentence for sentence in self.warnings if sentence not in passing]
+
+    def measured(self, answer: Answer) -> Result:
+        """The result with the measures that a worker made anew, and the doubts that changed with them."""
+        warnings = tuple(dict.fromkeys((*self.lasting_warnings, *answer["warnings"])))
+        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings)
 
 
 class Panel(JobRunner):
@@ -116,33 +131,45 @@ class Panel(JobRunner):
         done: Callable[[Result], None],
         *,
         sensitivity: float | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
         """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion.
 
         With a sensitivity, in false lesions a patient, other candidates are lesions first; what was painted stays.
+        Notes come back in the table as their lesions' ``note``; those of lesions that are gone don't.
         """
 
         def finish(answer: Answer, folder: Path) -> None:
             numbered, _ = arrays.read(folder / "labels.nrrd")
-            kept = {name: answer[name] for name in ("table", "run", "candidates")}
-            done(replace(result, labels=numbered, **kept))
+            done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
 
-        chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
+        chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity, "notes": notes}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)
 
     def report(
-        self, result: Result, folder: Path, done: Callable[[Result, list[str]], None], *, overwrite: bool
+        self,
+        result: Result,
+        folder: Path,
+        done: Callable[[Result, list[str]], None],
+        *,
+        overwrite: bool,
+        notes: Sequence[Note] = (),
     ) -> None:
-        """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files."""
+        """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files.
+
+        Notes are those of :meth:`measure`; the report has them with their lesions.
+        """
 
         def finish(answer: Answer, _: Path) -> None:
-            done(replace(result, table=answer["table"]), answer["files"])
+            done(result.measured(answer), answer["files"])
 
         chosen = {
             "run": result.run,
             "folder": str(folder),
             "overwrite": overwrite,
             "candidates": result.candidates,
+            "warnings": result.lasting_warnings,
+            "notes": notes,
         }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)

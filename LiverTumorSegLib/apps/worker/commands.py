@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ from ...pipeline import run as segment_and_write
 from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
+from ...reporting.lesion_notes import place_notes, read_notes
 from ...reporting.lesions import LesionTable
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from . import arrays
@@ -142,13 +143,18 @@ class Commands:
         run: Answer | None = None,
         candidates: str = "",
         sensitivity: float | None = None,
+        notes: Sequence[Any] = (),
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
         for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
+        ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``. ``notes`` are
+        pairs of a lesion's ``inside_voxel`` as it was measured before and a text; each comes back as its lesion's
+        ``note``, if that is still there.
         """
+        noted = read_notes(notes)
         job.at(0, "Measuring lesions")
         ct, numbered = _numbered(volume, labels)
         found = _lesions_alike(numbered)
@@ -158,14 +164,32 @@ class Commands:
             choice, run = _choose(candidates, found, numbered == PAINTED, run, sensitivity)
             candidates = choice.to_text()
         levels = choice.spread() if choice else None
-        table = lesions.measure_lesions(found, ct, (run or {}).get("labels", JOINT), levels)
-        arrays.write(Path(labels), lesions.number_lesions(found, ct), ct.affine)
-        return {"table": table.to_dict(), "run": run, "candidates": candidates}
+        how = run or {}
+        region = how.get("region", False)
+        table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region)
+        own = lesions.number_lesions(found, ct)
+        arrays.write(Path(labels), own, ct.affine)
+        return _measured(table.with_notes(place_notes(noted, own, ct)), run) | {"candidates": candidates}
 
     def report(
-        self, job: Job, *, volume: str, labels: str, run: Answer, folder: str, overwrite: bool, candidates: str = ""
+        self,
+        job: Job,
+        *,
+        volume: str,
+        labels: str,
+        run: Answer,
+        folder: str,
+        overwrite: bool,
+        candidates: str = "",
+        warnings: Sequence[str] = (),
+        notes: Sequence[Any] = (),
     ) -> Answer:
-        """Write the report's files into a folder."""
+        """Write the report's files into a folder.
+
+        ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
+        labels, which are answered as by :meth:`measure`; ``notes`` are given as there.
+        """
+        noted = read_notes(notes)
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
@@ -173,19 +197,21 @@ class Commands:
         ct, found = _pair(volume, labels)
         options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
         options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
-        notes, seconds = tuple(run["notes"]), float(run["seconds"])
+        about_run, seconds = tuple(run["notes"]), float(run["seconds"])
+        about_ct = tuple(sentence for sentence in warnings if sentence not in about_run)
         done = Segmentation(
             found,
-            ct,
+            replace(ct, warnings=about_ct),
             description,
             run["device"],
             SegmentationOptions(**options),
-            notes,
+            about_run,
             seconds,
             choice=_choice(candidates, found.shape),
+            region=run.get("region", False),
         )
-        result = measure_and_write(done, [target])
-        return {"files": [str(path) for path in result.files], "table": result.lesions.to_dict()}
+        result = measure_and_write(done, [target], notes=noted)
+        return _measured(result.lesions, run) | {"files": [str(path) for path in result.files]}
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
         """Write the volume as the network would see it."""
@@ -258,10 +284,18 @@ def _answer(result: SegmentationResult) -> Answer:
         "labels": list(found.model.labels),
         "device": found.device,
         "notes": list(found.notes),
+        "label_warnings": list(result.lesions.warnings),
+        "region": found.region,
         "seconds": found.seconds,
         "options": _plain(found.options),
     }
     return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
+
+
+def _measured(table: LesionTable, run: Answer | None) -> Answer:
+    """Measures of labels, the doubts about these, and the run with them in place of those about earlier labels."""
+    doubts = list(table.warnings)
+    return {"table": table.to_dict(), "warnings": doubts, "run": run and run | {"label_warnings": doubts}}
 
 
 def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:

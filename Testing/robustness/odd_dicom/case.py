@@ -78,5 +78,10 @@ def changed(name: str, outcome: Handled | Refused, *options: str) -> Callable[[C
     return add
 
 
-ALWAYS_SAID = ("mm apart: small lesions are missed", "The liver is not whole in this CT", "The body covers")
+ALWAYS_SAID = (
+    "mm apart: small lesions are missed",
+    "The liver is not whole in this CT",
+    "The body covers",
+    "adults' at least",
+)
 """Parts of warnings that are due for a CT so small."""

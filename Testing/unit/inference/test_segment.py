@@ -25,6 +25,7 @@ from LiverTumorSegLib.models.description import NetworkSpec, Patches, SliceStack
 from LiverTumorSegLib.models.model_folder import Model
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
+from LiverTumorSegLib.reporting.lesions import LESIONS_ALONE, measure_lesions
 
 FULL = SegmentationOptions(coarse_pass=False)
 
@@ -92,7 +93,7 @@ def test_a_volume_without_a_liver_is_a_result_that_says_so(thresholds):
     volume = Volume(np.full((5, 20, 20), -1000, np.int16), np.eye(4))
     result = segment(volume, thresholds, "cpu")
     assert not result.labels.any()
-    assert result.notes == ("No liver was found.",)
+    assert measure_lesions(result.labels, volume).warnings == ("No liver was found.",)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 20, 20), (5, 1, 60), (3, 2, 2), (40, 3, 17)])
@@ -308,7 +309,7 @@ def test_the_model_that_ships_finds_no_liver_in_a_real_pelvis(samples):
 
     trunk = volumes.read_volume(samples / "totalsegmentator" / "ct.nii.gz")
     result = segment(Volume(trunk.voxels[:50], trunk.affine), model_folder.load(store.find_model()), "cpu")
-    assert result.notes == ("No liver was found.",)
+    assert not result.labels.any()
 
 
 def test_the_model_that_ships_finds_the_liver_of_a_real_ct(samples):
@@ -434,7 +435,8 @@ def test_a_binary_model_writes_its_own_label(ct, label, value):
     clear = np.abs(ct.voxels - 110) > 4
     assert np.array_equal((result.labels == value)[clear], (ct.voxels > 110)[clear])
     assert set(np.unique(result.labels)) == {0, value}
-    assert (inference.LESIONS_ALONE in result.notes) == (label == "lesion")
+    told = measure_lesions(result.labels, ct, made.description.labels).warnings
+    assert (LESIONS_ALONE in told) == (label == "lesion")
 
 
 def test_a_model_of_lesions_alone_keeps_lesions_apart_from_each_other_and_from_any_liver():
@@ -451,7 +453,8 @@ def test_a_model_of_lesions_alone_that_finds_none_says_so():
     spec = NetworkSpec(name="unet", in_channels=1, classes=1)
     made = Model(describe(network=spec, labels=("background", "lesion")), Brightest())
     result = segment(Volume(np.full((4, 20, 20), -40, np.int16), np.diag([-1, -1, 2.0, 1])), made, "cpu")
-    assert result.notes == ("No lesion was found.",)
+    told = measure_lesions(result.labels, result.volume, made.description.labels).warnings
+    assert told == ("No lesion was found.",)
 
 
 def shares(result):

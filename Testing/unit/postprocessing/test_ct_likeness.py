@@ -3,7 +3,6 @@ import pytest
 from pydantic import ValidationError
 
 from LiverTumorSegLib.postprocessing.ct_likeness import (
-    NOT_WHOLE,
     CTMeasures,
     Range,
     SeenCTs,
@@ -12,7 +11,7 @@ from LiverTumorSegLib.postprocessing.ct_likeness import (
 )
 
 SPACING = (2.0, 1.5, 1.5)
-USUAL = CTMeasures(100.0, 12.0, 2.0, (0.0, 0.1), 700.0)
+USUAL = CTMeasures(100.0, 12.0, 2.0, 700.0)
 SEEN = SeenCTs(liver_hu=Range(low=64, high=136), noise_hu=Range(low=4, high=26), slice_mm=Range(low=0.8, high=5))
 
 
@@ -35,7 +34,7 @@ def test_a_ct_is_measured_by_the_liver_in_it(case):
     found = measure_ct(*case, SPACING)
     assert found.liver_hu == pytest.approx(110, abs=1)
     assert found.noise_hu == pytest.approx(15, abs=1)
-    assert (found.slice_mm, found.ends) == (2.0, (0, 0))
+    assert found.slice_mm == 2.0
     assert found.body_cm2 == pytest.approx(160 * 120 * 1.5 * 1.5 / 100, rel=0.01)
 
 
@@ -43,14 +42,6 @@ def test_without_a_liver_there_is_nothing_to_measure_it_by(case):
     labels, hounsfield = case
     assert measure_ct(np.zeros_like(labels), hounsfield, SPACING) is None
     assert measure_ct(np.where(labels == 2, 2, 0).astype(np.uint8), hounsfield, SPACING) is None
-
-
-def test_a_liver_that_reaches_an_end_of_the_ct_is_not_whole(case):
-    labels, hounsfield = case
-    cut = measure_ct(labels[4:], hounsfield[4:], SPACING)
-    assert list(describe_doubts(cut, None)) == [NOT_WHOLE["lowest"]]
-    cut = measure_ct(labels[:8], hounsfield[:8], SPACING)
-    assert list(describe_doubts(cut, None)) == [NOT_WHOLE["highest"]]
 
 
 def test_a_usual_ct_leaves_no_doubt():

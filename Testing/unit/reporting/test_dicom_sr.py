@@ -161,21 +161,38 @@ def test_there_is_a_group_for_each_segment_in_their_order():
         assert named == labels
 
 
-def test_dcmqi_reads_the_same_measures_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("name", ["plain", "notes"])
+def test_dcmqi_reads_the_same_measures_and_notes_and_nothing_else(name, tmp_path):
     program = shutil.which("tid1500reader", path=str(Path(sys.executable).parent)) or shutil.which("tid1500reader")
     if program is None:
         pytest.skip("needs dcmqi: pip install dcmqi")
-    case = written("plain")
+    case = written(name)
     words = [program, "--inputDICOM", case.folder / "measurements.dcm", "--outputMetadata", tmp_path / "read.json"]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
     by_dcmqi = json.loads((tmp_path / "read.json").read_text(encoding="utf-8"))["Measurements"]
     by_highdicom = groups(read(case))
     assert [group["TrackingIdentifier"] for group in by_dcmqi] == list(by_highdicom)
+    notes = {f"Lesion {lesion.number}": [lesion.note] for lesion in case.table.lesions if lesion.note}
     for group in by_dcmqi:
-        assert "qualitativeEvaluations" not in group
+        said = [evaluation["conceptValue"] for evaluation in group.get("qualitativeEvaluations", ())]
+        assert said == notes.get(group["TrackingIdentifier"], [])
         stated = [(item["quantity"]["CodeValue"], float(item["value"])) for item in group["measurementItems"]]
         assert stated == [(one.name.value, one.value) for one in by_highdicom[group["TrackingIdentifier"]]]
     assert [group.get("ReferencedSegment") for group in by_dcmqi] == [None, 2, 3, 4]
+
+
+def test_a_note_is_a_comment_in_the_group_of_its_lesion():
+    case = written("notes")
+    (container,) = (item for item in case.report.ContentSequence if "126010" in str(item.ConceptNameCodeSequence[0]))
+    said = {}
+    for group in container.ContentSequence:
+        (name,) = (item.TextValue for item in group.ContentSequence if "112039" in str(item.ConceptNameCodeSequence[0]))
+        texts = [item for item in group.ContentSequence if "121106" in str(item.ConceptNameCodeSequence[0])]
+        assert all((item.ValueType, item.RelationshipType) == ("TEXT", "CONTAINS") for item in texts)
+        said[name] = [item.TextValue for item in texts]
+    noted = {f"Lesion {lesion.number}": [lesion.note] if lesion.note else [] for lesion in case.table.lesions}
+    assert said == noted | {"Liver with its lesions": []}
+    assert sum(map(len, said.values())) == 2
 
 
 def test_the_report_refers_to_every_image_and_is_nobodys_verified_reading():

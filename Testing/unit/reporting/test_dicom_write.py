@@ -159,6 +159,8 @@ def test_the_time_is_on_this_machines_clock_where_the_source_states_none(tmp_pat
 def test_every_text_is_of_the_source_or_a_known_one(case):
     stated = {text for image in written(case).images for tag, text in texts(image) if tag in OF_THE_SOURCE}
     stated |= {image.SOPInstanceUID for image in written(case).images}
+    stated |= {*written(case).segmentation.warnings, *written(case).table.warnings}
+    stated |= {lesion.note for lesion in written(case).table.lesions}
     for dataset in (written(case).segments, written(case).report):
         others = {
             (keyword_for_tag(tag), text)
@@ -202,7 +204,7 @@ def test_more_lesions_than_anyone_reads_are_one_segment(tmp_path, monkeypatch):
     case = CASES["plain"].write(tmp_path)
     assert len(case.table.lesions) == 3
     assert [item.SegmentLabel for item in case.segments.SegmentSequence] == ["Liver", "Lesions"]
-    assert len(case.report.ContentSequence[-1].ContentSequence) == 2 + 2  # of the liver and all lesions, too
+    assert len(case.report.ContentSequence[-2].ContentSequence) == 2 + 2  # of the liver and all lesions, too
     (said,) = dicom_seg.segment_remarks(case.table)
     assert "one segment for all 3 lesions" in said
     assert dciodvfy(case.folder / "measurements.dcm") == []

@@ -29,7 +29,7 @@ def test_every_measure_of_every_lesion_is_a_cell(lesions):
     assert [node.GetColumnName(n) for n in range(node.GetNumberOfColumns())] == [
         heading for heading, *_ in LESION_COLUMNS
     ]
-    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm"}
+    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "note"}
     assert {key for _, key, _ in LESION_COLUMNS} | others == set(lesions[0]) | {"r", "a", "s"}
 
 

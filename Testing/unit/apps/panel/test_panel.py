@@ -84,11 +84,37 @@ def test_corrections_are_measured(panel, result):
     assert measured.run == result.run
 
 
+def test_doubts_about_corrected_labels_take_the_place_of_earlier_ones_and_others_stay(panel, small_phantom, tmp_path):
+    doubtful = replace(small_phantom.volume, warnings=("It is doubtful.",))
+    result = run(panel, panel.segment, doubtful, FAST)
+    assert result.warnings == ("It is doubtful.",)
+    painted = result.labels.copy()
+    painted[1:3, 1:3, 1:3] = 2
+    outside = run(panel, panel.measure, result, painted)
+    assert outside.warnings[0] == "It is doubtful."
+    assert "lies outside the liver" in outside.warnings[1]
+    reported, _ = run(panel, panel.report, outside, tmp_path / "report", overwrite=False)
+    assert reported.warnings == outside.warnings
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert all(page.count(sentence) == 1 for sentence in outside.warnings)
+    assert run(panel, panel.measure, outside, result.labels).warnings == result.warnings
+
+
 def test_the_report_is_written(panel, result, tmp_path):
     measured, files = run(panel, panel.report, result, tmp_path / "report", overwrite=False)
     assert measured.table == result.table
     assert (tmp_path / "report" / "report.html").is_file()
     assert len(files) == 4
+
+
+def test_notes_come_back_with_their_lesions_and_are_in_the_report(panel, result, tmp_path):
+    voxels = [lesion["inside_voxel"] for lesion in result.table["lesions"]]
+    notes = [(tuple(voxel), f"note {number}") for number, voxel in enumerate(voxels)]
+    measured = run(panel, panel.measure, result, result.labels, notes=notes)
+    assert [lesion["note"] for lesion in measured.table["lesions"]] == [text for _, text in notes]
+    reported, _ = run(panel, panel.report, measured, tmp_path / "report", overwrite=False, notes=notes)
+    assert reported.table == measured.table
+    assert "note 0" in (tmp_path / "report" / "lesions.csv").read_text(encoding="utf-8")
 
 
 def test_the_preview_is_handed_over(panel, small_phantom):

@@ -10,6 +10,8 @@ def test_every_measure_of_a_lesion_has_one_column():
         "centroid_mm",
         "axial_line_mm",
         "short_axial_line_mm",
+        "inside_voxel",
+        "note",
     }
     assert sorted(key for _, key, _ in LESION_COLUMNS) == sorted([*measures, "r", "a", "s"])
 
