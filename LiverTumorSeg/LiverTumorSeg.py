@@ -28,7 +28,9 @@ if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOUR
 
 from LiverTumorSegPanel import cleanup, settings
 from LiverTumorSegPanel.devices import DeviceSection
+from LiverTumorSegPanel.display import DisplaySection
 from LiverTumorSegPanel.inputs import InputSection
+from LiverTumorSegPanel.lesions import LesionsSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
 from LiverTumorSegPanel.outputs import OutputSection
@@ -42,7 +44,7 @@ from LiverTumorSegPanel.selftest import SelfTestMixin
 from LiverTumorSegLib.core.about import HOMEPAGE
 
 if TYPE_CHECKING:
-    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+    from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 
 _POLL_MILLISECONDS = 50
 _AFTER_COARSE = 2
@@ -113,6 +115,8 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             OutputSection(self.ui),
             RunSection(self.ui, self.logic, self.onSegment, self.onPreview),
             self._results,
+            LesionsSection(self.ui, self.logic),
+            DisplaySection(self.ui),
         ]
         self.logic.panel.changed.append(self.show)
 
@@ -144,6 +148,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         """A job for a scene that goes away is of no use."""
         self.logic.panel.cancel()
+        self.logic.jobs.steps.clear()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller: vtk.vtkObject, event: str) -> None:
@@ -208,6 +213,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         def done(nodes: ResultNodes) -> None:
             parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
             parameters.resultTable = nodes.table
+            self.logic.panel.later(self._results.bringIntoView)
 
         self.logic.jobs.segment(requestOf(parameters), done)
 

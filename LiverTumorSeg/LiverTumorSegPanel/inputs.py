@@ -36,7 +36,8 @@ class InputSection(Section):
             self._describe(node)
 
     def _describe(self, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-        said, warnings = "", ()
+        said = ""
+        warnings: tuple[str, ...] = ()
         if node:
             try:
                 volume = volume_of(node)

@@ -11,7 +11,8 @@ import slicer
 
 from LiverTumorSegLib.apps.panel import mrml_sequences
 from LiverTumorSegLib.apps.panel.job_runner import Answer, PanelState
-from LiverTumorSegLib.apps.panel.mrml_jobs import Request, ResultNodes, SceneJobs
+from LiverTumorSegLib.apps.panel.mrml_jobs import Request, SceneJobs
+from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
 from LiverTumorSegLib.apps.worker.client import Worker

@@ -12,7 +12,8 @@ from slicer import (
 )
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
-from LiverTumorSegLib.apps.panel.mrml_jobs import Request, ResultNodes
+from LiverTumorSegLib.apps.panel.mrml_jobs import Request
+from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
 from LiverTumorSegLib.core.about import DEFAULT_MODEL, PRECISIONS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ from slicer.i18n import tr as _
 
 from LiverTumorSegLib.apps.panel import mrml_display, mrml_tables, texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE
-from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.core.atomic_files import whole_file
 
 from .folded_warnings import FoldedWarnings
 from .logic import SegmentationLogic
 from .parameters import resultOf
 from .section import Section
-from .texts import plain
+from .table import chosenLesion, fillTable
 
 
 class ResultsSection(Section):
@@ -66,26 +65,22 @@ class ResultsSection(Section):
             if nodes:
                 self._fill(nodes, chosen)
 
+    def bringIntoView(self) -> None:
+        """Scroll the panel to the result, wherever the user had scrolled it."""
+        widget = self.ui.resultsSection
+        around = widget.parentWidget()
+        while around and not around.inherits("QScrollArea"):
+            around = around.parentWidget()
+        if around:
+            around.ensureWidgetVisible(widget)
+
     def _fill(self, nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-        facts, table = nodes.facts, self.ui.lesionTable
+        facts = nodes.facts
         self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
         other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
         self._warnings.show([*other, *facts.get("warnings", [])])
         self._fillSlider(nodes)
-        rows = mrml_tables.rows(nodes.table)
-        blocked = table.blockSignals(True)
-        table.setSortingEnabled(False)  # rows would move while they are filled
-        table.setColumnCount(len(texts.headings()))
-        table.setHorizontalHeaderLabels(texts.headings())
-        for column, toolTip in enumerate(texts.heading_tool_tips()):
-            table.horizontalHeaderItem(column).setToolTip(plain(toolTip))
-        table.setRowCount(len(rows))
-        for number, row in enumerate(rows):
-            for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):
-                table.setItem(number, column, _item(number, row[key], text))
-        table.setSortingEnabled(True)
-        table.clearSelection()
-        table.blockSignals(blocked)
+        fillTable(self.ui.lesionTable, mrml_tables.rows(nodes.table), mrml_tables.notes(nodes.table))
 
     def _fillSlider(self, nodes: ResultNodes) -> None:
         points, slider = nodes.points, self.ui.sensitivitySlider
@@ -110,12 +105,10 @@ class ResultsSection(Section):
             self.panel.attempt(lambda: self.logic.jobs.choose(nodes, wanted, lambda found: None))
 
     def _onLesion(self) -> None:
-        nodes, shown = resultOf(self.parameters), self.ui.lesionTable.currentRow()
-        if nodes is None or shown < 0 or not self.ui.lesionTable.selectedItems():
-            return
-        row = int(self.ui.lesionTable.item(shown, 0).data(qt.Qt.UserRole))
-        mrml_display.center_slice_views(nodes.place(row))
-        mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
+        nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
+        if nodes and row is not None:
+            mrml_display.center_slice_views(nodes.place(row))
+            mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), nodes.facts["rows"][row])
 
     def leave(self) -> None:
         """Show all segments alike again."""
@@ -127,7 +120,7 @@ class ResultsSection(Section):
     def _onCopy(self) -> None:
         nodes = resultOf(self.parameters)
         if nodes:
-            qt.QApplication.clipboard().setText(texts.table_text(mrml_tables.rows(nodes.table), "\t"))
+            qt.QApplication.clipboard().setText(_text(nodes, "\t"))
 
     def _onCsv(self) -> None:
         nodes = resultOf(self.parameters)
@@ -138,7 +131,7 @@ class ResultsSection(Section):
         if isinstance(chosen, tuple):  # some bindings of Qt return the filter too
             chosen = chosen[0]
         if chosen:
-            text = texts.table_text(mrml_tables.rows(nodes.table), ",")
+            text = _text(nodes, ",")
             self.panel.attempt(lambda: _save(Path(chosen), text))
 
     def _onReport(self) -> None:
@@ -161,18 +154,13 @@ class ResultsSection(Section):
             self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
 
 
-def _item(row: int, value: float, text: str) -> Any:
-    """A cell that sorts by its number and knows its lesion; what is not known is empty, which comes after numbers."""
-    item = qt.QTableWidgetItem()
-    if not math.isnan(value):
-        item.setData(qt.Qt.DisplayRole, float(text))
-    item.setData(qt.Qt.UserRole, row)
-    return item
-
-
 def _state(nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> tuple[Any, ...]:
     """Changes whenever the result or its volume's name do, or another CT is chosen."""
     return nodes.table.GetID(), nodes.table.GetMTime(), nodes.volume.GetName(), chosen is nodes.volume
+
+
+def _text(nodes: ResultNodes, delimiter: str) -> str:
+    return texts.table_text(mrml_tables.rows(nodes.table), delimiter, mrml_tables.notes(nodes.table))
 
 
 def _save(path: Path, text: str) -> None:

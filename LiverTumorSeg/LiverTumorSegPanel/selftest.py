@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from LiverTumorSegLib.apps.panel import mrml_tables
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
-from LiverTumorSegLib.apps.panel.mrml_jobs import Request, ResultNodes
+from LiverTumorSegLib.apps.panel.mrml_jobs import Request
+from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
 

@@ -17,7 +17,8 @@ SHIPPED_MODELS = Path(__file__).parent / "pretrained"
 
 def is_research_only(name: str, terms: str) -> bool:
     """Whether a licence forbids commercial use, by the NC of its SPDX name or by its words."""
-    return "NC" in name.upper().split("-") or bool(re.search(r"(for|in) research only|non-?commercial", terms, re.I))
+    forbidden = re.search(r"(for|in) research only|non-?commercial", terms, re.IGNORECASE)
+    return "NC" in name.upper().split("-") or bool(forbidden)
 
 
 def shipped_titles() -> list[dict[str, Any]]:

@@ -67,3 +67,19 @@ def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml:
     beside[parts[ndimage.binary_dilation(labels == LIVER_LABEL, _TOUCHING)]] = True
     labels[(dropped & beside)[parts]] = LIVER_LABEL
     labels[(dropped & ~beside)[parts]] = 0
+
+
+def remove_lesion(labels: NDArray[np.uint8], place: tuple[int, int, int]) -> None:
+    """Make the lesion at a place what most voxels around it are, liver or background; without one, nothing changes.
+
+    Args:
+        labels: ``[k, j, i]``, 0 background, 1 liver, 2 lesion; changed in place.
+        place: ``(k, j, i)`` of one of its voxels.
+    """
+    if any(not 0 <= at < size for at, size in zip(place, labels.shape, strict=True)) or labels[place] != LESION_LABEL:
+        return
+    parts, _ = ndimage.label(labels == LESION_LABEL)
+    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(parts == parts[place]))
+    lesion, near = parts[box] == parts[place], labels[box]
+    around = near[ndimage.binary_dilation(lesion) & ~lesion]
+    near[lesion] = LIVER_LABEL if 2 * np.count_nonzero(around == LIVER_LABEL) >= len(around) else 0

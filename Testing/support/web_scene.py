@@ -86,7 +86,7 @@ class AtOnce:
         assert inside is None
         self.measure(Result(self.labels, volume, {}, RUN, ()), self.labels, done)
 
-    def measure(self, result, labels, done):
+    def measure(self, result, labels, done, **_chosen):
         labels = np.minimum(labels, 2).astype(np.uint8)
         table = lesions.measure_lesions(labels, result.volume).to_dict()
         done(replace(result, labels=lesions.number_lesions(labels, result.volume), table=table))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,13 +14,13 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION
 from ..worker.protocol import PAINTED
-from . import mrml_display, mrml_segmentations, mrml_tables
+from . import mrml_display, mrml_segmentations
+from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
 from .mrml_segmentations import SegmentOutput
-from .mrml_volumes import region_of, to_world, volume_of
+from .mrml_undo import ChangedLabels, ReplacedSegments, UndoSteps
+from .mrml_volumes import region_of, volume_of
 from .panel import Panel, PanelSettings, Result
 
-_FACTS, _SEGMENTATION = "LiverTumorSeg.facts", "LiverTumorSeg.segmentation"
-_CANDIDATES = "LiverTumorSeg.candidates"
 _CHANGED = "The segments are not any more as the model found them: they were changed afterwards."
 
 
@@ -47,50 +45,6 @@ class Request:
     surface: bool = True
 
 
-@dataclass(frozen=True)
-class ResultNodes:
-    """Nodes of a result; all of it is saved with the scene.
-
-    Args:
-        volume: the CT.
-        segmentation: the segments.
-        table: a row a lesion, see :mod:`.mrml_tables`; its attributes hold the patient's measures and how they came.
-    """
-
-    volume: slicer.vtkMRMLScalarVolumeNode
-    segmentation: slicer.vtkMRMLSegmentationNode
-    table: slicer.vtkMRMLTableNode
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The patient's measures, ``run``, ``warnings``, ``segments``, and a row's segment and voxels."""
-        return json.loads(self.table.GetAttribute(_FACTS) or "{}")
-
-    def place(self, row: int) -> tuple[float, float, float]:
-        """Middle of a lesion's axial diameter as it lies now, in world RAS, also after the CT was moved.
-
-        It lies in the slice that was measured; scenes of earlier versions know the centroid alone.
-        """
-        facts = self.facts
-        r, a, s = to_world(self.volume, np.array([facts.get("measured", facts["voxels"])[row]]))[0]
-        return float(r), float(a), float(s)
-
-    @property
-    def segments(self) -> dict[str, int]:
-        """IDs of the result's segments and whether they are liver (1) or lesion (2)."""
-        return self.facts.get("segments", {})
-
-    @property
-    def points(self) -> list[dict[str, float]]:
-        """What is known of each sensitivity that can be chosen, from the fewest false lesions on; empty for none."""
-        return self.facts.get("run", {}).get("points", []) if self.candidates else []
-
-    @property
-    def candidates(self) -> str:
-        """Candidates for lesions, as the worker wrote them."""
-        return self.table.GetAttribute(_CANDIDATES) or ""
-
-
 class SceneJobs:
     """Runs a panel's jobs on nodes.
 
@@ -100,6 +54,7 @@ class SceneJobs:
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
+        self.steps = UndoSteps()
 
     def segment(self, request: Request, done: Callable[[ResultNodes], None]) -> None:
         """Segment a volume node; ``done`` gets the nodes of the result.
@@ -113,16 +68,20 @@ class SceneJobs:
         def finish(result: Result) -> None:
             _require(request.volume, request.segmentation)
             node = request.segmentation or mrml_segmentations.create(request.volume)
+            earlier = earlier_table(node) if request.output.replace else None
+            replaced = ReplacedSegments.of(node, earlier) if earlier else None
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
             if request.surface and result.labels.any():
                 self.panel.later(lambda: mrml_display.show_surface(node))
-            nodes = ResultNodes(request.volume, node, _table_node(request, node))
+            nodes = ResultNodes(request.volume, node, table_node(node, request.volume, replace=request.output.replace))
             lesions = [name for name, label in made.items() if label == LESION.label]
             rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
             facts: dict[str, Any] = {"run": result.run, "warnings": list(result.warnings), "segments": made}
-            facts |= {"found": _labels_checksum(result.labels), "one_each": request.output.one_each}
-            nodes.table.SetAttribute(_CANDIDATES, result.candidates)
-            _fill(nodes, result, facts, rows)
+            facts |= {"found": labels_checksum(result.labels), "one_each": request.output.one_each}
+            nodes.table.SetAttribute(CANDIDATES, result.candidates)
+            fill(nodes, result, facts, rows)
+            if replaced:
+                self.steps.add(replaced)
             done(nodes)
 
         self.panel.segment(volume, request.settings, finish, inside=inside)
@@ -137,10 +96,10 @@ class SceneJobs:
 
         def finish(result: Result) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            _fill(nodes, result, facts, _rows(result.labels, owners, list(facts["segments"])))
+            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
             done(nodes)
 
-        self.panel.measure(before, before.labels, finish)
+        self.panel.measure(before, before.labels, finish, notes=nodes.notes)
 
     def choose(self, nodes: ResultNodes, sensitivity: float, done: Callable[[ResultNodes], None]) -> None:
         """Take other candidates for lesions, and measure; segments and table change, what was painted stays.
@@ -148,35 +107,91 @@ class SceneJobs:
         Raises:
             UserError: the segments or the CT are gone, or segments were changed while it was measured.
         """
-        before, owners, facts = self._result(nodes)
-        theirs = _owned_by(owners, facts["segments"], mrml_segmentations.made_here(nodes.segmentation))
-        untouched = facts.get("found") == _labels_checksum(before.labels)
+        change = self._change_of(nodes)
+        labels = np.where(change.theirs & (change.labels == LESION.label), PAINTED, change.labels).astype(np.uint8)
+        untouched = change.facts.get("found") == labels_checksum(change.labels)
 
         def finish(result: Result) -> None:
-            _require(nodes.volume, nodes.segmentation, nodes.table)
-            now, _ = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
-            if not np.array_equal(now, before.labels):
-                msg = "The segments were changed meanwhile, so nothing else was done: move the slider again."
-                raise UserError(msg)
-            shown = mrml_display.has_surface(nodes.segmentation)
-            facts["segments"] = mrml_segmentations.rewrite(
-                np.where(theirs, 0, result.labels),
-                nodes.volume,
-                nodes.segmentation,
-                facts["segments"],
-                facts["one_each"],
-            )
             if untouched:
-                facts["found"] = _labels_checksum(result.labels)
-            nodes.table.SetAttribute(_CANDIDATES, result.candidates)
-            _, owners_now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
-            _fill(nodes, result, facts, _rows(result.labels, owners_now, list(facts["segments"])))
-            if shown and result.labels.any():
-                self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
-            done(replace(nodes))
+                change.facts["found"] = labels_checksum(result.labels)
+            self._rewrite(change, result, done)
 
-        labels = np.where(theirs, PAINTED, before.labels).astype(np.uint8)
-        self.panel.measure(before, labels, finish, sensitivity=sensitivity)
+        self.panel.measure(change.before, labels, finish, sensitivity=sensitivity, notes=nodes.notes)
+
+    def remove(self, nodes: ResultNodes, row: int, done: Callable[[ResultNodes], None]) -> None:
+        """Take a lesion away, which becomes what most of its neighbours are, and measure.
+
+        Raises:
+            UserError: the segments or the CT are gone or were changed meanwhile, or the lesion is in a segment of the
+                user's own.
+        """
+        change, (i, j, k) = self._change_of(nodes), nodes.inside(row)
+        if change.theirs[k, j, i]:
+            segments = nodes.segmentation.GetSegmentation()
+            name = segments.GetSegment(nodes.facts["rows"][row]).GetName()
+            msg = f"This lesion is in the segment “{name}”, which you added: erase it there, then measure again."
+            raise UserError(msg)
+        self.panel.measure(
+            change.before,
+            change.labels,
+            lambda result: self._rewrite(change, result, done),
+            without=[(i, j, k)],
+            notes=nodes.notes,
+        )
+
+    def undo(self, nodes: ResultNodes, done: Callable[[ResultNodes], None]) -> None:
+        """Take the last step back that changed this result's segments; what was painted since stays.
+
+        Raises:
+            UserError: there is none, or the segments or the CT are gone.
+        """
+        step = self.steps.take(nodes.table)
+        if isinstance(step, ReplacedSegments):
+            step.restore(nodes)
+            self.measure(nodes, done)
+        else:
+            self._undo_labels(nodes, step, done)
+
+    def _undo_labels(self, nodes: ResultNodes, step: ChangedLabels, done: Callable[[ResultNodes], None]) -> None:
+        change = self._change_of(nodes)
+        facts = step.facts
+        change.facts["found"] = facts.get("found")
+        before = replace(change.before, run=facts["run"], candidates=step.candidates)
+        notes = [((i, j, k), text) for (i, j, k), text in facts.get("notes", [])]
+
+        def finish(result: Result) -> None:
+            self._rewrite(change, result, done, keep_step=False)
+
+        self.panel.measure(before, step.undone(change.labels, change.theirs), finish, notes=notes)
+
+    def _change_of(self, nodes: ResultNodes) -> _Change:
+        before, owners, facts = self._result(nodes)
+        made = mrml_segmentations.made_here(nodes.segmentation)
+        return _Change(nodes, before, facts, _owned_by(owners, facts["segments"], made))
+
+    def _rewrite(
+        self, change: _Change, result: Result, done: Callable[[ResultNodes], None], *, keep_step: bool = True
+    ) -> None:
+        """Put measured labels into the segments that are the module's own, and fill the table."""
+        nodes, facts = change.nodes, change.facts
+        _require(nodes.volume, nodes.segmentation, nodes.table)
+        now, _ = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        if not np.array_equal(now, change.labels):
+            msg = "The segments were changed meanwhile, so nothing else was done: try it again."
+            raise UserError(msg)
+        if keep_step:
+            self.steps.add(ChangedLabels.of(nodes, now, result.labels, change.theirs))
+        shown = mrml_display.has_surface(nodes.segmentation)
+        own = np.where(change.theirs, 0, result.labels)
+        facts["segments"] = mrml_segmentations.rewrite(
+            own, nodes.volume, nodes.segmentation, facts["segments"], facts["one_each"]
+        )
+        nodes.table.SetAttribute(CANDIDATES, result.candidates)
+        _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
+        if shown and result.labels.any():
+            self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
+        done(replace(nodes))
 
     def report(self, nodes: ResultNodes, folder: Path, done: Callable[[list[str]], None], *, overwrite: bool) -> None:
         """Write the report of the segments as they are now; ``done`` gets the files, the table is brought up to date.
@@ -188,10 +203,10 @@ class SceneJobs:
 
         def finish(result: Result, files: list[str]) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            _fill(nodes, result, facts, _rows(result.labels, owners, list(facts["segments"])))
+            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
             done(files)
 
-        self.panel.report(before, folder, finish, overwrite=overwrite)
+        self.panel.report(before, folder, finish, overwrite=overwrite, notes=nodes.notes)
 
     def preview(
         self,
@@ -222,8 +237,29 @@ class SceneJobs:
         labels, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         volume = replace(volume, warnings=tuple(facts["warnings"]))
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
-        facts["run"]["notes"] = notes if facts.get("found") in (None, _labels_checksum(labels)) else [*notes, _CHANGED]
+        facts["run"]["notes"] = notes if facts.get("found") in (None, labels_checksum(labels)) else [*notes, _CHANGED]
         return Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates), owners, facts
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A result whose segments are about to be changed, as they are now.
+
+    Args:
+        nodes: of the result.
+        before: labels 0, 1 and 2 with all that is known of them.
+        facts: those that stay true; they are the change's own.
+        theirs: ``[k, j, i]``, voxels in segments that the user added.
+    """
+
+    nodes: ResultNodes
+    before: Result
+    facts: dict[str, Any]
+    theirs: NDArray[np.bool_]
+
+    @property
+    def labels(self) -> NDArray[np.unsignedinteger]:
+        return self.before.labels
 
 
 def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[str]) -> NDArray[np.bool_]:
@@ -231,51 +267,8 @@ def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[s
     return np.isin(owners, [place for place, name in enumerate(segments, start=1) if name not in made])
 
 
-def _labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
-    """By which labels are told from others, whichever lesion a voxel is of."""
-    return zlib.crc32(np.minimum(labels, LESION.label).astype(np.uint8).tobytes())
-
-
 def _require(*nodes: slicer.vtkMRMLNode | None) -> None:
     gone = [node for node in nodes if node is not None and not slicer.mrmlScene.IsNodePresent(node)]
     if gone:
         msg = f"“{gone[0].GetName()}” was removed from the scene meanwhile: nothing was added."
         raise UserError(msg)
-
-
-def _table_node(request: Request, segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLTableNode:
-    """A new table; where an earlier result is replaced, that one's."""
-    if request.output.replace:
-        for table in slicer.util.getNodesByClass("vtkMRMLTableNode"):
-            if table.GetNodeReference(_SEGMENTATION) is segmentation:
-                return table
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{segmentation.GetName()} measures")
-    table.SetNodeReferenceID(_SEGMENTATION, segmentation.GetID())
-    mrml_segmentations.put_beside(table, request.volume)
-    return table
-
-
-def _rows(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], names: list[str]) -> list[str]:
-    """The segment that holds each lesion, in the order of the table."""
-    at = np.flatnonzero(numbered >= LESION.label)
-    _, first = np.unique(numbered.ravel()[at], return_index=True)
-    return [names[owners.ravel()[at[place]] - 1] for place in first]
-
-
-def _fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[str]) -> None:
-    """Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved."""
-    to_voxel = np.linalg.inv(result.volume.affine)
-    lesions = result.table["lesions"]
-    voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]
-    middles = [np.mean(lesion["axial_line_mm"], axis=0) for lesion in lesions]
-    measured = [(to_voxel @ [*middle, 1])[:3].tolist() for middle in middles]
-    places = [tuple(to_world(nodes.volume, np.array([voxel]))[0].tolist()) for voxel in voxels]
-    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(lesions, places, strict=True)]
-    mrml_tables.fill(nodes.table, moved)
-    patient = {name: value for name, value in result.table.items() if name != "lesions"}
-    kept = {name: facts[name] for name in ("warnings", "segments")} | {"rows": rows, "voxels": voxels}
-    kept["measured"] = measured
-    kept["run"] = result.run
-    kept["one_each"] = facts.get("one_each", False)
-    kept["found"] = facts.get("found")  # scenes of earlier versions have none
-    nodes.table.SetAttribute(_FACTS, json.dumps(patient | kept))

@@ -10,6 +10,7 @@ import vtk
 
 from .panel import LESION_COLUMNS
 
+NOTE = "note"
 _ARRAYS = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 
 
@@ -31,9 +32,27 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
             value = row.get(key)
             column.InsertNextValue(math.nan if value is None else value)
         node.AddColumn(column)
+    notes = vtk.vtkStringArray()
+    notes.SetName(NOTE)
+    for row in rows:
+        notes.InsertNextValue(row.get(NOTE, ""))
+    node.AddColumn(notes)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
     node.EndModify(wasmodified)
+
+
+def set_note(node: slicer.vtkMRMLTableNode, row: int, text: str) -> None:
+    """Write a note into a row."""
+    column = node.GetColumnIndex(NOTE)
+    if column >= 0:
+        node.SetCellText(row, column, text)
+
+
+def notes(node: slicer.vtkMRMLTableNode) -> list[str]:
+    """The note of each row, empty where there is none."""
+    column = node.GetColumnIndex(NOTE)
+    return [node.GetCellText(row, column) if column >= 0 else "" for row in range(node.GetNumberOfRows())]
 
 
 def rows(node: slicer.vtkMRMLTableNode) -> list[dict[str, float]]:

@@ -131,11 +131,13 @@ class Panel(JobRunner):
         done: Callable[[Result], None],
         *,
         sensitivity: float | None = None,
+        without: Sequence[tuple[int, int, int]] = (),
         notes: Sequence[Note] = (),
     ) -> None:
         """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion.
 
         With a sensitivity, in false lesions a patient, other candidates are lesions first; what was painted stays.
+        The lesions that hold the voxels ``without``, each ``(i, j, k)``, are taken away first.
         Notes come back in the table as their lesions' ``note``; those of lesions that are gone don't.
         """
 
@@ -143,7 +145,8 @@ class Panel(JobRunner):
             numbered, _ = arrays.read(folder / "labels.nrrd")
             done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
 
-        chosen = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity, "notes": notes}
+        chosen: Answer = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
+        chosen |= {"without": without, "notes": notes}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)
 
     def report(

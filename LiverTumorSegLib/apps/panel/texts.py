@@ -97,6 +97,11 @@ def headings() -> list[str]:
     ]
 
 
+def note_heading() -> tuple[str, str]:
+    """Heading and tool tip of the column of notes, which stands after those of :func:`headings`."""
+    return _("Note"), _("What you noted about it: saved with the scene, in the CSV and in both reports")
+
+
 def heading_tool_tips() -> list[str]:
     """What each of :func:`headings` means, as plain text; the terms of RECIST 1.1 where they are meant."""
     return [
@@ -141,11 +146,21 @@ def chosen_point(points: Sequence[Mapping[str, float]], run: Mapping[str, Any]) 
     return max((n for n, point in enumerate(points) if point["false_per_patient"] <= wanted), default=0)
 
 
-def table_text(rows: Iterable[Mapping[str, float]], delimiter: str) -> str:
-    """All measures of all lesions as text, with the names that the headless library's CSV has."""
+def table_text(rows: Sequence[Mapping[str, float]], delimiter: str, notes: Sequence[str] = ()) -> str:
+    """All measures of all lesions as text, with the names that the headless library's CSV has.
+
+    Args:
+        rows: the lesions.
+        delimiter: of cells.
+        notes: a lesion's each; where all are empty there is no column for them, as in that CSV.
+    """
     keys = [key for _heading, key, _kind in LESION_COLUMNS]
-    cells = ([_cell(row[key]) for key in keys] for row in rows)
-    return text_files.lines([[_CSV_NAMES.get(key, key) for key in keys], *cells], delimiter)
+    head: list[str] = [_CSV_NAMES.get(key, key) for key in keys]
+    cells: list[list[Any]] = [[_cell(row[key]) for key in keys] for row in rows]
+    if any(notes):
+        head.append("note")
+        cells = [[*row, note] for row, note in zip(cells, notes, strict=True)]
+    return text_files.lines([head, *cells], delimiter)
 
 
 def _cell(value: float) -> float | None:
@@ -326,7 +341,7 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
     """The patient's measures as rich text.
 
     Args:
-        facts: of the result's table, see :attr:`LiverTumorSegLib.apps.panel.mrml_jobs.ResultNodes.facts`.
+        facts: of the result's table, see :attr:`LiverTumorSegLib.apps.panel.mrml_results.ResultNodes.facts`.
         name: of the CT that they are of.
     """
     count = facts["lesion_count"]

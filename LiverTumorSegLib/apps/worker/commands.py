@@ -25,6 +25,7 @@ from ...models.download import download_model
 from ...models.model_folder import Model
 from ...pipeline import CTFile, SegmentationResult, measure_and_write
 from ...pipeline import run as segment_and_write
+from ...postprocessing.cleaning import remove_lesion
 from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
@@ -143,6 +144,7 @@ class Commands:
         run: Answer | None = None,
         candidates: str = "",
         sensitivity: float | None = None,
+        without: Sequence[Sequence[int]] = (),
         notes: Sequence[Any] = (),
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
@@ -150,6 +152,7 @@ class Commands:
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
         for what was painted, and where labels are :data:`PAINTED`; ``candidates`` comes back without those voxels.
+        The lesions at the voxels ``without``, each ``[i, j, k]``, are taken away first.
         ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``. ``notes`` are
         pairs of a lesion's ``inside_voxel`` as it was measured before and a text; each comes back as its lesion's
         ``note``, if that is still there.
@@ -158,6 +161,8 @@ class Commands:
         job.at(0, "Measuring lesions")
         ct, numbered = _numbered(volume, labels)
         found = _lesions_alike(numbered)
+        for i, j, k in without:
+            remove_lesion(found, (k, j, i))
         if sensitivity is None or not run:
             choice = _choice(candidates, found.shape)
         else:

@@ -23,7 +23,7 @@ def nodes(widget):  # noqa: F811
 
 
 def place_of(widget, row):  # noqa: F811
-    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+    from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 
     parameters = widget.logic.getParameterNode()
     return ResultNodes(parameters.resultVolume, *nodes(widget)).place(row)
@@ -173,6 +173,6 @@ def test_a_model_without_scores_has_no_slider(done):
 
 
 def nodes_points(widget):  # noqa: F811
-    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+    from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 
     return ResultNodes(None, *nodes(widget)).points

@@ -168,9 +168,7 @@ def test_opening_the_panel_starts_no_worker_unless_the_user_wants_it(harness, wi
     widget.ui.startOnOpeningCheck.checked = False
 
 
-def test_weights_for_research_only_are_consented_to_once_and_not_in_a_scene(
-    harness, widget, small_phantom, monkeypatch
-):  # noqa: F811
+def test_weights_for_research_only_are_consented_to_once_a_model(widget, small_phantom, monkeypatch):  # noqa: F811
     import slicer
 
     slicer.app.userSettings().clear()

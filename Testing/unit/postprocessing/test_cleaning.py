@@ -3,7 +3,7 @@ import pytest
 from support.models import KEEP_ALL
 
 from LiverTumorSegLib.core.labels import bounding_box
-from LiverTumorSegLib.postprocessing.cleaning import clean_labels
+from LiverTumorSegLib.postprocessing.cleaning import clean_labels, remove_lesion
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 
 ML = 0.001  # a cubic millimetre
@@ -104,3 +104,19 @@ def test_lesions_alone_are_kept_as_their_own_liver():
 
 def test_bounds_hold_every_label_and_no_more(labels):
     assert bounding_box(labels) == (slice(1, 11), slice(2, 28), slice(2, 28))
+
+
+def test_a_lesion_taken_away_becomes_what_is_around_it():
+    labels = np.zeros((5, 9, 9), np.uint8)
+    labels[1:4, 1:8, 1:5] = 1
+    labels[2, 3:5, 2:4] = 2  # in the liver
+    labels[2, 3:5, 7:9] = 2  # beside it, at the end of the CT
+    remove_lesion(labels, (2, 3, 2))
+    assert (labels[2, 3:5, 2:4] == 1).all()
+    assert (labels[2, 3:5, 7:9] == 2).all()
+    remove_lesion(labels, (2, 4, 8))
+    assert (labels[2, 3:5, 7:9] == 0).all()
+    before = labels.copy()
+    remove_lesion(labels, (0, 0, 0))
+    remove_lesion(labels, (9, 0, 0))
+    assert np.array_equal(labels, before)

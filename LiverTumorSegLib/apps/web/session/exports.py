@@ -17,7 +17,7 @@ from ....core.labels import SEGMENTS
 from ....core.safe_zip import safe_name
 from ....io.volumes import write_labels
 from ...panel import mrml_tables
-from ...panel.mrml_jobs import ResultNodes
+from ...panel.mrml_results import ResultNodes
 from ...panel.mrml_segmentations import added_segments, labels_of
 from ...panel.mrml_volumes import volume_of
 from ...panel.texts import file_name, table_text

@@ -21,7 +21,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from ....core.errors import UserError
 from ....core.labels import LESION, Segment
-from ...panel.mrml_jobs import ResultNodes
+from ...panel.mrml_results import ResultNodes
 from ...panel.mrml_volumes import from_world, world_affine
 from .edited_segments import Box, CorrectedSegments, Stroke, VoxelLabels, covered_voxels
 

@@ -16,7 +16,8 @@ from trame_slicer.core import SlicerApp
 
 from ....core.about import DEFAULT_MODEL
 from ....core.safe_zip import MOST_BYTES
-from ...panel.mrml_jobs import ResultNodes, SceneJobs
+from ...panel.mrml_jobs import SceneJobs
+from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
 from ..server.session_process import DOWNLOADS
 from .server_link import ServerLink

@@ -82,7 +82,7 @@ def test_lesions_are_seen_through_the_liver():
 
 
 @pytest.fixture
-def shown(mrml):
+def shown(mrml):  # noqa: F811
     """A segmentation of liver and one lesion, with what its result is known by."""
     import slicer
 

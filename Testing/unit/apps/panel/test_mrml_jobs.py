@@ -339,7 +339,7 @@ def test_segments_that_were_changed_meanwhile_are_left_alone(jobs, scored):
     held[tuple(np.argwhere(held)[0])] = 0
     slicer.util.updateSegmentBinaryLabelmapFromArray(held, scored.segmentation, name, scored.volume)
     settle(jobs.panel)
-    assert jobs.panel.error == "The segments were changed meanwhile, so nothing else was done: move the slider again."
+    assert jobs.panel.error == "The segments were changed meanwhile, so nothing else was done: try it again."
     assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(scored.segmentation, name, scored.volume), held)
 
 
@@ -350,7 +350,7 @@ def test_a_result_without_candidates_has_nothing_to_choose(jobs, node, model_fol
 
 
 def test_a_saved_scene_keeps_the_choice(jobs, scored):
-    from LiverTumorSegLib.apps.panel.mrml_jobs import ResultNodes
+    from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 
     again = ResultNodes(scored.volume, scored.segmentation, scored.table)
     assert again.points == scored.points

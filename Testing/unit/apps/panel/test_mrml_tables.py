@@ -27,7 +27,8 @@ def test_every_measure_of_every_lesion_is_a_cell(lesions):
     node = filled(lesions)
     assert node.GetNumberOfRows() == len(lesions) == 2
     assert [node.GetColumnName(n) for n in range(node.GetNumberOfColumns())] == [
-        heading for heading, *_ in LESION_COLUMNS
+        *(heading for heading, *_ in LESION_COLUMNS),
+        "note",
     ]
     others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "note"}
     assert {key for _, key, _ in LESION_COLUMNS} | others == set(lesions[0]) | {"r", "a", "s"}
@@ -50,7 +51,7 @@ def test_filling_again_replaces_everything(lesions):
     assert node.GetNumberOfRows() == 1
     mrml_tables.fill(node, [])
     assert mrml_tables.rows(node) == []
-    assert node.GetNumberOfColumns() == len(LESION_COLUMNS)
+    assert node.GetNumberOfColumns() == len(LESION_COLUMNS) + 1  # the last holds notes
 
 
 def test_a_table_of_an_old_scene_lacks_what_was_not_measured_then(lesions):

@@ -10,7 +10,7 @@ from trame.widgets import vuetify3 as v3
 
 from .....core.labels import LESION, LIVER
 from ....panel.job_runner import IDLE
-from ....panel.mrml_jobs import ResultNodes
+from ....panel.mrml_results import ResultNodes
 from ..aria import aria
 from ..painting import LARGEST_MM, SMALLEST_MM, Corrections, Tool
 from ..session import Session

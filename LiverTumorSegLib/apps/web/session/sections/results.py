@@ -16,7 +16,7 @@ from trame.widgets import vuetify3 as v3
 
 from ....panel import mrml_display, mrml_tables, texts
 from ....panel.job_runner import IDLE
-from ....panel.mrml_jobs import ResultNodes
+from ....panel.mrml_results import ResultNodes
 from .. import exports
 from ..aria import aria
 from ..session import Session

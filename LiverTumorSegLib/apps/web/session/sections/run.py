@@ -10,7 +10,8 @@ from trame.widgets import vuetify3 as v3
 
 from ....panel import texts
 from ....panel.job_runner import IDLE, PanelState
-from ....panel.mrml_jobs import Request, ResultNodes
+from ....panel.mrml_jobs import Request
+from ....panel.mrml_results import ResultNodes
 from ....panel.mrml_segmentations import SegmentOutput
 from ..aria import aria
 from ..session import Session

@@ -135,10 +135,11 @@ POINTS = [
 @pytest.fixture
 def asked(with_ct, monkeypatch):  # noqa: F811
     """The sensitivities that candidates are taken by; the result is of a model that has some."""
-    from LiverTumorSegLib.apps.panel import mrml_jobs
+
+    from LiverTumorSegLib.apps.panel import mrml_results
 
     sensitivities = []
-    monkeypatch.setattr(mrml_jobs.ResultNodes, "points", POINTS)
+    monkeypatch.setattr(mrml_results.ResultNodes, "points", POINTS)
     monkeypatch.setattr(with_ct.jobs, "choose", lambda nodes, value, done: (sensitivities.append(value), done(nodes)))
     return sensitivities
 

@@ -1,0 +1,119 @@
+"""Working through the lesions one by one: the next, not a lesion, a note, correction in Segment Editor, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+
+from LiverTumorSegLib.apps.panel.job_runner import IDLE
+from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
+
+from .logic import SegmentationLogic
+from .parameters import resultOf
+from .section import Section
+from .table import chooseRow, chosenLesion
+
+_EDITOR = "SegmentEditor"
+KEYS = {"previousButton": "Alt+Left", "nextButton": "Alt+Right", "notLesionButton": "Alt+Del", "undoButton": "Alt+Z"}
+"""Keys of buttons, while the panel is seen."""
+
+
+class LesionsSection(Section):
+    """Buttons that act on the chosen lesion, and on what was done last.
+
+    Args:
+        ui: the panel's widgets.
+        logic: whose jobs take lesions away and back.
+    """
+
+    def __init__(self, ui: Any, logic: SegmentationLogic) -> None:
+        super().__init__(ui)
+        self.logic, self.panel = logic, logic.panel
+        ui.previousButton.connect("clicked(bool)", lambda _checked=False: self._step(-1))
+        ui.nextButton.connect("clicked(bool)", lambda _checked=False: self._step(1))
+        ui.notLesionButton.connect("clicked(bool)", self._onNotLesion)
+        ui.noteEdit.connect("editingFinished()", self._onNote)
+        ui.editButton.connect("clicked(bool)", self._onEdit)
+        ui.undoButton.connect("clicked(bool)", self._onUndo)
+        ui.lesionTable.connect("itemSelectionChanged()", self.show)
+        self._shortcuts = [_shortcut(ui.resultsSection, key, getattr(ui, name)) for name, key in KEYS.items()]
+
+    def show(self) -> None:
+        """Bring buttons and note up to date."""
+        nodes = resultOf(self.parameters) if self.parameters else None
+        row = chosenLesion(self.ui.lesionTable) if nodes else None
+        idle, ui = self.panel.state in IDLE, self.ui
+        for button in (ui.previousButton, ui.nextButton):
+            button.enabled = ui.lesionTable.rowCount > 0
+        ui.notLesionButton.enabled = idle and row is not None
+        ui.editButton.enabled = ui.noteEdit.enabled = row is not None
+        ui.undoButton.enabled = bool(idle and nodes and self.logic.jobs.steps.has(nodes.table))
+        text = _noteOf(nodes, row) if nodes and row is not None else ""
+        if ui.noteEdit.text != text and not ui.noteEdit.hasFocus():
+            ui.noteEdit.text = text
+
+    def _step(self, by: int) -> None:
+        """Go to the next row, or to the first or last where none is chosen; the ends are ends."""
+        table = self.ui.lesionTable
+        before = table.currentRow() if table.selectedItems() else (-1 if by > 0 else table.rowCount)
+        chooseRow(table, max(0, min(before + by, table.rowCount - 1)))
+
+    def _onNotLesion(self) -> None:
+        nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
+        if nodes and row is not None:
+            place = self.ui.lesionTable.currentRow()
+            self.panel.attempt(lambda: self.logic.jobs.remove(nodes, row, lambda found: self._chooseAfter(place)))
+
+    def _chooseAfter(self, place: int) -> None:
+        """Choose what stands now where the lesion stood that was taken away, so that work goes on from there."""
+
+        def choose() -> None:
+            table = self.ui.lesionTable
+            if self.parameters and table.rowCount:
+                chooseRow(table, min(place, table.rowCount - 1))
+
+        self.panel.later(choose)
+
+    def _onNote(self) -> None:
+        nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
+        if nodes and row is not None and self.ui.noteEdit.text.strip() != _noteOf(nodes, row):
+            place = self.ui.lesionTable.currentRow()
+            self.panel.attempt(lambda: nodes.note(row, self.ui.noteEdit.text.strip()))
+            self._chooseAfter(place)
+
+    def _onEdit(self) -> None:
+        nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
+        if nodes and row is not None:
+            editor = slicer.mrmlScene.GetSingletonNode(_EDITOR, "vtkMRMLSegmentEditorNode")
+            if editor is None:
+                editor = slicer.vtkMRMLSegmentEditorNode()
+                editor.SetSingletonTag(_EDITOR)
+                editor = slicer.mrmlScene.AddNode(editor)
+            editor.SetAndObserveSegmentationNode(nodes.segmentation)
+            editor.SetAndObserveSourceVolumeNode(nodes.volume)
+            editor.SetSelectedSegmentID(nodes.facts["rows"][row])
+            slicer.util.selectModule(_EDITOR)
+
+    def _onUndo(self) -> None:
+        nodes = resultOf(self.parameters)
+        if nodes:
+            self.panel.attempt(lambda: self.logic.jobs.undo(nodes, lambda found: None))
+
+
+def _noteOf(nodes: ResultNodes, row: int) -> str:
+    inside = nodes.facts.get("inside", [])
+    return next((text for voxel, text in nodes.notes if row < len(inside) and list(voxel) == inside[row]), "")
+
+
+def _shortcut(parent: Any, key: str, button: Any) -> Any:
+    return shortcut(parent, key, lambda: button.enabled and button.click())
+
+
+def shortcut(parent: Any, key: str, act: Callable[[], Any]) -> Any:
+    """A key that acts while a widget is seen."""
+    made = qt.QShortcut(qt.QKeySequence(key), parent)
+    made.connect("activated()", act)
+    return made

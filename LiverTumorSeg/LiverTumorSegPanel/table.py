@@ -1,0 +1,66 @@
+"""The rows of the lesion table: which lesion each shows, however it is sorted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import qt
+
+from LiverTumorSegLib.apps.panel import texts
+
+from .texts import plain
+
+_ROW = qt.Qt.UserRole
+
+
+def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str]) -> None:
+    """Show lesions, a row each, with nothing chosen.
+
+    Args:
+        table: a ``QTableWidget``.
+        rows: as :func:`LiverTumorSegLib.apps.panel.mrml_tables.rows` reads them.
+        notes: a lesion's each.
+    """
+    blocked = table.blockSignals(True)
+    table.setSortingEnabled(False)  # rows would move while they are filled
+    heads = [*zip(texts.headings(), texts.heading_tool_tips(), strict=True), texts.note_heading()]
+    table.setColumnCount(len(heads))
+    table.setHorizontalHeaderLabels([heading for heading, _toolTip in heads])
+    for column, (_heading, toolTip) in enumerate(heads):
+        table.horizontalHeaderItem(column).setToolTip(plain(toolTip))
+    table.setRowCount(len(rows))
+    for number, (row, note) in enumerate(zip(rows, notes, strict=True)):
+        for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):
+            table.setItem(number, column, _cell(number, None if math.isnan(row[key]) else float(text)))
+        table.setItem(number, len(texts.SHOWN), _cell(number, note or None))
+    table.setSortingEnabled(True)
+    table.clearSelection()
+    table.blockSignals(blocked)
+
+
+def chosenLesion(table: Any) -> int | None:
+    """Place of the chosen lesion in the result's order; None where no row is chosen."""
+    shown = table.currentRow()
+    if shown < 0 or not table.selectedItems():
+        return None
+    return int(table.item(shown, 0).data(_ROW))
+
+
+def chooseRow(table: Any, shown: int) -> None:
+    """Choose a row as it is shown, and scroll to it."""
+    table.clearSelection()
+    table.selectRow(shown)
+    table.scrollToItem(table.item(shown, 0))
+
+
+def _cell(row: int, value: float | str | None) -> Any:
+    """A cell that sorts by its value and knows its lesion; what is not known is empty, which comes after numbers."""
+    item = qt.QTableWidgetItem()
+    if value is not None:
+        item.setData(qt.Qt.DisplayRole, value)
+    if isinstance(value, str):
+        item.setToolTip(plain(value))
+    item.setData(_ROW, row)
+    return item

@@ -1,0 +1,168 @@
+"""The nodes of a result: segments and a table, with all that is known of it in the table's attributes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from ...core.errors import UserError
+from ...core.labels import LESION
+from . import mrml_tables
+from .mrml_segmentations import put_beside
+from .mrml_volumes import to_world
+from .panel import Note, Result
+
+FACTS, CANDIDATES = "LiverTumorSeg.facts", "LiverTumorSeg.candidates"
+_SEGMENTATION = "LiverTumorSeg.segmentation"
+_LINES = ("axial_line_mm", "short_axial_line_mm")
+
+
+@dataclass(frozen=True)
+class ResultNodes:
+    """Nodes of a result; all of it is saved with the scene.
+
+    Args:
+        volume: the CT.
+        segmentation: the segments.
+        table: a row a lesion, see :mod:`.mrml_tables`; its attributes hold the patient's measures and how they came.
+    """
+
+    volume: slicer.vtkMRMLScalarVolumeNode
+    segmentation: slicer.vtkMRMLSegmentationNode
+    table: slicer.vtkMRMLTableNode
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The patient's measures, ``run``, ``warnings``, ``segments``, and a row's segment and voxels."""
+        return json.loads(self.table.GetAttribute(FACTS) or "{}")
+
+    def place(self, row: int) -> tuple[float, float, float]:
+        """Middle of a lesion's axial diameter as it lies now, in world RAS, also after the CT was moved.
+
+        It lies in the slice that was measured; scenes of earlier versions know the centroid alone.
+        """
+        facts = self.facts
+        r, a, s = to_world(self.volume, np.array([facts.get("measured", facts["voxels"])[row]]))[0]
+        return float(r), float(a), float(s)
+
+    @property
+    def places(self) -> list[list[float]]:
+        """Middle of each lesion's axial diameter, in voxels ``(i, j, k)``."""
+        facts = self.facts
+        return facts.get("measured", facts.get("voxels", []))
+
+    def lines(self, row: int) -> list[list[list[float]]]:
+        """Ends of a lesion's two diameters, in voxels; empty in scenes of earlier versions."""
+        lines = self.facts.get("lines", [])
+        return lines[row] if row < len(lines) else []
+
+    @property
+    def notes(self) -> list[Note]:
+        """What was noted about lesions, with a voxel of each."""
+        return [((i, j, k), text) for (i, j, k), text in self.facts.get("notes", [])]
+
+    def note(self, row: int, text: str) -> None:
+        """Note something about a lesion, in place of what was noted before; nothing takes it away.
+
+        Raises:
+            UserError: the scene is of an earlier version, which did not keep where a lesion can be found.
+        """
+        facts, voxel = self.facts, self.inside(row)
+        others = [note for note in facts.get("notes", []) if note[0] != voxel]
+        facts["notes"] = [*others, [voxel, text]] if text else others
+        self.table.SetAttribute(FACTS, json.dumps(facts))
+        mrml_tables.set_note(self.table, row, text)
+
+    def inside(self, row: int) -> list[int]:
+        """A voxel ``(i, j, k)`` of a lesion.
+
+        Raises:
+            UserError: the scene is of an earlier version.
+        """
+        inside = self.facts.get("inside", [])
+        if row >= len(inside):
+            msg = "This result is of an earlier version: press Measure again first."
+            raise UserError(msg)
+        return inside[row]
+
+    @property
+    def segments(self) -> dict[str, int]:
+        """IDs of the result's segments and whether they are liver (1) or lesion (2)."""
+        return self.facts.get("segments", {})
+
+    @property
+    def points(self) -> list[dict[str, float]]:
+        """What is known of each sensitivity that can be chosen, from the fewest false lesions on; empty for none."""
+        return self.facts.get("run", {}).get("points", []) if self.candidates else []
+
+    @property
+    def candidates(self) -> str:
+        """Candidates for lesions, as the worker wrote them."""
+        return self.table.GetAttribute(CANDIDATES) or ""
+
+
+def labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
+    """By which labels are told from others, whichever lesion a voxel is of."""
+    return zlib.crc32(np.minimum(labels, LESION.label).astype(np.uint8).tobytes())
+
+
+def table_node(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, *, replace: bool
+) -> slicer.vtkMRMLTableNode:
+    """A new table; where an earlier result is replaced, that one's."""
+    if replace:
+        found = earlier_table(segmentation)
+        if found is not None:
+            return found
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{segmentation.GetName()} measures")
+    table.SetNodeReferenceID(_SEGMENTATION, segmentation.GetID())
+    put_beside(table, volume)
+    return table
+
+
+def earlier_table(segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLTableNode | None:
+    """The table of the result that a segmentation holds, or None."""
+    tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    return next((table for table in tables if table.GetNodeReference(_SEGMENTATION) is segmentation), None)
+
+
+def rows_segments(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], names: list[str]) -> list[str]:
+    """The segment that holds each lesion, in the order of the table."""
+    at = np.flatnonzero(numbered >= LESION.label)
+    _, first = np.unique(numbered.ravel()[at], return_index=True)
+    return [names[owners.ravel()[at[place]] - 1] for place in first]
+
+
+def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[str]) -> None:
+    """Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved."""
+    to_voxel = np.linalg.inv(result.volume.affine)
+    lesions = result.table["lesions"]
+    voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]
+    middles = [np.mean(lesion["axial_line_mm"], axis=0) for lesion in lesions]
+    measured = [(to_voxel @ [*middle, 1])[:3].tolist() for middle in middles]
+    places = [tuple(to_world(nodes.volume, np.array([voxel]))[0].tolist()) for voxel in voxels]
+    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(lesions, places, strict=True)]
+    mrml_tables.fill(nodes.table, moved)
+    patient = {name: value for name, value in result.table.items() if name != "lesions"}
+    kept: dict[str, Any] = {"warnings": list(result.warnings), "segments": facts["segments"]}
+    kept |= {"rows": rows, "voxels": voxels, "measured": measured}
+    kept["inside"] = [list(lesion["inside_voxel"]) for lesion in lesions]
+    kept["lines"] = [[_voxels(to_voxel, lesion[name]) for name in _LINES] for lesion in lesions]
+    placed = [[voxel, lesion["note"]] for voxel, lesion in zip(kept["inside"], lesions, strict=True) if lesion["note"]]
+    waiting = [note for note in facts.get("notes", []) if not any(note[1] in text for _voxel, text in placed)]
+    kept["notes"] = [*placed, *waiting]  # a lesion that is away for now may come back
+    kept["run"] = result.run
+    kept["one_each"] = facts.get("one_each", False)
+    kept["found"] = facts.get("found")  # scenes of earlier versions have none
+    nodes.table.SetAttribute(FACTS, json.dumps(patient | kept))
+
+
+def _voxels(to_voxel: NDArray[np.floating], points: Iterable[Sequence[float]]) -> list[list[float]]:
+    return [(to_voxel @ [*point, 1])[:3].tolist() for point in points]
