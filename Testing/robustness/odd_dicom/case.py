@@ -83,5 +83,6 @@ ALWAYS_SAID = (
     "The liver is not whole in this CT",
     "The body covers",
     "adults' at least",
+    "the end of this CT",
 )
 """Parts of warnings that are due for a CT so small."""
