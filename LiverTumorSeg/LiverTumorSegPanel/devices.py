@@ -45,7 +45,7 @@ class DeviceSection(Section):
         self.ui.precisionCombo.currentIndex = PRECISIONS.index(self.parameters.precision)
         self.ui.deviceNote.text = texts.device_note(self.panel, self.parameters.device)
         showAsWarning(self.ui.deviceNote)
-        self.ui.deviceNote.visible = bool(self.ui.deviceNote.text)
+        self.ui.deviceNote.visible = bool(self.ui.deviceNote.text) and not self.ui.deviceSection.collapsed
 
     def _fill(self, devices: list[Answer]) -> None:
         self.ui.deviceCombo.clear()
@@ -56,6 +56,8 @@ class DeviceSection(Section):
         """What there is beside the CPU is known to the worker alone."""
         if not folded and not self.panel.opened:
             self.panel.open()
+        if self.parameters:
+            self.show()
 
     def _onChosen(self, index: int) -> None:
         self.parameters.device = self.ui.deviceCombo.itemData(index)

@@ -72,7 +72,8 @@ class ResultsSection(Section):
         while around and not around.inherits("QScrollArea"):
             around = around.parentWidget()
         if around:
-            around.ensureWidgetVisible(widget)
+            top = widget.mapTo(around.widget(), qt.QPoint(0, 0)).y()
+            around.verticalScrollBar().value = top
 
     def _fill(self, nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         facts = nodes.facts

@@ -13,6 +13,7 @@ from LiverTumorSegLib.apps.panel import texts
 from .texts import plain
 
 _ROW = qt.Qt.UserRole
+_PADDING = 8
 
 
 def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str]) -> None:
@@ -36,6 +37,7 @@ def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[s
             table.setItem(number, column, _cell(number, None if math.isnan(row[key]) else float(text)))
         table.setItem(number, len(texts.SHOWN), _cell(number, note or None))
     table.setSortingEnabled(True)
+    _fitColumns(table, [heading for heading, _toolTip in heads])
     table.clearSelection()
     table.blockSignals(blocked)
 
@@ -53,6 +55,15 @@ def chooseRow(table: Any, shown: int) -> None:
     table.clearSelection()
     table.selectRow(shown)
     table.scrollToItem(table.item(shown, 0))
+
+
+def _fitColumns(table: Any, headings: Sequence[str]) -> None:
+    """Make each column as wide as its words, without the room that Qt keeps for an arrow; the last takes the rest."""
+    measure = table.fontMetrics()
+    for column, heading in enumerate(headings[:-1]):
+        cells = [str(table.item(row, column).text()) for row in range(table.rowCount)]
+        words = [*heading.split("\n"), *cells]
+        table.setColumnWidth(column, max(measure.horizontalAdvance(each) for each in words) + _PADDING)
 
 
 def _cell(row: int, value: float | str | None) -> Any:

@@ -23,7 +23,7 @@ from LiverTumorSegLib.io import volumes
 PATIENT = "8"
 TARGET = ROOT / "Resources" / "Screenshots"
 CAPTION = "Test harness on Qt and Slicer's own MRML, not 3D Slicer"
-WIDTH, STRIP = 430, 26
+WIDTH, HEIGHT, STRIP = 460, 760, 26
 PATIENCE = 300
 
 
@@ -53,10 +53,12 @@ def default() -> Volume:
 def take(widget, volume) -> None:
     import slicer
 
+    slicer.util.confirmYesNoDisplay = lambda *_, **__: True  # to the licence of the weights
     affine = slicer.util.vtkMatrixFromArray(volume.affine)
     widget.ui.inputSelector.setCurrentNode(slicer.util.addVolumeFromArray(volume.voxels, affine, "CT"))
     panel = widget.logic.panel
-    wait(lambda: panel.models and panel.devices)
+    panel.open()
+    wait(lambda: panel.devices)
     grab(widget, "panel-before")
     widget.ui.coarseCheck.checked = False  # long enough to be seen
     widget.ui.segmentButton.click()
@@ -65,8 +67,8 @@ def take(widget, volume) -> None:
     wait(lambda: not panel.busy)
     if panel.error:
         raise SystemExit(panel.error)
+    wait(lambda: panel.settled)
     widget.ui.coarseCheck.checked = True
-    widget.ui.modelSection.collapsed = widget.ui.deviceSection.collapsed = True
     widget.ui.lesionTable.selectRow(0)
     grab(widget, "panel-after")
 
@@ -77,14 +79,14 @@ def wait(condition) -> None:
 
 
 def grab(widget, name: str) -> None:
-    """The panel as high as its content, with a strip below that says what it is."""
+    """What is seen of the panel in Slicer's usual window, with a strip below that says what it is."""
     import qt
     import slicer
 
     for _ in range(2):  # labels learn their height from their width
-        widget.parent.resize(WIDTH, widget.parent.sizeHint.height())
+        widget.parent.resize(WIDTH, max(HEIGHT, widget.parent.sizeHint.height()))
         slicer.app.processEvents()
-    panel = widget.parent.grab()
+    panel = widget.parent.grab(qt.QRect(0, 0, WIDTH, HEIGHT))
     picture = qt.QPixmap(panel.width(), panel.height() + STRIP)
     picture.fill(qt.QColor("#1f2a44"))
     painter = qt.QPainter(picture)

@@ -85,13 +85,13 @@ SHOWN = (
 def headings() -> list[str]:
     """Of the lesion table in the panel."""
     return [
-        _("Lesion"),
+        _("No."),
         _("Chance\n(%)"),
         _("Volume\n(ml)"),
         _("Longest\n(mm)"),
         _("Across\n(mm)"),
         _("3D\n(mm)"),
-        _("Mean\n(HU)"),
+        _("Mean\nHU"),
         _("Depth\n(mm)"),
         _("Slice"),
     ]
