@@ -27,14 +27,17 @@ if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOUR
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
 from LiverTumorSegPanel import cleanup
+from LiverTumorSegPanel.cohort import CohortSection
 from LiverTumorSegPanel.devices import DeviceSection
+from LiverTumorSegPanel.dicom_out import DicomSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
+from LiverTumorSegPanel.packages import PackagesSection
 from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
 from LiverTumorSegPanel.results import ResultsSection
 from LiverTumorSegPanel.running import RunSection
-from LiverTumorSegPanel.sample_data import registerSampleData
+from LiverTumorSegPanel.sample_data import SampleSection, registerSampleData
 from LiverTumorSegPanel.section import Section
 from LiverTumorSegPanel.selftest import SelfTestMixin
 
@@ -105,12 +108,18 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _addSections(self) -> None:
         self._results = ResultsSection(self.ui, self.logic)
+        self._cohort = CohortSection(self.ui, self.logic)
+        packages = PackagesSection(self.ui, self.logic)
         self.sections = [
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
             DeviceSection(self.ui, self.logic.panel),
             RunSection(self.ui, self.logic, self.onSegment, self.onPreview),
             self._results,
+            self._cohort,  # these change bar and stage that others have set
+            SampleSection(self.ui, self.logic.panel),
+            packages,
+            DicomSection(self.ui, self.logic, packages),
         ]
         self.logic.panel.changed.append(self.show)
 
@@ -136,6 +145,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         """A job for a scene that goes away is of no use."""
+        self._cohort.forget()
         self.logic.panel.cancel()
         self.setParameterNode(None)
 

@@ -1,4 +1,4 @@
-"""The one button that segments and cancels, the progress, errors with their details, and the first installation."""
+"""The one button that segments and cancels, the progress, errors with their details."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
 from LiverTumorSegLib.core.ct_quality import why_not_hounsfield
 
-from . import setup
 from .colours import showAsError
 from .logic import SegmentationLogic
 from .section import Section
@@ -35,32 +34,22 @@ class RunSection(Section):
         super().__init__(ui)
         self.logic, self.panel = logic, logic.panel
         self._segment, self._preview = segment, preview
-        self._installing = False
         ui.segmentButton.connect("clicked(bool)", self._onButton)
         ui.previewButton.connect("clicked(bool)", self._onPreview)
-        ui.setupButton.connect("clicked(bool)", self._onSetup)
         ui.detailsButton.connect("toggled(bool)", self._onDetailsToggled)
         ui.copyDetailsButton.connect("clicked(bool)", self._onCopyDetails)
         ui.detailsText.visible = False
 
     def show(self) -> None:
-        """Bring button, bar, error and installation up to date."""
+        """Bring button, bar and error up to date."""
         self._showButton()
-        self.ui.progressBar.visible = self.panel.busy or self._installing
-        self.ui.progressBar.maximum = 0 if self._installing else 100  # nobody knows how long pip takes
+        self.ui.progressBar.visible = self.panel.busy
         self.ui.progressBar.value = int(100 * self.panel.fraction)
-        self.ui.stageLabel.text = self._stage()
-        self.ui.setupButton.enabled = not self._installing
+        self.ui.stageLabel.text = texts.state(self.panel)
         self.ui.errorFrame.visible = bool(self.panel.error)
         showAsError(self.ui.errorLabel)
         self.ui.errorLabel.text = self.panel.error
         self.ui.detailsText.plainText = self._details() if self.panel.error else ""
-        self.ui.setupFrame.visible = self.panel.state is PanelState.NEEDS_SETUP
-        self.ui.setupLabel.text = _(
-            "Segmenting needs packages that Slicer does not bring: {names}. The button installs them into Slicer's "
-            "Python: PyTorch through the PyTorch extension (up to 3 GB with a graphics card), the rest beside it; "
-            "Slicer's own packages stay as they are."
-        ).format(names=", ".join(self.panel.missing))
 
     def _showButton(self) -> None:
         button, state = self.ui.segmentButton, self.panel.state
@@ -90,27 +79,6 @@ class RunSection(Section):
 
     def _onPreview(self) -> None:
         self.panel.attempt(self._preview)
-
-    def _stage(self) -> str:
-        if self._installing:
-            return _("Installing, which takes minutes: Slicer's Python console shows what pip does.")
-        return texts.state(self.panel)
-
-    def _onSetup(self) -> None:
-        """Install, once at a time: Slicer handles clicks while pip runs, and a second pip would spoil the first's."""
-        if self._installing:
-            return
-        self._installing = True
-        self.show()
-        slicer.app.processEvents()
-        try:
-            self.panel.attempt(lambda: setup.install(list(self.panel.missing)))
-        finally:
-            self._installing = False
-        self.panel.setup_done(setup.missingPackages(self.logic.requirements))
-        self.panel.open()
-        if self.parameters:  # the scene may be gone by now
-            self.show()
 
     def _onDetailsToggled(self, checked: bool) -> None:
         self.ui.detailsText.visible = checked
