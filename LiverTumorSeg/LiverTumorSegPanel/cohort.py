@@ -74,7 +74,7 @@ class CohortSection(Section):
             raise UserError(_("“{name}” is empty: choose a sequence of CTs.").format(name=sequence.GetName()))
         output = SegmentOutput(self.parameters.oneEach)
         batch = SequenceBatch(self.logic.jobs, sequence, settingsOf(self.parameters), output)
-        self._begin(batch.items(), sequence.GetName(), batch.finish)
+        self._begin(batch.items(), _("CTs of {name}").format(name=sequence.GetName()), batch.finish)
 
     def _onFolder(self) -> None:
         source = qt.QFileDialog.getExistingDirectory(self.ui.folderButton, _("Choose a folder of CTs"))
@@ -93,7 +93,7 @@ class CohortSection(Section):
         def found(cases: list[Answer], remarks: list[str]) -> None:
             items = mrml_batch.folder_items(self.panel, cases, output, settings)
             where = _("The segmentations are in {folder}.").format(folder=output)
-            self.panel.later(lambda: self._begin(items, source.name, says=[where, *remarks]))
+            self.panel.later(lambda: self._begin(items, _("CTs of a folder"), says=[where, *remarks]))
 
         mrml_batch.find_cases(self.panel, source, output, found)
 
@@ -114,7 +114,7 @@ class CohortSection(Section):
         self._run.follow()
 
     def _end(self, run: BatchRun, name: str, says: Sequence[str]) -> None:
-        table = mrml_batch.table_of(run.answers, _("CTs of {name}").format(name=name)) if run.answers else None
+        table = mrml_batch.table_of(run.answers, name) if run.answers else None
         if table:
             _showTable(table)
         self._sentence = " ".join([_sentence(run, table.GetName() if table else ""), *says])

@@ -37,9 +37,9 @@ class PackagesSection(Section):
     def show(self) -> None:
         """Bring the frame of the installation and the list of packages up to date."""
         needed, missing = self.panel.state is PanelState.NEEDS_SETUP, list(self.panel.missing)
-        output = self.ui.setupOutput
-        output.visible = bool(output.plainText) and (self._installing or self._failed)
-        self.ui.setupFrame.visible = needed or output.visible
+        heard = bool(self.ui.setupOutput.plainText) and (self._installing or self._failed)
+        self.ui.setupOutput.visible = heard
+        self.ui.setupFrame.visible = needed or heard
         self.ui.setupLabel.visible = self.ui.setupButton.visible = needed
         self.ui.setupButton.enabled = not self._installing
         self.ui.setupLabel.text = _setupText(missing)

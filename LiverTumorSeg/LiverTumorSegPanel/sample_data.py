@@ -99,7 +99,8 @@ class SampleSection(Section):
         """Bring the button up to date."""
         self.ui.sampleButton.visible = not self.parameters.inputVolume
         self.ui.sampleButton.enabled = not self._loading
-        self.ui.progressBar.visible = self.ui.progressBar.visible or self._loading
+        if self._loading:
+            self.ui.progressBar.visible = True
 
     def _onClicked(self) -> None:
         """Load, once at a time: Slicer handles clicks meanwhile."""

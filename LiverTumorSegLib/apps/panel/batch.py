@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ...core.errors import UserError
+from ...core.sanitize import strip_folders
 from .job_runner import IDLE, Answer, JobRunner, PanelState
 
 
@@ -37,11 +39,13 @@ class BatchItem:
         name: shown while it is segmented.
         start: starts its job, which hands its answer on; it may raise :class:`UserError`.
         clean: called when the job has ended, however.
+        folders: left out of what is said of it, since an answer may be saved and passed on.
     """
 
     name: str
     start: Callable[[Take], None]
     clean: Callable[[], None] = lambda: None
+    folders: tuple[Path, ...] = ()
 
 
 class BatchRun:
@@ -124,7 +128,8 @@ class BatchRun:
             return
         if self._refused or self.panel.state is PanelState.FAILED or self._answer is None:
             self._answer = BatchAnswer(item.name, None, (self._refused or self.panel.error,))
-        self.answers.append(self._answer)
+        said = tuple(strip_folders(sentence, item.folders) for sentence in self._answer.remarks)
+        self.answers.append(replace(self._answer, remarks=said))
 
     def _take(self, table: Answer, warnings: Sequence[str]) -> None:
         self._answer = BatchAnswer(self.item.name, table, tuple(warnings))

@@ -109,7 +109,7 @@ def _file_item(panel: Panel, case: Answer, output: Path, settings: PanelSettings
         paths = {"source": case["path"], "series": case["series"], "output": str(output)}
         panel.begin("segment_file", lambda answer, _: take(answer["table"], answer["warnings"]), {}, **paths, **chosen)
 
-    return BatchItem(case["name"], start)
+    return BatchItem(case["name"], start, folders=(output.parent, Path(case["path"]).parent))
 
 
 HEADINGS = ("CT", "liver (ml)", "lesions", "lesions (ml)", "remarks")

@@ -109,12 +109,13 @@ def test_a_folder_goes_on_after_one_that_fails_and_slicer_stays_alive(harness, u
         last = time.monotonic()
         assert len(gaps) < 30000
     assert max(gaps) < 0.5
-    said = "2 of 3 CTs were segmented, 1 failed: the table “CTs of in” says why. The segmentations are in "
+    said = "2 of 3 CTs were segmented, 1 failed: the table “CTs of a folder” says why. The segmentations are in "
     assert unfolded.ui.cohortLabel.text == f"{said}{tmp_path / 'out'}."
-    rows = table("CTs of in")
+    rows = table("CTs of a folder")
     assert [row[0] for row in rows] == ["a", "b", "c"]
     assert [row[1] == "nan" for row in rows] == [False, True, False]
     assert "b.nii.gz" in rows[1][4]
+    assert str(tmp_path) not in str(rows)  # a scene is passed on
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.seg.nrrd", "c.seg.nrrd"]
 
 

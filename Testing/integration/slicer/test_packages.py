@@ -184,6 +184,23 @@ def test_an_installation_of_what_is_there_that_fails_is_said(widget, monkeypatch
     assert widget.ui.packagesSection.text == "Packages: all there"
 
 
+def test_what_pip_said_is_shown_also_where_nothing_is_missing(slicers_python, widget, tmp_path, monkeypatch):  # noqa: F811
+    import slicer
+
+    slicers_python(code=1)
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda _: True)
+    widget.logic.requirements = requirements = tmp_path / "requirements.txt"
+    requirements.write_text("monai>=1.5\n")
+    widget.ui.packagesSection.collapsed = False
+    slicer.app.processEvents()
+    click(widget.ui.reinstallButton)
+    assert widget.ui.errorLabel.text.startswith("The installation failed")
+    assert "Collecting monai" in widget.ui.setupOutput.plainText
+    assert widget.ui.setupOutput.visible
+    assert not widget.ui.setupButton.visible
+
+
 class Extensions:
     """Slicer's list of extensions, with what it is asked for."""
 

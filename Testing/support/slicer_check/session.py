@@ -152,7 +152,7 @@ class Session:
         """The panel as it looks now."""
         slicer.app.processEvents()
         path = self.pictures / f"{name}.png"
-        return [path] if self.ui.segmentButton.window().grab().save(str(path)) else []
+        return [path] if self.widget.parent.grab().save(str(path)) else []
 
     def picture_of_views(self, name: str) -> list[Path]:
         """The views as they look now; none where there is no main window."""

@@ -102,7 +102,7 @@ def test_every_ct_of_a_folder_is_segmented_but_for_those_that_fail_or_are_there(
     run = finish(jobs.panel, folder_items(jobs.panel, cases, output, CPU))
     assert [answer.table is None for answer in run.answers] == [True, False, True]
     assert "a.nii.gz" in run.answers[0].remarks[0]
-    assert "c.seg.nrrd is there already" in run.answers[2].remarks[0]
+    assert run.answers[2].remarks[0].startswith("c.seg.nrrd is there already")
     assert sorted(path.name for path in output.iterdir()) == ["b.seg.nrrd", "c.seg.nrrd"]
     assert (output / "c.seg.nrrd").read_text() == "mine"
 
