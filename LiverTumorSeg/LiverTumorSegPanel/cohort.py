@@ -28,11 +28,17 @@ class CohortSection(Section):
     Args:
         ui: the panel's widgets.
         logic: whose jobs do the work.
+        first: gets the work, and does it once all is asked that has to be asked before a segmentation.
     """
 
-    def __init__(self, ui: Any, logic: SegmentationLogic) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        logic: SegmentationLogic,
+        first: Callable[[Callable[[], None]], None] = lambda work: work(),
+    ) -> None:
         super().__init__(ui)
-        self.logic, self.panel = logic, logic.panel
+        self.logic, self.panel, self._first = logic, logic.panel, first
         self._run: BatchRun | None = None
         self._sentence = ""
         self.panel.changed.insert(0, self._follow)  # before anybody shows a panel that seems idle between two CTs
@@ -66,7 +72,7 @@ class CohortSection(Section):
             self.show()
 
     def _onSequence(self) -> None:
-        self.panel.attempt(self._segmentSequence)
+        self.panel.attempt(lambda: self._first(self._segmentSequence))
 
     def _segmentSequence(self) -> None:
         sequence = self.ui.sequenceSelector.currentNode()
@@ -81,7 +87,7 @@ class CohortSection(Section):
         title = _("Choose a folder for the segmentations")
         output = qt.QFileDialog.getExistingDirectory(self.ui.folderButton, title, source) if source else ""
         if output:
-            self.panel.attempt(lambda: self._segmentFolder(Path(source), Path(output)))
+            self.panel.attempt(lambda: self._first(lambda: self._segmentFolder(Path(source), Path(output))))
 
     def _segmentFolder(self, source: Path, output: Path) -> None:
         if source.resolve() == output.resolve():

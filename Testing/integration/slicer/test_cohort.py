@@ -155,6 +155,22 @@ def test_closing_the_scene_ends_a_run_without_a_word(harness, unfolded, sequence
     assert unfolded.logic.panel.error == ""
 
 
+def test_nothing_begins_before_what_has_to_be_asked_first(unfolded, sequence, folders):
+    from LiverTumorSegPanel.cohort import CohortSection
+
+    waiting = []
+    section = CohortSection(unfolded.ui, unfolded.logic, waiting.append)
+    section.parameters = unfolded.logic.getParameterNode()
+    unfolded.ui.sequenceSelector.setCurrentNode(sequence)
+    section._onSequence()
+    section._onFolder()
+    assert len(waiting) == 2
+    assert not unfolded.logic.panel.busy
+    waiting[0]()
+    assert unfolded.logic.panel.busy
+    unfolded.logic.panel.cancel()
+
+
 def test_what_cannot_be_segmented_at_all_is_one_sentence(harness, unfolded, folders, tmp_path):  # noqa: F811
     import slicer
 
