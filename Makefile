@@ -40,6 +40,7 @@ stress: $(VENV)/test
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots/panel.py
+	$(BIN)/python Testing/screenshots/sample_icon.py
 	$(BIN)/python Testing/screenshots/evaluation.py
 	$(BIN)/python Testing/screenshots/web.py
 	$(BIN)/python Testing/screenshots/pacs.py

@@ -27,17 +27,20 @@ if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOUR
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
 from LiverTumorSegPanel import cleanup, settings
+from LiverTumorSegPanel.cohort import CohortSection
 from LiverTumorSegPanel.devices import DeviceSection
+from LiverTumorSegPanel.dicom_out import DicomSection
 from LiverTumorSegPanel.display import DisplaySection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.lesions import LesionsSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
 from LiverTumorSegPanel.outputs import OutputSection
+from LiverTumorSegPanel.packages import PackagesSection
 from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
 from LiverTumorSegPanel.results import ResultsSection
 from LiverTumorSegPanel.running import RunSection
-from LiverTumorSegPanel.sample_data import registerSampleData
+from LiverTumorSegPanel.sample_data import SampleSection, registerSampleData
 from LiverTumorSegPanel.section import Section
 from LiverTumorSegPanel.selftest import SelfTestMixin
 
@@ -108,15 +111,22 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _addSections(self) -> None:
         self._results = ResultsSection(self.ui, self.logic)
+        run = RunSection(self.ui, self.logic, self.onSegment, self.onPreview)
+        self._cohort = CohortSection(self.ui, self.logic, run.afterConsent)
+        packages = PackagesSection(self.ui, self.logic)
         self.sections = [
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
             DeviceSection(self.ui, self.logic.panel),
             OutputSection(self.ui),
-            RunSection(self.ui, self.logic, self.onSegment, self.onPreview),
+            run,
             self._results,
             LesionsSection(self.ui, self.logic),
             DisplaySection(self.ui),
+            self._cohort,  # these change bar and stage that others have set
+            SampleSection(self.ui, self.logic.panel),
+            packages,
+            DicomSection(self.ui, self.logic, packages),
         ]
         self.logic.panel.changed.append(self.show)
 
@@ -147,6 +157,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         """A job for a scene that goes away is of no use."""
+        self._cohort.forget()
         self.logic.panel.cancel()
         self.logic.jobs.steps.clear()
         self.setParameterNode(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from .dicom_files import DicomScan, list_files, scan_files
-from .dicom_geometry import place_slices
+from .dicom_geometry import PlacedSlices, place_slices
 from .dicom_header import UNREADABLE, Header, make_image_reader, shorten_value
 from .limits import refuse_too_many_voxels
 from .raw_image import RawImage
@@ -30,7 +30,25 @@ def read(folder: Path, series: str | None = None) -> RawImage:
     Raises:
         UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
     """
-    found = scan_files(list_files(folder))
+    slices, warnings = place_files(list_files(folder), folder, series)
+    return RawImage(read_voxels(slices.files), slices.affine, warnings=warnings, images=slices.files)
+
+
+def place_files(files: Iterable[Path], folder: Path, series: str | None = None) -> tuple[PlacedSlices, tuple[str, ...]]:
+    """Find the CT series among files, and put its slices in their order, without reading a pixel.
+
+    Args:
+        files: in any order, of any kind.
+        folder: that an error names.
+        series: as of :func:`read`.
+
+    Returns:
+        The slices, and what is suspicious about them, a sentence each.
+
+    Raises:
+        UserError: as :func:`read`.
+    """
+    found = scan_files(files)
     uid = _choose(found, series, folder)
     found.refuse_damaged(uid)
     headers = [header for header in found.series[uid] if not header.is_localiser] or found.series[uid]
@@ -39,8 +57,7 @@ def read(folder: Path, series: str | None = None) -> RawImage:
     _refuse_mixed(headers, folder)
     slices = place_slices(headers, folder)
     refuse_too_many_voxels((*headers[0].size[:2], len(headers)), folder)
-    warnings = (*found.warnings, *slices.warnings)
-    return RawImage(_voxels(slices.files), slices.affine, warnings=warnings, images=slices.files)
+    return slices, (*found.warnings, *slices.warnings)
 
 
 def _choose(found: DicomScan, series: str | None, folder: Path) -> str:
@@ -112,7 +129,7 @@ def _refuse_mixed(headers: Sequence[Header], folder: Path) -> None:
             raise UserError(msg)
 
 
-def _voxels(files: Sequence[Path]) -> NDArray:
+def read_voxels(files: Sequence[Path]) -> NDArray:
     """HU ``[slice, row, column]``, of a type that holds what every slice says of its own scale."""
     first = _plane(files[0])
     voxels = np.empty((len(files), *first.shape), first.dtype)

@@ -19,7 +19,8 @@ def in_scene(volume: slicer.vtkMRMLScalarVolumeNode, name: str) -> Iterator[slic
     try:
         yield node
     finally:
-        slicer.mrmlScene.RemoveNode(node)
+        if slicer.mrmlScene.IsNodePresent(node):  # the scene may have been closed
+            slicer.mrmlScene.RemoveNode(node)
 
 
 def create_beside(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:

@@ -57,6 +57,7 @@ def _stage_patterns() -> dict[str, str]:
         r"Writing the report": _("Writing the report"),
         r"Looking for models": _("Looking for models"),
         r"Looking for GPUs": _("Looking for GPUs"),
+        r"Looking for CTs": _("Looking for CTs"),
         r"Checking the model": _("Checking the model"),
         r"Downloaded (\d+) MB": _("Downloaded {0} MB"),
         r"Removing the model": _("Removing the model"),

@@ -32,8 +32,10 @@ from ...reporting import lesions
 from ...reporting.lesion_notes import place_notes, read_notes
 from ...reporting.lesions import LesionTable
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
+from ..cohort import cases
 from . import arrays
 from .protocol import PAINTED
+from .source_series import with_images
 
 Answer = dict[str, Any]
 
@@ -56,6 +58,8 @@ class Commands:
             "preview": self.preview,
             "measure": self.measure,
             "report": self.report,
+            "write_objects": self.write_objects,
+            "find_cases": self.find_cases,
             "models": self.models,
             "devices": self.devices,
             "import_model": self.import_model,
@@ -91,11 +95,20 @@ class Commands:
         return answer
 
     def segment_file(
-        self, job: Job, *, source: str, output: str, model: str, device: str, options: Answer, overwrite: bool = False
+        self,
+        job: Job,
+        *,
+        source: str,
+        output: str,
+        model: str,
+        device: str,
+        options: Answer,
+        overwrite: bool = False,
+        series: str | None = None,
     ) -> Answer:
-        """Segment a file or DICOM folder into a file of any format that labels are written in."""
+        """Segment a file or DICOM folder, or a series of it, into a file of any format that labels are written in."""
         job.at(0, "Loading the model")
-        ct, loaded = CTFile(self._base / source), self._model(model)
+        ct, loaded = CTFile(self._base / source, series), self._model(model)
         target = LabelFile(self._base / output, overwrite)
         done = segment_and_write(ct, loaded, [target], device=device, options=_options(loaded, options), job=job)
         return _answer(done)
@@ -199,24 +212,45 @@ class Commands:
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
         job.at(0.1, "Writing the report")
-        ct, found = _pair(volume, labels)
-        options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
-        options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
-        about_run, seconds = tuple(run["notes"]), float(run["seconds"])
-        about_ct = tuple(sentence for sentence in warnings if sentence not in about_run)
-        done = Segmentation(
-            found,
-            replace(ct, warnings=about_ct),
-            description,
-            run["device"],
-            SegmentationOptions(**options),
-            about_run,
-            seconds,
-            choice=_choice(candidates, found.shape),
-            region=run.get("region", False),
-        )
+        done = _found(*_pair(volume, labels), description, run, candidates, warnings)
         result = measure_and_write(done, [target], notes=noted)
         return _measured(result.lesions, run) | {"files": [str(path) for path in result.files]}
+
+    def write_objects(
+        self,
+        job: Job,
+        *,
+        volume: str,
+        labels: str,
+        images: list[str],
+        run: Answer,
+        folder: str,
+        overwrite: bool = False,
+        candidates: str = "",
+        warnings: Sequence[str] = (),
+        notes: Sequence[Any] = (),
+    ) -> Answer:
+        """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
+
+        ``warnings`` and ``notes`` are given as to :meth:`report`.
+        """
+        noted = read_notes(notes)
+        description = self._model(run["model"]).description
+        target = DicomObjects(self._base / folder, overwrite=overwrite)
+        target.check(description, None)
+        job.at(0.1, "Writing DICOM objects")
+        ct, found = _pair(volume, labels)
+        ct = with_images(ct, [self._base / image for image in images])
+        target.check_volume(ct)
+        result = measure_and_write(_found(ct, found, description, run, candidates, warnings), [target], notes=noted)
+        return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
+
+    def find_cases(self, job: Job, *, folder: str, without: str) -> Answer:
+        """Every CT in a folder and those in it, but for one folder, such as that of the outputs."""
+        job.at(0, "Looking for CTs")
+        found = cases.find(self._base / folder, [self._base / without], job.cancel)
+        listed = [{"name": case.name, "path": str(case.path), "series": case.series} for case in found.cases]
+        return {"cases": listed, "remarks": list(found.remarks)}
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
         """Write the volume as the network would see it."""
@@ -311,6 +345,31 @@ def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:
         batch=wanted.get("batch") or None,
         postprocessing=Postprocessing.model_validate(cleaning),
         precision=wanted.get("precision", "auto"),
+    )
+
+
+def _found(
+    ct: Volume,
+    labels: NDArray[np.uint8],
+    model: Description,
+    run: Answer,
+    candidates: str,
+    warnings: Sequence[str],
+) -> Segmentation:
+    """Corrected labels as the segmentation that they come from, by what segmenting answered and told of the CT."""
+    options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
+    options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
+    notes = tuple(run["notes"])
+    return Segmentation(
+        labels,
+        replace(ct, warnings=tuple(sentence for sentence in warnings if sentence not in notes)),
+        model,
+        run["device"],
+        SegmentationOptions(**options),
+        notes,
+        float(run["seconds"]),
+        choice=_choice(candidates, labels.shape),
+        region=run.get("region", False),
     )
 
 

@@ -2,7 +2,6 @@ import pytest
 from support.module_case import add_ct, click, harness, lasting_worker, wait, widget  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
-from LiverTumorSegLib.core.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("lasting_worker")
 
@@ -45,26 +44,6 @@ def test_what_is_wrong_before_the_start_is_an_error_too(harness, widget, small_p
     assert not widget.ui.errorFrame.visible
 
 
-def test_missing_packages_are_named_and_installed_with_one_button(harness, widget, monkeypatch):  # noqa: F811
-    from LiverTumorSegPanel import setup
-
-    installed = []
-    monkeypatch.setattr(setup, "install", installed.extend)
-    monkeypatch.setattr(setup, "missingPackages", lambda path: [])
-    widget.logic.panel.complain("It failed before.")
-    assert not widget.ui.setupFrame.visible
-    widget.logic.panel.setup_done(["torch>=2.6", "monai>=1.5"])
-    assert widget.ui.setupFrame.visible
-    assert "torch>=2.6, monai>=1.5" in widget.ui.setupLabel.text
-    assert not widget.ui.segmentButton.enabled
-    assert "missing packages" in widget.ui.segmentButton.toolTip
-    click(widget.ui.setupButton)
-    assert installed == ["torch>=2.6", "monai>=1.5"]
-    assert not widget.ui.setupFrame.visible
-    assert widget.logic.panel.state is PanelState.READY
-    assert not widget.ui.errorFrame.visible
-
-
 def test_an_error_that_nobody_foresaw_is_shown(harness, widget, small_phantom, monkeypatch):  # noqa: F811
     def fail(*_):
         raise MemoryError
@@ -74,22 +53,6 @@ def test_an_error_that_nobody_foresaw_is_shown(harness, widget, small_phantom, m
     click(widget.ui.segmentButton)
     assert "failed unexpectedly (MemoryError)" in widget.ui.errorLabel.text
     assert "Traceback" in widget.ui.detailsText.plainText
-
-
-def test_an_installation_that_fails_is_said_and_can_be_tried_again(harness, widget, monkeypatch):  # noqa: F811
-    from LiverTumorSegPanel import setup
-
-    def fail(missing):
-        msg = "The PyTorch extension is missing: install it."
-        raise UserError(msg)
-
-    monkeypatch.setattr(setup, "install", fail)
-    monkeypatch.setattr(setup, "missingPackages", lambda path: ["torch>=2.6"])
-    widget.logic.panel.setup_done(["torch>=2.6"])
-    click(widget.ui.setupButton)
-    assert widget.ui.errorLabel.text.startswith("The PyTorch extension is missing")
-    assert widget.ui.setupFrame.visible
-    assert widget.logic.panel.state is PanelState.NEEDS_SETUP
 
 
 def test_the_preprocessed_ct_is_added_on_request(harness, widget, small_phantom):  # noqa: F811
@@ -114,30 +77,11 @@ def test_an_earlier_result_can_be_replaced_only_in_a_chosen_segmentation(harness
     assert widget.ui.replaceCheck.enabled
 
 
-@pytest.mark.parametrize("name", ["detailsText", "errorFrame", "setupFrame", "progressBar", "resultsSection"])
+@pytest.mark.parametrize(
+    "name", ["detailsText", "errorFrame", "setupFrame", "setupOutput", "cohortLabel", "progressBar", "resultsSection"]
+)
 def test_what_has_nothing_to_show_is_hidden(harness, widget, name):  # noqa: F811
     assert not getattr(widget.ui, name).visible
-
-
-def test_a_second_click_while_packages_are_installed_starts_no_second_installation(widget, monkeypatch):  # noqa: F811
-    from LiverTumorSegPanel import setup
-
-    seen = []
-
-    def install(missing):
-        ui = widget.ui
-        seen.append((missing, ui.setupButton.enabled, ui.progressBar.visible, ui.progressBar.maximum))
-        assert ui.stageLabel.text.startswith("Installing")
-        click(ui.setupButton)
-        next(each for each in widget.sections if type(each).__name__ == "RunSection")._onSetup()
-
-    monkeypatch.setattr(setup, "install", install)
-    monkeypatch.setattr(setup, "missingPackages", lambda path: [])
-    widget.logic.panel.setup_done(["monai>=1.5"])
-    click(widget.ui.setupButton)
-    assert seen == [(["monai>=1.5"], False, True, 0)]
-    assert widget.ui.progressBar.maximum == 100
-    assert not widget.ui.setupFrame.visible
 
 
 def test_what_does_not_look_like_a_ct_is_asked_about_before_it_is_segmented(widget, monkeypatch):  # noqa: F811

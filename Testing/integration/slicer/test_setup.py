@@ -1,4 +1,5 @@
 import importlib.metadata
+import subprocess
 import sys
 import tempfile
 import types
@@ -101,6 +102,26 @@ def test_pytorch_comes_through_its_extension_alone(setup, pip, monkeypatch):
     assert pip == []
 
 
+def test_installing_again_takes_pytorch_away_first_and_leaves_slicers_own_packages(setup, pip, monkeypatch):
+    done = []
+
+    class Logic:
+        def uninstallTorch(self):
+            done.append("uninstall")
+
+        def installTorch(self, **options):
+            done.append(options["askConfirmation"])
+            return object()
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=Logic))
+    setup.install(["scipy>=1.12", "monai>=1.5", "torch>=2.6"], again=True, ask=False)
+    assert done == ["uninstall", False]
+    (forced, _), (rest, constraints) = pip
+    assert forced == ["monai>=1.5", "--force-reinstall", "--no-deps"]
+    assert rest == ["scipy>=1.12", "monai>=1.5"]
+    assert any(line.lower().startswith("pydicom==") for line in constraints)
+
+
 def test_without_the_extension_the_user_is_told_to_install_it(setup, pip, monkeypatch):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
     with pytest.raises(UserError, match="PyTorch extension is missing: install it in the Extensions Manager"):
@@ -123,3 +144,41 @@ def test_an_installation_that_fails_is_one_sentence(setup, monkeypatch):
     monkeypatch.setattr("slicer.util.pip_install", fail)
     with pytest.raises(UserError, match=r"The installation failed \(no network\)"):
         setup.install(["monai>=1.5"])
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("User declined package installation"), "Nothing was installed: press the button again when"),
+        (type("InstallationAbortedError", (Exception,), {})("monai"), "Nothing was installed: press the button"),
+        (RuntimeError("PythonSlicer executable not found"), "The installation failed .PythonSlicer executable"),
+        (subprocess.CalledProcessError(1, "pip install"), "The installation failed .*check the connection"),
+    ],
+)
+def test_a_declined_question_is_no_failure_of_the_connection(setup, monkeypatch, error, sentence):
+    def ensure(wanted, **_):
+        raise error
+
+    packaging = types.ModuleType("slicer.packaging")
+    packaging.pip_ensure = ensure
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+    with pytest.raises(UserError, match=sentence):
+        setup.install(["monai>=1.5"])
+
+
+def test_slicers_own_question_is_left_out_where_the_user_was_asked(setup, monkeypatch):
+    given = []
+    packaging = types.ModuleType("slicer.packaging")
+    packaging.pip_ensure = lambda wanted, **options: given.append(options.get("prompt_install", "asks"))
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+    setup.install(["highdicom>=0.28"], ask=False)
+    setup.install(["monai>=1.5"])
+    assert given == [False, "asks"]
+
+
+def test_printed_lines_are_told_and_still_printed(setup, monkeypatch, capsys):
+    monkeypatch.setattr("slicer.util.pip_install", lambda _: print("Collecting monai\n\nhalf a", "line"))
+    told = []
+    setup.install(["monai>=1.5"], told.append)
+    assert told == ["Collecting monai", "half a line"]
+    assert "Collecting monai" in capsys.readouterr().out

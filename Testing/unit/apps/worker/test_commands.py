@@ -333,3 +333,50 @@ def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):
     )
     content = json.loads((tmp_path / "report" / "lesions.json").read_text())
     assert [x["probability"] for x in content["lesions"]] == [x["probability"] for x in scored["table"]["lesions"]]
+
+
+def test_dicom_objects_are_written_of_corrected_labels_for_the_images_of_the_ct(tmp_path):
+    files = dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
+    volume = volumes.read_volume(tmp_path / "series", force=True)
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    labels[1:5, 3:14, 2:18], labels[2:4, 8:11, 5:9] = 1, 2
+    arrays.write(tmp_path / "ct.nrrd", volume.voxels, volume.affine)
+    arrays.write(tmp_path / "labels.nrrd", labels, volume.affine)
+    facts = {"model": "unet-lits", "device": "cpu", "notes": [], "seconds": 1.0, "options": {"postprocessing": None}}
+    pair = {"volume": str(tmp_path / "ct.nrrd"), "labels": str(tmp_path / "labels.nrrd"), "run": facts}
+    chosen = pair | {"images": [str(file) for file in files], "folder": str(tmp_path / "objects")}
+    answer = run("write_objects", **chosen)
+    assert sorted(Path(file).name for file in answer["files"]) == ["measurements.dcm", "segmentation.dcm"]
+    segments = pydicom.dcmread(tmp_path / "objects" / "segmentation.dcm")
+    assert segments.StudyInstanceUID == "1.2.9"
+    first = segments.pixel_array[0] if segments.pixel_array.ndim == 3 else segments.pixel_array
+    assert first.shape == labels.shape[1:]
+    shown = {
+        item.ReferencedSOPInstanceUID
+        for series in segments.ReferencedSeriesSequence
+        for item in series.ReferencedInstanceSequence
+    }
+    assert shown <= {one.SOPInstanceUID for one in map(pydicom.dcmread, files)}
+    with pytest.raises(UserError, match="exists already"):
+        run("write_objects", **chosen)
+
+
+def test_the_cts_of_a_folder_are_found_without_those_that_were_made_of_them(ct_file, small_phantom, tmp_path):
+    write_volume(tmp_path / "in" / "sub" / "one.nii.gz", small_phantom.volume)
+    write_volume(tmp_path / "in" / "out" / "one.nii.gz", small_phantom.volume)
+    dicom_slices.write(dicom_slices.plain(), tmp_path / "in" / "series")
+    answer = run("find_cases", folder=str(tmp_path / "in"), without=str(tmp_path / "in" / "out"))
+    found = {case["name"]: case for case in answer["cases"]}
+    assert set(found) == {"one", "series"}
+    assert found["series"]["series"] == "1.2.3"
+    assert Path(found["one"]["path"]) == tmp_path / "in" / "sub" / "one.nii.gz"
+
+
+def test_a_series_of_a_folder_is_segmented(tmp_path):
+    dicom_slices.write(dicom_slices.plain(), tmp_path / "in", name="one")
+    dicom_slices.write(dicom_slices.plain("1.2.4", seed=1, count=4), tmp_path / "in", name="two")
+    chosen = {"source": str(tmp_path / "in"), "model": "unet-lits", "device": "cpu", "options": {}}
+    run("segment_file", output=str(tmp_path / "four.nrrd"), series="1.2.4", **chosen)
+    assert volumes.read_volume(tmp_path / "four.nrrd", force=True).voxels.shape[0] == 4
+    with pytest.raises(UserError, match="several series"):
+        run("segment_file", output=str(tmp_path / "any.nrrd"), **chosen)
