@@ -82,6 +82,7 @@ class LesionsSection(Section):
         if nodes and row is not None and self.ui.noteEdit.text.strip() != _noteOf(nodes, row):
             place = self.ui.lesionTable.currentRow()
             self.panel.attempt(lambda: nodes.note(row, self.ui.noteEdit.text.strip()))
+            self.parameters.parameterNode.Modified()  # so that the table is filled again
             self._chooseAfter(place)
 
     def _onEdit(self) -> None:

@@ -16,6 +16,8 @@ from .section import Section
 from .setup import Requirement
 from .texts import plain
 
+_FEW = 3
+
 
 class PackagesSection(Section):
     """Installs what is missing, once at a time, and shows it; it comes after the section of the progress bar.
@@ -128,9 +130,12 @@ def _setupText(missing: list[str]) -> str:
     ).format(names=", ".join(missing), changed=", ".join(setup.mayChange(missing)))
 
 
-def _sectionText(missing: list[str]) -> str:
+def _sectionText(missing: Sequence[str]) -> str:
+    """Few names only: a line that is wider than the panel would widen it."""
     if not missing:
         return _("Packages: all there")
+    if len(missing) > _FEW:
+        return _("Packages: {count} missing").format(count=len(missing))
     return _("Packages: {names} missing").format(names=", ".join(missing))
 
 

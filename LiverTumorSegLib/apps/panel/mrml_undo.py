@@ -94,8 +94,8 @@ class ReplacedSegments:
     def bytes(self) -> int:
         """What keeping it takes; segments of one layer share its image."""
         segments = (self.kept.GetNthSegment(n) for n in range(self.kept.GetNumberOfSegments()))
-        names = [name for segment in segments for name in _images(segment)]
-        return 1024 * sum({image: image.GetActualMemorySize() for image in names}.values())
+        held = [data for segment in segments for data in _representations(segment)]
+        return 1024 * sum({data.GetAddressAsString(""): data.GetActualMemorySize() for data in held}.values())
 
     def restore(self, nodes: ResultNodes) -> None:
         """Put the earlier segments back; those that came in their place go, but where they were painted since."""
@@ -147,7 +147,7 @@ class UndoSteps:
         self._steps.clear()
 
 
-def _images(segment: slicer.vtkSegment) -> list[Any]:
+def _representations(segment: slicer.vtkSegment) -> list[Any]:
     names: list[str] = []
     segment.GetContainedRepresentationNames(names)
     return [segment.GetRepresentation(name) for name in names]

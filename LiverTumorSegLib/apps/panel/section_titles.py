@@ -7,6 +7,9 @@ from typing import Any
 
 from .texts import AUTO, _, devices
 
+_LONG, _SHORT = 32, 20
+"""Characters of a name: a line that is wider than the panel would widen it."""
+
 
 def model(models: Sequence[Mapping[str, Any]], name: str) -> str:
     """What the chosen model finds, and what its weights may be used for.
@@ -16,7 +19,7 @@ def model(models: Sequence[Mapping[str, Any]], name: str) -> str:
         name: of the chosen one.
     """
     chosen = next((each for each in models if each["name"] == name and "error" not in each), None)
-    return _("Model: {choice}").format(choice=model_in_words(chosen) if chosen else name)
+    return _("Model: {choice}").format(choice=model_in_words(chosen) if chosen else _short(name))
 
 
 def model_in_words(model: Mapping[str, Any]) -> str:
@@ -31,7 +34,7 @@ def model_in_words(model: Mapping[str, Any]) -> str:
 
 def device(known: Sequence[Mapping[str, Any]], name: str, precision: str) -> str:
     """The chosen device, with the precision where it was chosen too."""
-    said = devices(known).get(name, name).replace("\n", " ")
+    said = _short(devices(known).get(name, name))
     if precision != AUTO:
         said = _("{device}, {precision}").format(device=said, precision=precision)
     return _("Device: {choice}").format(choice=said)
@@ -45,16 +48,21 @@ def output(segmentation: str | None, *, replace: bool, one_each: bool) -> str:
         replace: segments of an earlier run go.
         one_each: a segment a lesion.
     """
-    where = _("new segmentation") if segmentation is None else f"“{segmentation}”"
-    if segmentation is not None and replace:
-        where = _("{segmentation}, replacing").format(segmentation=where)
-    lesions = _("a segment a lesion") if one_each else _("one segment for lesions")
-    return _("Output: {where}, {lesions}").format(where=where, lesions=lesions)
+    if segmentation is not None:
+        said = _("Output: replaces in “{name}”") if replace else _("Output: adds to “{name}”")
+        return said.format(name=_short(segmentation, _SHORT))
+    if one_each:
+        return _("Output: new segmentation, a segment a lesion")
+    return _("Output: new segmentation, one segment for lesions")
 
 
 def advanced(region: str | None, *, coarse_pass: bool) -> str:
     """The region, and what was chosen against what is usual."""
-    where = _("whole CT") if region is None else f"“{region}”"
+    where = _("whole CT") if region is None else f"“{_short(region)}”"
     if not coarse_pass:
         where = _("{region}, every slice").format(region=where)
     return _("Advanced: {choice}").format(choice=where)
+
+
+def _short(name: str, most: int = _LONG) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

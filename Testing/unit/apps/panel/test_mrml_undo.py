@@ -126,6 +126,7 @@ def test_replaced_segments_come_back_with_their_corrections(jobs, nodes, small_p
     labels = labels_in(nodes)
     again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
     assert again.table is nodes.table
+    assert jobs.steps._steps[-1].bytes > labels.size / 100
     assert not np.array_equal(labels_in(again), labels)
     back = run(jobs, jobs.undo, again)
     assert np.array_equal(labels_in(back), labels)
@@ -135,6 +136,9 @@ def test_replaced_segments_come_back_with_their_corrections(jobs, nodes, small_p
 
 
 def test_what_came_in_place_and_was_painted_stays_beside(jobs, nodes, small_phantom, tmp_path):
+    from LiverTumorSegLib.apps.panel.mrml_display import show_surface
+
+    show_surface(nodes.segmentation)
     again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
     made, at = list(again.segments), tuple(np.argwhere(labels_in(again) == 1)[0])
     paint(again, made[0], at, 0)
