@@ -10,14 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.device import (
-    DevicePlacement,
-    choose_device,
-    cpu_placement,
-    describe_failure,
-    is_device_failure,
-    is_out_of_memory,
-)
+from ..core.device import DevicePlacement, choose_device
+from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory
 from ..core.errors import UserError
 from ..core.labels import LIVER_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
@@ -32,7 +26,7 @@ from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
 from .label_assembly import LabelOutput, Span
 from .liver_box import Box
-from .predictor import Predictor
+from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
 
 LESIONS_ALONE = (
@@ -187,22 +181,27 @@ def _remarks(description: Description, labels: NDArray[np.uint8], volume: Volume
 def _prepare(
     volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
 ) -> tuple[Predictor, SliceCache]:
-    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
-    try:
-        engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
-        return engine, SliceCache(view, spacing, model.description, engine.placement)
-    except (RuntimeError, MemoryError) as error:
-        if is_device_failure(error):
-            return _prepare(
-                volume, model, cpu_placement(describe_failure(placement.device, error, "running on the CPU")), options
-            )
-        if not is_out_of_memory(error):
-            raise
-        if placement.device == cpu_placement().device:
-            msg = "There is not enough memory for this volume: close other programs, or cut the volume."
-            raise UserError(msg) from error
+    made, failure = attempt(lambda: _load(volume, model, placement, options))
+    if made:
+        return made
+    if failure and is_device_failure(failure) and not placement.is_last_resort:
+        note = describe_failure(placement.device, failure, "running on the CPU")
+    elif failure and not is_out_of_memory(failure):
+        raise failure
+    elif placement.is_last_resort:
+        msg = "There is not enough memory for this volume: close other programs, or cut the volume."
+        raise UserError(msg) from failure
+    else:
         note = f"{placement.device} has too little memory for this volume: running on the CPU."
-        return _prepare(volume, model, cpu_placement(note), options)
+    return _prepare(volume, model, placement.on_cpu(note), options)
+
+
+def _load(
+    volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
+) -> tuple[Predictor, SliceCache]:
+    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
+    engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
+    return engine, SliceCache(view, spacing, model.description, engine.placement)
 
 
 def _segment_slices(

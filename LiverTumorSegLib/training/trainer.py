@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ..core.device import describe_failure, is_device_failure, is_out_of_memory
+from ..core.device_failure import describe_failure, is_device_failure, may_be_out_of_memory
 from ..core.errors import UserError
 from ..core.progress import Cancelled, Job
 from ..datasets.slices import Patient
@@ -88,7 +88,7 @@ def explain_failure(error: Exception, device: torch.device) -> Exception:
         error: that ended a training.
         device: it ran on.
     """
-    if is_out_of_memory(error):
+    if may_be_out_of_memory(error):
         return UserError(
             f"{device} ran out of memory while training: close other programs, or lower schedule.batch or crop."
         )

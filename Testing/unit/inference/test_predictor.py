@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -86,6 +88,63 @@ def test_a_gpu_that_fails_hands_over_to_the_cpu_once(kind):
     assert engine.notes == ["meta stopped working (CUDA error: unspecified launch failure): going on on the CPU."]
     with pytest.raises(kind, match="unspecified launch failure"):  # else it would be asked again for ever
         engine.recover(error)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "FIND was unable to find an engine to execute this computation",
+        "GET was unable to find an engine to execute this computation",
+        "Unable to find a valid cuDNN algorithm to run convolution",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_in_disguise_halves_the_batch_and_is_a_failed_gpu_at_one_slice(words):
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 4))
+    for batch in (2, 1):
+        engine.recover(RuntimeError(words))
+        assert engine.batch == batch
+        assert engine.notes[-1] == f"meta ran out of memory: going on with {batch} slices a batch."
+    engine.recover(RuntimeError(words))
+    assert engine.notes[-1] == f"meta stopped working ({words}): going on on the CPU."
+
+
+def test_the_cpu_takes_over_precision_and_not_the_batch():
+    gpu = DevicePlacement(torch.device("meta"), torch.float32, 32, precision="float32")
+    engine = Predictor(NeedsMultiple(), gpu)
+    engine.recover(torch.AcceleratorError("CUDA error: unspecified launch failure"))
+    assert (engine.placement.dtype, engine.batch) == (torch.float32, CPU.batch)
+
+
+def test_a_batch_that_the_user_chose_stays_on_the_cpu():
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 32), batch=5)
+    engine.recover(torch.AcceleratorError("CUDA error: unspecified launch failure"))
+    assert engine.batch == 5
+
+
+def test_the_cpu_does_not_hand_over_to_itself():
+    engine = Predictor(NeedsMultiple(), device.cpu_placement("cuda:0 has too little memory.", "float32"), batch=1)
+    with pytest.raises(UserError, match="not enough memory for a single slice"):
+        engine.recover(MemoryError())
+    assert engine.notes == ["cuda:0 has too little memory."]
+
+
+def test_nothing_of_a_batch_that_failed_is_kept_while_it_is_mended():
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 2))
+    seen = []
+
+    def work(numbers):
+        large = torch.zeros(3)
+        seen.append(weakref.ref(large))
+        if len(numbers) > 1:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+        return len(numbers)
+
+    engine.free_memory = lambda: seen.append(seen[0]() is None)
+    assert list(engine.in_batches(range(2), work)) == [1, 1]
+    assert seen[1] is True
 
 
 def test_what_is_neither_memory_nor_the_gpu_is_raised_as_it_is():
