@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -28,6 +28,39 @@ def deterministic_torch() -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
+
+@contextmanager
+def repeatable_convolutions() -> Iterator[None]:
+    """Have cuDNN take the same algorithms each time, and none that adds in an order of its own.
+
+    This is what a forward pass needs; all else in it adds in one order, or whole numbers alone. What
+    :func:`deterministic_torch` does beyond it costs time: interpolation becomes some sixty operations.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    os.environ.setdefault(_CUBLAS, ":4096:8")
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+@contextmanager
+def inference_arithmetic(place: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """What a network's forward passes on a device are computed with; on a CPU there is nothing to choose.
+
+    Args:
+        place: where they run.
+        dtype: of weights and activations.
+    """
+    with ExitStack() as chosen:
+        if place.type != "cpu":
+            chosen.enter_context(repeatable_convolutions())
+            if dtype is torch.float32:
+                chosen.enter_context(whole_float32())
+        yield
 
 
 @contextmanager

@@ -42,6 +42,15 @@ class DevicePlacement:
         return cpu_placement(note, self.precision)
 
     @property
+    def may_overflow(self) -> bool:
+        """Whether numbers that are not finite may be the precision's fault, which nobody has asked for.
+
+        A GPU without bfloat16 gets float16, whose largest number is 65504; GTX 16xx return NaN from its convolutions.
+        """
+        chosen_here = self.precision == "auto" and self.dtype is not torch.float32
+        return chosen_here and (self.device.type != "cpu" or self.dtype is torch.float16)
+
+    @property
     def is_last_resort(self) -> bool:
         """Whether this is the CPU as it would be fallen back to."""
         last = self.on_cpu()

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import torch
 
+from .device_loss import mark_lost
+
 _MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 _PERHAPS_MEMORY = (
     "unable to find an engine to execute this computation",
@@ -69,3 +71,13 @@ def describe_failure(device: torch.device | str, error: Exception, instead: str)
     """
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return f"{device} stopped working ({reason.rstrip('.')}): {instead}."
+
+
+def note_failure(device: torch.device) -> None:
+    """Find out whether a GPU that failed answers this process at all, and remember where it does not."""
+    if device.type != "cuda":
+        return
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        mark_lost(str(device))

@@ -89,6 +89,13 @@ def has_bfloat16(index: int) -> bool:
     return torch.version.hip is not None or torch.cuda.get_device_capability(index) >= BFLOAT16_SINCE
 
 
+def free_cached_memory() -> None:
+    """Give back to others what PyTorch keeps of the GPUs' memory for itself; nothing happens where no GPU is in use."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        with suppress(RuntimeError):  # of one that has failed there is nothing to be had
+            torch.cuda.empty_cache()
+
+
 def describe_absence() -> str:
     """Why no CUDA GPU can be used, as a part of a sentence."""
     if torch.version.cuda is None and torch.version.hip is None:

@@ -47,13 +47,21 @@ class LabelOutput:
     probabilities: tuple[NDArray[np.uint16], ...] = ()
     confidence: NDArray[np.uint8] | None = None
 
+    def clear(self) -> None:
+        """Begin again."""
+        self.labels[:] = 0
+        for levels in self.probabilities:
+            levels[:] = 0
+        if self.confidence is not None:
+            self.confidence[:] = 0
+
     def write(self, first: int, logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
         """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do.
 
         Raises:
-            UserError: a logit is not finite.
+            NotFinite: a logit is not.
         """
-        _refuse_infinite(logits)
+        refuse_infinite(logits)
         part = slice(first, first + len(logits))
         if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
             write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
@@ -61,14 +69,18 @@ class LabelOutput:
         write_labels(self.labels[part], logits, head, rows, columns, confidence)
 
 
-def _refuse_infinite(logits: torch.Tensor) -> None:
-    """Background would be what comes of NaN, and of the difference of infinities, without a word."""
+class NotFinite(UserError):
+    """A network answered with NaN or infinity."""
+
+
+def refuse_infinite(logits: torch.Tensor) -> None:
+    """Raise :class:`NotFinite`: background would be what comes of NaN, and of the difference of infinities."""
     if not logits.isfinite().all():
         msg = (
             "The model answers with numbers that are not finite (NaN or infinity): its weights are damaged, or too "
             "large for the precision, so get the model again, or choose --precision float32."
         )
-        raise UserError(msg)
+        raise NotFinite(msg)
 
 
 def write_labels(

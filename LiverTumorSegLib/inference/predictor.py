@@ -15,11 +15,21 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..core.device import DevicePlacement
-from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory, may_be_out_of_memory
+from ..core.device_failure import (
+    describe_failure,
+    is_device_failure,
+    is_out_of_memory,
+    may_be_out_of_memory,
+    note_failure,
+)
 from ..core.errors import UserError
 from ..networks import SliceNetwork, in_tiles, same_size
+from ..networks.cost import inference_bytes
 
 _LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+_SHARE = 0.5
+"""Of a GPU's free memory, for a batch's activations; cuDNN's workspaces and the labels need the rest."""
 
 Result = TypeVar("Result")
 
@@ -88,9 +98,24 @@ class Predictor:
             msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
             raise UserError(msg) from error
         elif is_device_failure(error) and can_move:
+            note_failure(place)
             self._move(describe_failure(place, error, "going on on the CPU"))
         else:
             raise error
+
+    def fit_batch(self, size: Sequence[int]) -> None:
+        """Choose the largest batch that a GPU has memory for: a power of two, up to the usual one, unless one is asked.
+
+        Powers of two, so that a little more or less of free memory makes no other batch, and no other last digit.
+
+        Args:
+            size: rows and columns of a slice.
+        """
+        if self._asked is not None or self.placement.device.type != "cuda":
+            return
+        each = inference_bytes(self._original, size, self.placement.dtype)
+        fitting = int(_SHARE * _free_bytes(self.placement.device) / each)
+        self.batch = min(self.placement.batch, 1 << max(0, fitting.bit_length() - 1))
 
     def free_memory(self) -> None:
         """Give back what PyTorch keeps of a GPU's memory for later."""
@@ -107,6 +132,11 @@ class Predictor:
         self.placement = placement
         network = fuse_normalisation(copy.deepcopy(self._original))
         self._network = network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload]
+
+
+def _free_bytes(place: torch.device) -> int:
+    """Memory of a GPU that is free, with what PyTorch keeps of it for later."""
+    return torch.cuda.mem_get_info(place)[0] + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
 
 
 def attempt(work: Callable[[], Result]) -> tuple[Result | None, Exception | None]:

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..core import gpus
+from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement, choose_device
-from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory
+from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory, note_failure
 from ..core.errors import UserError
 from ..core.labels import LIVER_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
@@ -24,7 +26,7 @@ from ..postprocessing.ct_likeness import describe_doubts, measure_ct
 from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
-from .label_assembly import LabelOutput, Span
+from .label_assembly import LabelOutput, NotFinite, Span
 from .liver_box import Box
 from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
@@ -120,8 +122,6 @@ def segment(
         Cancelled: ``cancel`` was used; answered within one batch.
     """
     began, task = perf_counter(), job(progress, cancel)
-    precision = _precision(model.description, options.precision)
-    engine, store = _prepare(volume, model, choose_device(device, precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
     probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
@@ -130,10 +130,8 @@ def segment(
     scores = model.description.lesion_scores
     confidence = np.zeros(seen.shape, np.uint8) if scores or options.candidates else None
     out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
-    if model.description.patches:
-        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task.part(0, 0.95))
-    else:
-        _segment_slices(out, store, engine, options, task.part(0, 0.95))
+    placement = choose_device(device, _precision(model.description, options.precision))
+    place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
     found = None if confidence is None else _candidates(volume, seen, confidence, cleaning)
@@ -141,13 +139,13 @@ def segment(
     if found and scores:
         choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
         choice.choose(labels, cleaning.sensitivity)
-    notes = (*engine.notes, *_remarks(model.description, seen, volume))
+    notes = (*found_out, *_remarks(model.description, seen, volume))
     task.at(1, "Done")
     return Segmentation(
         labels,
         volume,
         model.description,
-        str(engine.placement),
+        str(place),
         replace(options, postprocessing=cleaning),
         notes,
         perf_counter() - began,
@@ -178,6 +176,44 @@ def _remarks(description: Description, labels: NDArray[np.uint8], volume: Volume
         yield from describe_doubts(measures, description.seen_cts)
 
 
+def _label_volume(
+    out: LabelOutput, volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions, task: Job
+) -> tuple[DevicePlacement, list[str]]:
+    """Label a volume, again in float32 where the precision may be why numbers are not finite; where, and what to note.
+
+    Raises:
+        NotFinite: they are not in float32 either, or the user chose the precision.
+    """
+    with inference_arithmetic(placement.device, placement.dtype):
+        engine, store = _prepare(volume, model, placement, options)
+        try:
+            _label(out, store, engine, model, options, task)
+        except NotFinite:
+            if not engine.placement.may_overflow:
+                raise
+        else:
+            return engine.placement, engine.notes
+    narrow = engine.placement
+    wide = replace(narrow, dtype=torch.float32, precision="float32", note="")
+    name = str(narrow.dtype).removeprefix("torch.")
+    why = f"{narrow.device} gave numbers that are not finite in {name}: the CT was segmented again in float32."
+    notes = [*engine.notes, why]
+    del engine, store
+    gpus.free_cached_memory()
+    out.clear()
+    place, more = _label_volume(out, volume, model, wide, options, task)
+    return place, notes + more
+
+
+def _label(
+    out: LabelOutput, store: SliceCache, engine: Predictor, model: Model, options: SegmentationOptions, task: Job
+) -> None:
+    if model.description.patches:
+        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task)
+    else:
+        _segment_slices(out, store, engine, options, task)
+
+
 def _prepare(
     volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
 ) -> tuple[Predictor, SliceCache]:
@@ -185,6 +221,7 @@ def _prepare(
     if made:
         return made
     if failure and is_device_failure(failure) and not placement.is_last_resort:
+        note_failure(placement.device)
         note = describe_failure(placement.device, failure, "running on the CPU")
     elif failure and not is_out_of_memory(failure):
         raise failure
@@ -201,7 +238,10 @@ def _load(
 ) -> tuple[Predictor, SliceCache]:
     view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
     engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
-    return engine, SliceCache(view, spacing, model.description, engine.placement)
+    store = SliceCache(view, spacing, model.description, engine.placement)
+    if not model.description.patches:
+        engine.fit_batch(store.size)
+    return engine, store
 
 
 def _segment_slices(

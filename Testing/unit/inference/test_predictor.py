@@ -2,10 +2,11 @@ import weakref
 
 import pytest
 import torch
+from support.fake_gpus import FakeGpu, put_gpus
 from torch import nn
 
 from LiverTumorSegLib import networks
-from LiverTumorSegLib.core import device
+from LiverTumorSegLib.core import device, device_loss
 from LiverTumorSegLib.core.device import DevicePlacement
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.inference.predictor import Predictor, fuse_normalisation
@@ -152,3 +153,68 @@ def test_what_is_neither_memory_nor_the_gpu_is_raised_as_it_is():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         engine.recover(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"))
     assert engine.notes == []
+
+
+GIGABYTE = 10**9
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets the free bytes of the one GPU."""
+
+    def put(count):
+        put_gpus(monkeypatch, FakeGpu(free=count))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+
+    return put
+
+
+def batch_on(network, asked=None):
+    engine = Predictor(network, CPU, asked)
+    engine.placement = DevicePlacement(torch.device("cuda:0"), torch.bfloat16, 32)
+    engine.batch = asked or 32
+    engine.fit_batch((512, 512))
+    return engine.batch
+
+
+@pytest.mark.parametrize(("count", "batch"), [(80, 32), (6.5, 32), (4, 16), (0.4, 2), (0.01, 1)])
+def test_the_batch_follows_from_what_a_slice_takes_and_what_is_free(free, count, batch):
+    free(int(count * GIGABYTE))
+    network = networks.create("unet", 3, 3, features=[16, 32, 64, 128, 256, 16]).eval()
+    assert batch_on(network) == batch
+
+
+def test_a_little_more_or_less_free_memory_makes_no_other_batch(free):
+    network = networks.create("unet", 3, 3).eval()
+    batches = []
+    for count in (4.0, 4.1, 4.2):
+        free(int(count * GIGABYTE))
+        batches.append(batch_on(network))
+    assert len(set(batches)) == 1
+
+
+def test_a_batch_that_the_user_chose_is_kept_on_a_gpu(free):
+    free(10**6)
+    assert batch_on(networks.create("unet", 3, 3).eval(), asked=7) == 7
+
+
+def test_the_cpus_batch_is_its_own():
+    engine = Predictor(networks.create("unet", 3, 3).eval(), CPU)
+    engine.fit_batch((512, 512))
+    assert engine.batch == CPU.batch
+
+
+@pytest.mark.parametrize(("answers", "lost"), [(True, False), (False, True)])
+def test_a_gpu_that_failed_is_lost_where_it_answers_nothing_more(monkeypatch, answers, lost):
+    def synchronize(_):
+        if not answers:
+            msg = "CUDA error: device-side assert triggered"
+            raise torch.AcceleratorError(msg)
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    engine = Predictor(NeedsMultiple(), CPU)
+    engine.placement = DevicePlacement(torch.device("cuda:0"), torch.bfloat16, 32)
+    engine.recover(torch.AcceleratorError("CUDA error: device-side assert triggered"))
+    assert device_loss.has_lost_device() is lost
+    device_loss.forget_losses()
