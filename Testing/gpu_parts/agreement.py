@@ -1,0 +1,106 @@
+"""Networks, preprocessing and exported graphs on the GPU against the same on the CPU in float32."""
+
+import torch
+from support.export_cases import small as small_model
+
+from gpu_parts import Found, Setting
+from LiverTumorSegLib import networks as architectures
+from LiverTumorSegLib.core.arithmetic import inference_arithmetic
+from LiverTumorSegLib.core.device import choose_device
+from LiverTumorSegLib.datasets import phantom
+from LiverTumorSegLib.export.graph import export_graph
+from LiverTumorSegLib.inference.predictor import Predictor
+from LiverTumorSegLib.preprocessing import Chain, Slices, named_chains
+
+ALLOWED = {"float32": 1e-3, "bfloat16": 0.15, "float16": 0.03}
+"""Largest difference of logits, in parts of the largest one: some hundred times the rounding of each type."""
+
+_STEPS = (
+    {"step": "hu_range", "low": -200, "high": 300},
+    {"step": "median"},
+    {"step": "gaussian", "sigma": 1.5},
+    {"step": "resize", "height": 100, "width": 90},
+    {"step": "resample", "spacing_mm": 1.7},
+    {"step": "crop", "rows": [8, 72], "columns": [8, 72]},
+    {"step": "crop_to_body"},
+    {"step": "histogram_equalisation"},
+    {"step": "frequency_histogram"},
+    {"step": "clahe"},
+    {"step": "min_max"},
+    {"step": "z_score"},
+    {"step": "z_score", "over": "volume"},
+)
+_SAME = 1e-3
+"""Share of pixels that may differ: those beside an edge of a histogram's bin."""
+
+
+@torch.inference_mode()
+def networks(setting: Setting) -> Found:
+    worst, wrong = {}, []
+    names = architectures.names()[: 3 if setting.small else None]
+    for name in names:
+        torch.manual_seed(0)
+        channels = 5 if name == "dalu_net" else 1
+        network = architectures.create(name, channels, 3).eval()
+        size = [64] * 3 if network.axes == 3 else [max(96 if setting.small else 256, network.smallest)] * 2
+        slices = torch.rand(2, channels, *size)
+        wanted = _logits(network, slices, "cpu", "float32")
+        for precision, allowed in ALLOWED.items():
+            found = _logits(network, slices, setting.device, precision)
+            apart = float((found - wanted).abs().max() / wanted.abs().max())
+            worst[f"{name}, {precision}"] = apart
+            if not apart <= allowed:
+                wrong.append(f"{name} in {precision} ({apart:.2g} of the largest logit)")
+    assert not wrong, f"These differ from the CPU by more than is allowed: {', '.join(wrong)}."
+    return Found(f"{len(names)} networks in three precisions answer as the CPU in float32.", worst)
+
+
+def _logits(network: architectures.SliceNetwork, slices: torch.Tensor, device: str, precision: str) -> torch.Tensor:
+    placement = choose_device(device, precision)
+    with inference_arithmetic(placement.device, placement.dtype):
+        engine = Predictor(network, placement)
+        return engine(slices.to(placement.device, placement.dtype)).float().cpu()
+
+
+@torch.inference_mode()
+def preprocessing(setting: Setting) -> Found:
+    made = phantom.create((6, 96, 112), (20.0, 3.0, 3.0)).volume
+    view, spacing = made.axial.of(made.voxels), made.axial.spacing
+    pixels = torch.from_numpy(view.copy())[:, None].float()
+    chains = {" of ".join(map(str, step.values())): _chain(step) for step in _STEPS}
+    chains |= {f"chain {entry.name}": entry.chain for entry in named_chains()}
+    shares, wrong = {}, []
+    for name, chain in chains.items():
+        here, there = (
+            chain.fitted(view, spacing, place)(Slices(pixels.to(place), spacing[1:])).pixels.float().cpu()
+            for place in (torch.device("cpu"), setting.place)
+        )
+        scale = float(here.abs().max()) or 1.0
+        shares[name] = float(((here - there).abs() > 1e-3 * scale).double().mean())
+        if here.shape != there.shape or not shares[name] <= _SAME:
+            wrong.append(name)
+    assert not wrong, f"These differ from the CPU in more than {_SAME:.1%} of pixels: {', '.join(wrong)}."
+    return Found(f"{len(chains)} steps and chains give the CPU's pixels.", shares)
+
+
+def _chain(step: dict) -> Chain:
+    """A step that takes HU alone, or behind a window."""
+    window = {"step": "window", "level": 60, "width": 400}
+    return Chain.model_validate([step] if step["step"] in ("hu_range", "crop_to_body") else [window, step])
+
+
+@torch.inference_mode()
+def exports(setting: Setting) -> Found:
+    from torch.export.passes import move_to_device_pass
+
+    apart = {}
+    for name in ("unet", "segnet", "attention_unet"):
+        model = small_model(name)
+        slices = torch.rand(2, 1, *[model.network.smallest + 64] * 2)
+        slices = torch.rand(2, 1, *[-(-n // model.network.stride) * model.network.stride for n in slices.shape[2:]])
+        wanted = model.network(slices)
+        graph = move_to_device_pass(export_graph(model), setting.place).module()
+        found = graph(slices.to(setting.place)).cpu()
+        apart[name] = float((found - wanted).abs().max() / wanted.abs().max())
+        assert apart[name] < ALLOWED["float32"] * 10, f"The exported {name} differs by {apart[name]:.2g}."
+    return Found(f"Exported graphs answer on {setting.place} as the networks on the CPU.", apart)
