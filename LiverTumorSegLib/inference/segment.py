@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -26,6 +26,7 @@ from ..postprocessing.ct_likeness import describe_doubts, measure_ct
 from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
+from .device_labels import DeviceLabels
 from .label_assembly import LabelOutput, NotFinite, Span
 from .liver_box import Box
 from .predictor import Predictor, attempt
@@ -260,11 +261,34 @@ def _label_box(out: LabelOutput, box: Box, store: SliceCache, engine: Predictor,
     first, last = box.slices
     rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
 
-    def label(numbers: Sequence[int]) -> None:
+    labels, written = DeviceLabels(out, store.head, rows, columns), first
+
+    def label(numbers: Sequence[int]) -> Callable[[], int]:
         done = numbers[0] - first
         task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
         channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-        out.write(numbers[0], engine(channels), store.head, rows, columns)
+        logits = engine(channels)
+        if _works_beside_host(logits.device):
+            return labels.start(numbers[0], logits).finish
+        out.write(numbers[0], logits, store.head, rows, columns)
+        stop = numbers[-1] + 1
+        return lambda: stop
 
-    for _ in engine.in_batches(range(first, last), label):
-        pass
+    def label_all() -> None:
+        """Write a batch while the next is computed."""
+        nonlocal written
+        finish: Callable[[], int] | None = None
+        for following in engine.in_batches(range(written, last), label):
+            written, finish = finish() if finish else written, following
+        written = finish() if finish else written
+
+    while written < last:
+        place = engine.placement
+        _, failure = attempt(label_all)
+        if failure is not None and engine.placement == place:  # else it went to the CPU with a batch still on its way
+            engine.recover(failure)
+
+
+def _works_beside_host(place: torch.device) -> bool:
+    """Whether a device goes on by itself, so that waiting for it is what costs time."""
+    return place.type != "cpu"

@@ -19,6 +19,7 @@ from LiverTumorSegLib.core.progress import Cancelled, CancelToken
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import segment as inference
+from LiverTumorSegLib.inference.device_labels import PendingLabels
 from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
 from LiverTumorSegLib.inference.slice_cache import SliceCache
 from LiverTumorSegLib.models import model_folder, store
@@ -366,6 +367,41 @@ def test_the_cpu_goes_on_in_the_precision_that_was_asked_for(ct, monkeypatch):
     found = segment(ct, Model(describe(), FailingGpu(1)), options=SegmentationOptions(precision="float32"))
     assert found.device == "cpu, float32"
     assert sum("on the CPU" in note for note in found.notes) == 1
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_writing_a_batch_while_the_next_is_computed_changes_nothing(ct, random_model, monkeypatch, coarse):
+    options = SegmentationOptions(coarse_pass=coarse, batch=3, probabilities=True, candidates=True)
+    wanted = segment(ct, random_model, "cpu", options=options)
+    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    found = segment(ct, random_model, "cpu", options=options)
+    assert np.array_equal(found.labels, wanted.labels)
+    for name, levels in wanted.probabilities.items():
+        assert np.array_equal(found.probabilities[name], levels)
+    assert found.candidates.measures.tolist() == wanted.candidates.measures.tolist()
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_a_gpu_that_fails_with_a_batch_on_its_way_costs_no_slice(ct, thresholds, monkeypatch, fails_at):
+    """What it computes fails when it is fetched, after the next batch has begun."""
+    monkeypatch.setattr(
+        inference, "choose_device", lambda _, precision: DevicePlacement(torch.device("cpu"), torch.float64, 2)
+    )
+    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    finish, seen = PendingLabels.finish, []
+
+    def fail(pending):
+        seen.append(pending.first)
+        if len(seen) == fails_at + 1:
+            msg = "CUDA error: an illegal memory access was encountered"
+            raise torch.AcceleratorError(msg)
+        return finish(pending)
+
+    monkeypatch.setattr(PendingLabels, "finish", fail)
+    result = segment(ct, thresholds, options=FULL)
+    monkeypatch.undo()
+    assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=FULL).labels)
+    assert result.notes[0].endswith("an illegal memory access was encountered): going on on the CPU.")
 
 
 def test_own_clean_up_replaces_the_models(ct, thresholds):
