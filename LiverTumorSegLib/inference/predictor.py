@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from traceback import clear_frames
 from typing import TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from monai.networks.blocks import Convolution
@@ -130,8 +131,36 @@ class Predictor:
 
     def _settle(self, placement: DevicePlacement) -> None:
         self.placement = placement
-        network = fuse_normalisation(copy.deepcopy(self._original))
-        self._network = network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload]
+        self._network = _prepared(self._original, placement)
+
+
+_READY: WeakKeyDictionary[SliceNetwork, tuple[object, SliceNetwork]] = WeakKeyDictionary()
+"""Networks that are on an accelerator, by those that they are copies of: the next case need not bring them there."""
+
+
+def _prepared(original: SliceNetwork, placement: DevicePlacement) -> SliceNetwork:
+    """A copy on the device; on an accelerator, that of the case before, unless a weight has been changed since."""
+    if placement.device.type == "cpu":
+        _READY.pop(original, None)
+        return _copied(original, placement)
+    state = [*original.parameters(), *original.buffers()]
+    key = placement.device, placement.dtype, [(one.data_ptr(), _version(one)) for one in state]
+    known, network = _READY.get(original, (None, None))
+    if network is None or known != key:
+        _READY.pop(original, None)  # before there are two
+        network = _copied(original, placement)
+        _READY[original] = key, network
+    return network
+
+
+def _copied(original: SliceNetwork, placement: DevicePlacement) -> SliceNetwork:
+    network = fuse_normalisation(copy.deepcopy(original))
+    return network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload, no-any-return]
+
+
+def _version(values: torch.Tensor) -> object:
+    """What changes with the numbers; of those made for inference alone nothing does, which are never taken as known."""
+    return object() if values.is_inference() else values._version  # noqa: SLF001, autograd's own count
 
 
 def _free_bytes(place: torch.device) -> int:

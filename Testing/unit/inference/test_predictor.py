@@ -218,3 +218,20 @@ def test_a_gpu_that_failed_is_lost_where_it_answers_nothing_more(monkeypatch, an
     engine.recover(torch.AcceleratorError("CUDA error: device-side assert triggered"))
     assert device_loss.has_lost_device() is lost
     device_loss.forget_losses()
+
+
+def test_a_network_stays_on_an_accelerator_from_one_case_to_the_next():
+    network = networks.create("unet", 1, 1, features=[4] * 6).eval()
+    gpu = DevicePlacement(torch.device("meta"), torch.float32, 2)
+    first, second = (Predictor(network, gpu)._network for _ in range(2))
+    assert first is second
+    assert Predictor(network, DevicePlacement(torch.device("meta"), torch.float16, 2))._network is not first
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    assert Predictor(network, gpu)._network is not first
+
+
+def test_on_a_cpu_nothing_is_kept_of_a_case():
+    network = networks.create("unet", 1, 1, features=[4] * 6).eval()
+    first = Predictor(network, CPU)._network
+    assert Predictor(network, CPU)._network is not first
