@@ -105,7 +105,7 @@ class ProcessGroup:
         if not self.several:
             return here
         there = torch.tensor([here], dtype=torch.uint8)
-        distributed.all_reduce(there, distributed.ReduceOp.MAX, _Patient.group)
+        distributed.all_reduce(there, distributed.ReduceOp.MAX, _LongWaits.group)
         return bool(there)
 
     def dealt(self, items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
@@ -114,7 +114,7 @@ class ProcessGroup:
         if not self.several:
             return own
         of_all: list[list[Result]] = [[]] * self.rank.count
-        distributed.all_gather_object(of_all, own, _Patient.group)
+        distributed.all_gather_object(of_all, own, _LongWaits.group)
         return [of_all[number % self.rank.count][number // self.rank.count] for number in range(len(items))]
 
     def from_first(self, make: Callable[[], Result]) -> Result:
@@ -122,7 +122,7 @@ class ProcessGroup:
         if not self.several:
             return make()
         made = [make() if self.is_first else None]
-        distributed.broadcast_object_list(made, group=_Patient.group)
+        distributed.broadcast_object_list(made, group=_LongWaits.group)
         return cast("Result", made[0])
 
     def in_turns(self, work: Callable[[], Result]) -> Result:
@@ -138,7 +138,7 @@ class ProcessGroup:
 ALONE = ProcessGroup()
 
 
-class _Patient:
+class _LongWaits:
     """The same processes once more, for what may take long; None where they exchange nothing else between GPUs.
 
     What GPUs exchange does not notice that another process is gone, and may therefore not be waited for as long.
@@ -194,7 +194,7 @@ def _meet(rank: Rank, environment: Mapping[str, str], on_gpus: bool) -> Store:
         kept = PrefixStore("livertumorseg", store)
         limit = _TO_STEP if on_gpus else _TO_WAIT
         distributed.init_process_group(backend, store=kept, rank=rank.number, world_size=rank.count, timeout=limit)
-        _Patient.group = distributed.new_group(backend="gloo", timeout=_TO_WAIT) if on_gpus else None
+        _LongWaits.group = distributed.new_group(backend="gloo", timeout=_TO_WAIT) if on_gpus else None
     except (RuntimeError, ValueError, KeyError) as error:
         msg = (
             f"This is one of {rank.count} processes by its environment, and it does not find the others "
@@ -214,7 +214,7 @@ def _name_the_first() -> None:
 
 def _leave(*, failed: bool) -> None:
     """Close the connections, which the others notice; those of GPUs would wait for a process that is gone."""
-    on_gpus, _Patient.group = _Patient.group is not None, None
+    on_gpus, _LongWaits.group = _LongWaits.group is not None, None
     if not (failed and on_gpus):
         distributed.destroy_process_group()
 

@@ -26,6 +26,13 @@ def make_ct(setting: Setting, slices: int = 120) -> Volume:
     return phantom.create((slices, 512, 512), (240 / slices, 0.75, 0.75)).volume
 
 
+def thinner(ct: Volume, times: int) -> Volume:
+    """The CT with each axial slice so many times, and as thin: to make up a finer one takes minutes."""
+    affine = ct.affine.copy()
+    affine[:3, 2] /= times
+    return Volume(np.repeat(ct.voxels, times, axis=0), affine)
+
+
 def livers_alike(found: Segmentation, wanted: Segmentation) -> float:
     """Dice of two livers, which is high enough."""
     alike = dice(found.labels > 0, wanted.labels > 0)
@@ -47,7 +54,7 @@ def twice(setting: Setting) -> Found:
 
 def many_slices(setting: Setting) -> Found:
     setting.require_cuda("peak memory is asked of it")
-    ct = make_ct(setting, 1000)
+    ct = thinner(make_ct(setting, 200), 5)
     torch.cuda.reset_peak_memory_stats(setting.place)
     done = segment(ct, shipped(), setting.device, options=SegmentationOptions(coarse_pass=False))
     assert done.labels.any(), "No liver was found."

@@ -1,13 +1,11 @@
 """Memory that runs out, errors that stay, and numbers that are not finite: made on purpose."""
 
-import os
 from dataclasses import replace
 from unittest import mock
 
 import numpy as np
 import torch
 from support.cohort_cases import save_cohort
-from support.lost_gpu import count_cases
 from support.models import Thresholds, describe
 
 from gpu_parts import Found, Setting
@@ -42,19 +40,15 @@ def out_of_memory(setting: Setting) -> Found:
 
 
 class AssertsOnce(Thresholds):
-    """Reads beyond a tensor on the GPU in the first case of all processes, which CUDA never forgives a process."""
+    """Reads beyond a tensor on the GPU, once in all processes, which CUDA never forgives a process."""
 
-    def __init__(self, folder):
+    def __init__(self, marker):
         super().__init__()
-        self.folder = folder
-
-    def __deepcopy__(self, _):
-        with (self.folder / str(os.getpid())).open("a") as cases:
-            cases.write("x")
-        return self
+        self.marker = marker
 
     def logits(self, slices):
-        if slices.device.type != "cpu" and count_cases(self.folder) == 1:
+        if slices.device.type == "cuda" and not self.marker.exists():
+            self.marker.touch()
             beyond = torch.full((1,), 1 << 20, device=slices.device)
             torch.zeros(2, device=slices.device)[beyond].sum().item()
         return super().logits(slices)
@@ -63,12 +57,9 @@ class AssertsOnce(Thresholds):
 def sticky_error(setting: Setting) -> Found:
     """A cohort whose first case loses the GPU: the second is on the GPU again, in another process."""
     setting.require_cuda("the assertion fails on it")
-    seen = setting.folder / "seen"
-    seen.mkdir()
+    model = Model(describe(), AssertsOnce(setting.folder / "asserted"))
     cts = save_cohort(setting.folder / "cts", 3)
-    done = cohort.segment_cohort(
-        cts, setting.folder / "out", Model(describe(), AssertsOnce(seen)), device=setting.device
-    )
+    done = cohort.segment_cohort(cts, setting.folder / "out", model, device=setting.device)
     assert not done.failed, f"A case failed: {next(iter(done.failed.values()))}"
     first, *rest = done.done.values()
     assert first.device.startswith("cpu"), f"The case whose GPU was lost ran on {first.device}."

@@ -108,7 +108,7 @@ class Server:
             result = run(message["do"], message.get("with", {}), Job(self._progress(number), token))
             self._send({"id": number, "result": result} | _loss())
         except Cancelled:
-            self._send({"id": number, "cancelled": True})
+            self._send({"id": number, "cancelled": True} | _loss())
         except UserError as error:
             self._fail(number, str(error))
         except Exception as error:  # noqa: BLE001 whatever fails here, the next command must work

@@ -177,7 +177,7 @@ def test_what_gpus_exchange_is_waited_for_minutes_and_long_work_a_day(monkeypatc
     put_gpus(monkeypatch, FakeGpu(), FakeGpu())
     places = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "here"}
     distributed._meet(Rank(1, 2, 1), places, on_gpus=True)
-    monkeypatch.setattr(distributed._Patient, "group", None)
+    monkeypatch.setattr(distributed._LongWaits, "group", None)
     assert made["gpu"] == 1
     assert made["timeout"] < timedelta(hours=1) < made["long"]["timeout"]
     assert made["long"]["backend"] == "gloo"
