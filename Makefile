@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 PROCESSES ?= 3
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
-.PHONY: demo test check tables bench stress screenshots cmake-lists clean
+.PHONY: demo test check tables bench gpu-check stress screenshots cmake-lists clean
 
 demo: $(VENV)/product
 	$(BIN)/livertumorseg demo --output demo --overwrite
@@ -33,6 +33,10 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
 	$(BIN)/python Testing/benchmarks/dicom.py
+
+# For whoever has a CUDA GPU: a page and a JSON file in gpu-check/. Without one all is skipped by name.
+gpu-check: $(VENV)/test
+	$(BIN)/python Testing/gpu_check.py --output gpu-check
 
 # Hours: SHARE=0.01 makes a hundredth of the tries.
 stress: $(VENV)/test
@@ -66,4 +70,4 @@ $(VENV)/test: $(VENV)/product
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build gpu-check *.egg-info

@@ -1,27 +1,17 @@
-"""The one place that decides on which device, and in which precision, a network runs, and knows how devices fail."""
+"""The one place that decides on which device, and in which precision, a network runs."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
 
+from . import gpus
 from .about import PRECISIONS
+from .device_failure import describe_failure
 from .errors import UserError
 
-_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-_FAILED = (
-    "CUDA error",
-    "CUDA driver error",
-    "cuDNN error",
-    "CUDNN_STATUS",
-    "CUBLAS_STATUS",
-    "HIP error",
-    "NVML_SUCCESS",
-)
-_ABSENT = ("No CUDA GPUs are available", "CUDA driver initialization failed", "cudaGetDeviceCount()")
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -34,12 +24,37 @@ class DevicePlacement:
         dtype: of weights and activations.
         batch: slices to start with in one batch.
         note: a sentence for the user where the choice is not what was asked for, else empty.
+        precision: that was asked for, and that another device takes over.
     """
 
     device: torch.device
     dtype: torch.dtype
     batch: int
     note: str = ""
+    precision: str = "auto"
+
+    def in_precision(self, precision: str) -> DevicePlacement:
+        """The same device in a precision that is asked for; with ``auto`` in its own."""
+        return self if precision == "auto" else replace(self, dtype=getattr(torch, precision), precision=precision)
+
+    def on_cpu(self, note: str = "") -> DevicePlacement:
+        """The CPU in the precision that was asked for, and with its own batch."""
+        return cpu_placement(note, self.precision)
+
+    @property
+    def may_overflow(self) -> bool:
+        """Whether numbers that are not finite may be the precision's fault, which nobody has asked for.
+
+        A GPU without bfloat16 gets float16, whose largest number is 65504; GTX 16xx return NaN from its convolutions.
+        """
+        chosen_here = self.precision == "auto" and self.dtype is not torch.float32
+        return chosen_here and (self.device.type != "cpu" or self.dtype is torch.float16)
+
+    @property
+    def is_last_resort(self) -> bool:
+        """Whether this is the CPU as it would be fallen back to."""
+        last = self.on_cpu()
+        return (self.device, self.dtype) == (last.device, last.dtype)
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
@@ -61,61 +76,25 @@ class Device:
     free_bytes: int | None = None
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """True for what CUDA, Apple's GPUs, PyTorch's CPU allocator and Python raise when memory runs out."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(part in str(error) for part in _MEMORY)
-
-
-def is_device_failure(error: Exception) -> bool:
-    """True for what PyTorch raises when a GPU is not there any more or stops working.
-
-    Newer versions have ``AcceleratorError``; older ones, and the libraries below PyTorch, raise ``RuntimeError`` with
-    their name in it. Most such errors end the use of the GPU for the process, and nothing on it can be read any more.
-    """
-    if is_out_of_memory(error) or not isinstance(error, RuntimeError):
-        return False
-    kind = getattr(torch, "AcceleratorError", ())
-    return isinstance(error, kind) or any(part in str(error) for part in (*_FAILED, *_ABSENT))
-
-
-def describe_failure(device: torch.device | str, error: Exception, instead: str) -> str:
-    """A sentence on a GPU that failed.
-
-    Args:
-        device: that failed.
-        error: PyTorch's, of which the first line is shown.
-        instead: what is done, or to be done, about it.
-    """
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"{device} stopped working ({reason.rstrip('.')}): {instead}."
-
-
 def list_devices() -> list[Device]:
-    """Every device of this machine, the one that ``auto`` takes first."""
-    gpus = []
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        with suppress(RuntimeError):  # one that is there but does not answer cannot be chosen
-            free = torch.cuda.mem_get_info(index)[0]
-            gpus.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index), free))
+    """Every device of this machine, the one that ``auto`` takes first; none is used for that."""
+    found = [Device(gpu.name, gpu.title, gpu.free_bytes) for gpu in gpus.rank_gpus()]
     if torch.backends.mps.is_available():
-        gpus.append(Device("mps", "Apple GPU"))
-    return [*sorted(gpus, key=lambda gpu: -(gpu.free_bytes or 0)), Device("cpu", "CPU")]
+        found.append(Device("mps", "Apple GPU"))
+    return [*found, Device("cpu", "CPU")]
 
 
 def describe_missing_gpu() -> str:
     """A sentence where ``auto`` has to fall back to the CPU, else empty."""
-    try:
-        if _best() != "cpu":
-            return ""
-    except RuntimeError as error:
-        return describe_failure("The GPU", error, "the CPU is used")
-    return f"Runs on the CPU, since {_no_cuda()}: a GPU would be many times faster."
+    if gpus.rank_gpus() or torch.backends.mps.is_available():
+        return ""
+    if torch.cuda.is_available() and not gpus.find_gpus():
+        return "Runs on the CPU, since no GPU that is there answers: restart the machine, or ask who looks after it."
+    return f"Runs on the CPU, since {gpus.describe_absence()}: a GPU would be many times faster."
 
 
 def choose_device(wanted: str = "auto", precision: str = "auto") -> DevicePlacement:
-    """Choose the device: with ``auto`` a CUDA GPU, else Apple's, else the CPU.
+    """Choose the device: with ``auto`` the CUDA GPU with the most free memory that answers, else Apple's, else the CPU.
 
     Args:
         wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -127,8 +106,7 @@ def choose_device(wanted: str = "auto", precision: str = "auto") -> DevicePlacem
     if precision not in PRECISIONS:
         msg = f"There is no precision “{precision}”: give {', '.join(PRECISIONS)}."
         raise UserError(msg)
-    chosen = _place(wanted)
-    return chosen if precision == "auto" else replace(chosen, dtype=getattr(torch, precision))
+    return _place(wanted).in_precision(precision)
 
 
 def _place(wanted: str) -> DevicePlacement:
@@ -145,48 +123,66 @@ def _place(wanted: str) -> DevicePlacement:
     return cpu_placement()
 
 
-def cpu_placement(note: str = "") -> DevicePlacement:
-    """The CPU, in bfloat16 where it multiplies that natively: elsewhere bfloat16 would be slower."""
-    return DevicePlacement(torch.device("cpu"), torch.bfloat16 if _cpu_has_bfloat16() else torch.float32, 2, note)
+def cpu_placement(note: str = "", precision: str = "auto") -> DevicePlacement:
+    """The CPU, in bfloat16 where it multiplies that natively: elsewhere bfloat16 would be slower.
+
+    Args:
+        note: a sentence for the user.
+        precision: that is wanted in place of that.
+    """
+    usual = torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
+    return DevicePlacement(torch.device("cpu"), usual, 2, note).in_precision(precision)
 
 
 def _usual() -> DevicePlacement:
-    """The best device, or the CPU with a note where it does not answer."""
-    try:
-        wanted = _best()
-        return _cuda(torch.device(wanted)) if wanted.startswith("cuda") else _place(wanted)
-    except RuntimeError as error:
-        return cpu_placement(describe_failure("The GPU", error, "running on the CPU"))
+    """The best device that answers, or the CPU with a note where none does."""
+    failure = None
+    for gpu in gpus.rank_gpus():
+        chosen = _try(torch.device(gpu.name))
+        if isinstance(chosen, DevicePlacement):
+            return chosen
+        failure = failure or chosen
+    if torch.backends.mps.is_available():
+        return _place("mps")
+    if failure:
+        return cpu_placement(describe_failure("The GPU", failure, "running on the CPU"))
+    return cpu_placement(describe_missing_gpu() if torch.cuda.is_available() else "")
 
 
-def _answering(device: torch.device) -> DevicePlacement:
+def _try(device: torch.device) -> DevicePlacement | RuntimeError:
     try:
         return _cuda(device)
     except RuntimeError as error:
-        raise UserError(describe_failure(device, error, "use --device cpu or auto")) from error
+        return error
 
 
-def _best() -> str:
-    if torch.cuda.is_available():
-        free = [torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())]
-        return f"cuda:{free.index(max(free))}"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def _answering(device: torch.device) -> DevicePlacement:
+    _require_cuda(device)
+    chosen = _try(device)
+    if isinstance(chosen, DevicePlacement):
+        return chosen
+    raise UserError(describe_failure(device, chosen, "use --device cpu or auto")) from chosen
 
 
 def _cuda(device: torch.device) -> DevicePlacement:
-    if not torch.cuda.is_available():
-        msg = f"{device} cannot be used, since {_no_cuda()}: use --device cpu or auto."
-        raise UserError(msg)
-    count = torch.cuda.device_count()
-    if (device.index or 0) >= count:
-        msg = f"{device} does not exist: the last of the {count} GPUs here is cuda:{count - 1}."
-        raise UserError(msg)
-    dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    """A GPU after it has answered: this is the first that makes use of it."""
+    torch.cuda.mem_get_info(device)
+    dtype = torch.bfloat16 if gpus.has_bfloat16(device.index or 0) else torch.float16
     return DevicePlacement(device, dtype, 32)
 
 
-def _no_cuda() -> str:
-    return "this PyTorch was built without CUDA" if torch.version.cuda is None else "no CUDA GPU was found"
+def _require_cuda(device: torch.device) -> None:
+    if not torch.cuda.is_available():
+        msg = f"{device} cannot be used, since {gpus.describe_absence()}: use --device cpu or auto."
+        raise UserError(msg)
+    count, index = torch.cuda.device_count(), device.index or 0
+    if index >= count:
+        msg = f"{device} does not exist: the last of the {count} GPUs here is cuda:{count - 1}."
+        raise UserError(msg)
+    for gpu in gpus.find_gpus():
+        if gpu.index == index and not gpu.is_supported:
+            msg = f"{device} cannot be used, since {gpu.why_unsupported}: use --device cpu or auto."
+            raise UserError(msg)
 
 
 def _require_mps() -> None:

@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from functools import partial
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import child_process
 from .errors import UserError
@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 Work = Callable[..., Result]
 Outcomes = Generator[tuple[str, Callable[[], Result]], None, None]
 
+_POLL_SECONDS = 0.1
 _MOST = 61
 """Processes that Windows can wait for."""
 
@@ -55,6 +56,34 @@ def for_each(
                 _store_outcome(name, get, done, failed)
                 job.at((len(done) + len(failed)) / len(tasks), f"{doing} {name}")
     return _in_order(done, tasks), _in_order(failed, tasks)
+
+
+@contextmanager
+def lone_process(check: Callable[[], None]) -> Iterator[Callable[..., Any]]:
+    """One process beside this one that lives as long as the context.
+
+    Args:
+        check: asked several times a second while a call runs; what it raises ends the process.
+
+    Yields:
+        What calls a function with arguments there, and returns or raises what it does; ``BrokenProcessPool`` where the
+        process has ended.
+    """
+    with _pool(1) as pool:
+
+        def call(work: Work[Result], *arguments: Any) -> Result:
+            with _uninterrupted(), child_process.isolated_spawn():
+                future = pool.submit(work, *arguments)
+            try:
+                while not wait([future], _POLL_SECONDS).done:
+                    check()
+            except BaseException:
+                for process in list(pool._processes.values()):  # noqa: SLF001, it has no public way to end at once
+                    process.kill()
+                raise
+            return future.result()
+
+        yield call
 
 
 def _store_outcome(name: str, get: Callable[[], Result], done: dict[str, Result], failed: dict[str, str]) -> None:

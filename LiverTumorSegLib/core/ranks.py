@@ -60,6 +60,27 @@ def find_rank(environment: Mapping[str, str], number: int | None = None, count: 
     return ALONE if names is None else Rank(*(_number(environment, name) for name in names))
 
 
+def require_own_gpu(rank: Rank, environment: Mapping[str, str]) -> None:
+    """Refuse a rank that would share a GPU with another, which NCCL cannot.
+
+    Args:
+        rank: of this process.
+        environment: of the process.
+
+    Raises:
+        UserError: the machine has fewer GPUs than ranks, or nothing says which of its ranks this is.
+    """
+    if rank.count == 1 or not torch.cuda.is_available():
+        return
+    if not any(names[2] in environment for names in (_TORCHRUN, _SLURM)):
+        msg = f"{_TORCHRUN[2]} is missing, which says which GPU each of several ranks has: start them with torchrun."
+        raise UserError(msg)
+    count = torch.cuda.device_count()
+    if rank.local >= count:
+        msg = f"There are more ranks than GPUs on this machine: start at most {count}, or give --device cpu."
+        raise UserError(msg)
+
+
 def choose_rank_device(rank: Rank, wanted: str) -> str:
     """The device that a rank runs on: where none is named and there are several ranks, each has its own GPU."""
     if wanted != "auto" or rank.count == 1 or not torch.cuda.is_available():

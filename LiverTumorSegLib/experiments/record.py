@@ -146,6 +146,7 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None
         data,
         place,
         command=options.command,
+        device=options.device,
         resume=unfinished_log(place) is not None,
         cache=options.cache,
         say=options.say,

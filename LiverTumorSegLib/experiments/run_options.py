@@ -17,7 +17,7 @@ class RunOptions:
     """Options of running trials.
 
     Args:
-        device: where models are measured; training takes what PyTorch Lightning finds.
+        device: where models are trained and measured.
         cache: folder that keeps what CTs become; None for the user's.
         overwrite: whether what was done in another way may be given up.
         command: what the user typed.

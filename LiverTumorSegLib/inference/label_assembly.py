@@ -47,13 +47,21 @@ class LabelOutput:
     probabilities: tuple[NDArray[np.uint16], ...] = ()
     confidence: NDArray[np.uint8] | None = None
 
+    def clear(self) -> None:
+        """Begin again."""
+        self.labels[:] = 0
+        for levels in self.probabilities:
+            levels[:] = 0
+        if self.confidence is not None:
+            self.confidence[:] = 0
+
     def write(self, first: int, logits: torch.Tensor, head: Head, rows: Span, columns: Span) -> None:
         """Write the slices from ``first`` on, as :func:`write_labels` and :func:`write_probabilities` do.
 
         Raises:
-            UserError: a logit is not finite.
+            NotFinite: a logit is not.
         """
-        _refuse_infinite(logits)
+        refuse_infinite(logits)
         part = slice(first, first + len(logits))
         if self.probabilities:  # first: where memory runs out over them, the labels are still all 0
             write_probabilities([levels[part] for levels in self.probabilities], logits, head, rows, columns)
@@ -61,14 +69,22 @@ class LabelOutput:
         write_labels(self.labels[part], logits, head, rows, columns, confidence)
 
 
-def _refuse_infinite(logits: torch.Tensor) -> None:
-    """Background would be what comes of NaN, and of the difference of infinities, without a word."""
+class NotFinite(UserError):
+    """A network answered with NaN or infinity."""
+
+
+def refuse_infinite(logits: torch.Tensor) -> None:
+    """Raise :class:`NotFinite`: background would be what comes of NaN, and of the difference of infinities."""
     if not logits.isfinite().all():
-        msg = (
-            "The model answers with numbers that are not finite (NaN or infinity): its weights are damaged, or too "
-            "large for the precision, so get the model again, or choose --precision float32."
-        )
-        raise UserError(msg)
+        raise describe_infinite()
+
+
+def describe_infinite() -> NotFinite:
+    """The error, with what a user can do."""
+    return NotFinite(
+        "The model answers with numbers that are not finite (NaN or infinity): its weights are damaged, or too large "
+        "for the precision, so get the model again, or choose --precision float32."
+    )
 
 
 def write_labels(
@@ -103,7 +119,7 @@ def write_labels(
         rows, columns = (near, columns) if axis == 0 else (rows, near)
     over = columns.interpolate(rows.interpolate(over.contiguous(), 2), 3)
     covered = (slice(None), slice(rows.begin, rows.end), slice(columns.begin, columns.end))
-    out[covered] = _largest(over, head.values).cpu().numpy()
+    out[covered] = largest_labels(over, head.values).cpu().numpy()
     if confidence is not None and LESION.label in head.values:
         _write_confidence(confidence[covered], over, head.values.index(LESION.label))
 
@@ -170,17 +186,21 @@ class Span:
 
     def interpolate(self, values: torch.Tensor, dimension: int, voxels: range | None = None) -> torch.Tensor:
         """Interpolate linearly, from the pixels of ``dimension`` to the covered voxels, or to those asked for."""
+        lower, upper, weight = (part.to(values.device) for part in self.table(voxels))
+        weight = weight.to(values.dtype).reshape([-1] + [1] * (values.ndim - dimension - 1))
+        return torch.lerp(values.index_select(dimension, lower), values.index_select(dimension, upper), weight)
+
+    def table(self, voxels: range | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of each covered voxel, or of those asked for: the pixels before and after it, and the share of the latter."""
         asked = voxels or range(self.begin, self.end)
         at = (np.asarray(asked) + 0.5 - self._axis.origin) / self._axis.step - 0.5 - self.start
         at = at.clip(0, self.stop - self.start - 1)
-        lower = torch.from_numpy(np.floor(at).astype(np.int64)).to(values.device)
-        upper = (lower + 1).clamp_max(self.stop - self.start - 1)
-        weight = torch.from_numpy((at - np.floor(at)).astype(np.float32)).to(values.device, values.dtype)
-        weight = weight.reshape([-1] + [1] * (values.ndim - dimension - 1))
-        return torch.lerp(values.index_select(dimension, lower), values.index_select(dimension, upper), weight)
+        lower = torch.from_numpy(np.floor(at).astype(np.int64))
+        weight = torch.from_numpy((at - np.floor(at)).astype(np.float32))
+        return lower, (lower + 1).clamp_max(self.stop - self.start - 1), weight
 
 
-def _largest(over: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
+def largest_labels(over: torch.Tensor, values: tuple[int, ...]) -> torch.Tensor:
     """Label of the largest logit, uint8: comparing is some fifty times faster on a CPU than ``argmax``."""
     labels = torch.zeros(over[:, 0].shape, dtype=torch.uint8, device=over.device)
     best = torch.zeros_like(over[:, 0])

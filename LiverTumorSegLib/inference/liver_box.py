@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..core.labels import component_sizes
 from ..core.progress import Job
+from .label_assembly import refuse_infinite
 from .predictor import Predictor
 from .slice_cache import SliceCache
 
@@ -48,7 +49,10 @@ def find_liver(engine: Predictor, store: SliceCache, job: Job) -> Box | None:
     def organ(batch: Sequence[int]) -> NDArray[np.bool_]:
         job.at(numbers.index(batch[0]) / len(numbers), "Looking for the liver")
         small = F.interpolate(store.channels(batch, engine.placement), size=_small(store), mode="bilinear")
-        shown: NDArray[np.bool_] = (store.head.over_background(engine(small)) > 0).any(dim=1).cpu().numpy()
+        logits = engine(small)
+        if engine.placement.may_overflow:
+            refuse_infinite(logits)
+        shown: NDArray[np.bool_] = (store.head.over_background(logits) > 0).any(dim=1).cpu().numpy()
         return shown
 
     kept = _large_parts(np.concatenate(list(engine.in_batches(numbers, organ))))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from traceback import clear_frames
 from typing import TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from monai.networks.blocks import Convolution
@@ -13,11 +15,22 @@ from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..core import device
+from ..core.device import DevicePlacement
+from ..core.device_failure import (
+    describe_failure,
+    is_device_failure,
+    is_out_of_memory,
+    may_be_out_of_memory,
+    note_failure,
+)
 from ..core.errors import UserError
 from ..networks import SliceNetwork, in_tiles, same_size
+from ..networks.cost import inference_bytes
 
 _LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+_SHARE = 0.5
+"""Of a GPU's free memory, for a batch's activations; cuDNN's workspaces and the labels need the rest."""
 
 Result = TypeVar("Result")
 
@@ -33,9 +46,9 @@ class Predictor:
         batch: slices in a batch, in place of the placement's own choice.
     """
 
-    def __init__(self, network: SliceNetwork, placement: device.DevicePlacement, batch: int | None = None) -> None:
+    def __init__(self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None) -> None:
         self._original = network
-        self.batch = batch or placement.batch
+        self._asked, self.batch = batch, batch or placement.batch
         self.notes: list[str] = [placement.note] if placement.note else []
         self._settle(placement)
 
@@ -60,13 +73,12 @@ class Predictor:
         start = 0
         while start < len(numbers):
             batch = numbers[start : start + self.batch]
-            try:
-                result = work(batch)
-            except (RuntimeError, MemoryError) as error:
-                self.recover(error)
+            result, failure = attempt(lambda batch=batch: work(batch))  # type: ignore[misc]
+            if failure is not None:
+                self.recover(failure)
                 continue
             start += len(batch)
-            yield result
+            yield cast("Result", result)
 
     def recover(self, error: Exception) -> None:
         """Halve the batch, or go to the CPU when a single slice was too much or the GPU failed.
@@ -75,29 +87,104 @@ class Predictor:
             UserError: a single slice is too much for the CPU as well.
             Exception: ``error`` itself, where it is about anything else.
         """
-        if device.is_device_failure(error) and self.placement != device.cpu_placement():
-            self.notes.append(device.describe_failure(self.placement.device, error, "going on on the CPU"))
-            self._settle(device.cpu_placement())
-            return
-        if not device.is_out_of_memory(error):
-            raise error
-        if self.placement.device.type == "cuda":
-            torch.cuda.empty_cache()
-        if self.batch > 1:
+        place, can_move = self.placement.device, not self.placement.is_last_resort
+        if may_be_out_of_memory(error) and self.batch > 1:
+            self.free_memory()
             self.batch //= 2
-            self.notes.append(f"{self.placement.device} ran out of memory: going on with {self.batch} slices a batch.")
-        elif self.placement != device.cpu_placement():
-            note = f"{self.placement.device} ran out of memory even for one slice: going on on the CPU."
-            self.notes.append(note)
-            self._settle(device.cpu_placement())
-        else:
+            self.notes.append(f"{place} ran out of memory: going on with {self.batch} slices a batch.")
+        elif is_out_of_memory(error) and can_move:
+            self.free_memory()
+            self._move(f"{place} ran out of memory even for one slice: going on on the CPU.")
+        elif is_out_of_memory(error):
             msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
             raise UserError(msg) from error
+        elif is_device_failure(error) and can_move:
+            note_failure(place)
+            self._move(describe_failure(place, error, "going on on the CPU"))
+        else:
+            raise error
 
-    def _settle(self, placement: device.DevicePlacement) -> None:
+    def fit_batch(self, size: Sequence[int]) -> None:
+        """Choose the largest batch that a GPU has memory for: a power of two, up to the usual one, unless one is asked.
+
+        Powers of two, so that a little more or less of free memory makes no other batch, and no other last digit.
+
+        Args:
+            size: rows and columns of a slice.
+        """
+        if self._asked is not None or self.placement.device.type != "cuda":
+            return
+        each = inference_bytes(self._original, size, self.placement.dtype)
+        fitting = int(_SHARE * _free_bytes(self.placement.device) / each)
+        self.batch = min(self.placement.batch, 1 << max(0, fitting.bit_length() - 1))
+
+    def free_memory(self) -> None:
+        """Give back what PyTorch keeps of a GPU's memory for later."""
+        if self.placement.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _move(self, note: str) -> None:
+        """Go to the CPU in the wanted precision; unless the user chose one, the batch is the CPU's own."""
+        self.notes.append(note)
+        self._settle(self.placement.on_cpu())
+        self.batch = self._asked or self.placement.batch
+
+    def _settle(self, placement: DevicePlacement) -> None:
         self.placement = placement
-        network = fuse_normalisation(copy.deepcopy(self._original))
-        self._network = network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload]
+        self._network = _prepared(self._original, placement)
+
+
+_READY: WeakKeyDictionary[SliceNetwork, tuple[object, SliceNetwork]] = WeakKeyDictionary()
+"""Networks that are on an accelerator, by those that they are copies of: the next case need not bring them there."""
+
+
+def _prepared(original: SliceNetwork, placement: DevicePlacement) -> SliceNetwork:
+    """A copy on the device; on an accelerator, that of the case before, unless a weight has been changed since."""
+    if placement.device.type == "cpu":
+        _READY.pop(original, None)
+        return _copied(original, placement)
+    state = [*original.parameters(), *original.buffers()]
+    key = placement.device, placement.dtype, [(one.data_ptr(), _version(one)) for one in state]
+    known, network = _READY.get(original, (None, None))
+    if network is None or known != key:
+        _READY.pop(original, None)  # before there are two
+        network = _copied(original, placement)
+        _READY[original] = key, network
+    return network
+
+
+def _copied(original: SliceNetwork, placement: DevicePlacement) -> SliceNetwork:
+    network = fuse_normalisation(copy.deepcopy(original))
+    return network.to(placement.device, placement.dtype, memory_format=_LAYOUTS[network.axes])  # type: ignore[call-overload, no-any-return]
+
+
+def _version(values: torch.Tensor) -> object:
+    """What changes with the numbers; of those made for inference alone nothing does, which are never taken as known."""
+    return object() if values.is_inference() else values._version  # noqa: SLF001, autograd's own count
+
+
+def _free_bytes(place: torch.device) -> int:
+    """Memory of a GPU that is free, with what PyTorch keeps of it for later."""
+    return torch.cuda.mem_get_info(place)[0] + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
+
+
+def attempt(work: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    """What comes of some work, or how its device failed or ran out of memory, once nothing of it is in memory any more.
+
+    An exception keeps the frames that it passed through, and their tensors, while it is handled and by its traceback.
+
+    Raises:
+        Exception: whatever else went wrong.
+    """
+    try:
+        return work(), None
+    except (RuntimeError, MemoryError) as error:
+        if not (may_be_out_of_memory(error) or is_device_failure(error)):
+            raise
+        failure = error
+    clear_frames(failure.__traceback__)
+    failure.__traceback__ = failure.__context__ = None
+    return None, failure
 
 
 def fuse_normalisation(network: SliceNetwork) -> SliceNetwork:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -10,14 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.device import (
-    DevicePlacement,
-    choose_device,
-    cpu_placement,
-    describe_failure,
-    is_device_failure,
-    is_out_of_memory,
-)
+from ..core import gpus
+from ..core.arithmetic import inference_arithmetic
+from ..core.device import DevicePlacement, choose_device
+from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory, note_failure
 from ..core.errors import UserError
 from ..core.labels import LIVER_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
@@ -30,9 +26,10 @@ from ..postprocessing.ct_likeness import describe_doubts, measure_ct
 from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
 from . import liver_box, sliding_window
-from .label_assembly import LabelOutput, Span
+from .device_labels import DeviceLabels
+from .label_assembly import LabelOutput, NotFinite, Span
 from .liver_box import Box
-from .predictor import Predictor
+from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
 
 
@@ -130,8 +127,6 @@ def segment(
         Cancelled: ``cancel`` was used; answered within one batch.
     """
     began, task = perf_counter(), job(progress, cancel)
-    precision = _precision(model.description, options.precision)
-    engine, store = _prepare(volume, model, choose_device(device, precision), options)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
     probabilities = {name: np.zeros(volume.voxels.shape, np.uint16) for name in names}
@@ -140,10 +135,8 @@ def segment(
     scores = model.description.lesion_scores
     confidence = np.zeros(seen.shape, np.uint8) if scores or options.candidates else None
     out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
-    if model.description.patches:
-        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task.part(0, 0.95))
-    else:
-        _segment_slices(out, store, engine, options, task.part(0, 0.95))
+    placement = choose_device(device, _precision(model.description, options.precision))
+    place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
     found = None if confidence is None else _candidates(volume, seen, confidence, cleaning)
@@ -151,13 +144,13 @@ def segment(
     if found and scores:
         choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
         choice.choose(labels, cleaning.sensitivity)
-    notes = (*engine.notes, *_doubts(model.description, seen, volume))
+    notes = (*found_out, *_doubts(model.description, seen, volume))
     task.at(1, "Done")
     return Segmentation(
         labels,
         volume,
         model.description,
-        str(engine.placement),
+        str(place),
         replace(options, postprocessing=cleaning),
         notes,
         perf_counter() - began,
@@ -184,25 +177,72 @@ def _doubts(description: Description, labels: NDArray[np.uint8], volume: Volume)
         yield from describe_doubts(measures, description.seen_cts)
 
 
+def _label_volume(
+    out: LabelOutput, volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions, task: Job
+) -> tuple[DevicePlacement, list[str]]:
+    """Label a volume, again in float32 where the precision may be why numbers are not finite; where, and what to note.
+
+    Raises:
+        NotFinite: they are not in float32 either, or the user chose the precision.
+    """
+    with inference_arithmetic(placement.device, placement.dtype):
+        engine, store = _prepare(volume, model, placement, options)
+        try:
+            _label(out, store, engine, model, options, task)
+        except NotFinite:
+            if not engine.placement.may_overflow:
+                raise
+        else:
+            return engine.placement, engine.notes
+    narrow = engine.placement
+    wide = replace(narrow, dtype=torch.float32, precision="float32", note="")
+    name = str(narrow.dtype).removeprefix("torch.")
+    why = f"{narrow.device} gave numbers that are not finite in {name}: the CT was segmented again in float32."
+    notes = [*engine.notes, why]
+    del engine, store
+    gpus.free_cached_memory()
+    out.clear()
+    place, more = _label_volume(out, volume, model, wide, options, task)
+    return place, notes + more
+
+
+def _label(
+    out: LabelOutput, store: SliceCache, engine: Predictor, model: Model, options: SegmentationOptions, task: Job
+) -> None:
+    if model.description.patches:
+        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task)
+    else:
+        _segment_slices(out, store, engine, options, task)
+
+
 def _prepare(
     volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
 ) -> tuple[Predictor, SliceCache]:
-    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
-    try:
-        engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
-        return engine, SliceCache(view, spacing, model.description, engine.placement)
-    except (RuntimeError, MemoryError) as error:
-        if is_device_failure(error):
-            return _prepare(
-                volume, model, cpu_placement(describe_failure(placement.device, error, "running on the CPU")), options
-            )
-        if not is_out_of_memory(error):
-            raise
-        if placement.device == cpu_placement().device:
-            msg = "There is not enough memory for this volume: close other programs, or cut the volume."
-            raise UserError(msg) from error
+    made, failure = attempt(lambda: _load(volume, model, placement, options))
+    if made:
+        return made
+    if failure and is_device_failure(failure) and not placement.is_last_resort:
+        note_failure(placement.device)
+        note = describe_failure(placement.device, failure, "running on the CPU")
+    elif failure and not is_out_of_memory(failure):
+        raise failure
+    elif placement.is_last_resort:
+        msg = "There is not enough memory for this volume: close other programs, or cut the volume."
+        raise UserError(msg) from failure
+    else:
         note = f"{placement.device} has too little memory for this volume: running on the CPU."
-        return _prepare(volume, model, cpu_placement(note), options)
+    return _prepare(volume, model, placement.on_cpu(note), options)
+
+
+def _load(
+    volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
+) -> tuple[Predictor, SliceCache]:
+    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
+    engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
+    store = SliceCache(view, spacing, model.description, engine.placement)
+    if not model.description.patches:
+        engine.fit_batch(store.size)
+    return engine, store
 
 
 def _segment_slices(
@@ -221,11 +261,34 @@ def _label_box(out: LabelOutput, box: Box, store: SliceCache, engine: Predictor,
     first, last = box.slices
     rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
 
-    def label(numbers: Sequence[int]) -> None:
+    labels, written = DeviceLabels(out, store.head, rows, columns), first
+
+    def label(numbers: Sequence[int]) -> Callable[[], int]:
         done = numbers[0] - first
         task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
         channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-        out.write(numbers[0], engine(channels), store.head, rows, columns)
+        logits = engine(channels)
+        if _works_beside_host(logits.device):
+            return labels.start(numbers[0], logits).finish
+        out.write(numbers[0], logits, store.head, rows, columns)
+        stop = numbers[-1] + 1
+        return lambda: stop
 
-    for _ in engine.in_batches(range(first, last), label):
-        pass
+    def label_all() -> None:
+        """Write a batch while the next is computed."""
+        nonlocal written
+        finish: Callable[[], int] | None = None
+        for following in engine.in_batches(range(written, last), label):
+            written, finish = finish() if finish else written, following
+        written = finish() if finish else written
+
+    while written < last:
+        place = engine.placement
+        _, failure = attempt(label_all)
+        if failure is not None and engine.placement == place:  # else it went to the CPU with a batch still on its way
+            engine.recover(failure)
+
+
+def _works_beside_host(place: torch.device) -> bool:
+    """Whether a device goes on by itself, so that waiting for it is what costs time."""
+    return place.type != "cpu"

@@ -81,5 +81,12 @@ class SliceCache:
 
     def _preprocess(self, numbers: NDArray[np.intp]) -> Slices:
         chosen = torch.from_numpy(np.ascontiguousarray(self._view[numbers])[:, None])
-        hounsfield = chosen.to(self._placement.device).float()
+        hounsfield = _upload(chosen, self._placement.device).float()
         return self._chain(Slices(hounsfield, self._spacing[1:]))
+
+
+def _upload(chosen: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on a device; a CUDA GPU fetches it by itself, from memory that stays where it is, while others go on."""
+    if device.type != "cuda":
+        return chosen.to(device)
+    return chosen.pin_memory().to(device, non_blocking=True)

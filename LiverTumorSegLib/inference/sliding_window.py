@@ -8,12 +8,13 @@ from math import ceil, prod
 import torch
 from monai.inferers import sliding_window_inference
 
+from ..core.device_failure import may_be_out_of_memory
 from ..core.errors import UserError
 from ..core.progress import Job
 from ..models.description import Patches
 from ..preprocessing.resampling import resample_to_shape, standard_shape
 from .label_assembly import Axis, LabelOutput, Span
-from .predictor import Predictor
+from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
 
 _SLICES = 8
@@ -32,24 +33,42 @@ def segment_in_patches(out: LabelOutput, store: SliceCache, patches: Patches, en
         engine: the network.
         task: told about every batch of slices, and every patch.
     """
-    try:
-        pixels = _standardised(store, patches, engine, task.part(0, 0.1))
-        logits = predict_patches(pixels, patches, engine, task.part(0.1, 0.9))
-        _write(out, logits, store, task.part(0.9, 1))
-    except (RuntimeError, MemoryError) as error:
-        engine.recover(error)
-        out.labels[:] = 0
-        segment_in_patches(out, store, patches, engine, task)
+    on_host = False
+    while True:
+        _, failure = attempt(lambda on_host=on_host: _segment(out, store, patches, engine, task, on_host=on_host))  # type: ignore[misc]
+        if failure is None:
+            return
+        place = engine.placement.device
+        if may_be_out_of_memory(failure) and not on_host and not engine.placement.is_last_resort:
+            on_host = True
+            engine.free_memory()
+            engine.notes.append(
+                f"{place} ran out of memory: the volume is kept in the host's memory, its parts are not."
+            )
+        else:
+            engine.recover(failure)
+        out.clear()
 
 
-def _standardised(store: SliceCache, patches: Patches, engine: Predictor, task: Job) -> torch.Tensor:
+def _segment(
+    out: LabelOutput, store: SliceCache, patches: Patches, engine: Predictor, task: Job, *, on_host: bool
+) -> None:
+    pixels = _standardised(store, patches, engine, task.part(0, 0.1), on_host=on_host)
+    logits = predict_patches(pixels, patches, engine, task.part(0.1, 0.9))
+    _write(out, logits, store, task.part(0.9, 1))
+
+
+def _standardised(
+    store: SliceCache, patches: Patches, engine: Predictor, task: Job, *, on_host: bool = False
+) -> torch.Tensor:
     """The volume ``[1, channel, slice, row, column]`` at the standard spacing."""
     shape = standard_shape((store.count, *store.size), (store.slice_mm, *store.spacing), patches.spacing_mm)
 
     def batches() -> Iterator[torch.Tensor]:
         for start in range(0, store.count, _SLICES):
             task.at(start / store.count, "Preprocessing")
-            yield store.channels(range(start, min(start + _SLICES, store.count)), engine.placement)
+            channels = store.channels(range(start, min(start + _SLICES, store.count)), engine.placement)
+            yield channels.cpu() if on_host else channels
 
     return resample_to_shape(batches(), shape)
 
@@ -58,7 +77,8 @@ def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, t
     """Logits ``[class, slice, row, column]`` of a whole volume, from overlapping patches of it.
 
     Args:
-        pixels: ``[1, channel, slice, row, column]``, preprocessed and at the standard spacing.
+        pixels: ``[1, channel, slice, row, column]``, preprocessed and at the standard spacing; the logits are put
+            together where they are.
         patches: their size and overlap.
         engine: the network.
         task: told about every patch.
@@ -83,10 +103,18 @@ def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, t
         nonlocal done
         task.at(min(1, done / total), f"Segmenting part {min(done + 1, total)} of {total}")
         done += 1
-        return engine(patch.to(engine.placement.dtype)).float()
+        return engine(patch.to(engine.placement.device, engine.placement.dtype)).float()
 
     logits: torch.Tensor = sliding_window_inference(
-        pixels, patches.size, 1, predict, patches.overlap, "gaussian", padding_mode="replicate"
+        pixels,
+        patches.size,
+        1,
+        predict,
+        patches.overlap,
+        "gaussian",
+        padding_mode="replicate",
+        sw_device=engine.placement.device,
+        device=pixels.device,
     )
     return logits[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from .base import SliceNetwork, padded
+from .base import SliceNetwork, in_tiles, padded
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,24 @@ def cost(network: SliceNetwork, size: Sequence[int]) -> Cost:
         counter.get_total_flops() / 1e9,
         _training_bytes(network.train(), slices),
     )
+
+
+def inference_bytes(network: SliceNetwork, size: Sequence[int], dtype: torch.dtype) -> int:
+    """Largest memory of a forward pass in evaluation at batch one, beyond the weights.
+
+    Args:
+        network: anywhere; it stays as it is.
+        size: height and width, or depth, height and width; borders that a network needs are added.
+        dtype: of weights and activations.
+    """
+    counted = copy.deepcopy(network).to("meta", dtype).eval()
+    with torch.no_grad(), _Allocations(counted) as made:
+        slices = torch.empty(1, network.in_channels, *size, dtype=dtype, device="meta")
+        if network.margin:
+            in_tiles(counted, slices)
+        else:
+            counted(padded(counted, slices))
+    return made.peak
 
 
 def _training_bytes(network: SliceNetwork, slices: torch.Tensor) -> int:

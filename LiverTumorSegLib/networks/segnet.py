@@ -66,7 +66,7 @@ def unpool(features: torch.Tensor, places: torch.Tensor, size: Sequence[int]) ->
         size: rows and columns of the result, which is zero elsewhere.
     """
     zeros = features.new_zeros(*features.shape[:2], size[0] * size[1])
-    return zeros.scatter(2, places.flatten(2), features.flatten(2)).unflatten(2, tuple(size))
+    return zeros.scatter_(2, places.flatten(2), features.flatten(2)).unflatten(2, tuple(size))
 
 
 def _encoder(in_channels: int, features: Sequence[int]) -> nn.Sequential:

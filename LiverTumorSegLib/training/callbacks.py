@@ -45,8 +45,8 @@ class Averaging(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(before: list[torch.Tensor], now: list[torch.Tensor], count: torch.Tensor | int) -> None:
-            share = (1 - decay) / (1 - decay ** (int(count) + 1))
+        def average(before: list[torch.Tensor], now: list[torch.Tensor], _count: torch.Tensor | int) -> None:
+            share = (1 - decay) / (1 - decay ** (int(self._average_model.n_averaged) + 1))
             if not before[0].is_floating_point():  # counts of batches, whose averages are cut off to whole numbers
                 for old, new in zip(before, now, strict=True):
                     old.copy_(old + (new - old) * share)
@@ -56,6 +56,12 @@ class Averaging(WeightAveraging):
             torch._foreach_add_(before, change)
 
         super().__init__(multi_avg_fn=average)
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Count the steps on the host: to ask a GPU for the count would wait for each step that it computes."""
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            self._average_model.n_averaged = torch.zeros((), dtype=torch.long)
 
     @property
     def network(self) -> SliceNetwork:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_TO_MEET, _TO_WAIT = timedelta(minutes=10), timedelta(days=1)
-"""For processes to find each other; and for one that waits while another reads all CTs or validates."""
+_TO_MEET, _TO_STEP, _TO_WAIT = timedelta(minutes=10), timedelta(minutes=15), timedelta(days=1)
+"""For processes to find each other; for what GPUs exchange in a step; and for one that waits while another reads
+all CTs or validates, where one that is gone is noticed at once by its connection."""
 
 _ENDED, _HOW = "livertumorseg/ended", "livertumorseg/how"
 _CANCELLED, _FAILED = "cancelled", "failed"
@@ -104,7 +105,7 @@ class ProcessGroup:
         if not self.several:
             return here
         there = torch.tensor([here], dtype=torch.uint8)
-        distributed.all_reduce(there, distributed.ReduceOp.MAX)
+        distributed.all_reduce(there, distributed.ReduceOp.MAX, _LongWaits.group)
         return bool(there)
 
     def dealt(self, items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
@@ -113,7 +114,7 @@ class ProcessGroup:
         if not self.several:
             return own
         of_all: list[list[Result]] = [[]] * self.rank.count
-        distributed.all_gather_object(of_all, own)
+        distributed.all_gather_object(of_all, own, _LongWaits.group)
         return [of_all[number % self.rank.count][number // self.rank.count] for number in range(len(items))]
 
     def from_first(self, make: Callable[[], Result]) -> Result:
@@ -121,7 +122,7 @@ class ProcessGroup:
         if not self.several:
             return make()
         made = [make() if self.is_first else None]
-        distributed.broadcast_object_list(made)
+        distributed.broadcast_object_list(made, group=_LongWaits.group)
         return cast("Result", made[0])
 
     def in_turns(self, work: Callable[[], Result]) -> Result:
@@ -137,17 +138,28 @@ class ProcessGroup:
 ALONE = ProcessGroup()
 
 
+class _LongWaits:
+    """The same processes once more, for what may take long; None where they exchange nothing else between GPUs.
+
+    What GPUs exchange does not notice that another process is gone, and may therefore not be waited for as long.
+    """
+
+    group: distributed.ProcessGroup | None = None
+
+
 @contextmanager
-def join_processes(environment: Mapping[str, str] | None = None) -> Iterator[ProcessGroup]:
+def join_processes(environment: Mapping[str, str] | None = None, *, on_gpus: bool = True) -> Iterator[ProcessGroup]:
     """Meet the other processes; within, all that fail or are cancelled end together.
 
-    A process that fails leaves, so that the others' next exchange fails too, at the latest after a day.
+    A process that fails leaves, so that the others' next exchange fails too; of GPUs, after some minutes.
 
     Args:
         environment: of the process, which says what rank it has; None for its own.
+        on_gpus: whether they train on GPUs where there are any.
 
     Raises:
-        UserError: the others are not found, or one of them was lost without a word.
+        UserError: there are more processes on this machine than GPUs, nothing says which GPU is this one's, the others
+            are not found, or one of them was lost without a word.
         EndedElsewhere: another process failed or was cancelled first.
     """
     surroundings = os.environ if environment is None else environment
@@ -155,7 +167,7 @@ def join_processes(environment: Mapping[str, str] | None = None) -> Iterator[Pro
     if rank.count == 1 or distributed.is_initialized():
         yield ProcessGroup(rank)
         return
-    store = _meet(rank, surroundings)
+    store = _meet(rank, surroundings, on_gpus and torch.cuda.is_available())
     try:
         yield ProcessGroup(rank)
     except BaseException as error:
@@ -167,19 +179,22 @@ def join_processes(environment: Mapping[str, str] | None = None) -> Iterator[Pro
     _leave(failed=False)
 
 
-def _meet(rank: Rank, environment: Mapping[str, str]) -> Store:
+def _meet(rank: Rank, environment: Mapping[str, str], on_gpus: bool) -> Store:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    if torch.cuda.is_available():
-        torch.cuda.set_device(ranks.choose_rank_device(rank, "auto"))
+    if on_gpus:
+        ranks.require_own_gpu(rank, environment)
+        torch.cuda.set_device(rank.local)
     try:
         if "MASTER_ADDR" not in environment:
             _name_the_first()
         store, *_ = next(rendezvous("env://", rank.number, rank.count, timeout=_TO_MEET))
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
         kept = PrefixStore("livertumorseg", store)
-        distributed.init_process_group(backend, store=kept, rank=rank.number, world_size=rank.count, timeout=_TO_WAIT)
+        limit = _TO_STEP if on_gpus else _TO_WAIT
+        distributed.init_process_group(backend, store=kept, rank=rank.number, world_size=rank.count, timeout=limit)
+        _LongWaits.group = distributed.new_group(backend="gloo", timeout=_TO_WAIT) if on_gpus else None
     except (RuntimeError, ValueError, KeyError) as error:
         msg = (
             f"This is one of {rank.count} processes by its environment, and it does not find the others "
@@ -199,7 +214,8 @@ def _name_the_first() -> None:
 
 def _leave(*, failed: bool) -> None:
     """Close the connections, which the others notice; those of GPUs would wait for a process that is gone."""
-    if not (failed and torch.cuda.is_available()):
+    on_gpus, _LongWaits.group = _LongWaits.group is not None, None
+    if not (failed and on_gpus):
         distributed.destroy_process_group()
 
 

@@ -19,13 +19,14 @@ from .card import card_text
 from .checkpoints import remove_checkpoints
 from .distributed import ProcessGroup, join_processes
 from .input_mode import input_mode_of
-from .lightning_distributed import SharedBatches, device_of
+from .lightning_distributed import SharedBatches
 from .lightning_module import SliceSegmenter
 from .network import build_network, describe_initial_model
 from .patients import Patients, free_device_bytes, move_to_device
 from .recipe import Recipe
 from .resume import Say, find_start, refuse_other_patients
 from .trainer import TrainingRun
+from .training_device import choose_training_device, choose_training_precision, refuse_wrong_gradients
 
 
 def fit(
@@ -34,6 +35,7 @@ def fit(
     folder: Path,
     *,
     command: str,
+    device: str = "auto",
     overwrite: bool = False,
     resume: bool = False,
     cache: Path | None = None,
@@ -55,6 +57,7 @@ def fit(
         data: folder that holds the recipe's data folders, and its split's file.
         folder: model folder to write.
         command: what to write into the card as the command that made the model.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``; of several processes each has its own GPU, or all the CPU.
         overwrite: whether a folder of that name may be replaced, and an unfinished training be given up.
         resume: go on where an interrupted training left off, if there is one.
         cache: folder that keeps what CTs become, to be read once; None for the user's.
@@ -63,28 +66,31 @@ def fit(
         cancel: checked while the slices are read, and after every step.
 
     Raises:
-        UserError: the network cannot be trained, data are missing or show nothing that is asked for, the cache has no
-            room, a validation patient does not exist, training diverged, the folder exists, an unfinished training is
-            in the way, the one to go on with had another recipe or other patients; or this process is one of several
-            that cannot share the batch evenly, or do not find each other.
+        UserError: the device is not there, the network cannot be trained on it, data are missing or show nothing that
+            is asked for, the cache has no room, a validation patient does not exist, training diverged, the folder
+            exists, an unfinished training is in the way, the one to go on with had another recipe or other patients;
+            or this process is one of several that cannot share the batch evenly, or do not find each other.
         Cancelled: ``cancel`` was used, or the process was asked to end; the checkpoints stay.
         EndedElsewhere: another process of the training failed or was cancelled, and says so itself.
     """
-    with join_processes() as group:
+    with join_processes(on_gpus=device != "cpu") as group:
         tell, task = (say, job(progress, cancel)) if group.is_first else (_say_nothing, job(None, cancel))
         group.share(recipe.schedule.batch)
         start = group.from_first(lambda: find_start(recipe, folder, resume=resume, overwrite=overwrite, say=tell))
         lightning.seed_everything(recipe.seed, verbose=False)
+        place = choose_training_device(group, device, tell)
+        precision = choose_training_precision(recipe, place, tell)
         network = build_network(recipe, tell)
+        refuse_wrong_gradients(recipe, network, place)
         task.at(0, "Reading the slices")
-        gpu = str(device_of(group)) if torch.cuda.is_available() else "cpu"
+        gpu = str(place) if place.type == "cuda" else "cpu"
         found = group.in_turns(lambda: patients.read(recipe, data, cache, say=tell, job=task, device=gpu))
         refuse_other_patients(start, found.slice_counts)
         before = describe_initial_model(recipe, found.held_out)
         task.at(0, "Starting")
-        batches = _batches(recipe, found.train, start.step, group, tell)
+        batches = _batches(recipe, found.train, start.step, group, place, tell)
         segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts, group)
-        course = TrainingRun(recipe, segmenter, found.validation, start, task, group)
+        course = TrainingRun(recipe, segmenter, found.validation, start, task, group, (place, precision))
         group.from_first(lambda: remove_checkpoints(folder, but_of=start.log))
         tell(f"The log is in {start.log}.")
         tell(course.run(batches))
@@ -96,9 +102,10 @@ def fit(
 def _say_nothing(_: str) -> None: ...
 
 
-def _batches(recipe: Recipe, train: list[Patient], first: int, group: ProcessGroup, say: Say) -> PrefetchedBatches:
+def _batches(
+    recipe: Recipe, train: list[Patient], first: int, group: ProcessGroup, device: torch.device, say: Say
+) -> PrefetchedBatches:
     """This process's share of the batches from a first one on, drawn from wherever the slices are kept."""
-    device = device_of(group)
     kept = move_to_device(train, device, free_device_bytes(device), say)
     drawn = input_mode_of(recipe).sampler(recipe, kept, first)
     share = group.share(recipe.schedule.batch)

@@ -95,17 +95,8 @@ def _across(values: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     return values.reshape(1, -1, *[1] * (features.ndim - 2))
 
 
-def device_of(group: ProcessGroup) -> torch.device:
-    """The device that a process trains on: its own GPU, Apple's where it is alone, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device(f"cuda:{group.rank.local % torch.cuda.device_count()}")
-    alone_with_apples = not group.several and torch.backends.mps.is_available()
-    return torch.device("mps" if alone_with_apples else "cpu")
-
-
-def trainer_options(group: ProcessGroup) -> dict[str, Any]:
-    """Arguments of Lightning's trainer: one device a process, whatever there is and the environment says."""
-    device = device_of(group)
+def trainer_options(group: ProcessGroup, device: torch.device) -> dict[str, Any]:
+    """Arguments of Lightning's trainer: this one device, whatever there is and the environment says."""
     devices = [device.index] if device.type == "cuda" else 1
     own: dict[str, Any] = {"num_nodes": 1, "accelerator": device.type, "devices": devices}
     if not group.several:  # else Lightning asks SLURM and torchrun for ranks

@@ -89,7 +89,6 @@ def build_network(recipe: Recipe, say: Callable[[str], None] = lambda _: None) -
         raise UserError(msg)
     if recipe.patches:
         _check_patches(network, spec.name, recipe.patches.size)
-        _check_depth(network, recipe.patches.size[0], recipe.schedule.precision)
     elif recipe.crop:
         _check_crop(network, spec.name, recipe.crop)
     if recipe.encoder_weights is not None:
@@ -105,16 +104,6 @@ def _check_patches(network: SliceNetwork, name: str, size: Sequence[int]) -> Non
         msg = (
             f"The network “{name}” needs patches of at least {network.smallest} voxels along each axis, in multiples "
             f"of {network.stride}, not {' x '.join(map(str, size))}: take {' x '.join(map(str, fitting))}."
-        )
-        raise UserError(msg)
-
-
-def _check_depth(network: SliceNetwork, slices: int, precision: str) -> None:
-    """On a CPU, PyTorch 2.13 (oneDNN) leaves weight gradients of 3D convolutions over two slices in part unwritten."""
-    if precision == "bf16-mixed" and slices == 2 * network.stride:
-        msg = (
-            f"Patches of {slices} slices become 2 within the network, whose gradients in bfloat16 a CPU gets wrong: "
-            f"take {slices + network.stride} slices, or set schedule.precision to 32-true."
         )
         raise UserError(msg)
 

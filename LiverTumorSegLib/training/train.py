@@ -32,6 +32,7 @@ def train(
     output: str | PathLike[str],
     *,
     changes: Mapping[str, Any] | None = None,
+    device: str = "auto",
     overwrite: bool = False,
     resume: bool = False,
     cache: str | PathLike[str] | None = None,
@@ -50,6 +51,7 @@ def train(
         data: folder that holds the recipe's data folders.
         output: model folder to write.
         changes: values of the recipe by dotted key, such as ``{"schedule.steps": 100}``.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         overwrite: replace a model that is there, and give up an unfinished training.
         resume: go on where an interrupted training left off, if there is one.
         cache: folder that keeps what CTs become; None for the user's.
@@ -80,6 +82,7 @@ def train(
         Path(data),
         folder,
         command=command or f"LiverTumorSegLib.train({_name(recipe)!r})",
+        device=device,
         overwrite=overwrite,
         resume=resume,
         cache=None if cache is None else Path(cache),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +14,8 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ..core.device import describe_failure, is_device_failure, is_out_of_memory
+from ..core.arithmetic import deterministic_torch, whole_float32
+from ..core.device_failure import describe_failure, is_device_failure, may_be_out_of_memory
 from ..core.errors import UserError
 from ..core.progress import Cancelled, Job
 from ..datasets.slices import Patient
@@ -42,8 +42,6 @@ from .recipe_options import Plateau
 from .resume import TrainingStart
 from .scoring import Scorer
 
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-
 
 @contextmanager
 def silence_lightning() -> Iterator[None]:
@@ -61,23 +59,6 @@ def silence_lightning() -> Iterator[None]:
             logger.setLevel(level)
 
 
-@contextmanager
-def deterministic_torch() -> Iterator[None]:
-    """Have PyTorch add in the same order each time, wherever it can: on a GPU it does not by itself."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    os.environ.setdefault(_CUBLAS, ":4096:8")  # read when CUDA is first used
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it takes time
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*deterministic")
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
-
-
 _GO_ON = "go on from the last checkpoint with --resume"
 
 
@@ -88,7 +69,7 @@ def explain_failure(error: Exception, device: torch.device) -> Exception:
         error: that ended a training.
         device: it ran on.
     """
-    if is_out_of_memory(error):
+    if may_be_out_of_memory(error):
         return UserError(
             f"{device} ran out of memory while training: close other programs, or lower schedule.batch or crop."
         )
@@ -105,6 +86,7 @@ class TrainingRun:
         start: where it begins.
         job: told about every step, and asked whether to go on.
         group: the processes that train; the first of them writes.
+        device: that trains, and its precision as Lightning names it; None for the recipe's on the CPU.
 
     Raises:
         UserError: what validations are judged by is in none of the patients.
@@ -118,8 +100,10 @@ class TrainingRun:
         start: TrainingStart,
         job: Job,
         group: ProcessGroup = ALONE,
+        device: tuple[torch.device, str] | None = None,
     ) -> None:
         self._recipe, self._segmenter, self._start, self._group = recipe, segmenter, start, group
+        self._device, self._precision = device or (torch.device("cpu"), recipe.schedule.precision)
         self._averaging = Averaging(decay=recipe.schedule.average)
         self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
         self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
@@ -140,7 +124,8 @@ class TrainingRun:
             UserError: training diverged, the log cannot be written, memory ran out, or the GPU failed.
             Cancelled: the job was, or the process was asked to end (SIGTERM).
         """
-        with silence_lightning(), deterministic_torch():
+        exact = whole_float32() if self._precision == "32-true" else nullcontext()
+        with silence_lightning(), deterministic_torch(), exact:
             trainer = self._trainer()
             self._fit(trainer, batches)
         self._check_finite()
@@ -197,13 +182,13 @@ class TrainingRun:
         folder = self._start.log / CHECKPOINTS
         return lightning.Trainer(
             max_steps=schedule.steps,
-            precision=schedule.precision,
+            precision=self._precision,
             gradient_clip_val=1.0,
             callbacks=[*self._callbacks, CheckpointWriter(folder, options.checkpoint_every, schedule.learning_rate)],
             logger=_loggers(self._start) if self._group.is_first else False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            **of_processes(self._group),
+            **of_processes(self._group, self._device),
         )
 
 

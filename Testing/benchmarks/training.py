@@ -37,13 +37,13 @@ from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.training import recipe as recipes
 from LiverTumorSegLib.training.distributed import ALONE
 from LiverTumorSegLib.training.input_mode import input_mode_of
-from LiverTumorSegLib.training.lightning_distributed import device_of
 from LiverTumorSegLib.training.lightning_module import SliceSegmenter
 from LiverTumorSegLib.training.network import build_network
 from LiverTumorSegLib.training.patients import free_device_bytes, move_to_device
 from LiverTumorSegLib.training.recipe import Recipe
 from LiverTumorSegLib.training.resume import TrainingStart
 from LiverTumorSegLib.training.trainer import TrainingRun
+from LiverTumorSegLib.training.training_device import choose_training_device
 
 BARE, OURS, MONAI = "bare step", "ours", "MONAI"
 RECIPE = Path(recipes.__file__).parent / "recipes" / "unet-lits.yaml"
@@ -100,7 +100,9 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         segmenter = SliceSegmenter(plan, build_network(plan), those)
         start = TrainingStart(Path(folder) / "model-log" / "version_0")
-        course = TrainingRun(plan, segmenter, [], start, Job(lambda *_: after_step()))
+        device = choose_training_device(ALONE, "auto", print)
+        place, job = (device, plan.schedule.precision), Job(lambda *_: after_step())
+        course = TrainingRun(plan, segmenter, [], start, job, ALONE, place)
         batches = input_mode_of(plan).sampler(plan, those, 0)
         if parts is not None:
             batches = watched(course, segmenter, batches, parts)
@@ -247,7 +249,7 @@ def main() -> None:
     args = parser.parse_args()
     set_track_meta(False)
     changes = {"schedule.steps": args.steps + WARM, "validation": [], "callbacks": {"checkpoint_every": 0}}
-    device = device_of(ALONE)
+    device = choose_training_device(ALONE, "auto", print)
     batch = args.batch or (ON_A_CPU if device.type == "cpu" else None)
     plan = recipes.load(args.recipe, changes | ({"schedule.batch": batch} if batch else {}))
     those = move_to_device(patients(plan), device, free_device_bytes(device), print)

@@ -52,6 +52,7 @@ def train(
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
     changes: Changes = None,
+    device: DeviceName = "auto",
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training left off.")] = False,
     cache: Cache = None,
@@ -62,8 +63,8 @@ def train(
     fit = training_module("fit")
     from ...training.distributed import join_processes
 
-    kept = {"overwrite": overwrite, "resume": resume, "cache": cache}
-    with interruptible() as cancel, bar() as progress, _resume_hint(output), join_processes():
+    kept = {"device": device, "overwrite": overwrite, "resume": resume, "cache": cache}
+    with interruptible() as cancel, bar() as progress, _resume_hint(output), join_processes(on_gpus=device != "cpu"):
         check_model_folder(output, overwrite=overwrite)
         plan = load_recipe(recipe, changes)
         fit.fit(plan, data, output, command=command_line(), say=say, progress=progress, cancel=cancel, **kept)

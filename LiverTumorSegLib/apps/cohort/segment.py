@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ...core import device as devices
 from ...core import ranks, sanitize
+from ...core.device_loss import has_lost_device
 from ...core.errors import UserError
 from ...core.native_stderr import silence_libraries
 from ...core.prefetch import prefetch
@@ -25,6 +26,7 @@ from ...pipeline import run as segment_and_write
 from ...reporting.lesions import LesionTable
 from . import checks, records
 from .cases import CohortCase, find, share_cases
+from .fresh_processes import segment_elsewhere
 from .records import CaseRecord, CaseState, exclusive_run
 from .settings import CaseOutputs, CohortSettings
 
@@ -87,12 +89,35 @@ class CohortWork:
             Cancelled: the user asked to stop; what is done stays.
         """
         done: list[CaseRecord] = []
-        with closing(prefetch(cases, self._read, task.cancel)) as readings:
-            for number, (case, take) in enumerate(readings):
-                part = task.part(number / len(cases), (number + 1) / len(cases))
-                part.at(0, f"Case {number + 1} of {len(cases)}, {case.name}: reading")
-                done.append(self._try(case, take, part))
+
+        def begin(case: CohortCase) -> Job:
+            number = len(done)
+            part = task.part(number / len(cases), (number + 1) / len(cases))
+            part.at(0, f"Case {number + 1} of {len(cases)}, {case.name}: reading")
+            return part
+
+        was_lost = has_lost_device()
+        while len(done) < len(cases):
+            with closing(prefetch(cases[len(done) :], self._read, task.cancel)) as readings:
+                for case, take in readings:
+                    done.append(self._try(case, take, begin(case)))
+                    if has_lost_device() and not was_lost:
+                        break
+            if has_lost_device() and not was_lost:
+                for record in segment_elsewhere(self, cases[len(done) :], task.cancel, begin):
+                    done.append(record)  # noqa: PERF402, how many are done is asked meanwhile
+                was_lost = True  # if any are left now, it does not come back
         return done
+
+    def attempt(self, case: CohortCase, task: Job) -> CaseRecord:
+        """Read and segment a case, and record it, or why it cannot be."""
+        return self._try(case, lambda: self._read(case), task)
+
+    def fail(self, case: CohortCase, sentence: str) -> CaseRecord:
+        """Record why a case could not be segmented, and leave nothing of an earlier run of it."""
+        self.write_record(case, CaseState.UNFINISHED)
+        self.outputs(case).remove()
+        return self.write_record(case, CaseState.FAILED, failure=self._without_places(sentence, case))
 
     def _try(self, case: CohortCase, take: Callable[[], Volume], task: Job) -> CaseRecord:
         try:
@@ -101,9 +126,7 @@ class CohortWork:
             if isinstance(error, Cancelled):
                 raise
             sentence = _failure_sentence(error)
-        self.write_record(case, CaseState.UNFINISHED)
-        self.outputs(case).remove()
-        return self.write_record(case, CaseState.FAILED, failure=self._without_places(sentence, case))
+        return self.fail(case, sentence)
 
     def _segment(self, case: CohortCase, volume: Volume, task: Job) -> CaseRecord:
         def tell(fraction: float, sentence: str) -> None:

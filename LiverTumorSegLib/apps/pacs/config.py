@@ -227,11 +227,13 @@ class SegmentConfig(StrictModel):
     Args:
         model: name of a model, or a path to its folder, with a slash in it.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
     """
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     lesion_segments: Literal["each", "all"] = "each"
 
 

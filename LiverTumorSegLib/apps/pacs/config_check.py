@@ -54,7 +54,7 @@ def _try_model(segment: SegmentConfig) -> str:
     from ...models import model_folder, store
 
     loaded = model_folder.load(store.find_model(segment.model))
-    return f"{loaded.description.name}, on {choose_device(segment.device)}."
+    return f"{loaded.description.name}, on {choose_device(segment.device, segment.precision)}."
 
 
 def _try_certificates(certificates: Tls) -> str:

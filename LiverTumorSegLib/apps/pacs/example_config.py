@@ -50,6 +50,7 @@ fewest_images = 20
 [segment]
 model = "unet-lits"          # a name that `livertumorseg models list` shows, or a path such as ./model
 device = "auto"              # auto, cpu, cuda:N or mps
+precision = "auto"           # auto, float32, bfloat16 or float16
 lesion_segments = "each"     # each lesion is a segment of its own; or one for all
 
 # Where the results go: one of these two.

@@ -101,7 +101,7 @@ class SeriesSegmenter:
             folder=str(folder),
             model=self._segment.model,
             device=self._segment.device,
-            options={},
+            options={"precision": self._segment.precision},
             made=series.made.isoformat(),
             lesion_segments=self._segment.lesion_segments,
         )

@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 from ...core import child_process
 from ...core.atomic_files import SHARED_PREFIX, TemporaryFolder, remove_leftovers
 from ...core.errors import UserError
-from .protocol import START, LineSplitter, Message, decode, encode, is_answer
+from .protocol import LOST, START, LineSplitter, Message, decode, encode, is_answer
 
 
 class WorkerInterface(Protocol):
@@ -161,13 +161,13 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """True while there is a child."""
-        return self._run is not None
+        """True while there is a child that the next question goes to."""
+        return self._run is not None and not self._run.worn
 
     @property
     def ready(self) -> bool:
         """True once the child has loaded everything."""
-        return self._run is not None and self._run.ready
+        return self._run is not None and self._run.ready and not self._run.worn
 
     @property
     def scratch(self) -> Path:
@@ -223,8 +223,8 @@ class Worker:
     def _started(self) -> _WorkerProcess:
         if self._run and self._run.age > self.start_seconds:
             self._heard += self._run.read()  # that it is ready may have come since it was last polled
-        if self._run and (self._run.child.poll() is not None or self._run.age > self.start_seconds):
-            self.close()  # idle for too long and not polled since, or never ready
+        if self._run and (self._run.worn or self._run.child.poll() is not None or self._run.age > self.start_seconds):
+            self.close()  # without its GPU, idle for too long and not polled since, or never ready
         if self._run is None:
             try:
                 self._run = _WorkerProcess(self.python, self.idle_seconds, self.temporary)
@@ -259,7 +259,7 @@ class _WorkerProcess:
             self._scratch.remove()
             raise
         self.end = weakref.finalize(self, _end_process, self.child, self._scratch)
-        self.ready = False
+        self.ready = self.worn = False
         self._began, self._mute_since = monotonic(), float("inf")
         self._lines, self._unsent = LineSplitter(), b""
 
@@ -285,6 +285,7 @@ class _WorkerProcess:
         lines = self._lines.take(self._arrived())
         messages = [message for message in map(decode, lines) if message and is_answer(message)]
         self.ready = self.ready or any(m.get("id") == START and "result" in m for m in messages)
+        self.worn = self.worn or any(m.get(LOST) is True for m in messages)
         return messages
 
     def log(self) -> str:

@@ -12,7 +12,8 @@ From the worker::
     {"id": 1, "error": "One sentence.", "details": "..."}
     {"id": 1, "cancelled": true}
 
-The number 0 is the worker's own start: its result says that it is ready.
+The number 0 is the worker's own start: its result says that it is ready. An answer with ``"device_lost": true`` comes
+from a process that can use a GPU no more: its files stay until the next question, which starts another.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import json
 from typing import Any
 
 START = 0
+LOST = "device_lost"
 UNEXPECTED = "That failed unexpectedly"
 """Beginning of a sentence on an error that nobody foresaw and that may pass; any other sentence is final."""
 

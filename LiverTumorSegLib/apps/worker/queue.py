@@ -132,6 +132,8 @@ class JobQueue:
 
     def poll(self) -> None:
         """Take in what the worker said, and give it the next job where it has none; it never waits."""
+        if self._beside and not self.worker.alive:
+            self._ask_again()
         for message in self.worker.poll():
             self._take(message)
         if self._drop_by is not None and self._clock() > self._drop_by:
@@ -175,6 +177,11 @@ class JobQueue:
             self._waiting.appendleft(job)
         else:
             job.fail(_AT_REST)
+
+    def _ask_again(self) -> None:
+        """Give the next worker what was asked beside, of one that ended with its idle time, or lost its GPU."""
+        lost, self._beside = self._beside, []
+        self._beside += [job for job in lost if self._hand_over(job)]
 
     def _end_worker(self) -> None:
         """Nobody answers any more what was asked beside."""

@@ -11,11 +11,15 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import IO, Any
 
+from ...core.device_loss import has_lost_device
 from ...core.errors import UserError
 from ...core.progress import Cancelled, CancelToken, Job
-from .protocol import START, UNEXPECTED, Message, decode, encode, is_question
+from .protocol import LOST, START, UNEXPECTED, Message, decode, encode, is_question
 
 _PAUSE = 0.05
+_LOST_SECONDS = 30.0
+"""A process that has lost a GPU ends after this time without work, whose results its client has by then."""
+
 Run = Callable[[str, dict[str, Any], Job], dict[str, Any]]
 
 
@@ -52,12 +56,16 @@ class Server:
         run = self._start()
         while run is not None:
             try:
-                message = self._waiting.get(timeout=self._idle)
+                message = self._waiting.get(timeout=self._patience)
             except Empty:
                 return
             if message is None:
                 return
             self._answer(message, run)
+
+    @property
+    def _patience(self) -> float:
+        return min(self._idle, _LOST_SECONDS) if has_lost_device() else self._idle
 
     def _start(self) -> Run | None:
         self._send({"id": START, "at": 0.0, "says": "Loading PyTorch"})
@@ -98,9 +106,9 @@ class Server:
         try:
             token.check()
             result = run(message["do"], message.get("with", {}), Job(self._progress(number), token))
-            self._send({"id": number, "result": result})
+            self._send({"id": number, "result": result} | _loss())
         except Cancelled:
-            self._send({"id": number, "cancelled": True})
+            self._send({"id": number, "cancelled": True} | _loss())
         except UserError as error:
             self._fail(number, str(error))
         except Exception as error:  # noqa: BLE001 whatever fails here, the next command must work
@@ -122,10 +130,15 @@ class Server:
         return tell
 
     def _fail(self, number: int, sentence: str) -> None:
-        self._send({"id": number, "error": sentence, "details": traceback.format_exc()})
+        self._send({"id": number, "error": sentence, "details": traceback.format_exc()} | _loss())
 
     def _send(self, message: Message) -> None:
         self._answers.write(encode(message))
+
+
+def _loss() -> Message:
+    """Part of an answer: whether this process cannot use a GPU any more, which another one can."""
+    return {LOST: True} if has_lost_device() else {}
 
 
 def _load(base: Path) -> Run:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.fake_gpus import FakeGpu, put_gpus
 
 from LiverTumorSegLib.apps.cohort.cases import CohortCase, share_cases
 from LiverTumorSegLib.core import ranks
@@ -75,3 +76,14 @@ def test_each_rank_has_its_own_gpu_unless_told(monkeypatch):
     ]
     assert ranks.choose_rank_device(Rank(1, 4, 1), "cpu") == "cpu"
     assert ranks.choose_rank_device(ALONE, "auto") == "auto"
+
+
+def test_a_rank_without_a_gpu_of_its_own_is_refused_in_a_sentence(monkeypatch):
+    ranks.require_own_gpu(Rank(3, 4, 3), {})  # without GPUs it is no matter
+    put_gpus(monkeypatch, FakeGpu(), FakeGpu())
+    ranks.require_own_gpu(Rank(1, 4, 1), TORCHRUN)
+    ranks.require_own_gpu(ALONE, {})
+    with pytest.raises(UserError, match="more ranks than GPUs on this machine: start at most 2, or give --device cpu"):
+        ranks.require_own_gpu(Rank(2, 4, 2), TORCHRUN)
+    with pytest.raises(UserError, match="LOCAL_RANK is missing, which says which GPU .* with torchrun"):
+        ranks.require_own_gpu(Rank(1, 4), {"RANK": "1", "WORLD_SIZE": "4"})

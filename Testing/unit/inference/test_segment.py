@@ -13,11 +13,13 @@ from support.volumes import reordered
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core import device
 from LiverTumorSegLib.core.device import DevicePlacement
+from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import segment as inference
+from LiverTumorSegLib.inference.device_labels import PendingLabels
 from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
 from LiverTumorSegLib.inference.slice_cache import SliceCache
 from LiverTumorSegLib.models import model_folder, store
@@ -285,6 +287,122 @@ def test_a_gpu_that_fails_before_the_first_slice_hands_over_to_the_cpu(ct, thres
     result = segment(ct, thresholds)
     assert result.notes[0] == "meta stopped working (CUDA error: device-side assert triggered): running on the CPU."
     assert result.labels.any()
+
+
+class Overflowing(Thresholds):
+    """Gives NaN in float16, as GTX 16xx do from their convolutions."""
+
+    def forward(self, slices):
+        logits = super().forward(slices)
+        return logits * float("nan") if slices.dtype == torch.float16 else logits
+
+
+def put_narrow_gpu(monkeypatch):
+    """A GPU without bfloat16, for which the CPU stands in."""
+
+    def choose(_, precision):
+        return DevicePlacement(torch.device("cpu"), torch.float16, 2).in_precision(precision)
+
+    monkeypatch.setattr(inference, "choose_device", choose)
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_a_case_that_is_not_finite_in_float16_is_done_again_in_float32(ct, monkeypatch, coarse):
+    model = Model(describe(), Overflowing())
+    wanted = segment(ct, model, "cpu", options=SegmentationOptions(coarse_pass=coarse, precision="float32"))
+    put_narrow_gpu(monkeypatch)
+    found = segment(ct, model, options=SegmentationOptions(coarse_pass=coarse, probabilities=True))
+    assert np.array_equal(found.labels, wanted.labels)
+    assert found.device == "cpu, float32"
+    assert found.notes[0] == ("cpu gave numbers that are not finite in float16: the CT was segmented again in float32.")
+
+
+def test_a_precision_that_the_user_chose_is_not_changed(ct, monkeypatch):
+    put_narrow_gpu(monkeypatch)
+    with pytest.raises(UserError, match="choose --precision float32"):
+        segment(ct, Model(describe(), Overflowing()), options=SegmentationOptions(precision="float16"))
+
+
+def test_weights_that_are_damaged_are_not_finite_in_float32_either(ct, monkeypatch):
+    class Damaged(Thresholds):
+        def forward(self, slices):
+            return super().forward(slices) * float("nan")
+
+    put_narrow_gpu(monkeypatch)
+    with pytest.raises(UserError, match="its weights are damaged"):
+        segment(ct, Model(describe(), Damaged()))
+
+
+def test_on_a_gpu_convolutions_repeat_themselves_and_float32_is_whole(ct, monkeypatch):
+    seen = []
+
+    class Watching(Thresholds):
+        def forward(self, slices):
+            cudnn = torch.backends.cudnn
+            seen.append((slices.device.type, cudnn.deterministic, cudnn.conv.fp32_precision))
+            if slices.device.type == "meta":
+                msg = "CUDA error: unspecified launch failure"
+                raise torch.AcceleratorError(msg)
+            return super().forward(slices)
+
+    def choose(_, precision):
+        return DevicePlacement(torch.device("meta"), torch.bfloat16, 2).in_precision(precision)
+
+    monkeypatch.setattr(inference, "choose_device", choose)
+    for precision in ("auto", "float32"):
+        segment(ct, Model(describe(), Watching()), options=SegmentationOptions(precision=precision))
+    on_gpu = [entry for entry in seen if entry[0] == "meta"]
+    assert on_gpu == [("meta", True, "tf32"), ("meta", True, "ieee")]
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.conv.fp32_precision) == (False, "tf32")
+    seen.clear()
+    monkeypatch.undo()
+    segment(ct, Model(describe(), Watching()), "cpu")
+    assert set(seen) == {("cpu", False, "tf32")}
+
+
+def test_the_cpu_goes_on_in_the_precision_that_was_asked_for(ct, monkeypatch):
+    def choose(_, precision):
+        return DevicePlacement(torch.device("cpu"), torch.float64, 32, precision=precision)
+
+    monkeypatch.setattr(inference, "choose_device", choose)
+    found = segment(ct, Model(describe(), FailingGpu(1)), options=SegmentationOptions(precision="float32"))
+    assert found.device == "cpu, float32"
+    assert sum("on the CPU" in note for note in found.notes) == 1
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_writing_a_batch_while_the_next_is_computed_changes_nothing(ct, random_model, monkeypatch, coarse):
+    options = SegmentationOptions(coarse_pass=coarse, batch=3, probabilities=True, candidates=True)
+    wanted = segment(ct, random_model, "cpu", options=options)
+    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    found = segment(ct, random_model, "cpu", options=options)
+    assert np.array_equal(found.labels, wanted.labels)
+    for name, levels in wanted.probabilities.items():
+        assert np.array_equal(found.probabilities[name], levels)
+    assert found.candidates.measures.tolist() == wanted.candidates.measures.tolist()
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_a_gpu_that_fails_with_a_batch_on_its_way_costs_no_slice(ct, thresholds, monkeypatch, fails_at):
+    """What it computes fails when it is fetched, after the next batch has begun."""
+    monkeypatch.setattr(
+        inference, "choose_device", lambda _, precision: DevicePlacement(torch.device("cpu"), torch.float64, 2)
+    )
+    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    finish, seen = PendingLabels.finish, []
+
+    def fail(pending):
+        seen.append(pending.first)
+        if len(seen) == fails_at + 1:
+            msg = "CUDA error: an illegal memory access was encountered"
+            raise torch.AcceleratorError(msg)
+        return finish(pending)
+
+    monkeypatch.setattr(PendingLabels, "finish", fail)
+    result = segment(ct, thresholds, options=FULL)
+    monkeypatch.undo()
+    assert np.array_equal(result.labels, segment(ct, thresholds, "cpu", options=FULL).labels)
+    assert result.notes[0].endswith("an illegal memory access was encountered): going on on the CPU.")
 
 
 def test_own_clean_up_replaces_the_models(ct, thresholds):

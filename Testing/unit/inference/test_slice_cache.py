@@ -4,6 +4,7 @@ import torch
 from support.models import describe
 
 from LiverTumorSegLib.core.device import DevicePlacement
+from LiverTumorSegLib.inference import slice_cache
 from LiverTumorSegLib.inference.slice_cache import SliceCache
 from LiverTumorSegLib.models.description import NetworkSpec, SliceStack
 from LiverTumorSegLib.preprocessing import Chain
@@ -74,3 +75,15 @@ def test_several_channels_a_slice_follow_each_other_slice_by_slice(numbered):
     channels = SliceCache(numbered, (1.5, 1.0, 1.0), description, CPU).channels([4], CPU)[0, :, 0, 0]
     expected = [value for n in (3, 4, 5) for value in (0.5 + n / 20, 0.5 + n / 200)]
     assert channels.tolist() == pytest.approx(expected)
+
+
+def test_a_cuda_gpu_fetches_slices_from_pinned_memory_without_a_wait(monkeypatch):
+    seen = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda slices: seen.append("pinned") or slices)
+    monkeypatch.setattr(torch.Tensor, "to", lambda slices, device, **given: seen.append((device.type, given)) or slices)
+    chosen = torch.zeros(2, 3)
+    slice_cache._upload(chosen, torch.device("cuda:0"))
+    assert seen == ["pinned", ("cuda", {"non_blocking": True})]
+    seen.clear()
+    slice_cache._upload(chosen, torch.device("cpu"))
+    assert seen == [("cpu", {})]

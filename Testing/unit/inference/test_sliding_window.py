@@ -118,25 +118,43 @@ def test_thin_slices_are_averaged_and_not_skipped():
     assert pixels[0, 0, 2:-2].numpy() == pytest.approx(0.5, abs=0.02)
 
 
-def test_where_memory_runs_out_it_goes_on_on_the_cpu(box):
-    store = SliceCache(box.axial.of(box.voxels), box.axial.spacing, model().description, cpu_placement())
-    engine = Predictor(Thresholds3D(), replace(cpu_placement(), dtype=torch.float32), 1)
-    engine.placement = replace(
-        cpu_placement(), device=torch.device("cpu", 0), dtype=torch.float32
-    )  # as if it were another one
-    tried = []
+@pytest.fixture
+def stand_in(box):
+    """An engine on a CPU as if on a GPU, which runs out of memory at some patches, and the volume's slices."""
 
-    def fail_once(_network, patches):
-        tried.append(patches)
-        if len(tried) == 3:
-            msg = "CUDA out of memory"
-            raise torch.OutOfMemoryError(msg)
+    def make(failing):
+        store = SliceCache(box.axial.of(box.voxels), box.axial.spacing, model().description, cpu_placement())
+        engine = Predictor(Thresholds3D(), replace(cpu_placement(), dtype=torch.float32), 1)
+        engine.placement = replace(cpu_placement(), device=torch.device("cpu", 0), dtype=torch.float64)
+        tried = []
 
-    engine._network.register_forward_pre_hook(fail_once)
+        def fail(_network, patches):
+            tried.append(patches)
+            if len(tried) in failing:
+                msg = "CUDA out of memory"
+                raise torch.OutOfMemoryError(msg)
+
+        engine._network.register_forward_pre_hook(fail)
+        return engine, store
+
+    return make
+
+
+def test_where_memory_runs_out_the_volume_is_kept_by_the_host_first(box, stand_in):
+    engine, store = stand_in({3})
+    out = np.zeros(box.voxels.shape, np.uint8)
+    sliding_window.segment_in_patches(LabelOutput(out), store, PATCHES, engine, Job())
+    assert engine.placement != cpu_placement()
+    assert engine.notes == ["cpu:0 ran out of memory: the volume is kept in the host's memory, its parts are not."]
+    assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95
+
+
+def test_where_memory_runs_out_all_the_same_it_goes_on_on_the_cpu(box, stand_in):
+    engine, store = stand_in({3, 5})
     out = np.zeros(box.voxels.shape, np.uint8)
     sliding_window.segment_in_patches(LabelOutput(out), store, PATCHES, engine, Job())
     assert engine.placement == cpu_placement()
-    assert any("going on on the CPU" in note for note in engine.notes)
+    assert engine.notes[-1] == "cpu:0 ran out of memory even for one slice: going on on the CPU."
     assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95
 
 

@@ -4,7 +4,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from LiverTumorSegLib import networks
-from LiverTumorSegLib.networks.cost import cost
+from LiverTumorSegLib.networks.cost import cost, inference_bytes
 
 
 class TwoConvolutions(networks.SliceNetwork):
@@ -47,3 +47,28 @@ def test_training_memory_is_what_a_real_run_allocates():
 def test_one_more_slice_takes_as_much_again():
     one, four = (cost(networks.create("unet", 1, 3), size).training_bytes for size in ((128, 128), (256, 256)))
     assert four == pytest.approx(4 * one, rel=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(set(networks.names()) - {"unet3d"}))
+def test_what_a_slice_takes_is_counted_for_every_network_without_changing_it(name):
+    with torch.device("meta"), torch.no_grad():
+        network = networks.create(name, 5 if name == "dalu_net" else 1, 3)
+    before = next(network.parameters()).dtype
+    half, whole = (inference_bytes(network, (192, 192), dtype) for dtype in (torch.bfloat16, torch.float32))
+    assert half == pytest.approx(whole / 2, rel=0.25)  # places of maxima are int64 in both
+    assert next(network.parameters()).dtype == before
+    assert network.training
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "gibibytes"),
+    [
+        ("dalu_net", {"slices": 5, "features": [64, 128, 256, 512, 1024]}, 22.5),
+        ("unet", {"features": [16, 32, 64, 128, 256, 16]}, 2.7),
+    ],
+)
+def test_32_slices_of_512_pixels_take_gibibytes_of_a_large_network(name, options, gibibytes):
+    with torch.device("meta"), torch.no_grad():
+        network = networks.create(name, 5 if name == "dalu_net" else 3, 3, **options)
+    each = inference_bytes(network, (512, 512), torch.bfloat16)
+    assert 32 * each / 2**30 == pytest.approx(gibibytes, rel=0.05)

@@ -39,3 +39,16 @@ def test_weights_are_averaged_one_by_one_as_together_and_counts_are_cut_off():
             expected[name].copy_(values if step == 1 else expected[name] + (values - expected[name]) * share)
     for name, values in averaging.network.state_dict().items():
         assert torch.equal(values, expected[name])
+
+
+def test_steps_are_counted_without_asking_the_device():
+    """On the meta device tensors have no numbers, so that whatever asks for one fails."""
+    module = lightning.LightningModule()
+    module.network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    module.to("meta")
+    averaging = Averaging(decay=0.9)
+    averaging.setup(None, module, "fit")
+    for step in (1, 2):
+        averaging.on_train_batch_end(SimpleNamespace(global_step=step), module, None, None, 0)
+    assert int(averaging._average_model.n_averaged) == 2
+    assert averaging.network[0].weight.device.type == "meta"

@@ -2,10 +2,12 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.fake_gpus import FakeGpu, put_gpus
 from support.repository import PYTHON_PATH, SUPPORT
 from support.training_cases import RECIPE, VOLUMES, make_volumes
 from support.waiting import PATIENCE
@@ -163,3 +165,19 @@ def test_the_loss_stays_and_its_gradient_is_multiplied():
     loss.backward()
     assert float(loss.detach()) == 9
     assert float(weight.grad) == 4 * 6
+
+
+def test_what_gpus_exchange_is_waited_for_minutes_and_long_work_a_day(monkeypatch):
+    made = {}
+    monkeypatch.setattr(torch.cuda, "set_device", lambda number: made.setdefault("gpu", number))
+    monkeypatch.setattr(distributed.distributed, "init_process_group", lambda backend, **kept: made.update(kept))
+    monkeypatch.setattr(distributed.distributed, "new_group", lambda **kept: made.setdefault("long", kept))
+    store = torch.distributed.HashStore()
+    monkeypatch.setattr(sys.modules["torch.distributed.rendezvous"], "rendezvous", lambda *_, **__: iter([(store,)]))
+    put_gpus(monkeypatch, FakeGpu(), FakeGpu())
+    places = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "here"}
+    distributed._meet(Rank(1, 2, 1), places, on_gpus=True)
+    monkeypatch.setattr(distributed._LongWaits, "group", None)
+    assert made["gpu"] == 1
+    assert made["timeout"] < timedelta(hours=1) < made["long"]["timeout"]
+    assert made["long"]["backend"] == "gloo"

@@ -49,7 +49,6 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(changes, words):
             ["augmentation=none", "patches.size=[32, 16, 100]"],
             "in multiples of 16, not 32 x 16 x 100: take 32 x 32 x 112",
         ),
-        (["patches.size=[32, 64, 64]"], "32 slices become 2 .* take 48 slices, or set schedule.precision to 32-true"),
         (["encoder_weights=none.pth"], "UNet3D has no encoder"),
     ],
 )

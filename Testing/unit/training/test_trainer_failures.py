@@ -12,6 +12,7 @@ GPU = torch.device("cuda:0")
     [
         (torch.OutOfMemoryError("CUDA out of memory."), "cuda:0 ran out of memory while training: .* schedule.batch"),
         (MemoryError(), "ran out of memory"),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), "ran out of memory"),
         (torch.AcceleratorError("CUDA error: unspecified launch failure"), "cuda:0 stopped working .* with --resume"),
     ],
 )

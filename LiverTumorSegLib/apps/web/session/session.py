@@ -31,6 +31,7 @@ class SessionChoices:
     Args:
         model: name or folder.
         device: ``auto`` or a device's name.
+        precision: one of ``LiverTumorSegLib.PRECISIONS``.
         coarse_pass: first find the liver on coarse slices.
         one_each: a segment a lesion.
         postprocessing: clean-up steps by name, the chosen model's own at first.
@@ -38,6 +39,7 @@ class SessionChoices:
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
+    precision: str = "auto"
     coarse_pass: bool = True
     one_each: bool = False
     postprocessing: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class SessionChoices:
         return PanelSettings(
             model=self.model,
             device=self.device,
+            precision=self.precision,
             coarse_pass=self.coarse_pass,
             postprocessing=dict(self.postprocessing),
         )

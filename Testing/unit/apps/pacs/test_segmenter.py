@@ -13,6 +13,7 @@ from LiverTumorSegLib.apps.pacs.inbox import SeriesSorter
 from LiverTumorSegLib.apps.pacs.queue_reader import SeriesState
 from LiverTumorSegLib.apps.pacs.segmenter import SeriesSegmenter
 from LiverTumorSegLib.apps.worker.client import Worker
+from LiverTumorSegLib.apps.worker.queue import JobQueue, QueuedJob
 from LiverTumorSegLib.core.errors import UserError
 
 STAND_IN = SUPPORT / "pacs_stand_in_worker.py"
@@ -190,3 +191,13 @@ def test_nothing_is_begun_on_a_full_disk(begun, monkeypatch, caplog):
     assert [record.message[:26] for record in caplog.records] == ["the disk has less room lef"]
     free.free = 2_000_000_000
     until(segmenting, service, SeriesState.SENDING)
+
+
+def test_the_precision_of_the_configuration_is_the_workers(begun, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        JobQueue, "submit", lambda _, command, **arguments: given.append(arguments) or QueuedJob("", {})
+    )
+    _, segmenting = begun(segment={"precision": "float32"})
+    segmenting.step()
+    assert given[-1]["options"] == {"precision": "float32"}

@@ -11,6 +11,7 @@ import pytest
 from support.repository import ROOT
 from support.worker_messages import hear
 
+from LiverTumorSegLib.apps.worker import client
 from LiverTumorSegLib.apps.worker.client import Worker
 from LiverTumorSegLib.core.errors import UserError
 
@@ -198,3 +199,30 @@ def test_what_a_killed_client_and_its_killed_child_left_goes_with_the_next(tmp_p
     assert list(tmp_path.iterdir()) == [scratch]
     worker.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_after_a_lost_gpu_the_files_stay_and_the_next_question_starts_another(tmp_path):
+    """The client learns of the loss with the answer; the files of the answer are read after it."""
+    (tmp_path / "loses.py").write_text(
+        "import sys\n"
+        "from LiverTumorSegLib.apps.worker import __main__ as worker, server\n"
+        "from LiverTumorSegLib.core.device_loss import mark_lost\n"
+        "server._load = lambda base: lambda name, given, job: mark_lost('cuda:0') or given\n"
+        "worker.main()\n"
+    )
+    worker = Worker()
+    command = [sys.executable, str(tmp_path / "loses.py")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client.child_process, "command", lambda module, words, python: [*command, *words])
+        number = worker.ask("echo", a=1)
+        said = hear(worker, number)[-1]
+        assert said["device_lost"] is True
+        first, folder = worker._run.child, worker._run.folder
+        assert folder.exists()
+        assert not worker.alive
+        assert not worker.ready
+        assert worker.scratch != folder
+        assert worker._run.child.pid != first.pid
+        assert first.poll() is not None
+        assert not folder.exists()
+    worker.close()

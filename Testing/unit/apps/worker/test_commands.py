@@ -380,3 +380,16 @@ def test_a_series_of_a_folder_is_segmented(tmp_path):
     assert volumes.read_volume(tmp_path / "four.nrrd", force=True).voxels.shape[0] == 4
     with pytest.raises(UserError, match="several series"):
         run("segment_file", output=str(tmp_path / "any.nrrd"), **chosen)
+
+
+def test_after_each_job_memory_that_pytorch_keeps_is_given_back(monkeypatch):
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    run("models")
+    with pytest.raises(UserError):
+        run("no such command")
+    with pytest.raises(UserError):
+        run("remove_model", name="none")
+    assert emptied == [True, True]

@@ -235,3 +235,20 @@ def test_a_job_whose_files_are_gone_with_the_worker_is_given_to_no_other(worker)
     queue.poll()
     assert (worker.asked, job.state) == (["job"], JobState.FAILED)
     assert "gone to rest" in job.error
+
+
+def test_what_was_asked_beside_a_job_that_lost_the_gpu_is_asked_of_the_next_worker(queue, worker, monkeypatch):
+    job = queue.submit("segment")
+    queue.poll()
+    question = queue.ask("devices")
+    heard = [{"id": job.number, "result": {}, "device_lost": True}]
+    monkeypatch.setattr(worker, "poll", lambda: setattr(worker, "alive", False) or heard)  # as a client has it
+    queue.poll()
+    monkeypatch.undo()
+    assert job.state is JobState.DONE
+    assert worker.asked == ["segment", "devices"]  # not within the poll that tells of the job: its files are read now
+    queue.poll()
+    assert worker.asked == ["segment", "devices", "devices"]
+    worker.says(result={"devices": []})
+    queue.poll()
+    assert question.state is JobState.DONE

@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from LiverTumorSegLib.apps.worker import server
 from LiverTumorSegLib.apps.worker.protocol import decode, encode
 from LiverTumorSegLib.apps.worker.server import Server
+from LiverTumorSegLib.core import device_loss
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -135,3 +137,21 @@ def test_a_start_that_fails_is_one_sentence():
     assert answer["id"] == 0
     assert "could not start (ImportError: No module named 'torch')" in answer["error"]
     talk.end()
+
+
+def test_a_process_that_has_lost_a_gpu_says_so_with_its_answer_and_ends_soon(monkeypatch):
+    monkeypatch.setattr(server, "_LOST_SECONDS", 0.3)
+    talk = Talk()
+    talk.say({"id": 1, "do": "echo", "with": {}})
+    assert "device_lost" not in talk.hear(last(1))
+    device_loss.mark_lost("cuda:0")
+    try:
+        talk.say({"id": 2, "do": "echo", "with": {"a": 1}})
+        assert talk.hear(last(2)) == {"id": 2, "result": {"a": 1}, "device_lost": True}
+        talk.say({"id": 3, "do": "mend"})
+        assert talk.hear(last(3))["device_lost"] is True
+        talk.thread.join(10)
+        assert not talk.thread.is_alive()
+    finally:
+        device_loss.forget_losses()
+        os.close(talk.to)

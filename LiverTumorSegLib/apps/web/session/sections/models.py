@@ -8,6 +8,7 @@ from typing import Any
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from .....core.about import PRECISIONS
 from .....postprocessing.options import OPTIONS, CleanUpOption
 from ....panel import texts
 from .base import Section, heading
@@ -24,6 +25,8 @@ class SettingsSection(Section):
         choices = self.session.choices
         self.state.update({"models": [], "model": choices.model, "brief": "", "card": "", "definition": ""})
         self.state.update({"devices": [], "device": choices.device, "device_note": ""})
+        known = [{"title": title, "value": name} for name, title in texts.precisions().items()]
+        self.state.update({"precisions": known, "precision": choices.precision})
         self.state.update({"coarse_pass": choices.coarse_pass, "one_each": choices.one_each})
         self.state.update({option.name: option.kind(option.default) for option in OPTIONS})
         heading("Model")
@@ -37,13 +40,14 @@ class SettingsSection(Section):
         html.Div("{{ device_note }}", v_if=("device_note",), id="device-note", classes="lts-note")
         self._build_options()
         self.state.change("model")(self._on_model)
-        self.state.change("device", "coarse_pass", "one_each", *_NAMES)(self._on_choice)
+        self.state.change("device", "precision", "coarse_pass", "one_each", *_NAMES)(self._on_choice)
 
     def _build_options(self) -> None:
         with html.Details(id="options", classes="lts-part"):
             html.Summary("Options")
             self._check("coarse_pass", "First find the liver on coarse slices")
             self._check("one_each", "A segment for each lesion")
+            self._choice("precision", "Precision")
             for option in OPTIONS:
                 if option.kind is bool:
                     self._check(option.name, option.label)
@@ -105,6 +109,8 @@ class SettingsSection(Section):
         choices, state = self.session.choices, self.state
         if state.device in list(texts.devices(self.panel.devices)):  # as of models, only what is listed
             choices.device = state.device
+        if state.precision in PRECISIONS:
+            choices.precision = state.precision
         choices.coarse_pass, choices.one_each = bool(state.coarse_pass), bool(state.one_each)
         if choices.postprocessing:
             choices.postprocessing |= {option.name: self._allowed(option) for option in OPTIONS}

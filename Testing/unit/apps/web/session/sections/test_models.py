@@ -107,6 +107,14 @@ def test_a_device_is_chosen(session, models):  # noqa: F811
     assert session.choices.settings.device == "cpu"
 
 
+def test_a_precision_is_chosen_among_those_there_are(session, models):  # noqa: F811
+    assert [item["value"] for item in session.state.precisions] == ["auto", "float32", "bfloat16", "float16"]
+    choose(session, precision="float32")
+    assert session.choices.settings.precision == "float32"
+    choose(session, precision="int8")
+    assert session.choices.settings.precision == "float32"
+
+
 def test_a_model_that_is_not_listed_cannot_be_chosen(session, models):  # noqa: F811
     listed(session, GOOD)
     choose(session, model="/etc")
