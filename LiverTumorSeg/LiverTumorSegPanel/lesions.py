@@ -48,8 +48,8 @@ class LesionsSection(Section):
         idle, ui = self.panel.state in IDLE, self.ui
         for button in (ui.previousButton, ui.nextButton):
             button.enabled = ui.lesionTable.rowCount > 0
-        ui.notLesionButton.enabled = idle and row is not None
-        ui.editButton.enabled = ui.noteEdit.enabled = row is not None
+        ui.notLesionButton.enabled = ui.noteEdit.enabled = idle and row is not None
+        ui.editButton.enabled = row is not None
         ui.undoButton.enabled = bool(idle and nodes and self.logic.jobs.steps.has(nodes.table))
         text = _noteOf(nodes, row) if nodes and row is not None else ""
         if ui.noteEdit.text != text and not ui.noteEdit.hasFocus():

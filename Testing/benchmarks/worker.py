@@ -6,6 +6,8 @@ On a phantom of 512 x 512 x 160 voxels (0.75 x 0.75 x 1.5 mm), clicked in the te
 
 - headless: from the .nii.gz file to the .seg.nrrd file and the lesion table, in a process that has everything loaded;
   in memory: segment() and the lesion table alone;
+- opening: until the panel stands, and the processes that it started, as it is and with *Start with the panel*, which is
+  as it was before; then the first click after each;
 - first click: no worker yet, until segments and table stand in the scene, then until their surface does; second click:
   the same again;
 - cancel: from the click on Cancel to the panel being idle, at moments spread over the run on every slice;
@@ -47,12 +49,45 @@ def main() -> None:
     args = parser.parse_args()
     application.start()
     application.load_module(MODULE)
+    slicer_says_yes()
     try:
+        openings(args.device, args.repeats)
         clicks(args.device, args.repeats)
         cancels()
         leaks(args.runs)
     finally:
         application.stop()
+
+
+def slicer_says_yes() -> None:
+    """The licence of the weights is known."""
+    import slicer
+
+    slicer.util.confirmYesNoDisplay = lambda *_, **__: True
+
+
+def openings(device: str, repeats: int) -> None:
+    """Seconds and memory of opening the panel, and seconds of the first click after it, in turns."""
+    volume, key = phantom.create(SHAPE, SPACING).volume, "LiverTumorSeg/StartOnOpening"
+    taken = {name: {"opening": [], "first click": [], "megabytes": []} for name in ("at the click", "with the panel")}
+    import slicer
+
+    for _ in range(repeats):
+        for name, seen in taken.items():
+            slicer.app.userSettings().setValue(key, "yes" if name == "with the panel" else "")
+            began = monotonic()
+            widget = opened(volume, device)
+            seen["opening"].append(monotonic() - began)
+            if name == "with the panel":
+                wait(lambda w=widget: w.logic.panel.devices)
+            children = psutil.Process().children(recursive=True)
+            seen["megabytes"].append(sum(child.memory_info().rss for child in children) / 1e6)
+            seen["first click"].append(click(widget)[0])
+            application.close_module(widget)
+    slicer.app.userSettings().setValue(key, "")
+    for name, seen in taken.items():
+        said = ", ".join(f"{what} {median(values):.2f}" for what, values in seen.items())
+        print(f"worker starts {name}: {said}")
 
 
 def opened(volume, device="auto"):
@@ -134,7 +169,6 @@ def cancels() -> None:
     widget = opened(phantom.create(SHAPE, SPACING).volume)
     panel, taken, kept = widget.logic.panel, [], 0
     widget.ui.coarseCheck.checked = False
-    wait(lambda: panel.models)
     for moment in MOMENTS:
         widget.ui.segmentButton.click()
         wait(lambda m=moment: panel.fraction >= m)

@@ -121,23 +121,20 @@ class SceneJobs:
     def remove(self, nodes: ResultNodes, row: int, done: Callable[[ResultNodes], None]) -> None:
         """Take a lesion away, which becomes what most of its neighbours are, and measure.
 
+        One in a segment of the user's own stays, and why is shown as an error.
+
         Raises:
-            UserError: the segments or the CT are gone or were changed meanwhile, or the lesion is in a segment of the
-                user's own.
+            UserError: the segments or the CT are gone.
         """
         change, (i, j, k) = self._change_of(nodes), nodes.inside(row)
-        if change.theirs[k, j, i]:
-            segments = nodes.segmentation.GetSegmentation()
-            name = segments.GetSegment(nodes.facts["rows"][row]).GetName()
-            msg = f"This lesion is in the segment “{name}”, which you added: erase it there, then measure again."
-            raise UserError(msg)
-        self.panel.measure(
-            change.before,
-            change.labels,
-            lambda result: self._rewrite(change, result, done),
-            without=[(i, j, k)],
-            notes=nodes.notes,
-        )
+
+        def finish(result: Result) -> None:
+            if (change.theirs & (change.labels == LESION.label) & (result.labels < LESION.label)).any():
+                msg = "This lesion is in a segment that you added: erase it in Segment Editor, then measure again."
+                raise UserError(msg)
+            self._rewrite(change, result, done)
+
+        self.panel.measure(change.before, change.labels, finish, without=[(i, j, k)], notes=nodes.notes)
 
     def undo(self, nodes: ResultNodes, done: Callable[[ResultNodes], None]) -> None:
         """Take the last step back that changed this result's segments; what was painted since stays.
@@ -145,9 +142,11 @@ class SceneJobs:
         Raises:
             UserError: there is none, or the segments or the CT are gone.
         """
-        step = self.steps.take(nodes.table)
+        _require(nodes.volume, nodes.segmentation, nodes.table)
+        step = self.steps.last(nodes.table)
         if isinstance(step, ReplacedSegments):
             step.restore(nodes)
+            self.steps.forget(step)
             self.measure(nodes, done)
         else:
             self._undo_labels(nodes, step, done)
@@ -160,6 +159,7 @@ class SceneJobs:
         notes = [((i, j, k), text) for (i, j, k), text in facts.get("notes", [])]
 
         def finish(result: Result) -> None:
+            self.steps.forget(step)
             self._rewrite(change, result, done, keep_step=False)
 
         self.panel.measure(before, step.undone(change.labels, change.theirs), finish, notes=notes)

@@ -100,9 +100,10 @@ class ReplacedSegments:
     def restore(self, nodes: ResultNodes) -> None:
         """Put the earlier segments back; those that came in their place go, but where they were painted since."""
         segments, made = nodes.segmentation.GetSegmentation(), nodes.segments
-        now, _ = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, made)
-        if labels_checksum(now) == nodes.facts.get("found"):
-            for name in made:
+        left = [name for name in made if segments.GetSegment(name)]
+        now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, made)[0] if left else None
+        if now is not None and labels_checksum(now) == nodes.facts.get("found"):
+            for name in left:
                 segments.RemoveSegment(name)
         for number in range(self.kept.GetNumberOfSegments()):
             segments.CopySegmentFromSegmentation(self.kept, self.kept.GetNthSegmentID(number))
@@ -129,18 +130,21 @@ class UndoSteps:
         """Whether there is a step of this result to take back."""
         return any(step.table is table for step in self._steps)
 
-    def take(self, table: slicer.vtkMRMLTableNode) -> UndoStep:
-        """The last step of this result, which is forgotten.
+    def last(self, table: slicer.vtkMRMLTableNode) -> UndoStep:
+        """The last step of this result.
 
         Raises:
             UserError: there is none.
         """
         for step in reversed(self._steps):
             if step.table is table:
-                self._steps.remove(step)
                 return step
         msg = "There is nothing to undo."
         raise UserError(msg)
+
+    def forget(self, step: UndoStep) -> None:
+        """Drop a step that was taken back."""
+        self._steps = deque(each for each in self._steps if each is not step)
 
     def clear(self) -> None:
         """Forget all steps."""

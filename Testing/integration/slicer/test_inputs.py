@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from support.module_case import add_ct, harness, lasting_worker, widget  # noqa: F401
+from support.module_case import add_ct, click, harness, lasting_worker, widget  # noqa: F401
 from support.mrml_cases import transform, under
 
 pytestmark = pytest.mark.usefixtures("lasting_worker")
@@ -62,3 +62,21 @@ def test_without_a_ct_nothing_is_shown(widget, small_phantom):  # noqa: F811
     widget.ui.inputSelector.setCurrentNode(None)
     assert widget.ui.volumeLabel.text == ""
     assert not widget.ui.volumeWarnings.visible
+
+
+def test_a_region_is_drawn_by_two_clicks_and_not_fitted_meanwhile(widget, small_phantom):  # noqa: F811
+    import slicer
+
+    assert not widget.ui.placeButton.enabled
+    widget.ui.inputSelector.setCurrentNode(add_ct(small_phantom.volume))
+    widget.ui.advancedSection.collapsed = False
+    slicer.app.processEvents()
+    click(widget.ui.placeButton)
+    region = widget.logic.getParameterNode().roi
+    mode = slicer.mrmlScene.GetSingletonNode("Singleton", "vtkMRMLInteractionNode")
+    assert region is widget.ui.roiSelector.currentNode()
+    assert mode.GetCurrentInteractionMode() == mode.Place
+    assert max(region.GetSize()) == 0
+    mode.SetCurrentInteractionMode(mode.ViewTransform)  # given up
+    widget.show()
+    assert min(region.GetSize()) > 100
