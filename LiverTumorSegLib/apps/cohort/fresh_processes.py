@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...core.device_loss import has_lost_device
 from ...core.process_pool import lone_process
@@ -18,8 +18,16 @@ from ...core.progress import CancelToken, Job
 from .cases import CohortCase
 from .records import CaseRecord
 
-if TYPE_CHECKING:
-    from .segment import CohortWork
+
+class CaseSegmenter(Protocol):
+    """As :class:`.segment.CohortWork` has it."""
+
+    def attempt(self, case: CohortCase, task: Job) -> CaseRecord:
+        """Read and segment a case, and record it, or why it cannot be."""
+
+    def fail(self, case: CohortCase, sentence: str) -> CaseRecord:
+        """Record why a case could not be segmented."""
+
 
 _ENOUGH = 2
 """Processes in a row that lost the GPU with their first case: it will not come back."""
@@ -28,7 +36,7 @@ _ENDED = "The process that segmented it ended unexpectedly, perhaps for want of 
 
 
 def segment_elsewhere(
-    work: CohortWork, cases: Sequence[CohortCase], cancel: CancelToken, tell: Callable[[CohortCase], object]
+    work: CaseSegmenter, cases: Sequence[CohortCase], cancel: CancelToken, tell: Callable[[CohortCase], object]
 ) -> Iterator[CaseRecord]:
     """Segment cases in a process of their own, and in the next one where that loses the GPU too.
 
@@ -66,6 +74,6 @@ def _segment_case(content: bytes, case: CohortCase) -> tuple[CaseRecord, bool]:
 
 
 @cache
-def _load(content: bytes) -> CohortWork:
-    work: CohortWork = pickle.loads(content)  # noqa: S301, our own parent's
+def _load(content: bytes) -> CaseSegmenter:
+    work: CaseSegmenter = pickle.loads(content)  # noqa: S301, our own parent's
     return work
