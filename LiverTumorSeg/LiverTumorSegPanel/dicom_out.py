@@ -43,6 +43,7 @@ class DicomSection(Section):
         self.panel.attempt(self._write)
 
     def _write(self) -> None:
+        self.ui.noteEdit.clearFocus()  # so that a note that is being written goes with it
         nodes = resultOf(self.parameters)
         if nodes is None:
             return
@@ -68,6 +69,8 @@ class DicomSection(Section):
             raise UserError(_("Nothing was installed: press the button again when you are ready."))
         if not self._packages.install(missing, ask=False):
             return False
+        if not self.panel.settled:
+            raise UserError(_("highdicom is installed: press the button again once the running job has ended."))
         self.panel.close()  # the worker that runs looked for packages before
         return True
 

@@ -52,10 +52,12 @@ class DisplaySection(Section):
     def _draw(self, nodes: ResultNodes) -> None:
         """Diameters of the chosen lesion and all numbers, or nothing; only when something changed."""
         row = chosenLesion(self.ui.lesionTable)
-        now = (nodes.table.GetID(), nodes.table.GetMTime(), self.parameters.diameters, row, nodes.volume.GetID())
+        place = nodes.volume.GetID(), nodes.volume.GetMTime(), nodes.volume.GetTransformNodeID()
+        now = (nodes.table.GetID(), nodes.table.GetMTime(), self.parameters.diameters, row, *place)
         if now == self._drawn:
             return
         self._drawn = now
+        mrml_markups.remove_others(nodes.table)
         if self.parameters.diameters:
             mrml_markups.show_numbers(nodes.table, nodes.volume, nodes.places)
             mrml_markups.show_diameters(nodes.table, nodes.volume, [] if row is None else nodes.lines(row))

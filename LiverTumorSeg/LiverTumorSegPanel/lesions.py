@@ -14,7 +14,7 @@ from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from .logic import SegmentationLogic
 from .parameters import resultOf
 from .section import Section
-from .table import chooseRow, chosenLesion
+from .table import chooseRow, chosenLesion, showNote
 
 _EDITOR = "SegmentEditor"
 KEYS = {"previousButton": "Alt+Left", "nextButton": "Alt+Right", "notLesionButton": "Alt+Del", "undoButton": "Alt+Z"}
@@ -35,10 +35,12 @@ class LesionsSection(Section):
         ui.previousButton.connect("clicked(bool)", lambda _checked=False: self._step(-1))
         ui.nextButton.connect("clicked(bool)", lambda _checked=False: self._step(1))
         ui.notLesionButton.connect("clicked(bool)", self._onNotLesion)
-        ui.noteEdit.connect("editingFinished()", self._onNote)
+        self._noting: tuple[ResultNodes, int] | None = None
+        ui.noteEdit.connect("textEdited(QString)", self._onNoting)
+        ui.noteEdit.connect("editingFinished()", self._keepNote)
         ui.editButton.connect("clicked(bool)", self._onEdit)
         ui.undoButton.connect("clicked(bool)", self._onUndo)
-        ui.lesionTable.connect("itemSelectionChanged()", self.show)
+        ui.lesionTable.connect("itemSelectionChanged()", self._onChosen)
         self._shortcuts = [_shortcut(ui.resultsSection, key, getattr(ui, name)) for name, key in KEYS.items()]
 
     def show(self) -> None:
@@ -51,9 +53,10 @@ class LesionsSection(Section):
         ui.notLesionButton.enabled = ui.noteEdit.enabled = idle and row is not None
         ui.editButton.enabled = row is not None
         ui.undoButton.enabled = bool(idle and nodes and self.logic.jobs.steps.has(nodes.table))
-        text = _noteOf(nodes, row) if nodes and row is not None else ""
-        if ui.noteEdit.text != text and not ui.noteEdit.hasFocus():
-            ui.noteEdit.text = text
+        if self._noting is None:
+            text = nodes.note_of(row) if nodes and row is not None else ""
+            if ui.noteEdit.text != text:
+                ui.noteEdit.text = text
 
     def _step(self, by: int) -> None:
         """Go to the next row, or to the first or last where none is chosen; the ends are ends."""
@@ -62,6 +65,7 @@ class LesionsSection(Section):
         chooseRow(table, max(0, min(before + by, table.rowCount - 1)))
 
     def _onNotLesion(self) -> None:
+        self._keepNote()
         nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
         if nodes and row is not None:
             place = self.ui.lesionTable.currentRow()
@@ -77,13 +81,22 @@ class LesionsSection(Section):
 
         self.panel.later(choose)
 
-    def _onNote(self) -> None:
+    def _onChosen(self) -> None:
+        self._keepNote()
+        self.show()
+
+    def _onNoting(self, text: str) -> None:
+        """Remember whose note the words are, whatever is chosen when they are done."""
         nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
-        if nodes and row is not None and self.ui.noteEdit.text.strip() != _noteOf(nodes, row):
-            place = self.ui.lesionTable.currentRow()
-            self.panel.attempt(lambda: nodes.note(row, self.ui.noteEdit.text.strip()))
-            self.parameters.parameterNode.Modified()  # so that the table is filled again
-            self._chooseAfter(place)
+        if self._noting is None and nodes and row is not None:
+            self._noting = nodes, row
+
+    def _keepNote(self) -> None:
+        noting, self._noting = self._noting, None
+        if noting and slicer.mrmlScene.IsNodePresent(noting[0].table):
+            nodes, row = noting
+            self.panel.attempt(lambda: nodes.note(row, self.ui.noteEdit.text))
+            showNote(self.ui.lesionTable, row, nodes.note_of(row))
 
     def _onEdit(self) -> None:
         nodes, row = resultOf(self.parameters), chosenLesion(self.ui.lesionTable)
@@ -99,14 +112,10 @@ class LesionsSection(Section):
             slicer.util.selectModule(_EDITOR)
 
     def _onUndo(self) -> None:
+        self._keepNote()
         nodes = resultOf(self.parameters)
         if nodes:
             self.panel.attempt(lambda: self.logic.jobs.undo(nodes, lambda found: None))
-
-
-def _noteOf(nodes: ResultNodes, row: int) -> str:
-    inside = nodes.facts.get("inside", [])
-    return next((text for voxel, text in nodes.notes if row < len(inside) and list(voxel) == inside[row]), "")
 
 
 def _shortcut(parent: Any, key: str, button: Any) -> Any:

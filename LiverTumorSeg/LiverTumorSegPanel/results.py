@@ -118,13 +118,18 @@ class ResultsSection(Section):
             mrml_display.highlight_segment(nodes.segmentation, list(nodes.segments), None)
         self.ui.lesionTable.clearSelection()
 
+    def _noted(self) -> ResultNodes | None:
+        """The result, with the note that is being written; on macOS a click on a button leaves no line."""
+        self.ui.noteEdit.clearFocus()
+        return resultOf(self.parameters)
+
     def _onCopy(self) -> None:
-        nodes = resultOf(self.parameters)
+        nodes = self._noted()
         if nodes:
             qt.QApplication.clipboard().setText(_text(nodes, "\t"))
 
     def _onCsv(self) -> None:
-        nodes = resultOf(self.parameters)
+        nodes = self._noted()
         if nodes is None:
             return
         name = f"{texts.file_name(nodes.segmentation.GetName())}.csv"
@@ -136,7 +141,7 @@ class ResultsSection(Section):
             self.panel.attempt(lambda: _save(Path(chosen), text))
 
     def _onReport(self) -> None:
-        nodes = resultOf(self.parameters)
+        nodes = self._noted()
         if nodes is None:
             return
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
@@ -150,7 +155,7 @@ class ResultsSection(Section):
         self.ui.reportLabel.visible = True
 
     def _onMeasure(self) -> None:
-        nodes = resultOf(self.parameters)
+        nodes = self._noted()
         if nodes:
             self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda found: None))
 

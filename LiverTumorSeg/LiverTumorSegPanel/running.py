@@ -44,8 +44,8 @@ class RunSection(Section):
 
     def show(self) -> None:
         """Bring button, bar and error up to date."""
-        if self.panel.error:
-            self._waiting = None  # the worker will not answer
+        if not self.panel.asking:
+            self._waiting = None  # nobody will answer any more
         self._showButton()
         self.ui.progressBar.visible = self.panel.busy
         self.ui.progressBar.value = int(100 * self.panel.fraction)
@@ -76,11 +76,15 @@ class RunSection(Section):
     def afterConsent(self, work: Callable[[], None]) -> None:
         """Do work with the chosen model where the user knows its licence; the worker may have to read that first."""
         model = next((each for each in self.panel.models if each["name"] == self.parameters.model), None)
-        if not self.panel.opened:
-            self._waiting = work if model is None else None
+        if model is None and not self.panel.models_known:
+            self.panel.reset()
+            self._waiting = work
             self.panel.open(self._onModels)
             self.show()
-        if self._waiting is None and (model is None or "error" in model or settings.consented(model)):
+            return
+        if not self.panel.opened:
+            self.panel.open()
+        if model is None or "error" in model or settings.consented(model):
             work()
 
     def _onModels(self) -> None:

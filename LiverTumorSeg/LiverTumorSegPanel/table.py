@@ -42,6 +42,17 @@ def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[s
     table.blockSignals(blocked)
 
 
+def showNote(table: Any, lesion: int, note: str) -> None:
+    """Show another note of a lesion, without filling the table anew."""
+    column = len(texts.SHOWN)
+    sorting = table.isSortingEnabled()
+    table.setSortingEnabled(False)
+    for row in range(table.rowCount):
+        if table.item(row, 0).data(_ROW) == lesion:
+            table.setItem(row, column, _cell(lesion, note or None))
+    table.setSortingEnabled(sorting)
+
+
 def chosenLesion(table: Any) -> int | None:
     """Place of the chosen lesion in the result's order; None where no row is chosen."""
     shown = table.currentRow()

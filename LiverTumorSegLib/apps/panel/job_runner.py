@@ -81,6 +81,11 @@ class JobRunner:
         return self._job is not None
 
     @property
+    def asking(self) -> bool:
+        """True while the worker was asked something beside the job and has not answered."""
+        return bool(self._asked)
+
+    @property
     def seconds_left(self) -> float | None:
         """Guess of the time a running job still needs; None until it can be told."""
         if self._job is None or self.state is not PanelState.RUNNING or self.fraction < _SURE_FRACTION:
@@ -147,7 +152,7 @@ class JobRunner:
     def complain(self, sentence: str, details: str = "") -> None:
         """Show an error of the user interface itself; a running job goes on."""
         self.error, self.details = sentence, details
-        self._show(self.state if self.busy else PanelState.FAILED)
+        self._show(self.state if self.busy or self.missing else PanelState.FAILED)
 
     def attempt(self, start: Callable[[], None]) -> None:
         """Start a job, or do what else the user asked for; what goes wrong then is shown as an error."""

@@ -74,7 +74,7 @@ def write_objects(
             "run": facts["run"],
             "folder": str(folder),
             "candidates": found.candidates,
-            "warnings": facts["warnings"],
+            "warnings": [said for said in facts["warnings"] if said not in facts["run"].get("label_warnings", ())],
             "notes": found.notes,
         }
         jobs.panel.begin("write_objects", lambda answer, _: done(answer["files"]), given, **chosen)

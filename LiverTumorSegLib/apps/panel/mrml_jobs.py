@@ -17,7 +17,7 @@ from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_segmentations
 from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
 from .mrml_segmentations import SegmentOutput
-from .mrml_undo import ChangedLabels, ReplacedSegments, UndoSteps
+from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoSteps, owners_checksum
 from .mrml_volumes import region_of, volume_of
 from .panel import Panel, PanelSettings, Result
 
@@ -69,7 +69,7 @@ class SceneJobs:
             _require(request.volume, request.segmentation)
             node = request.segmentation or mrml_segmentations.create(request.volume)
             earlier = earlier_table(node) if request.output.replace else None
-            replaced = ReplacedSegments.of(node, earlier) if earlier else None
+            kept = KeptResult.of(node, earlier) if earlier else None
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
             if request.surface and result.labels.any():
                 self.panel.later(lambda: mrml_display.show_surface(node))
@@ -80,8 +80,12 @@ class SceneJobs:
             facts |= {"found": labels_checksum(result.labels), "one_each": request.output.one_each}
             nodes.table.SetAttribute(CANDIDATES, result.candidates)
             fill(nodes, result, facts, rows)
-            if replaced:
-                self.steps.add(replaced)
+            if kept:
+                self.steps.add(
+                    ReplacedSegments(
+                        nodes.table, kept, tuple(made), owners_checksum(result.labels, request.output.one_each)
+                    )
+                )
             done(nodes)
 
         self.panel.segment(volume, request.settings, finish, inside=inside)
@@ -96,10 +100,10 @@ class SceneJobs:
 
         def finish(result: Result) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
+            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])), by_hand=True)
             done(nodes)
 
-        self.panel.measure(before, before.labels, finish, notes=nodes.notes)
+        self.panel.measure(before, before.labels, finish)
 
     def choose(self, nodes: ResultNodes, sensitivity: float, done: Callable[[ResultNodes], None]) -> None:
         """Take other candidates for lesions, and measure; segments and table change, what was painted stays.
@@ -116,7 +120,7 @@ class SceneJobs:
                 change.facts["found"] = labels_checksum(result.labels)
             self._rewrite(change, result, done)
 
-        self.panel.measure(change.before, labels, finish, sensitivity=sensitivity, notes=nodes.notes)
+        self.panel.measure(change.before, labels, finish, sensitivity=sensitivity)
 
     def remove(self, nodes: ResultNodes, row: int, done: Callable[[ResultNodes], None]) -> None:
         """Take a lesion away, which becomes what most of its neighbours are, and measure.
@@ -134,7 +138,7 @@ class SceneJobs:
                 raise UserError(msg)
             self._rewrite(change, result, done)
 
-        self.panel.measure(change.before, change.labels, finish, without=[(i, j, k)], notes=nodes.notes)
+        self.panel.measure(change.before, change.labels, finish, without=[(i, j, k)])
 
     def undo(self, nodes: ResultNodes, done: Callable[[ResultNodes], None]) -> None:
         """Take the last step back that changed this result's segments; what was painted since stays.
@@ -145,9 +149,12 @@ class SceneJobs:
         _require(nodes.volume, nodes.segmentation, nodes.table)
         step = self.steps.last(nodes.table)
         if isinstance(step, ReplacedSegments):
+            shown = mrml_display.has_surface(nodes.segmentation)
             step.restore(nodes)
             self.steps.forget(step)
-            self.measure(nodes, done)
+            if shown:
+                self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
+            done(replace(nodes))
         else:
             self._undo_labels(nodes, step, done)
 
@@ -156,13 +163,12 @@ class SceneJobs:
         facts = step.facts
         change.facts["found"] = facts.get("found")
         before = replace(change.before, run=facts["run"], candidates=step.candidates)
-        notes = [((i, j, k), text) for (i, j, k), text in facts.get("notes", [])]
 
         def finish(result: Result) -> None:
-            self.steps.forget(step)
             self._rewrite(change, result, done, keep_step=False)
+            self.steps.forget(step)
 
-        self.panel.measure(before, step.undone(change.labels, change.theirs), finish, notes=notes)
+        self.panel.measure(before, step.undone(change.labels, change.theirs), finish)
 
     def _change_of(self, nodes: ResultNodes) -> _Change:
         before, owners, facts = self._result(nodes)
@@ -175,7 +181,7 @@ class SceneJobs:
         """Put measured labels into the segments that are the module's own, and fill the table."""
         nodes, facts = change.nodes, change.facts
         _require(nodes.volume, nodes.segmentation, nodes.table)
-        now, _ = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        now, owned = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         if not np.array_equal(now, change.labels):
             msg = "The segments were changed meanwhile, so nothing else was done: try it again."
             raise UserError(msg)
@@ -184,7 +190,7 @@ class SceneJobs:
         shown = mrml_display.has_surface(nodes.segmentation)
         own = np.where(change.theirs, 0, result.labels)
         facts["segments"] = mrml_segmentations.rewrite(
-            own, nodes.volume, nodes.segmentation, facts["segments"], facts["one_each"]
+            own, nodes.volume, nodes.segmentation, facts["segments"], facts["one_each"], owned
         )
         nodes.table.SetAttribute(CANDIDATES, result.candidates)
         _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
@@ -203,7 +209,7 @@ class SceneJobs:
 
         def finish(result: Result, files: list[str]) -> None:
             _require(nodes.volume, nodes.segmentation, nodes.table)
-            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
+            fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])), by_hand=True)
             done(files)
 
         self.panel.report(before, folder, finish, overwrite=overwrite, notes=nodes.notes)

@@ -56,6 +56,13 @@ def remove_markups(table: slicer.vtkMRMLTableNode) -> None:
     _remove(table, _LONGEST, _ACROSS, _NUMBERS)
 
 
+def remove_others(table: slicer.vtkMRMLTableNode) -> None:
+    """Take away what was drawn for other results, also for those that are gone."""
+    for node in slicer.util.getNodesByClass("vtkMRMLMarkupsNode"):
+        if node.GetAttribute(_KIND) and node.GetNodeReference(_TABLE) is not table:
+            slicer.mrmlScene.RemoveNode(node)
+
+
 def _node(
     kind_of_node: str, kind: str, table: slicer.vtkMRMLTableNode, volume: slicer.vtkMRMLVolumeNode
 ) -> slicer.vtkMRMLMarkupsNode:

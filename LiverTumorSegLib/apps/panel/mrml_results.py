@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
-from . import mrml_tables
+from ...reporting.lesion_notes import clean_note
+from . import lesion_notes, mrml_tables
 from .mrml_segmentations import put_beside
 from .mrml_volumes import to_world
 from .panel import Note, Result
@@ -65,18 +66,22 @@ class ResultNodes:
 
     @property
     def notes(self) -> list[Note]:
-        """What was noted about lesions, with a voxel of each."""
-        return [((i, j, k), text) for (i, j, k), text in self.facts.get("notes", [])]
+        """What was noted about lesions that are there, with a voxel of each."""
+        return [((i, j, k), text) for (i, j, k), text, row in self.facts.get("notes", []) if row is not None]
+
+    def note_of(self, row: int) -> str:
+        """What was noted about a lesion."""
+        return lesion_notes.text_of(self.facts.get("notes", []), row)
 
     def note(self, row: int, text: str) -> None:
-        """Note something about a lesion, in place of what was noted before; nothing takes it away.
+        """Note something about a lesion, in place of what was noted before; no words take it away.
 
         Raises:
             UserError: the scene is of an earlier version, which did not keep where a lesion can be found.
         """
-        facts, voxel = self.facts, self.inside(row)
-        others = [note for note in facts.get("notes", []) if note[0] != voxel]
-        facts["notes"] = [*others, [voxel, text]] if text else others
+        facts, voxel, text = self.facts, self.inside(row), clean_note(text)
+        others = [note for note in facts.get("notes", []) if note[2] != row]
+        facts["notes"] = [*others, [voxel, text, row]] if text else others
         self.table.SetAttribute(FACTS, json.dumps(facts))
         mrml_tables.set_note(self.table, row, text)
 
@@ -140,24 +145,36 @@ def rows_segments(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint
     return [names[owners.ravel()[at[place]] - 1] for place in first]
 
 
-def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[str]) -> None:
-    """Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved."""
+def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[str], *, by_hand: bool = False) -> None:
+    """Fill table and facts with a result; notes are looked for by the voxels that they were written about.
+
+    Positions were measured in the straight grid that the CT had then; voxels stay true when it is moved.
+
+    Args:
+        nodes: of the result.
+        result: as it was measured, with a value a lesion.
+        facts: that stay true.
+        rows: the segment of each lesion.
+        by_hand: the segments were corrected, so that a lesion may have moved a little from its note.
+    """
+    notes = lesion_notes.placed(nodes.facts.get("notes", []), result.labels, result.volume.spacing if by_hand else None)
     to_voxel = np.linalg.inv(result.volume.affine)
     lesions = result.table["lesions"]
     voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]
     middles = [np.mean(lesion["axial_line_mm"], axis=0) for lesion in lesions]
     measured = [(to_voxel @ [*middle, 1])[:3].tolist() for middle in middles]
     places = [tuple(to_world(nodes.volume, np.array([voxel]))[0].tolist()) for voxel in voxels]
-    moved = [lesion | {"centroid_mm": place} for lesion, place in zip(lesions, places, strict=True)]
+    moved = [
+        lesion | {"centroid_mm": place, "note": lesion_notes.text_of(notes, row)}
+        for row, (lesion, place) in enumerate(zip(lesions, places, strict=True))
+    ]
     mrml_tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
     kept: dict[str, Any] = {"warnings": list(result.warnings), "segments": facts["segments"]}
     kept |= {"rows": rows, "voxels": voxels, "measured": measured}
     kept["inside"] = [list(lesion["inside_voxel"]) for lesion in lesions]
     kept["lines"] = [[_voxels(to_voxel, lesion[name]) for name in _LINES] for lesion in lesions]
-    placed = [[voxel, lesion["note"]] for voxel, lesion in zip(kept["inside"], lesions, strict=True) if lesion["note"]]
-    waiting = [note for note in facts.get("notes", []) if not any(note[1] in text for _voxel, text in placed)]
-    kept["notes"] = [*placed, *waiting]  # a lesion that is away for now may come back
+    kept["notes"] = notes
     kept["run"] = result.run
     kept["one_each"] = facts.get("one_each", False)
     kept["found"] = facts.get("found")  # scenes of earlier versions have none

@@ -83,6 +83,7 @@ def rewrite(
     segmentation: slicer.vtkMRMLSegmentationNode,
     names: dict[str, int],
     one_each: bool,
+    owners: NDArray[np.uint16],
 ) -> dict[str, int]:
     """Put other labels into a result's segments; those that stay keep their names, colours and all that is shown.
 
@@ -91,7 +92,8 @@ def rewrite(
         volume: node that was segmented.
         segmentation: node that holds the segments.
         names: the result's segments and the user's, as :func:`write` and :func:`added_segments` returned them.
-        one_each: a segment a lesion, instead of one for all.
+        one_each: a segment a lesion, instead of one for all; each lesion stays in the segment that holds most of it.
+        owners: the segments as they are now, as :func:`labels_of` returned them.
 
     Returns:
         The same of the segments as they are afterwards.
@@ -111,10 +113,13 @@ def rewrite(
         segmentation.RemoveClosedSurfaceRepresentation()  # of other labels
     held = {kind: [name for name in made if names[name] == kind] for kind in (LIVER.label, LESION.label)}
     last = int(shown.max(initial=0)) if one_each else LESION.label
+    own = _own_segments(shown, owners, list(names), held[LESION.label]) if one_each else {}
+    held[LESION.label] = [name for name in held[LESION.label] if name not in own.values()]
     written: dict[str, int] = {}
     for value in (LIVER.label, *range(LESION.label, last + 1)):
         kind = min(value, LESION.label)
-        name = held[kind].pop(0) if held[kind] else _add(segments, image, value, output)
+        spare = held[kind] if kind == LIVER.label or not one_each else []
+        name = own.get(value) or (spare.pop(0) if spare else _add(segments, image, value, output))
         segments.GetSegment(name).AddRepresentation(_LABELMAP, image)
         segments.GetSegment(name).SetLabelValue(value)
         written[name] = kind
@@ -122,6 +127,20 @@ def rewrite(
         segments.RemoveSegment(name)
     segmentation.EndModify(wasmodified)
     return written | others
+
+
+def _own_segments(
+    shown: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], names: list[str], lesions: list[str]
+) -> dict[int, str]:
+    """The segment that holds most of each lesion, by its value; no segment for two, and none for what is new."""
+    at = (shown >= LESION.label) & (owners > 0)
+    pairs, counts = np.unique(np.stack([shown[at], owners[at]]), axis=1, return_counts=True)
+    found: dict[int, str] = {}
+    for value, owner in pairs[:, np.argsort(-counts, kind="stable")].T.tolist():
+        name = names[owner - 1]
+        if name in lesions and value not in found and name not in found.values():
+            found[value] = name
+    return found
 
 
 def _consecutive(labels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import slicer
+import vtk
 from numpy.typing import NDArray
 
 from ...core.errors import UserError
-from ...core.labels import LESION
-from . import mrml_segmentations
-from .mrml_results import CANDIDATES, FACTS, ResultNodes, labels_checksum
+from ...core.labels import LESION, LIVER
+from . import mrml_display, mrml_segmentations
+from .mrml_results import CANDIDATES, FACTS, ResultNodes
 
+_LABELMAP = "Binary labelmap"
 MOST_STEPS, MOST_BYTES = 20, 200 << 20
 """What is kept; the oldest step goes first."""
 
@@ -67,48 +71,109 @@ class ChangedLabels:
 
 
 @dataclass(frozen=True)
-class ReplacedSegments:
-    """A step that replaced the segments of an earlier run.
+class KeptResult:
+    """Segments and table of a result as they were, with all corrections.
 
     Args:
-        table: of the result, the same before and after.
-        facts: of the result before, as text.
-        candidates: for lesions before.
-        kept: the segments before, with all corrections.
+        facts: of the result, as text.
+        candidates: for lesions.
+        cells: of the table.
+        segments: names, colours and tags of the module's own segments, by their IDs, with their values in an image.
+        images: one each for segments that share it.
     """
 
-    table: slicer.vtkMRMLTableNode
     facts: str
     candidates: str
-    kept: slicer.vtkSegmentation
+    cells: vtk.vtkTable
+    segments: dict[str, tuple[slicer.vtkSegment, int, str]]
+    images: dict[str, slicer.vtkOrientedImageData]
 
     @classmethod
-    def of(cls, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> ReplacedSegments:
-        """What is about to be replaced."""
-        kept = slicer.vtkSegmentation()
+    def of(cls, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> KeptResult:
+        """The result that a segmentation holds now."""
+        segments, images = {}, {}
         for name in mrml_segmentations.made_here(segmentation):
-            kept.CopySegmentFromSegmentation(segmentation.GetSegmentation(), name)
-        return cls(table, table.GetAttribute(FACTS) or "{}", table.GetAttribute(CANDIDATES) or "", kept)
+            segment = segmentation.GetSegmentation().GetSegment(name)
+            image = segment.GetRepresentation(_LABELMAP)
+            address = image.GetAddressAsString("")
+            if address not in images:
+                images[address] = slicer.vtkOrientedImageData()
+                images[address].DeepCopy(image)
+            bare = slicer.vtkSegment()
+            bare.DeepCopyMetadata(segment)
+            segments[name] = (bare, segment.GetLabelValue(), address)
+        cells = vtk.vtkTable()
+        cells.DeepCopy(table.GetTable())
+        return cls(table.GetAttribute(FACTS) or "{}", table.GetAttribute(CANDIDATES) or "", cells, segments, images)
 
     @property
     def bytes(self) -> int:
-        """What keeping it takes; segments of one layer share its image."""
-        segments = (self.kept.GetNthSegment(n) for n in range(self.kept.GetNumberOfSegments()))
-        held = [data for segment in segments for data in _representations(segment)]
-        return 1024 * sum({data.GetAddressAsString(""): data.GetActualMemorySize() for data in held}.values())
+        """What keeping it takes."""
+        return 1024 * sum(image.GetActualMemorySize() for image in self.images.values())
+
+    def restore(self, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> None:
+        """Put segments and table back; a segment whose ID is taken by now gets another."""
+        segments, names = segmentation.GetSegmentation(), {}
+        for name, (bare, value, address) in self.segments.items():
+            segment = slicer.vtkSegment()
+            segment.DeepCopyMetadata(bare)
+            segment.SetLabelValue(value)
+            segment.AddRepresentation(_LABELMAP, self.images[address])
+            names[name] = segments.GenerateUniqueSegmentID(name)
+            segments.AddSegment(segment, names[name])
+        facts = json.loads(self.facts)
+        facts["segments"] = {names.get(name, name): kind for name, kind in facts.get("segments", {}).items()}
+        facts["rows"] = [names.get(name, name) for name in facts.get("rows", [])]
+        table.SetAttribute(FACTS, json.dumps(facts))
+        table.SetAttribute(CANDIDATES, self.candidates)
+        cells = vtk.vtkTable()
+        cells.DeepCopy(self.cells)
+        table.SetAndObserveTable(cells)
+
+
+@dataclass(frozen=True)
+class ReplacedSegments:
+    """A step that replaced the result of an earlier run.
+
+    Args:
+        table: of the result, the same before and after.
+        kept: the result before.
+        made: IDs of the segments that came in its place.
+        owners: checksum of the voxels that they had then, see :func:`owners_checksum`.
+    """
+
+    table: slicer.vtkMRMLTableNode
+    kept: KeptResult
+    made: tuple[str, ...]
+    owners: int
+
+    @property
+    def bytes(self) -> int:
+        """What keeping it takes."""
+        return self.kept.bytes
 
     def restore(self, nodes: ResultNodes) -> None:
-        """Put the earlier segments back; those that came in their place go, but where they were painted since."""
-        segments, made = nodes.segmentation.GetSegmentation(), nodes.segments
-        left = [name for name in made if segments.GetSegment(name)]
-        now = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, made)[0] if left else None
-        if now is not None and labels_checksum(now) == nodes.facts.get("found"):
-            for name in left:
+        """Put the earlier result back; the segments that came in its place go, but where they were changed since."""
+        segments = nodes.segmentation.GetSegmentation()
+        if mrml_display.has_surface(nodes.segmentation):
+            nodes.segmentation.RemoveClosedSurfaceRepresentation()
+        if self._is_untouched(nodes):
+            for name in self.made:
                 segments.RemoveSegment(name)
-        for number in range(self.kept.GetNumberOfSegments()):
-            segments.CopySegmentFromSegmentation(self.kept, self.kept.GetNthSegmentID(number))
-        self.table.SetAttribute(FACTS, self.facts)
-        self.table.SetAttribute(CANDIDATES, self.candidates)
+        self.kept.restore(nodes.segmentation, self.table)
+
+    def _is_untouched(self, nodes: ResultNodes) -> bool:
+        if not all(nodes.segmentation.GetSegmentation().GetSegment(name) for name in self.made):
+            return False
+        kinds = {name: LIVER.label if place == 0 else LESION.label for place, name in enumerate(self.made)}
+        _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)
+        return zlib.crc32(owners.tobytes()) == self.owners
+
+
+def owners_checksum(numbered: NDArray[np.unsignedinteger], one_each: bool) -> int:
+    """Checksum of which new segment holds each voxel, the liver the first; ``numbered`` has a value a lesion."""
+    owners = numbered if one_each else np.minimum(numbered, LESION.label)
+    return zlib.crc32(owners.astype(np.uint16).tobytes())
 
 
 UndoStep = ChangedLabels | ReplacedSegments
@@ -149,9 +214,3 @@ class UndoSteps:
     def clear(self) -> None:
         """Forget all steps."""
         self._steps.clear()
-
-
-def _representations(segment: slicer.vtkSegment) -> list[Any]:
-    names: list[str] = []
-    segment.GetContainedRepresentationNames(names)
-    return [segment.GetRepresentation(name) for name in names]

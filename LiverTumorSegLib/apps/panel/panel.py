@@ -85,14 +85,15 @@ class Panel(JobRunner):
         self.models: list[Answer] = []
         self.devices: list[Answer] = []
         self.why_no_gpu = ""
-        self.opened = False
+        self.opened = self.models_known = False
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
 
         def take(answer: Answer) -> None:
-            self._take_models(answer)
+            self.models, self.models_known = answer["models"], True
             then()
+            self._show(self.state)
 
         if self.state is not PanelState.NEEDS_SETUP:
             self.opened = True
@@ -194,7 +195,7 @@ class Panel(JobRunner):
         self.begin(command, finish, {}, **arguments)
 
     def _take_models(self, answer: Answer) -> None:
-        self.models = answer["models"]
+        self.models, self.models_known = answer["models"], True
         self._show(self.state)
 
     def _take_devices(self, answer: Answer) -> None:

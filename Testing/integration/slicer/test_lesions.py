@@ -5,6 +5,7 @@ import csv
 import pytest
 from support.lesion_scores import model_with_scores
 from support.module_case import add_ct, click, finish, harness, lasting_worker, open_worker, widget  # noqa: F401
+from support.mrml_cases import transform, under
 
 pytestmark = pytest.mark.usefixtures("lasting_worker")
 
@@ -72,6 +73,32 @@ def test_what_is_no_lesion_goes_and_comes_back_and_work_goes_on_in_its_place(har
     assert not ui.undoButton.enabled
 
 
+def write(ui, words):
+    """Type into the line of the note, without leaving it."""
+    from PySide6 import QtTest
+
+    ui.noteEdit.setFocus()
+    ui.noteEdit.clear()
+    QtTest.QTest.keyClicks(ui.noteEdit, words)
+
+
+def test_a_note_that_is_being_written_goes_with_its_lesion_whatever_is_pressed(harness, done):  # noqa: F811
+    ui = done.ui
+    ui.lesionTable.selectRow(0)
+    write(ui, "first")
+    click(ui.measureButton)
+    finish(harness, done)
+    assert result(done).note_of(0) == "first"
+    ui.lesionTable.selectRow(1)
+    write(ui, "gone")
+    ui.notLesionButton.click()
+    finish(harness, done)
+    assert [result(done).note_of(row) for row in range(ui.lesionTable.rowCount)][:2] == ["first", ""]
+    click(ui.undoButton)
+    finish(harness, done)
+    assert [result(done).note_of(row) for row in range(2)] == ["first", "gone"]
+
+
 def test_a_note_is_in_table_scene_csv_and_report(harness, done, tmp_path, monkeypatch):  # noqa: F811
     import qt
     import slicer
@@ -79,13 +106,11 @@ def test_a_note_is_in_table_scene_csv_and_report(harness, done, tmp_path, monkey
     ui = done.ui
     assert not ui.noteEdit.enabled
     ui.lesionTable.selectRow(0)
-    ui.noteEdit.text = "=near the <portal> vein"
-    ui.noteEdit.editingFinished.emit()
-    slicer.app.processEvents()
-    harness.wait_until(lambda: done.logic.panel.settled)
+    write(ui, "=near the <portal> vein")
+    click(ui.nextButton)
     last = ui.lesionTable.columnCount - 1
     assert ui.lesionTable.item(0, last).text() == "=near the <portal> vein"
-    ui.lesionTable.selectRow(1)
+    assert ui.lesionTable.currentRow() == 1
     assert ui.noteEdit.text == ""
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "lesions.csv"))
     click(ui.csvButton)
@@ -133,6 +158,12 @@ def test_diameters_are_drawn_where_they_were_measured_and_numbers_beside_all(don
     nodes, table = result(done), done.ui.lesionTable
     (numbers,) = drawn("vtkMRMLMarkupsFiducialNode")
     assert numbers.GetNumberOfControlPoints() == table.rowCount
+    moved = transform("scaled")
+    under(nodes.volume, moved)
+    done.show()
+    assert numbers.GetTransformNodeID() == nodes.volume.GetTransformNodeID()
+    nodes.volume.SetAndObserveTransformNodeID(None)
+    done.show()
     assert not drawn("vtkMRMLMarkupsLineNode")
     table.selectRow(0)
     longest, across = drawn("vtkMRMLMarkupsLineNode")

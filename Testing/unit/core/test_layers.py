@@ -9,7 +9,7 @@ from support.repository import LIBRARY
 ORDER = (
     "core", "io", "preprocessing", "postprocessing", "networks", "models", "inference", "reporting", "pipeline",
     "datasets", "evaluation", "training", "experiments", "export",
-    "apps", "apps.http_access", "apps.http_server", "apps.worker", "apps.cohort", "apps.panel", "apps.pacs", "apps.web",
+    "apps", "apps.http_access", "apps.http_server", "apps.cohort", "apps.worker", "apps.panel", "apps.pacs", "apps.web",
     "apps.cli",
     "the public API",
 )  # fmt: skip

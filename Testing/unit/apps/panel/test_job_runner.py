@@ -46,6 +46,8 @@ def test_without_packages_nothing_can_start_until_they_are_there():
     assert runner.state is PanelState.NEEDS_SETUP
     with pytest.raises(RuntimeError, match="needs setup"):
         runner.begin("devices", print, {})
+    runner.complain("The sample CT could not be downloaded.")
+    assert (runner.state, runner.error) == (PanelState.NEEDS_SETUP, "The sample CT could not be downloaded.")
     runner.setup_done(("monai>=1.5",))
     assert (runner.state, runner.missing) == (PanelState.NEEDS_SETUP, ("monai>=1.5",))
     runner.setup_done()

@@ -81,11 +81,13 @@ def test_what_is_no_lesion_becomes_liver_and_comes_back(jobs, nodes):
     assert len(rows(after)) == len(before) - 1
     assert labels_in(after)[k, j, i] == 1
     assert np.count_nonzero(labels_in(after) != labels) == np.count_nonzero((labels == 2) & (labels_in(after) == 1))
-    assert mrml_tables.notes(after.table) == [""] * len(rows(after))
+    nodes.note(0, "beside it")  # written since, so it stays
+    assert mrml_tables.notes(after.table) == ["beside it", *[""] * (len(rows(after)) - 1)]
     back = run(jobs, jobs.undo, after)
     assert np.array_equal(labels_in(back), labels)
     assert rows(back) == before
-    assert back.notes == [((i, j, k), "a cyst")]
+    assert mrml_tables.notes(back.table)[:2] == ["beside it", "a cyst"]
+    assert ((i, j, k), "a cyst") in back.notes
     with pytest.raises(UserError, match="nothing to undo"):
         jobs.undo(back, pytest.fail)
 
@@ -121,6 +123,8 @@ def test_undo_takes_the_slider_back_and_never_touches_what_was_painted_since(job
 def test_replaced_segments_come_back_with_their_corrections(jobs, nodes, small_phantom, tmp_path):
     name = list(nodes.segments)[1]
     nodes.segmentation.GetSegmentation().GetSegment(name).SetName("segment VII")
+    nodes.note(2, "a cyst")
+    before = rows(nodes)
     i, j, k = nodes.inside(nodes.facts["rows"].index(name))
     paint(nodes, name, (k, j, i), 0)
     labels = labels_in(nodes)
@@ -133,18 +137,56 @@ def test_replaced_segments_come_back_with_their_corrections(jobs, nodes, small_p
     segments = back.segmentation.GetSegmentation()
     assert segments.GetNumberOfSegments() == len(back.segments)
     assert "segment VII" in {segments.GetSegment(each).GetName() for each in back.segments}
+    assert rows(back) == before
+    assert [text for _voxel, text in back.notes] == ["a cyst"]
 
 
 def test_what_came_in_place_and_was_painted_stays_beside(jobs, nodes, small_phantom, tmp_path):
     from LiverTumorSegLib.apps.panel.mrml_display import show_surface
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import labels_of
 
+    labels = labels_in(nodes)
     show_surface(nodes.segmentation)
     again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
     made, at = list(again.segments), tuple(np.argwhere(labels_in(again) == 1)[0])
     paint(again, made[0], at, 0)
+    painted = labels_in(again)
     back = run(jobs, jobs.undo, again)
     segments = back.segmentation.GetSegmentation()
-    assert all(segments.GetSegment(name) for name in (*made, *back.segments))
+    assert not set(made) & set(back.segments)
+    assert segments.GetNumberOfSegments() == len(made) + len(back.segments)
+    assert np.array_equal(labels_in(back), labels)
+    assert set(back.facts["rows"]) <= set(back.segments)
+    assert np.array_equal(labels_of(back.segmentation, back.volume, dict.fromkeys(made[:1], 1))[0], painted == 1)
+
+
+def test_a_lesion_that_is_split_into_a_segment_of_the_users_counts_as_painted(jobs, nodes, small_phantom, tmp_path):
+    import slicer
+
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    segments = again.segmentation.GetSegmentation()
+    mine = segments.AddEmptySegment("mine", "mine")
+    i, j, k = again.inside(0)
+    drawn = np.zeros(labels_in(again).shape, np.uint8)
+    drawn[k, j, i] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, again.segmentation, mine, again.volume)
+    paint(again, again.facts["rows"][0], (k, j, i), 0)
+    made = list(again.segments)
+    run(jobs, jobs.undo, again)
+    assert all(segments.GetSegment(name) for name in (*made, mine))
+    assert np.array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(again.segmentation, mine, again.volume), drawn)
+
+
+def test_a_lesion_keeps_its_segment_when_another_goes(jobs, nodes):
+    import slicer
+
+    names = nodes.facts["rows"]
+    held = slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentation, names[1], nodes.volume)
+    after = run(jobs, jobs.remove, nodes, 0)
+    assert after.facts["rows"] == names[1:]
+    now = slicer.util.arrayFromSegmentBinaryLabelmap(after.segmentation, names[1], after.volume)
+    assert np.array_equal(now > 0, held > 0)
+    assert not after.segmentation.GetSegmentation().GetSegment(names[0])
 
 
 def test_a_lesion_of_the_users_own_segment_is_not_taken_away(jobs, nodes):
