@@ -13,7 +13,7 @@ from LiverTumorSegLib.apps.panel import texts
 from .texts import plain
 
 _ROW = qt.Qt.UserRole
-_PADDING = 8
+_PADDING, _LEAST = 8, 32
 
 
 def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str]) -> None:
@@ -75,6 +75,7 @@ def _fitColumns(table: Any, headings: Sequence[str]) -> None:
         cells = [str(table.item(row, column).text()) for row in range(table.rowCount)]
         words = [*heading.split("\n"), *cells]
         table.setColumnWidth(column, max(measure.horizontalAdvance(each) for each in words) + _PADDING)
+    table.setColumnWidth(len(headings) - 1, _LEAST)
 
 
 def _cell(row: int, value: float | str | None) -> Any:
