@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from LiverTumorSegLib.apps.panel import mrml_dicom, texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE
+from LiverTumorSegLib.core.atomic_files import unused_folder
 from LiverTumorSegLib.core.errors import UserError
 
 from . import setup
@@ -53,7 +54,7 @@ class DicomSection(Section):
         title = _("Choose where the folder of the DICOM objects goes")
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.dicomButton, title)
         if chosen:
-            folder = _unused(Path(chosen) / f"{texts.file_name(nodes.segmentation.GetName())} DICOM")
+            folder = unused_folder(Path(chosen) / f"{texts.file_name(nodes.segmentation.GetName())} DICOM")
             mrml_dicom.write_objects(self.logic.jobs, nodes, files, folder, self._onWritten)
 
     def _isReady(self) -> bool:
@@ -84,11 +85,3 @@ def _fileOf(uid: str) -> str:
     """The file of an image in Slicer's DICOM database; none where there is no database."""
     database = getattr(slicer, "dicomDatabase", None)
     return str(database.fileForInstance(uid) or "") if database else ""
-
-
-def _unused(folder: Path) -> Path:
-    tried, count = folder, 1
-    while tried.exists():
-        count += 1
-        tried = folder.with_name(f"{folder.name} {count}")
-    return tried

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from LiverTumorSegLib.apps.panel import mrml_display, mrml_tables, texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
-from LiverTumorSegLib.core.atomic_files import whole_file
+from LiverTumorSegLib.core.atomic_files import unused_folder, whole_file
 
 from .folded_warnings import FoldedWarnings
 from .logic import SegmentationLogic
@@ -146,7 +146,7 @@ class ResultsSection(Section):
             return
         chosen = qt.QFileDialog.getExistingDirectory(self.ui.reportButton, _("Choose where the report's folder goes"))
         if chosen:
-            folder = _unused(Path(chosen) / f"{texts.file_name(nodes.segmentation.GetName())} report")
+            folder = unused_folder(Path(chosen) / f"{texts.file_name(nodes.segmentation.GetName())} report")
             self.panel.attempt(lambda: self.logic.jobs.report(nodes, folder, self._onWritten, overwrite=False))
 
     def _onWritten(self, files: list[str]) -> None:
@@ -172,11 +172,3 @@ def _text(nodes: ResultNodes, delimiter: str) -> str:
 def _save(path: Path, text: str) -> None:
     with whole_file(path, overwrite=True) as unfinished:  # the dialog has asked
         unfinished.write_text(text, encoding="utf-8")
-
-
-def _unused(folder: Path) -> Path:
-    tried, count = folder, 1
-    while tried.exists():
-        count += 1
-        tried = folder.with_name(f"{folder.name} {count}")
-    return tried

@@ -275,6 +275,15 @@ def whole_folder(path: Path, *, overwrite: bool = False, holds: frozenset[str] =
             raise
 
 
+def unused_folder(path: Path) -> Path:
+    """A path beside which nothing is overwritten: this one, or the first of ``NAME 2``, ``NAME 3`` that is free."""
+    tried, count = path, 1
+    while tried.exists():
+        count += 1
+        tried = path.with_name(f"{path.name} {count}")
+    return tried
+
+
 def refuse_folder(path: Path, *, overwrite: bool, holds: frozenset[str]) -> None:
     """Raise :class:`UserError` where :func:`whole_folder` would, so that it is known before the work."""
     refuse_existing(path, overwrite=overwrite)

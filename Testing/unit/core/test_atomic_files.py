@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.repository import ROOT
 
-from LiverTumorSegLib.core.atomic_files import refuse_unwritable, whole_file, whole_folder
+from LiverTumorSegLib.core.atomic_files import refuse_unwritable, unused_folder, whole_file, whole_folder
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -146,3 +146,10 @@ def test_what_a_killed_check_left_goes_with_the_next(tmp_path):
     assert len(os.listdir(tmp_path)) == 1
     refuse_unwritable(output)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_unused_folder_is_the_first_that_is_not_there(tmp_path):
+    assert unused_folder(tmp_path / "report") == tmp_path / "report"
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report 2").mkdir()
+    assert unused_folder(tmp_path / "report") == tmp_path / "report 3"
