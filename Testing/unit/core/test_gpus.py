@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.fake_gpus import FakeGpu, put_gpus
+from support.fake_gpus import DEFERRED, FakeGpu, put_gpus
 
 from LiverTumorSegLib.core import gpu_memory, gpus
 from LiverTumorSegLib.core.device import Device, choose_device, describe_missing_gpu, list_devices
@@ -92,6 +92,23 @@ def test_an_old_driver_is_quoted_and_not_taken_for_no_gpu(monkeypatch):
     assert expected in describe_missing_gpu()
     with pytest.raises(UserError, match="is too old .found version 12080.: update the driver.: use --device cpu"):
         choose_device("cuda:0")
+
+
+def test_gpus_that_fail_at_the_first_use_of_any_are_no_traceback(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu(deferred=True))
+    assert choose_device().device.type == "cpu"
+    assert list_devices() == [Device("cpu", "CPU")]
+    assert "no GPU that is there answers" in describe_missing_gpu()
+
+    def fail(_):
+        raise torch.cuda.DeferredCudaCallError(DEFERRED)
+
+    put_gpus(monkeypatch, FakeGpu())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    assert "failed lazily at initialization" in choose_device().note
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", lambda: fail(0))
+    assert "no CUDA GPU was found" in describe_missing_gpu()
 
 
 def test_a_machine_without_a_gpu_says_so(monkeypatch):
