@@ -333,16 +333,3 @@ def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):
     )
     content = json.loads((tmp_path / "report" / "lesions.json").read_text())
     assert [x["probability"] for x in content["lesions"]] == [x["probability"] for x in scored["table"]["lesions"]]
-
-
-def test_after_each_job_memory_that_pytorch_keeps_is_given_back(monkeypatch):
-    emptied = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-    run("models")
-    with pytest.raises(UserError):
-        run("no such command")
-    with pytest.raises(UserError):
-        run("remove_model", name="none")
-    assert emptied == [True, True]
