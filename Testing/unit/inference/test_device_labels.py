@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,3 +82,16 @@ def test_a_batch_waits_for_nothing_and_uploads_nothing_but_the_first():
         counts.append(counting.seen)
     assert [seen["upload"] for seen in counts] == [6, 0]
     assert sum(counts[1].values()) <= 64  # kernels and views of a batch, with confidence and probabilities
+
+
+def test_nothing_of_a_batch_is_written_where_its_probabilities_do_not_arrive():
+    def fail():
+        msg = "CUDA error: unspecified launch failure"
+        raise torch.AcceleratorError(msg)
+
+    out = empty(HEADS[3])
+    pending = DeviceLabels(out, HEADS[3], ROWS, COLUMNS).start(0, logits_of(3))
+    with pytest.raises(torch.AcceleratorError):
+        replace(pending, likely=fail).finish()
+    assert not out.labels.any()
+    assert not out.confidence.any()
