@@ -50,6 +50,7 @@ class Predictor:
         self._original = network
         self._asked, self.batch = batch, batch or placement.batch
         self.notes: list[str] = [placement.note] if placement.note else []
+        self._was_short = False
         self._settle(placement)
 
     def __call__(self, channels: torch.Tensor) -> torch.Tensor:
@@ -91,9 +92,11 @@ class Predictor:
         if may_be_out_of_memory(error) and self.batch > 1:
             self.free_memory()
             self.batch //= 2
+            self._was_short = True
             self.notes.append(f"{place} ran out of memory: going on with {self.batch} slices a batch.")
         elif is_out_of_memory(error) and can_move:
             self.free_memory()
+            self._was_short = True
             self._move(f"{place} ran out of memory even for one slice: going on on the CPU.")
         elif is_out_of_memory(error):
             msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
@@ -124,10 +127,11 @@ class Predictor:
             torch.cuda.empty_cache()
 
     def _move(self, note: str) -> None:
-        """Go to the CPU in the wanted precision; unless the user chose one, the batch is the CPU's own."""
+        """Go to the CPU in the wanted precision; the user's batch is kept unless memory was short, else it is its own."""
         self.notes.append(note)
         self._settle(self.placement.on_cpu())
-        self.batch = self._asked or self.placement.batch
+        own = self.placement.batch
+        self.batch = own if self._asked is None else min(self._asked, own) if self._was_short else self._asked
 
     def _settle(self, placement: DevicePlacement) -> None:
         self.placement = placement

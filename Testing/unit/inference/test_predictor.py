@@ -124,6 +124,14 @@ def test_a_batch_that_the_user_chose_stays_on_the_cpu():
     assert engine.batch == 5
 
 
+@pytest.mark.parametrize("asked", [1, 32])
+def test_a_batch_that_a_gpu_had_no_memory_for_is_no_larger_than_usual_on_the_cpu(asked):
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 32), batch=asked)
+    while engine.placement.device.type == "meta":
+        engine.recover(torch.OutOfMemoryError("CUDA out of memory"))
+    assert engine.batch == min(asked, CPU.batch)
+
+
 def test_the_cpu_does_not_hand_over_to_itself():
     engine = Predictor(NeedsMultiple(), device.cpu_placement("cuda:0 has too little memory.", "float32"), batch=1)
     with pytest.raises(UserError, match="not enough memory for a single slice"):
