@@ -1,10 +1,9 @@
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from support.counted_operations import Counting
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
@@ -56,20 +55,6 @@ def test_numbers_that_are_not_finite_are_told_with_the_labels(number):
     pending = DeviceLabels(empty(HEADS[3]), HEADS[3], ROWS, COLUMNS).start(0, logits)
     with pytest.raises(UserError, match="not finite"):
         pending.finish()
-
-
-class Counting(TorchDispatchMode):
-    """Counts operations by name; those that bring a tensor to a device by ``upload``."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        moves = name == "_to_copy" and (kwargs or {}).get("device") is not None
-        self.seen["upload" if moves else name] += 1
-        return func(*args, **(kwargs or {}))
 
 
 def test_a_batch_waits_for_nothing_and_uploads_nothing_but_the_first():
