@@ -127,7 +127,7 @@ class Predictor:
             torch.cuda.empty_cache()
 
     def _move(self, note: str) -> None:
-        """Go to the CPU in the wanted precision; the user's batch is kept unless memory was short, else it is its own."""
+        """Go to the CPU in the wanted precision; the user's batch stays unless memory was short."""
         self.notes.append(note)
         self._settle(self.placement.on_cpu())
         own = self.placement.batch
