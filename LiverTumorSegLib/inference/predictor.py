@@ -15,6 +15,7 @@ from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement
 from ..core.device_failure import (
     describe_failure,
@@ -59,10 +60,11 @@ class Predictor:
         Raises:
             RuntimeError: memory ran out or the GPU failed, among other reasons; :meth:`in_batches` then goes on.
         """
-        if self.has_margin:
-            return in_tiles(self._network, channels)
-        channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
-        return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
+        with inference_arithmetic(self.placement.device, self.placement.dtype):
+            if self.has_margin:
+                return in_tiles(self._network, channels)
+            channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
+            return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
 
     @property
     def has_margin(self) -> bool:

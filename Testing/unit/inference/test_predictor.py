@@ -243,3 +243,19 @@ def test_on_a_cpu_nothing_is_kept_of_a_case():
     network = networks.create("unet", 1, 1, features=[4] * 6).eval()
     first = Predictor(network, CPU)._network
     assert Predictor(network, CPU)._network is not first
+
+
+@pytest.mark.parametrize(("dtype", "multiplies"), [(torch.float32, "ieee"), (torch.bfloat16, "tf32")])
+def test_whoever_asks_float32_is_whole_and_convolutions_repeat_themselves(dtype, multiplies):
+    """Validations during a training ask without :func:`.segment.segment`."""
+    seen = []
+
+    class Watching(NeedsMultiple):
+        def logits(self, slices):
+            seen.append((torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.deterministic))
+            return slices
+
+    gpu = DevicePlacement(torch.device("meta"), dtype, 2)
+    Predictor(Watching(), gpu)(torch.empty(1, 1, 16, 16, dtype=dtype, device="meta"))
+    assert seen == [(multiplies, True)]
+    assert not torch.backends.cudnn.deterministic
