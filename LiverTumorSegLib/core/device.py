@@ -146,7 +146,8 @@ def _usual() -> DevicePlacement:
         return _place("mps")
     if failure:
         return cpu_placement(describe_failure("The GPU", failure, "running on the CPU"))
-    return cpu_placement(describe_missing_gpu() if torch.cuda.is_available() else "")
+    worth_saying = torch.cuda.is_available() or gpus.has_old_driver()  # and not that a machine simply has no GPU
+    return cpu_placement(describe_missing_gpu() if worth_saying else "")
 
 
 _ANSWERED: set[int] = set()

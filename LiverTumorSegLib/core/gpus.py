@@ -110,6 +110,11 @@ def describe_absence() -> str:
     return f"no CUDA GPU can be used ({reason}: update the driver)" if reason else "no CUDA GPU was found"
 
 
+def has_old_driver() -> bool:
+    """Whether it is for its driver alone that PyTorch, which was built for CUDA, finds no GPU."""
+    return torch.version.cuda is not None and not torch.cuda.is_available() and bool(_driver_warning())
+
+
 def _driver_warning() -> str:
     """What the driver is too old for, in PyTorch's words, which counting the GPUs says only once in a process."""
     try:

@@ -90,6 +90,8 @@ def test_an_old_driver_is_quoted_and_not_taken_for_no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", fail)
     expected = "no CUDA GPU can be used (The NVIDIA driver on your system is too old (found version 12080): update"
     assert expected in describe_missing_gpu()
+    assert expected in choose_device().note
+    assert choose_device("cpu").note == ""
     with pytest.raises(UserError, match="is too old .found version 12080.: update the driver.: use --device cpu"):
         choose_device("cuda:0")
 
@@ -119,6 +121,7 @@ def test_a_machine_without_a_gpu_says_so(monkeypatch):
     put_gpus(monkeypatch)
     monkeypatch.setattr(torch.cuda, "init", fail)
     assert describe_missing_gpu().startswith("Runs on the CPU, since no CUDA GPU was found:")
+    assert choose_device().note == ""
 
 
 class Nvml:
