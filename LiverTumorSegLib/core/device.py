@@ -9,7 +9,7 @@ import torch
 
 from . import gpus
 from .about import PRECISIONS
-from .device_failure import describe_failure
+from .device_failure import describe_failure, is_device_failure, note_failure
 from .errors import UserError
 
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -146,14 +146,24 @@ def _usual() -> DevicePlacement:
         return _place("mps")
     if failure:
         return cpu_placement(describe_failure("The GPU", failure, "running on the CPU"))
-    return cpu_placement(describe_missing_gpu() if torch.cuda.is_available() else "")
+    worth_saying = torch.cuda.is_available() or gpus.has_old_driver()  # and not that a machine simply has no GPU
+    return cpu_placement(describe_missing_gpu() if worth_saying else "")
 
 
-def _try(device: torch.device) -> DevicePlacement | RuntimeError:
+_ANSWERED: set[int] = set()
+"""GPUs that have answered this process; one that does so no more is lost, which one that never did is not."""
+
+
+def _try(device: torch.device) -> DevicePlacement | Exception:
+    index = device.index or 0
     try:
-        return _cuda(device)
-    except RuntimeError as error:
+        chosen = _cuda(device)
+    except gpus.CALL_FAILURES as error:
+        if index in _ANSWERED and is_device_failure(error):
+            note_failure(device)
         return error
+    _ANSWERED.add(index)
+    return chosen
 
 
 def _answering(device: torch.device) -> DevicePlacement:

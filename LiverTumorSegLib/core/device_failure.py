@@ -79,5 +79,6 @@ def note_failure(device: torch.device) -> None:
         return
     try:
         torch.cuda.synchronize(device)
-    except RuntimeError:
-        mark_lost(str(device))
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            mark_lost(str(device))

@@ -14,6 +14,9 @@ from .gpu_memory import ask_free_bytes
 BFLOAT16_SINCE = (8, 0)
 """Compute capability from which NVIDIA's GPUs multiply bfloat16 (Ampere)."""
 
+CALL_FAILURES = (RuntimeError, torch.cuda.DeferredCudaCallError)
+"""What PyTorch raises where a GPU does not answer; the second, no ``RuntimeError``, at the first use of any."""
+
 _TOO_OLD = re.compile(r"The NVIDIA driver on your system is too old \(found version \d+\)")
 """What PyTorch raises, and warns of once, where the driver is older than the CUDA that it was built with."""
 
@@ -72,7 +75,7 @@ def find_gpus() -> list[Gpu]:
 
 def _answering_gpus() -> Iterator[Gpu]:
     for index in range(torch.cuda.device_count()):
-        with suppress(RuntimeError):  # one that is there but does not answer cannot be chosen
+        with suppress(*CALL_FAILURES):  # one that is there but does not answer cannot be chosen
             facts = torch.cuda.get_device_properties(index)
             free = ask_free_bytes(str(getattr(facts, "uuid", "")))
             yield Gpu(index, facts.name, (facts.major, facts.minor), free)
@@ -107,11 +110,16 @@ def describe_absence() -> str:
     return f"no CUDA GPU can be used ({reason}: update the driver)" if reason else "no CUDA GPU was found"
 
 
+def has_old_driver() -> bool:
+    """Whether it is for its driver alone that PyTorch, which was built for CUDA, finds no GPU."""
+    return torch.version.cuda is not None and not torch.cuda.is_available() and bool(_driver_warning())
+
+
 def _driver_warning() -> str:
     """What the driver is too old for, in PyTorch's words, which counting the GPUs says only once in a process."""
     try:
         torch.cuda.init()
-    except (RuntimeError, AssertionError) as error:
+    except (*CALL_FAILURES, AssertionError) as error:
         found = _TOO_OLD.search(str(error))
         return found[0] if found else ""
     return ""

@@ -94,13 +94,14 @@ class PendingLabels:
         chosen, *confidence = self.planes()
         if (chosen[:1, :1, :1] == _NOT_FINITE).any():
             raise describe_infinite()
+        probabilities = self.likely() if self.likely else ()  # before the first write: else half a batch may be written
         rows, columns, out = self.labels.rows, self.labels.columns, self.labels.out
         stop = self.first + len(chosen)
         covered = (slice(self.first, stop), slice(rows.begin, rows.end), slice(columns.begin, columns.end))
         out.labels[covered] = chosen
         if out.confidence is not None and confidence:
             out.confidence[covered] = confidence[0]
-        for levels, likely in zip(out.probabilities, self.likely() if self.likely else (), strict=bool(self.likely)):
+        for levels, likely in zip(out.probabilities, probabilities, strict=bool(self.likely)):
             levels[covered] = likely.view(np.uint16)
         return stop
 

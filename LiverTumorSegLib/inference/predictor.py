@@ -15,6 +15,7 @@ from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement
 from ..core.device_failure import (
     describe_failure,
@@ -50,6 +51,7 @@ class Predictor:
         self._original = network
         self._asked, self.batch = batch, batch or placement.batch
         self.notes: list[str] = [placement.note] if placement.note else []
+        self._was_short = False
         self._settle(placement)
 
     def __call__(self, channels: torch.Tensor) -> torch.Tensor:
@@ -58,10 +60,11 @@ class Predictor:
         Raises:
             RuntimeError: memory ran out or the GPU failed, among other reasons; :meth:`in_batches` then goes on.
         """
-        if self.has_margin:
-            return in_tiles(self._network, channels)
-        channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
-        return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
+        with inference_arithmetic(self.placement.device, self.placement.dtype):
+            if self.has_margin:
+                return in_tiles(self._network, channels)
+            channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
+            return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
 
     @property
     def has_margin(self) -> bool:
@@ -91,9 +94,11 @@ class Predictor:
         if may_be_out_of_memory(error) and self.batch > 1:
             self.free_memory()
             self.batch //= 2
+            self._was_short = True
             self.notes.append(f"{place} ran out of memory: going on with {self.batch} slices a batch.")
         elif is_out_of_memory(error) and can_move:
             self.free_memory()
+            self._was_short = True
             self._move(f"{place} ran out of memory even for one slice: going on on the CPU.")
         elif is_out_of_memory(error):
             msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
@@ -124,10 +129,11 @@ class Predictor:
             torch.cuda.empty_cache()
 
     def _move(self, note: str) -> None:
-        """Go to the CPU in the wanted precision; unless the user chose one, the batch is the CPU's own."""
+        """Go to the CPU in the wanted precision; the user's batch stays unless memory was short."""
         self.notes.append(note)
         self._settle(self.placement.on_cpu())
-        self.batch = self._asked or self.placement.batch
+        own = self.placement.batch
+        self.batch = own if self._asked is None else min(self._asked, own) if self._was_short else self._asked
 
     def _settle(self, placement: DevicePlacement) -> None:
         self.placement = placement

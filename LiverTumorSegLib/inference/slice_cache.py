@@ -75,9 +75,13 @@ class SliceCache:
         missing = np.setdiff1d(wanted, np.flatnonzero(self._ready))
         for chunk in np.array_split(missing, max(1, len(missing) // 8)):
             if len(chunk):
-                self._pixels[torch.from_numpy(chunk)] = self._preprocess(chunk).pixels.to(self._placement.dtype)
+                self._pixels[self._indices(chunk)] = self._preprocess(chunk).pixels.to(self._placement.dtype)
                 self._ready[chunk] = True
-        return self._pixels[torch.from_numpy(wanted)].flatten(1, 2)
+        return self._pixels[self._indices(wanted)].flatten(1, 2)
+
+    def _indices(self, numbers: NDArray[np.intp]) -> torch.Tensor:
+        """Numbers of slices where the slices are: from the host's usual memory a GPU's upload would be waited for."""
+        return _upload(torch.from_numpy(numbers), self._placement.device)
 
     def _preprocess(self, numbers: NDArray[np.intp]) -> Slices:
         chosen = torch.from_numpy(np.ascontiguousarray(self._view[numbers])[:, None])

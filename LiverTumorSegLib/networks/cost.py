@@ -51,14 +51,26 @@ def cost(network: SliceNetwork, size: Sequence[int]) -> Cost:
     )
 
 
+_KNOWN_BYTES: weakref.WeakKeyDictionary[SliceNetwork, dict[tuple[tuple[int, ...], torch.dtype], int]]
+_KNOWN_BYTES = weakref.WeakKeyDictionary()
+"""What a forward pass takes, which no weight changes: the next CT of a size need not wait to have it counted."""
+
+
 def inference_bytes(network: SliceNetwork, size: Sequence[int], dtype: torch.dtype) -> int:
     """Largest memory of a forward pass in evaluation at batch one, beyond the weights.
 
     Args:
-        network: anywhere; it stays as it is.
+        network: anywhere; it stays as it is, and what was found of it is kept for as long as it lives.
         size: height and width, or depth, height and width; borders that a network needs are added.
         dtype: of weights and activations.
     """
+    known, wanted = _KNOWN_BYTES.setdefault(network, {}), (tuple(size), dtype)
+    if wanted not in known:
+        known[wanted] = _inference_bytes(network, size, dtype)
+    return known[wanted]
+
+
+def _inference_bytes(network: SliceNetwork, size: Sequence[int], dtype: torch.dtype) -> int:
     counted = copy.deepcopy(network).to("meta", dtype).eval()
     with torch.no_grad(), _Allocations(counted) as made:
         slices = torch.empty(1, network.in_channels, *size, dtype=dtype, device="meta")

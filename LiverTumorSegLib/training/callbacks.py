@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import numpy as np
@@ -21,6 +21,7 @@ from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel
 
 from ..core.atomic_files import whole_file
 from ..core.progress import Cancelled, Job
@@ -34,6 +35,48 @@ from .recipe_options import EarlyStopping, Monitor, Plateau
 from .scoring import Scorer, Scores
 
 
+class _CountedOnHost(AveragedModel):
+    """PyTorch's averaged model without a wait or an upload a step.
+
+    PyTorch asks the averages' device for the count of steps before each average and brings it there again. Here the
+    count, which checkpoints hold, stays in the host's memory.
+
+    Args:
+        model: what is averaged, its buffers too.
+        place: where the averages are.
+        decay: see :class:`Averaging`.
+    """
+
+    def __init__(self, model: torch.nn.Module, place: torch.device, decay: float) -> None:
+        super().__init__(model, place, use_buffers=True)
+        self.n_averaged = torch.zeros((), dtype=torch.long)
+        self._decay = decay
+
+    @torch.no_grad()
+    def update_parameters(self, model: torch.nn.Module) -> None:
+        """Average the weights and buffers of a step with those before it."""
+        count = int(self.n_averaged)
+        share = (1 - self._decay) / (1 - self._decay ** (count + 1))
+        weights: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
+        for before, now in zip(_tensors(self.module), _tensors(model), strict=True):
+            if count == 0:
+                before.copy_(now)
+            elif before.is_floating_point():
+                weights[0].append(before)
+                weights[1].append(now.to(before.device))
+            else:  # counts of batches, whose averages are cut off to whole numbers
+                before.copy_(before + (now.to(before.device) - before) * share)
+        if weights[0]:
+            change = torch._foreach_sub(weights[1], weights[0])  # noqa: SLF001, a few kernels for all on a GPU
+            torch._foreach_mul_(change, share)
+            torch._foreach_add_(weights[0], change)
+        self.n_averaged += 1
+
+
+def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [one.detach() for one in (*model.parameters(), *model.buffers())]
+
+
 class Averaging(WeightAveraging):
     """Exponential moving average from the first step on, with its network open to others.
 
@@ -45,29 +88,18 @@ class Averaging(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(before: list[torch.Tensor], now: list[torch.Tensor], _count: torch.Tensor | int) -> None:
-            share = (1 - decay) / (1 - decay ** (int(self._average_model.n_averaged) + 1))
-            if not before[0].is_floating_point():  # counts of batches, whose averages are cut off to whole numbers
-                for old, new in zip(before, now, strict=True):
-                    old.copy_(old + (new - old) * share)
-                return
-            change = torch._foreach_sub(now, before)  # noqa: SLF001, one kernel for all weights on a GPU
-            torch._foreach_mul_(change, share)
-            torch._foreach_add_(before, change)
-
-        super().__init__(multi_avg_fn=average)
+        super().__init__()
+        self._decay = decay
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Count the steps on the host: to ask a GPU for the count would wait for each step that it computes."""
-        super().setup(trainer, pl_module, stage)
+        """Keep the average where the training will run: Lightning brings the network there after this."""
         if stage == "fit":
-            self._average_model.n_averaged = torch.zeros((), dtype=torch.long)
+            self._average_model = _CountedOnHost(pl_module, trainer.strategy.root_device, self._decay)
 
     @property
     def network(self) -> SliceNetwork:
         """The network with averaged weights; it goes on changing with every step."""
-        network: SliceNetwork = self._average_model.module.network
-        return network
+        return cast("SliceNetwork", self._average_model.module.network)
 
 
 class ValidationListener(lightning.Callback, ABC):

@@ -158,8 +158,8 @@ def join_processes(environment: Mapping[str, str] | None = None, *, on_gpus: boo
         on_gpus: whether they train on GPUs where there are any.
 
     Raises:
-        UserError: there are more processes on this machine than GPUs, nothing says which GPU is this one's, the others
-            are not found, or one of them was lost without a word.
+        UserError: two processes have one GPU, nothing says which GPU is this one's, the others are not found, or one
+            of them was lost without a word.
         EndedElsewhere: another process failed or was cancelled first.
     """
     surroundings = os.environ if environment is None else environment
@@ -167,8 +167,11 @@ def join_processes(environment: Mapping[str, str] | None = None, *, on_gpus: boo
     if rank.count == 1 or distributed.is_initialized():
         yield ProcessGroup(rank)
         return
-    store = _meet(rank, surroundings, on_gpus and torch.cuda.is_available())
+    uses_gpus = on_gpus and torch.cuda.is_available()
+    store = _meet(rank, surroundings, uses_gpus)
     try:
+        if uses_gpus:
+            ranks.refuse_shared_gpus(_gather_uuids(rank))
         yield ProcessGroup(rank)
     except BaseException as error:
         ending = _ending(error, store, rank.count)
@@ -184,8 +187,8 @@ def _meet(rank: Rank, environment: Mapping[str, str], on_gpus: bool) -> Store:
     from torch.distributed.rendezvous import rendezvous
 
     if on_gpus:
-        ranks.require_own_gpu(rank, environment)
-        torch.cuda.set_device(rank.local)
+        ranks.require_local_number(rank, environment)
+        torch.cuda.set_device(ranks.choose_gpu(rank))
     try:
         if "MASTER_ADDR" not in environment:
             _name_the_first()
@@ -202,6 +205,14 @@ def _meet(rank: Rank, environment: Mapping[str, str], on_gpus: bool) -> Store:
         )
         raise UserError(msg) from error
     return store
+
+
+def _gather_uuids(rank: Rank) -> list[str]:
+    """The UUID of each process's GPU, by rank; empty for one that PyTorch tells none of."""
+    facts = torch.cuda.get_device_properties(ranks.choose_gpu(rank))
+    uuids = [""] * rank.count
+    distributed.all_gather_object(uuids, str(getattr(facts, "uuid", "")), _LongWaits.group)
+    return uuids
 
 
 def _name_the_first() -> None:

@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ..core.arithmetic import deterministic_torch, whole_float32
-from ..core.device_failure import describe_failure, is_device_failure, may_be_out_of_memory
+from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory, may_be_out_of_memory
 from ..core.errors import UserError
 from ..core.progress import Cancelled, Job
 from ..datasets.slices import Patient
@@ -62,14 +62,15 @@ def silence_lightning() -> Iterator[None]:
 _GO_ON = "go on from the last checkpoint with --resume"
 
 
-def explain_failure(error: Exception, device: torch.device) -> Exception:
+def explain_failure(error: Exception, device: torch.device, batch: int) -> Exception:
     """Say what a user can do about memory that ran out or a GPU that failed; any other error stays as it is.
 
     Args:
         error: that ended a training.
         device: it ran on.
+        batch: samples of a step; where a single one meets what may be a lack of memory, it is taken for a failed GPU.
     """
-    if may_be_out_of_memory(error):
+    if is_out_of_memory(error) or (may_be_out_of_memory(error) and batch > 1):
         return UserError(
             f"{device} ran out of memory while training: close other programs, or lower schedule.batch or crop."
         )
@@ -104,6 +105,7 @@ class TrainingRun:
     ) -> None:
         self._recipe, self._segmenter, self._start, self._group = recipe, segmenter, start, group
         self._device, self._precision = device or (torch.device("cpu"), recipe.schedule.precision)
+        self._each = recipe.schedule.batch // group.rank.count
         self._averaging = Averaging(decay=recipe.schedule.average)
         self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
         self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
@@ -151,7 +153,7 @@ class TrainingRun:
         except SIGTERMException:  # a SystemExit with code 0, which would pass for a training that came to its end
             raise Cancelled from None
         except (RuntimeError, MemoryError) as error:
-            raise explain_failure(error, trainer.strategy.root_device) from error
+            raise explain_failure(error, trainer.strategy.root_device, self._each) from error
 
     def _check_finite(self) -> None:
         check_finite_weights(self._segmenter.network, self._recipe.schedule.learning_rate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..core import gpus
+from ..core import gpus, ranks
 from ..core.device import choose_device
 from ..core.errors import UserError
 from ..networks import SliceNetwork
@@ -42,7 +42,7 @@ def _own_device(group: ProcessGroup, wanted: str) -> torch.device:
         )
         raise UserError(msg)
     if wanted != "cpu" and torch.cuda.is_available():
-        return torch.device("cuda", group.rank.local)
+        return torch.device("cuda", ranks.choose_gpu(group.rank))
     if wanted == "cuda":
         choose_device(wanted)  # says why there is none
     return torch.device("cpu")

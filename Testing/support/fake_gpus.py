@@ -5,14 +5,19 @@ from types import SimpleNamespace
 
 import torch
 
-from LiverTumorSegLib.core import gpus
+from LiverTumorSegLib.core import device, gpus
 
 SILENT = "CUDA error: all CUDA-capable devices are busy or unavailable\nCompile with"
+FULL = "CUDA error: out of memory\nCompile with"
+DEFERRED = "CUDA call failed lazily at initialization with error: device >= 0 && device < num_gpus INTERNAL ASSERT"
 
 
 @dataclass
 class FakeGpu:
-    """A GPU: its free bytes, what its driver tells of them, and whether it answers once it is used."""
+    """A GPU: its free bytes, what its driver tells of them, and whether it answers once it is used.
+
+    ``deferred`` is how PyTorch fails at the first use of any GPU; one that is ``full`` has no memory for an answer.
+    """
 
     title: str = "GPU"
     free: int = 8 * 10**9
@@ -20,6 +25,22 @@ class FakeGpu:
     nvml: bool = True
     answers: bool = True
     listed: bool = True
+    deferred: bool = False
+    full: bool = False
+
+    def tell(self):
+        """Fail where it does not even tell its properties."""
+        if self.deferred:
+            raise torch.cuda.DeferredCudaCallError(DEFERRED)
+        if not self.listed:
+            raise torch.AcceleratorError(SILENT)
+
+    def work(self):
+        """Fail where it does not answer once it is used."""
+        if self.full:
+            raise torch.AcceleratorError(FULL)
+        if not self.answers:
+            raise torch.AcceleratorError(SILENT)
 
 
 def put_gpus(monkeypatch, *there, built_for=("sm_75", "sm_80", "sm_86", "sm_90")):
@@ -28,21 +49,21 @@ def put_gpus(monkeypatch, *there, built_for=("sm_75", "sm_80", "sm_86", "sm_90")
 
     def properties(index):
         gpu = there[_number(index)]
-        if not gpu.listed:
-            raise torch.AcceleratorError(SILENT)
+        gpu.tell()
         major, minor = gpu.capability
         return SimpleNamespace(name=gpu.title, major=major, minor=minor, uuid=f"uuid-{_number(index)}")
 
     def memory(index=None):
         used.append(_number(index))
-        if not there[_number(index)].answers:
-            raise torch.AcceleratorError(SILENT)
+        there[_number(index)].work()
         return there[_number(index)].free, 80 * 10**9
 
     def asked(uuid):
         gpu = there[int(uuid.removeprefix("uuid-"))]
         return gpu.free if gpu.nvml else None
 
+    monkeypatch.setattr(device, "_ANSWERED", set())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda index=None: there[_number(index)].work())
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(there))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(there))

@@ -47,7 +47,7 @@ def segment_elsewhere(
         tell: told of each case before it is segmented.
 
     Yields:
-        The record of each case; of fewer where the GPU does not come back.
+        The record of each case; of fewer where the GPU does not come back, or no process can be started.
 
     Raises:
         Cancelled: ``cancel`` was used.
@@ -56,6 +56,8 @@ def segment_elsewhere(
     while left and in_vain < _ENOUGH:
         done, lost = 0, False
         with lone_process(cancel.check) as call:
+            if not _begins(call):
+                return
             while left and not lost:
                 case = left.pop(0)
                 tell(case)
@@ -66,6 +68,15 @@ def segment_elsewhere(
                 done += 1
                 yield record
         in_vain = in_vain + 1 if done == 1 else 0
+
+
+def _begins(call: Callable[..., object]) -> bool:
+    """Whether a process starts at all: one that does not says nothing about a case."""
+    try:
+        call(has_lost_device)
+    except BrokenProcessPool:
+        return False
+    return True
 
 
 def _segment_case(content: bytes, case: CohortCase) -> tuple[CaseRecord, bool]:

@@ -96,17 +96,17 @@ class CohortWork:
             part.at(0, f"Case {number + 1} of {len(cases)}, {case.name}: reading")
             return part
 
-        was_lost = has_lost_device()
+        was_elsewhere = False
         while len(done) < len(cases):
+            if has_lost_device() and not was_elsewhere:  # perhaps before the first of these cases
+                for record in segment_elsewhere(self, cases[len(done) :], task.cancel, begin):
+                    done.append(record)  # noqa: PERF402, how many are done is asked meanwhile
+                was_elsewhere = True  # if any are left now, it does not come back
             with closing(prefetch(cases[len(done) :], self._read, task.cancel)) as readings:
                 for case, take in readings:
                     done.append(self._try(case, take, begin(case)))
-                    if has_lost_device() and not was_lost:
+                    if has_lost_device() and not was_elsewhere:
                         break
-            if has_lost_device() and not was_lost:
-                for record in segment_elsewhere(self, cases[len(done) :], task.cancel, begin):
-                    done.append(record)  # noqa: PERF402, how many are done is asked meanwhile
-                was_lost = True  # if any are left now, it does not come back
         return done
 
     def attempt(self, case: CohortCase, task: Job) -> CaseRecord:

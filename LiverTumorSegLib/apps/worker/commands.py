@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ...core import device
 from ...core.device import choose_device
 from ...core.errors import UserError
-from ...core.gpus import free_cached_memory
 from ...core.labels import LESION_LABEL
 from ...core.progress import Job
 from ...core.volume import Volume
@@ -78,10 +77,7 @@ class Commands:
         if name not in self._known:
             msg = f"There is no command “{name}”: give one of {', '.join(self._known)}."
             raise UserError(msg)
-        try:
-            return self._known[name](job, **arguments)
-        finally:
-            free_cached_memory()
+        return self._known[name](job, **arguments)
 
     def segment(
         self, job: Job, *, volume: str, labels: str, model: str, device: str, options: Answer, inside: str = ""

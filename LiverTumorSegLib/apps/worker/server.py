@@ -62,6 +62,7 @@ class Server:
             if message is None:
                 return
             self._answer(message, run)
+            _free_memory()  # by now nothing holds the frames of a job that failed, and their tensors
 
     @property
     def _patience(self) -> float:
@@ -145,6 +146,13 @@ def _load(base: Path) -> Run:
     from .commands import Commands
 
     return Commands(base).run
+
+
+def _free_memory() -> None:
+    """Give back what PyTorch keeps of the GPUs' memory; it is loaded with the commands."""
+    from ...core.gpus import free_cached_memory
+
+    free_cached_memory()
 
 
 def _brief(error: Exception) -> str:

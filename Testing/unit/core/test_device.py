@@ -2,7 +2,8 @@ import pytest
 import torch
 from support.fake_gpus import FakeGpu, put_gpus
 
-from LiverTumorSegLib.core import device
+from LiverTumorSegLib.core import device, device_loss
+from LiverTumorSegLib.core.device_failure import note_failure
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -92,3 +93,35 @@ def test_the_cpu_is_its_own_last_resort_in_any_precision():
     assert device.choose_device("cpu", "float32").is_last_resort
     assert device.cpu_placement("It is the CPU.").is_last_resort
     assert not device.DevicePlacement(torch.device("meta"), torch.float32, 3).is_last_resort
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "lost"),
+    [
+        (True, {"answers": False}, True),
+        (False, {"answers": False}, False),
+        (True, {"full": True}, False),
+    ],
+)
+def test_a_gpu_that_answered_and_does_not_any_more_is_lost(monkeypatch, before, then, lost):
+    gpu = FakeGpu()
+    put_gpus(monkeypatch, gpu)
+    if before:
+        assert device.choose_device().device.type == "cuda"
+    for name, value in then.items():
+        setattr(gpu, name, value)
+    try:
+        assert device.choose_device().device.type == "cpu"
+        assert device_loss.has_lost_device() is lost
+    finally:
+        device_loss.forget_losses()
+
+
+def test_a_gpu_that_has_no_memory_to_say_so_is_not_lost(monkeypatch):
+    def synchronize(_):
+        msg = "CUDA error: out of memory"
+        raise torch.AcceleratorError(msg)
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    note_failure(torch.device("cuda:0"))
+    assert not device_loss.has_lost_device()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.fake_gpus import FakeGpu, put_gpus
+from support.fake_gpus import DEFERRED, FakeGpu, put_gpus
 
 from LiverTumorSegLib.core import gpu_memory, gpus
 from LiverTumorSegLib.core.device import Device, choose_device, describe_missing_gpu, list_devices
@@ -90,8 +90,27 @@ def test_an_old_driver_is_quoted_and_not_taken_for_no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", fail)
     expected = "no CUDA GPU can be used (The NVIDIA driver on your system is too old (found version 12080): update"
     assert expected in describe_missing_gpu()
+    assert expected in choose_device().note
+    assert choose_device("cpu").note == ""
     with pytest.raises(UserError, match="is too old .found version 12080.: update the driver.: use --device cpu"):
         choose_device("cuda:0")
+
+
+def test_gpus_that_fail_at_the_first_use_of_any_are_no_traceback(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu(deferred=True))
+    assert choose_device().device.type == "cpu"
+    assert list_devices() == [Device("cpu", "CPU")]
+    assert "no GPU that is there answers" in describe_missing_gpu()
+
+    def fail(_):
+        raise torch.cuda.DeferredCudaCallError(DEFERRED)
+
+    put_gpus(monkeypatch, FakeGpu())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    assert "failed lazily at initialization" in choose_device().note
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", lambda: fail(0))
+    assert "no CUDA GPU was found" in describe_missing_gpu()
 
 
 def test_a_machine_without_a_gpu_says_so(monkeypatch):
@@ -102,6 +121,7 @@ def test_a_machine_without_a_gpu_says_so(monkeypatch):
     put_gpus(monkeypatch)
     monkeypatch.setattr(torch.cuda, "init", fail)
     assert describe_missing_gpu().startswith("Runs on the CPU, since no CUDA GPU was found:")
+    assert choose_device().note == ""
 
 
 class Nvml:

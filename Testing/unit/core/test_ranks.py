@@ -22,6 +22,8 @@ SRUN = SLURM | {"SLURM_JOB_ID": "77", "SLURM_STEP_ID": "0"}
         (SLURM, (None, None), Rank(2, 4, 0)),
         (SRUN, (None, None), Rank(2, 4, 0)),
         (SRUN | TORCHRUN, (None, None), Rank(5, 8, 1)),
+        (SRUN | {"SLURM_LOCALID": "3", "RANK": "7", "WORLD_SIZE": "8"}, (None, None), Rank(7, 8, 3)),
+        ({"SLURM_JOB_ID": "77", "SLURM_LOCALID": "3", "RANK": "7", "WORLD_SIZE": "8"}, (None, None), Rank(7, 8, 0)),
         (TORCHRUN, (1, 2), Rank(1, 2, 1)),
         ({"RANK": "1"}, (None, None), ALONE),
         ({"SLURM_JOB_ID": "77", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, (None, None), ALONE),
@@ -78,12 +80,28 @@ def test_each_rank_has_its_own_gpu_unless_told(monkeypatch):
     assert ranks.choose_rank_device(ALONE, "auto") == "auto"
 
 
-def test_a_rank_without_a_gpu_of_its_own_is_refused_in_a_sentence(monkeypatch):
-    ranks.require_own_gpu(Rank(3, 4, 3), {})  # without GPUs it is no matter
+def test_a_rank_has_the_one_gpu_that_slurm_shows_it_whatever_its_number(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu())
+    ranks.require_local_number(Rank(3, 4, 3), SRUN | {"SLURM_LOCALID": "3"})
+    assert [ranks.choose_gpu(Rank(n, 4, n)) for n in range(4)] == [0, 0, 0, 0]
     put_gpus(monkeypatch, FakeGpu(), FakeGpu())
-    ranks.require_own_gpu(Rank(1, 4, 1), TORCHRUN)
-    ranks.require_own_gpu(ALONE, {})
-    with pytest.raises(UserError, match="more ranks than GPUs on this machine: start at most 2, or give --device cpu"):
-        ranks.require_own_gpu(Rank(2, 4, 2), TORCHRUN)
-    with pytest.raises(UserError, match="LOCAL_RANK is missing, which says which GPU .* with torchrun"):
-        ranks.require_own_gpu(Rank(1, 4), {"RANK": "1", "WORLD_SIZE": "4"})
+    assert [ranks.choose_gpu(Rank(n, 4, n)) for n in range(4)] == [0, 1, 0, 1]
+
+
+def test_ranks_that_share_a_gpu_are_refused_in_a_sentence():
+    ranks.refuse_shared_gpus(["uuid-0", "uuid-1", "", ""])
+    with pytest.raises(UserError, match="Two of these 3 ranks have the same GPU: start no more .* --device cpu"):
+        ranks.refuse_shared_gpus(["uuid-0", "uuid-1", "uuid-0"])
+
+
+def test_a_rank_of_which_nothing_says_which_gpu_it_has_is_refused_in_a_sentence(monkeypatch):
+    by_hand = {"RANK": "1", "WORLD_SIZE": "4"}
+    put_gpus(monkeypatch, FakeGpu())
+    ranks.require_local_number(Rank(1, 4), by_hand)
+    put_gpus(monkeypatch, FakeGpu(), FakeGpu())
+    ranks.require_local_number(ALONE, {})
+    ranks.require_local_number(Rank(1, 4, 1), by_hand | {"LOCAL_RANK": "1"})
+    ranks.require_local_number(Rank(1, 4, 0), by_hand | SRUN)
+    for environment in (by_hand, by_hand | {"SLURM_JOB_ID": "77", "SLURM_LOCALID": "0"}):
+        with pytest.raises(UserError, match="LOCAL_RANK is missing, which says which GPU .* with torchrun"):
+            ranks.require_local_number(Rank(1, 4), environment)

@@ -1,9 +1,9 @@
-from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from support.counted_operations import Counting
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
@@ -57,20 +57,6 @@ def test_numbers_that_are_not_finite_are_told_with_the_labels(number):
         pending.finish()
 
 
-class Counting(TorchDispatchMode):
-    """Counts operations by name; those that bring a tensor to a device by ``upload``."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        moves = name == "_to_copy" and (kwargs or {}).get("device") is not None
-        self.seen["upload" if moves else name] += 1
-        return func(*args, **(kwargs or {}))
-
-
 def test_a_batch_waits_for_nothing_and_uploads_nothing_but_the_first():
     """On the meta device tensors have no numbers, so that whatever waits for one fails."""
     labels = DeviceLabels(empty(HEADS[3]), HEADS[3], ROWS, COLUMNS)
@@ -81,3 +67,16 @@ def test_a_batch_waits_for_nothing_and_uploads_nothing_but_the_first():
         counts.append(counting.seen)
     assert [seen["upload"] for seen in counts] == [6, 0]
     assert sum(counts[1].values()) <= 64  # kernels and views of a batch, with confidence and probabilities
+
+
+def test_nothing_of_a_batch_is_written_where_its_probabilities_do_not_arrive():
+    def fail():
+        msg = "CUDA error: unspecified launch failure"
+        raise torch.AcceleratorError(msg)
+
+    out = empty(HEADS[3])
+    pending = DeviceLabels(out, HEADS[3], ROWS, COLUMNS).start(0, logits_of(3))
+    with pytest.raises(torch.AcceleratorError):
+        replace(pending, likely=fail).finish()
+    assert not out.labels.any()
+    assert not out.confidence.any()

@@ -124,6 +124,14 @@ def test_a_batch_that_the_user_chose_stays_on_the_cpu():
     assert engine.batch == 5
 
 
+@pytest.mark.parametrize("asked", [1, 32])
+def test_a_batch_that_a_gpu_had_no_memory_for_is_no_larger_than_usual_on_the_cpu(asked):
+    engine = Predictor(NeedsMultiple(), DevicePlacement(torch.device("meta"), torch.float32, 32), batch=asked)
+    while engine.placement.device.type == "meta":
+        engine.recover(torch.OutOfMemoryError("CUDA out of memory"))
+    assert engine.batch == min(asked, CPU.batch)
+
+
 def test_the_cpu_does_not_hand_over_to_itself():
     engine = Predictor(NeedsMultiple(), device.cpu_placement("cuda:0 has too little memory.", "float32"), batch=1)
     with pytest.raises(UserError, match="not enough memory for a single slice"):
@@ -235,3 +243,19 @@ def test_on_a_cpu_nothing_is_kept_of_a_case():
     network = networks.create("unet", 1, 1, features=[4] * 6).eval()
     first = Predictor(network, CPU)._network
     assert Predictor(network, CPU)._network is not first
+
+
+@pytest.mark.parametrize(("dtype", "multiplies"), [(torch.float32, "ieee"), (torch.bfloat16, "tf32")])
+def test_whoever_asks_float32_is_whole_and_convolutions_repeat_themselves(dtype, multiplies):
+    """Validations during a training ask without :func:`.segment.segment`."""
+    seen = []
+
+    class Watching(NeedsMultiple):
+        def logits(self, slices):
+            seen.append((torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.deterministic))
+            return slices
+
+    gpu = DevicePlacement(torch.device("meta"), dtype, 2)
+    Predictor(Watching(), gpu)(torch.empty(1, 1, 16, 16, dtype=dtype, device="meta"))
+    assert seen == [(multiplies, True)]
+    assert not torch.backends.cudnn.deterministic

@@ -87,3 +87,11 @@ def test_a_cuda_gpu_fetches_slices_from_pinned_memory_without_a_wait(monkeypatch
     seen.clear()
     slice_cache._upload(chosen, torch.device("cpu"))
     assert seen == [("cpu", {})]
+
+
+def test_numbers_of_slices_go_to_the_gpu_as_the_slices_do(numbered, monkeypatch):
+    seen = []
+    kept = store(numbered, SliceStack(slices=3, spacing_mm=1.5))
+    monkeypatch.setattr(slice_cache, "_upload", lambda chosen, place: seen.append(chosen.dtype) or chosen.to(place))
+    kept.channels([0, 1], CPU)
+    assert seen == [torch.int16, torch.int64, torch.int64]

@@ -72,3 +72,22 @@ def test_32_slices_of_512_pixels_take_gibibytes_of_a_large_network(name, options
         network = networks.create(name, 5 if name == "dalu_net" else 3, 3, **options)
     each = inference_bytes(network, (512, 512), torch.bfloat16)
     assert 32 * each / 2**30 == pytest.approx(gibibytes, rel=0.05)
+
+
+def test_what_a_slice_takes_is_counted_once_for_each_size_and_type():
+    class Counted(TwoConvolutions):
+        passes = 0
+
+        def logits(self, slices):
+            Counted.passes += 1
+            return super().logits(slices)
+
+    network = Counted()
+    asked = [((16, 16), torch.float32), ((16, 32), torch.float32), ((16, 16), torch.float16)]
+    first = [inference_bytes(network, *one) for one in asked]
+    passes = Counted.passes
+    assert passes >= 3
+    assert [inference_bytes(network, *one) for one in asked] == first
+    assert Counted.passes == passes
+    inference_bytes(Counted(), (16, 16), torch.float32)
+    assert Counted.passes > passes

@@ -181,3 +181,23 @@ def test_what_gpus_exchange_is_waited_for_minutes_and_long_work_a_day(monkeypatc
     assert made["gpu"] == 1
     assert made["timeout"] < timedelta(hours=1) < made["long"]["timeout"]
     assert made["long"]["backend"] == "gloo"
+
+
+@pytest.mark.parametrize("others", ["uuid-1", "uuid-0"])
+def test_processes_that_have_met_are_refused_where_two_have_one_gpu(monkeypatch, others):
+    """SLURM shows this one, the fourth of a machine, its own GPU alone."""
+
+    def gather(uuids, own, _group):
+        uuids[:] = [others, own]
+
+    put_gpus(monkeypatch, FakeGpu())
+    monkeypatch.setattr(distributed, "_meet", lambda *_: torch.distributed.HashStore())
+    monkeypatch.setattr(distributed, "_leave", lambda *, failed: None)
+    monkeypatch.setattr(distributed.distributed, "all_gather_object", gather)
+    places = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "3"}
+    if others == "uuid-0":
+        with pytest.raises(UserError, match="have the same GPU"), join_processes(places):
+            pass
+        return
+    with join_processes(places) as group:
+        assert group.rank == Rank(1, 2, 3)

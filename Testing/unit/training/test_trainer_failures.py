@@ -18,9 +18,19 @@ GPU = torch.device("cuda:0")
 )
 def test_a_machine_that_fails_is_one_sentence(error, words):
     with pytest.raises(UserError, match=words):
-        raise explain_failure(error, GPU)
+        raise explain_failure(error, GPU, 2)
+
+
+@pytest.mark.parametrize(
+    "words", ["GET was unable to find an engine to execute this computation", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"]
+)
+def test_at_a_batch_of_one_what_may_be_memory_is_told_in_pytorchs_words(words):
+    with pytest.raises(UserError, match=f"cuda:0 stopped working .{words}.: go on"):
+        raise explain_failure(RuntimeError(words), GPU, 1)
+    with pytest.raises(UserError, match="ran out of memory"):
+        raise explain_failure(torch.OutOfMemoryError("CUDA out of memory."), GPU, 1)
 
 
 def test_any_other_error_stays_as_it_is():
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-    assert explain_failure(error, GPU) is error
+    assert explain_failure(error, GPU, 1) is error

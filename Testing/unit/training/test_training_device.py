@@ -32,6 +32,11 @@ def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch):
         chosen(THIRD, "cuda:1")
 
 
+def test_a_process_that_slurm_shows_its_own_gpu_alone_has_it(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu())
+    assert chosen(THIRD) == (torch.device("cuda:0"), [])
+
+
 def test_alone_the_freest_gpu_is_taken_or_the_one_that_is_named(monkeypatch):
     put_gpus(monkeypatch, FakeGpu(free=10**9), FakeGpu(free=40 * 10**9))
     assert chosen(ALONE) == (torch.device("cuda:1"), [])

@@ -1,4 +1,6 @@
 import os
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from threading import Thread
 
 import pytest
@@ -71,3 +73,29 @@ def test_a_process_that_ends_costs_one_case_and_one_that_hangs_can_be_cancelled(
     states = {record.state: record for record in read_records(tmp_path / "out")}
     assert states[CaseState.FAILED].failure == fresh_processes._ENDED
     assert states[CaseState.DONE].case == "volume-3"
+
+
+def test_a_process_that_lost_its_gpu_before_the_cohort_segments_none_of_it_itself(cts, thresholds, tmp_path):
+    (tmp_path / "seen").mkdir()
+    device_loss.mark_lost("cuda:0")
+    network = LosesGpu(tmp_path / "seen", at=[])
+    summary = cohort.segment_cohort(cts, tmp_path / "out", Model(thresholds.description, network), device="cpu")
+    assert len(summary.done) == 4
+    assert counted(tmp_path / "seen") == [4]
+    assert str(os.getpid()) not in {path.name for path in (tmp_path / "seen").iterdir()}
+
+
+def test_where_no_process_can_be_started_no_case_fails_for_it(cts, thresholds, tmp_path, monkeypatch):
+    @contextmanager
+    def ends_at_once(_check):
+        def call(*_):
+            raise BrokenProcessPool
+
+        yield call
+
+    monkeypatch.setattr(fresh_processes, "lone_process", ends_at_once)
+    (tmp_path / "seen").mkdir()
+    network = LosesGpu(tmp_path / "seen", at=[1])
+    summary = cohort.segment_cohort(cts, tmp_path / "out", Model(thresholds.description, network), device="cpu")
+    assert (len(summary.done), summary.failed) == (4, {})
+    assert counted(tmp_path / "seen") == [4]

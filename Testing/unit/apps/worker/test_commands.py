@@ -333,6 +333,7 @@ def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):
     )
     content = json.loads((tmp_path / "report" / "lesions.json").read_text())
     assert [x["probability"] for x in content["lesions"]] == [x["probability"] for x in scored["table"]["lesions"]]
+<<<<<<< HEAD
 
 
 def test_dicom_objects_are_written_of_corrected_labels_for_the_images_of_the_ct(tmp_path):
@@ -393,3 +394,5 @@ def test_after_each_job_memory_that_pytorch_keeps_is_given_back(monkeypatch):
     with pytest.raises(UserError):
         run("remove_model", name="none")
     assert emptied == [True, True]
+=======
+>>>>>>> gpu

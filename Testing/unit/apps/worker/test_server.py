@@ -1,14 +1,17 @@
 import os
 import threading
 import time
+import weakref
 
 import pytest
+import torch
 
 from LiverTumorSegLib.apps.worker import server
 from LiverTumorSegLib.apps.worker.protocol import decode, encode
 from LiverTumorSegLib.apps.worker.server import Server
 from LiverTumorSegLib.core import device_loss
 from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.progress import Cancelled
 
 
 def commands():
@@ -155,3 +158,25 @@ def test_a_process_that_has_lost_a_gpu_says_so_with_its_answer_and_ends_soon(mon
     finally:
         device_loss.forget_losses()
         os.close(talk.to)
+
+
+@pytest.mark.parametrize("how", [KeyError, UserError, Cancelled, None])
+def test_after_each_job_pytorchs_memory_is_given_back_once_nothing_holds_tensors(monkeypatch, how):
+    """An exception keeps the frames that it passed through until it has been handled."""
+    held, seen = [], []
+
+    def work(name, arguments, job):
+        tensor = torch.zeros(3)
+        held.append(weakref.ref(tensor))
+        if how:
+            raise how(*[] if how is Cancelled else [name])
+        return arguments
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: seen.append(held[0]()))
+    talk = Talk(commands=lambda: work)
+    talk.say({"id": 1, "do": "work", "with": {}})
+    talk.hear(last(1))
+    talk.end()
+    assert seen == [None]
