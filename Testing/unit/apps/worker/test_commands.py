@@ -333,7 +333,6 @@ def test_the_report_says_how_likely_each_lesion_is(ct_file, scored, tmp_path):
     )
     content = json.loads((tmp_path / "report" / "lesions.json").read_text())
     assert [x["probability"] for x in content["lesions"]] == [x["probability"] for x in scored["table"]["lesions"]]
-<<<<<<< HEAD
 
 
 def test_dicom_objects_are_written_of_corrected_labels_for_the_images_of_the_ct(tmp_path):
@@ -381,18 +380,3 @@ def test_a_series_of_a_folder_is_segmented(tmp_path):
     assert volumes.read_volume(tmp_path / "four.nrrd", force=True).voxels.shape[0] == 4
     with pytest.raises(UserError, match="several series"):
         run("segment_file", output=str(tmp_path / "any.nrrd"), **chosen)
-
-
-def test_after_each_job_memory_that_pytorch_keeps_is_given_back(monkeypatch):
-    emptied = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-    run("models")
-    with pytest.raises(UserError):
-        run("no such command")
-    with pytest.raises(UserError):
-        run("remove_model", name="none")
-    assert emptied == [True, True]
-=======
->>>>>>> gpu
