@@ -91,8 +91,7 @@ class PackagesSection(Section):
 
     def _showAll(self) -> None:
         if self.parameters:  # the scene may be gone by now
-            for tell in self.panel.changed:
-                tell()
+            self.panel.refresh()
 
     def _onSetup(self) -> None:
         if not self._installing:

@@ -112,8 +112,7 @@ class SampleSection(Section):
             self.panel.attempt(self._load)
         finally:
             self._loading = False
-            for tell in self.panel.changed:
-                tell()
+            self.panel.refresh()
 
     def _load(self) -> None:
         node = loadSample(self._tell)

@@ -5,7 +5,7 @@ Lesions are numbered anew whenever labels are measured, so a note is kept with a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..core.volume import Volume
 LONGEST_NOTE = 500
 """Characters of a note; a longer one is cut."""
 
-_NEAR_MM = 5.0
+NEAR_MM = 5.0
 """How far a lesion may be moved or shrunk by hand and keep its note: less than most lesions lie apart."""
 
 Voxel = tuple[int, int, int]
@@ -87,16 +87,25 @@ def place_notes(
     """
     found: dict[int, list[str]] = {}
     for note in notes:
-        text, number = clean_note(note.text), _lesion_at(note.voxel, numbered, volume)
+        text, number = clean_note(note.text), lesion_at(note.voxel, numbered, volume)
         if number and text and text not in found.setdefault(number, []):
             found[number].append(text)
     return {number: clean_note("; ".join(texts)) for number, texts in found.items() if texts}
 
 
-def _lesion_at(voxel: Voxel, numbered: NDArray[np.unsignedinteger], volume: Volume) -> int:
-    """Number of the lesion at or near a voxel, 0 for none."""
+def lesion_at(
+    voxel: Sequence[int], numbered: NDArray[np.unsignedinteger], volume: Volume, within_mm: float = NEAR_MM
+) -> int:
+    """Number of the lesion at a voxel, else of the nearest, 0 for none.
+
+    Args:
+        voxel: ``(i, j, k)``.
+        numbered: of :func:`LiverTumorSegLib.reporting.lesions.number_lesions`, ``[k, j, i]``.
+        volume: the CT.
+        within_mm: how far away it may be.
+    """
     at = np.array(voxel[::-1], float)
-    reach = np.ceil(_NEAR_MM / np.array(volume.spacing))
+    reach = np.ceil(within_mm / np.array(volume.spacing))
     low, high = (at - reach).clip(0), (at + reach + 1).clip(0, numbered.shape)
     near = numbered[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
     points = np.argwhere(near > LIVER_LABEL)
@@ -104,4 +113,4 @@ def _lesion_at(voxel: Voxel, numbered: NDArray[np.unsignedinteger], volume: Volu
         return 0
     away_mm = np.linalg.norm((points + low - at)[:, ::-1] @ volume.affine[:3, :3].T, axis=1)
     nearest = int(away_mm.argmin())
-    return int(near[tuple(points[nearest])]) - LIVER_LABEL if away_mm[nearest] <= _NEAR_MM else 0
+    return int(near[tuple(points[nearest])]) - LIVER_LABEL if away_mm[nearest] <= within_mm else 0

@@ -196,6 +196,11 @@ class JobRunner:
         if self._job:
             self._follow(self._job)
 
+    def refresh(self) -> None:
+        """Tell everybody who shows the panel that something has changed."""
+        for tell in self.changed:
+            tell()
+
     def close(self) -> None:
         """End the worker; a running job is lost."""
         self._queue.close()
@@ -256,8 +261,7 @@ class JobRunner:
 
     def _show(self, state: PanelState) -> None:
         self.state = state
-        for tell in self.changed:
-            tell()
+        self.refresh()
 
 
 def _write_array(path: Path, content: ArrayAndAffine | None) -> Path:

@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.labels import LESION
-from ...reporting.lesion_notes import clean_note
-
-_NEAR_MM = 5.0
-"""How far a lesion may be moved or shrunk by hand and keep its note: less than most lesions lie apart."""
+from ...core.volume import Volume
+from ...reporting.lesion_notes import NEAR_MM, clean_note, lesion_at
 
 KeptNote = list[Any]
 """``[[i, j, k], text, row]``; the row is None while there is no lesion."""
@@ -27,40 +24,19 @@ def text_of(notes: Sequence[KeptNote], row: int) -> str:
 
 
 def placed(
-    notes: Sequence[KeptNote],
-    numbered: NDArray[np.unsignedinteger],
-    near_spacing: tuple[float, float, float] | None = None,
+    notes: Sequence[KeptNote], numbered: NDArray[np.unsignedinteger], volume: Volume, *, by_hand: bool = False
 ) -> list[KeptNote]:
     """Notes with the rows that their lesions have in other labels.
 
     Args:
         notes: as they were kept.
         numbered: ``[k, j, i]``, 0 background, 1 liver, 1 + n lesion n.
-        near_spacing: mm between voxels of the axes ``k, j, i``, where a lesion beside the voxel may be meant.
+        volume: the CT.
+        by_hand: the labels were corrected, so that a lesion near the voxel may be meant.
     """
-    return [[voxel, text, _row(voxel, numbered, near_spacing)] for voxel, text, _before in notes]
-
-
-def _row(
-    voxel: Sequence[int], numbered: NDArray[np.unsignedinteger], spacing: tuple[float, float, float] | None
-) -> int | None:
-    at = np.array(voxel[::-1])
-    if (at < 0).any() or (at >= numbered.shape).any():
-        return None
-    value = int(numbered[tuple(at)])
-    if value < LESION.label and spacing is not None:
-        value = _nearest(at, numbered, np.array(spacing))
-    return value - LESION.label if value >= LESION.label else None
-
-
-def _nearest(at: NDArray[np.int64], numbered: NDArray[np.unsignedinteger], spacing: NDArray[np.float64]) -> int:
-    """Value of the nearest lesion within reach, 0 for none."""
-    reach = np.ceil(_NEAR_MM / spacing).astype(int)
-    low, high = (at - reach).clip(0), (at + reach + 1).clip(0, numbered.shape)
-    near = numbered[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))]
-    points = np.argwhere(near >= LESION.label)
-    if not len(points):
-        return 0
-    away_mm = np.linalg.norm((points + low - at) * spacing, axis=1)
-    nearest = int(away_mm.argmin())
-    return int(near[tuple(points[nearest])]) if away_mm[nearest] <= _NEAR_MM else 0
+    within_mm = NEAR_MM if by_hand else 0
+    numbers = [lesion_at(voxel, numbered, volume, within_mm) for voxel, _text, _before in notes]
+    return [
+        [voxel, text, number - 1 if number else None]
+        for (voxel, text, _before), number in zip(notes, numbers, strict=True)
+    ]

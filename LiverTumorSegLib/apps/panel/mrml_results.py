@@ -157,7 +157,7 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
         rows: the segment of each lesion.
         by_hand: the segments were corrected, so that a lesion may have moved a little from its note.
     """
-    notes = lesion_notes.placed(nodes.facts.get("notes", []), result.labels, result.volume.spacing if by_hand else None)
+    notes = lesion_notes.placed(nodes.facts.get("notes", []), result.labels, result.volume, by_hand=by_hand)
     to_voxel = np.linalg.inv(result.volume.affine)
     lesions = result.table["lesions"]
     voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]

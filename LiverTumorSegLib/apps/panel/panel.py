@@ -89,15 +89,9 @@ class Panel(JobRunner):
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
-
-        def take(answer: Answer) -> None:
-            self.models, self.models_known = answer["models"], True
-            then()
-            self._show(self.state)
-
         if self.state is not PanelState.NEEDS_SETUP:
             self.opened = True
-            self.ask("models", take)
+            self.ask("models", lambda answer: self._take_models(answer, then))
             self.ask("devices", self._take_devices)
 
     def segment(
@@ -194,13 +188,14 @@ class Panel(JobRunner):
 
         self.begin(command, finish, {}, **arguments)
 
-    def _take_models(self, answer: Answer) -> None:
+    def _take_models(self, answer: Answer, then: Callable[[], None] = lambda: None) -> None:
         self.models, self.models_known = answer["models"], True
-        self._show(self.state)
+        then()
+        self.refresh()
 
     def _take_devices(self, answer: Answer) -> None:
         self.devices, self.why_no_gpu = answer["devices"], answer["why_no_gpu"]
-        self._show(self.state)
+        self.refresh()
 
 
 def _arguments(settings: PanelSettings) -> Answer:
