@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+
 from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.io import volumes
 from support.repository import ROOT
@@ -57,3 +59,16 @@ def hidden(folder):
         for path in folder.rglob("*")
         if path.name.startswith(".") and path.name != ".cohort"
     )
+
+
+def add_ct_sequence():
+    """A sequence of the scene: two CTs, and what is no CT between them."""
+    import slicer
+
+    made = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "phases")
+    ct = small_ct()
+    for second, voxels in (("0", ct.voxels), ("35", np.full((4, 5, 6), np.nan)), ("70", ct.voxels)):
+        node = slicer.util.addVolumeFromArray(voxels, slicer.util.vtkMatrixFromArray(ct.affine))
+        made.SetDataNodeAtValue(node, second)
+        slicer.mrmlScene.RemoveNode(node)
+    return made

@@ -1,8 +1,7 @@
 """Many CTs from the panel: a sequence and a folder, with progress, one cancel, one table and one sentence."""
 
-import numpy as np
 import pytest
-from support.cohort_cases import save, small_ct
+from support.cohort_cases import add_ct_sequence, save, small_ct
 from support.module_case import add_ct, click, finish, harness, lasting_worker, wait, widget  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
@@ -23,15 +22,7 @@ def unfolded(widget):  # noqa: F811
 @pytest.fixture
 def sequence(harness):  # noqa: F811
     """Two CTs, and what is no CT between them."""
-    import slicer
-
-    made = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "phases")
-    ct = small_ct()
-    for second, voxels in (("0", ct.voxels), ("35", np.full((4, 5, 6), np.nan)), ("70", ct.voxels)):
-        node = slicer.util.addVolumeFromArray(voxels, slicer.util.vtkMatrixFromArray(ct.affine))
-        made.SetDataNodeAtValue(node, second)
-        slicer.mrmlScene.RemoveNode(node)
-    return made
+    return add_ct_sequence()
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 import math
 
-import numpy as np
 import pytest
-from support.cohort_cases import save, small_ct
+from support.cohort_cases import add_ct_sequence, save, small_ct
 from support.panels import settle
 from support.slicer_harness.fixtures import mrml  # noqa: F401
 
@@ -23,15 +22,8 @@ def jobs(warm_worker, mrml):  # noqa: F811
 @pytest.fixture
 def sequence(mrml):  # noqa: F811
     """Two CTs with a volume between that holds no CT."""
-    import slicer
-
-    made = mrml.AddNewNodeByClass("vtkMRMLSequenceNode", "phases")
+    made = add_ct_sequence()
     made.SetIndexUnit("s")
-    ct = small_ct()
-    for second, voxels in (("0", ct.voxels), ("35", np.full((4, 5, 6), np.nan)), ("70", ct.voxels)):
-        node = slicer.util.addVolumeFromArray(voxels, slicer.util.vtkMatrixFromArray(ct.affine))
-        made.SetDataNodeAtValue(node, second)
-        slicer.mrmlScene.RemoveNode(node)
     return made
 
 
