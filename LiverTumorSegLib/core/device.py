@@ -10,9 +10,14 @@ import torch
 from . import gpus
 from .about import PRECISIONS
 from .device_failure import describe_failure, is_device_failure, note_failure
+from .device_loss import is_lost
 from .errors import UserError
 
 _NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+class LostDevice(UserError):
+    """A GPU that is asked for by name answered this process before and does not any more; another it may answer."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def choose_device(wanted: str = "auto", precision: str = "auto") -> DevicePlacem
 
     Raises:
         UserError: the name or the precision is unknown, or the device is not there.
+        LostDevice: it is a GPU that this process has lost.
     """
     if precision not in PRECISIONS:
         msg = f"There is no precision “{precision}”: give {', '.join(PRECISIONS)}."
@@ -171,7 +177,8 @@ def _answering(device: torch.device) -> DevicePlacement:
     chosen = _try(device)
     if isinstance(chosen, DevicePlacement):
         return chosen
-    raise UserError(describe_failure(device, chosen, "use --device cpu or auto")) from chosen
+    kind = LostDevice if is_lost(str(device)) else UserError
+    raise kind(describe_failure(device, chosen, "use --device cpu or auto")) from chosen
 
 
 def _cuda(device: torch.device) -> DevicePlacement:

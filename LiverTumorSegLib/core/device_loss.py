@@ -19,6 +19,11 @@ def has_lost_device() -> bool:
     return bool(_LOST)
 
 
+def is_lost(device: str) -> bool:
+    """Whether it is this one, by the name that it was marked with."""
+    return device in _LOST
+
+
 def forget_losses() -> None:
     """Forget them all, which is for tests: a process cannot win a GPU back."""
     _LOST.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -254,7 +254,8 @@ def segment_cohort(
     with silence_libraries():
         found = find(source, (output, *settings.folders), cancel)
     work = CohortWork(output, model, settings, ranks.choose_rank_device(rank, device))
-    devices.choose_device(work.device, settings.options.precision)
+    with suppress(devices.LostDevice):  # it may answer another process, where the cases then go on
+        devices.choose_device(work.device, settings.options.precision)
     share = share_cases(found.cases, rank)
     with exclusive_run(output, rank):
         work.prepare(found.cases, share, rank.number)

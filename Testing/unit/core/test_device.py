@@ -117,6 +117,21 @@ def test_a_gpu_that_answered_and_does_not_any_more_is_lost(monkeypatch, before, 
         device_loss.forget_losses()
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_gpu_by_name_is_told_apart_where_another_process_may_still_have_it(monkeypatch, before):
+    gpu = FakeGpu()
+    put_gpus(monkeypatch, gpu)
+    if before:
+        device.choose_device("cuda:0")
+    gpu.answers = False
+    try:
+        with pytest.raises(UserError, match=r"cuda:0 stopped working \(.*\): use --device cpu or auto\.") as raised:
+            device.choose_device("cuda:0")
+        assert isinstance(raised.value, device.LostDevice) is before
+    finally:
+        device_loss.forget_losses()
+
+
 def test_a_gpu_that_has_no_memory_to_say_so_is_not_lost(monkeypatch):
     def synchronize(_):
         msg = "CUDA error: out of memory"

@@ -1,17 +1,21 @@
 import os
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 from support.cohort_cases import labels, save_cohort
+from support.fake_gpus import FakeGpu, put_gpus
 from support.lost_gpu import LosesGpu, count_cases
 from support.waiting import wait_until
 
 from LiverTumorSegLib.apps import cohort
-from LiverTumorSegLib.apps.cohort import fresh_processes
+from LiverTumorSegLib.apps.cohort import fresh_processes, segment
 from LiverTumorSegLib.apps.cohort.records import CaseState, read_records
 from LiverTumorSegLib.core import device_loss
+from LiverTumorSegLib.core.device import choose_device
+from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken
 from LiverTumorSegLib.models.model_folder import Model
 
@@ -83,6 +87,27 @@ def test_a_process_that_lost_its_gpu_before_the_cohort_segments_none_of_it_itsel
     assert len(summary.done) == 4
     assert counted(tmp_path / "seen") == [4]
     assert str(os.getpid()) not in {path.name for path in (tmp_path / "seen").iterdir()}
+
+
+def test_a_gpu_that_is_named_and_lost_before_the_first_check_ends_no_cohort(cts, thresholds, tmp_path, monkeypatch):
+    """Another process, which has the GPU, stands in with its CPU."""
+
+    def elsewhere(work, *more):
+        return fresh_processes.segment_elsewhere(replace(work, device="cpu"), *more)
+
+    gpu = FakeGpu()
+    put_gpus(monkeypatch, gpu)
+    monkeypatch.setattr(segment, "segment_elsewhere", elsewhere)
+    choose_device("cuda:0")
+    gpu.answers = False
+    summary = cohort.segment_cohort(cts, tmp_path / "out", thresholds, device="cuda:0")
+    assert (len(summary.done), summary.failed) == (4, {})
+
+
+def test_a_gpu_that_is_named_and_never_answered_ends_a_cohort_before_it_begins(cts, thresholds, tmp_path, monkeypatch):
+    put_gpus(monkeypatch, FakeGpu(answers=False))
+    with pytest.raises(UserError, match="cuda:0 stopped working"):
+        cohort.segment_cohort(cts, tmp_path / "out", thresholds, device="cuda:0")
 
 
 def test_where_no_process_can_be_started_no_case_fails_for_it(cts, thresholds, tmp_path, monkeypatch):
