@@ -10,6 +10,8 @@ from monai.networks.nets.basic_unet import TwoConv
 from torch import nn
 from torch.nn import functional as F
 
+from .upsampling import double_bilinear, extend_last
+
 LEVELS = 5
 
 
@@ -57,9 +59,9 @@ def upsample_double(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor
         features: ``[batch, channel, row, column]``.
         size: rows and columns of the finer level, each twice those of the features, or one more.
     """
-    finer = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
+    finer = double_bilinear(features)
     rows, columns = (wanted - there for wanted, there in zip(size, finer.shape[2:], strict=True))
-    return F.pad(finer, (0, columns, 0, rows), mode="replicate") if rows or columns else finer
+    return extend_last(finer, rows, columns)
 
 
 class Encoder(nn.Module):

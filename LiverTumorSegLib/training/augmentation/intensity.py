@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from ...networks.upsampling import resize_bilinear
 from .options import Augmentation
 
 
@@ -100,4 +101,4 @@ def _lower_resolution(pixels: torch.Tensor, shares: NDArray[np.float32]) -> None
     for index in np.flatnonzero(shares < 1):
         planes = pixels[index].flatten(0, -3)[None]  # of a volume all slices, each in its plane
         fewer = F.interpolate(planes, scale_factor=float(shares[index]), mode="bilinear", antialias=True)
-        pixels[index] = F.interpolate(fewer, size=pixels.shape[-2:], mode="bilinear").reshape(pixels[index].shape)
+        pixels[index] = resize_bilinear(fewer, pixels.shape[-2:]).reshape(pixels[index].shape)
