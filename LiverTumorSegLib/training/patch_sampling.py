@@ -19,6 +19,7 @@ from .augmentation import (
     cut_patches,
     draw_intensities,
     draw_patches,
+    send_together,
 )
 from .recipe import Sampling
 from .slice_sampling import Batch, SlicePools
@@ -41,9 +42,11 @@ class DrawnPatches(TypedDict):
 
 def augment_patches(drawn: DrawnPatches) -> Batch:
     """Cut and change a batch on the device it is on."""
-    pixels, labels = cut_patches(drawn["boxes"], drawn["labels"], drawn["placement"])
+    placement, changes = drawn["placement"], drawn["intensities"]
+    there = send_together([*placement.arrays, *changes.arrays], drawn["boxes"][0].device)
+    pixels, labels = cut_patches(drawn["boxes"], drawn["labels"], placement, there)
     pixels = pixels.div_(255) if drawn["boxes"][0].dtype == torch.uint8 else pixels
-    pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=drawn["in_unit"])
+    pixels = change_intensities(pixels, labels, changes, in_window=drawn["in_unit"], there=there)
     return {"pixels": pixels, "labels": labels, "lesions_apart": drawn["lesions_apart"]}
 
 

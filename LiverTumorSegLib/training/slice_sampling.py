@@ -16,6 +16,7 @@ from ..models.description import SliceStack
 from .augmentation import (
     Augmentation,
     Blob,
+    BlobRounds,
     Intensities,
     SquarePlacement,
     change_intensities,
@@ -24,6 +25,8 @@ from .augmentation import (
     draw_intensities,
     draw_placement,
     paint_lesions,
+    paint_rounds,
+    send_together,
 )
 from .recipe import Sampling
 
@@ -60,11 +63,18 @@ class Batch(TypedDict):
 
 def augment_slices(drawn: DrawnSlices) -> Batch:
     """Cut and change a batch on the device it is on."""
-    pixels, labels = cut_squares(drawn["slices"], drawn["labels"], drawn["placement"], drawn["sizes"])
-    pixels = pixels.div_(255) if drawn["slices"].dtype == torch.uint8 else pixels
-    if drawn["blobs"]:
+    placement, changes, slices = drawn["placement"], drawn["intensities"], drawn["slices"]
+    rounds = None
+    if drawn["blobs"] and slices.device.type != "cpu":
+        rounds = BlobRounds.of(drawn["blobs"], len(slices), slices.shape[1], drawn["depth"])
+    there = send_together([*placement.arrays, *changes.arrays, *(rounds or ())], slices.device)
+    pixels, labels = cut_squares(slices, drawn["labels"], placement, drawn["sizes"], there)
+    pixels = pixels.div_(255) if slices.dtype == torch.uint8 else pixels
+    if rounds:
+        pixels, labels = paint_rounds(pixels, labels, drawn["lesions_apart"], rounds, there)
+    elif drawn["blobs"]:
         pixels, labels = paint_lesions(pixels, labels, drawn["lesions_apart"], drawn["blobs"], drawn["depth"])
-    pixels = change_intensities(pixels, labels, drawn["intensities"], in_window=drawn["in_unit"])
+    pixels = change_intensities(pixels, labels, changes, in_window=drawn["in_unit"], there=there)
     return {"pixels": pixels, "labels": labels, "lesions_apart": drawn["lesions_apart"]}
 
 

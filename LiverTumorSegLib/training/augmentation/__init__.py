@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .device_lesions import BlobRounds, paint_rounds
 from .intensity import Intensities, change_intensities, draw_intensities
 from .options import SETS, Augmentation, NamedAugmentation
 from .patches import PatchPlacement, cut_patches, draw_patches
+from .sending import send_together
 from .spatial import SquarePlacement, cut_squares, draw_placement
 from .synthetic_lesions import Blob, draw_blobs, paint_lesions
 
@@ -12,6 +14,7 @@ __all__ = [
     "SETS",
     "Augmentation",
     "Blob",
+    "BlobRounds",
     "Intensities",
     "NamedAugmentation",
     "PatchPlacement",
@@ -24,4 +27,6 @@ __all__ = [
     "draw_patches",
     "draw_placement",
     "paint_lesions",
+    "paint_rounds",
+    "send_together",
 ]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ...networks.upsampling import resize_bilinear
 from .options import Augmentation
+from .sending import Send, send_each
 
 
 class Intensities(NamedTuple):
@@ -34,6 +35,11 @@ class Intensities(NamedTuple):
     floor: NDArray[np.float32]
     noise: torch.Tensor | None
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.float32], ...]:
+        """What a device needs of it."""
+        return self.gamma, self.gain, self.offset, self.floor
+
 
 def draw_intensities(ranges: Augmentation, shape: tuple[int, ...], random: np.random.Generator) -> Intensities:
     """Draw changes for a batch ``[batch, channel, row, column]``, or ``[batch, channel, slice, row, column]``."""
@@ -54,7 +60,7 @@ def draw_intensities(ranges: Augmentation, shape: tuple[int, ...], random: np.ra
 
 
 def change_intensities(
-    pixels: torch.Tensor, labels: torch.Tensor, changes: Intensities, *, in_window: bool
+    pixels: torch.Tensor, labels: torch.Tensor, changes: Intensities, *, in_window: bool, there: Send | None = None
 ) -> torch.Tensor:
     """Change the intensities of a batch.
 
@@ -65,30 +71,32 @@ def change_intensities(
         in_window: whether values fill [0, 1], as a window leaves them. Contrast then changes about the middle, and the
             result stays in [0, 1]. Else values are standard scores: contrast changes about 0, nothing is cut off, and
             what is measured in windows (the offsets and the floor) is left out.
+        there: gives the changes' arrays on the device; None to send each by itself.
     """
+    sent = there or send_each(pixels.device)
+
+    def each(values: NDArray[np.float32]) -> torch.Tensor:
+        """A value for each sample, ready to be combined with the pixels."""
+        return sent(values).reshape(-1, *[1] * (pixels.ndim - 1))
+
     changed = pixels.clone()
     if in_window:
         _offset_liver(changed, labels, changes.liver)
     _lower_resolution(changed, changes.resolution)
     if (changes.gamma != 1).any():
-        changed = changed.sign() * changed.abs_().pow_(_each(changes.gamma, pixels))
-    changed *= _each(1 + changes.gain, pixels)
+        changed = changed.sign() * changed.abs_().pow_(each(changes.gamma))
+    changed *= 1 + each(changes.gain)
     if in_window:
-        changed += _each(changes.offset - changes.gain / 2, pixels)
+        changed += each(changes.offset) - each(changes.gain) / 2
     if changes.noise is not None:
         changed += changes.noise.to(pixels.device)
-    return torch.maximum(changed, _each(changes.floor, pixels)).clamp_(max=1) if in_window else changed
+    return torch.maximum(changed, each(changes.floor)).clamp_(max=1) if in_window else changed
 
 
 def _draw_noise(largest: float, shape: tuple[int, ...], random: np.random.Generator) -> torch.Tensor:
     seeded = torch.Generator().manual_seed(int(random.integers(2**63)))  # torch draws normals twice as fast as numpy
     deviations = torch.from_numpy(random.uniform(0, largest, (shape[0], *[1] * (len(shape) - 1))).astype(np.float32))
     return torch.randn(shape, generator=seeded).mul_(deviations)
-
-
-def _each(values: NDArray[np.floating], pixels: torch.Tensor) -> torch.Tensor:
-    """A value for each sample, ready to be combined with the pixels."""
-    return torch.from_numpy(values).to(pixels.device).reshape(-1, *[1] * (pixels.ndim - 1))
 
 
 def _offset_liver(pixels: torch.Tensor, labels: torch.Tensor, offsets: NDArray[np.float32]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -39,24 +40,23 @@ def draw_control_points(
     return np.pad(drawn, pads).astype(np.float32)
 
 
-def displacements(control: NDArray[np.float32], size: int, device: torch.device) -> torch.Tensor:
+def displacements(control: torch.Tensor, size: int) -> torch.Tensor:
     """Displacement of every pixel of a square, ``[batch, axis, size, size]``, in the unit of the control points."""
-    basis, values = _basis(control.shape[-1], size, device), torch.from_numpy(control).to(device)
-    return basis @ values @ basis.T
+    basis = _basis(control.shape[-1], size, control.device)
+    return basis @ control @ basis.T
 
 
-def displacements_in_space(
-    control: NDArray[np.float32], size: tuple[int, int, int], device: torch.device
-) -> torch.Tensor:
+def displacements_in_space(control: torch.Tensor, size: tuple[int, int, int]) -> torch.Tensor:
     """The same of every voxel of a box, ``[batch, axis, *size]``."""
-    values = torch.from_numpy(control).to(device)
+    points = control.shape[-1]
     for count in size:  # each turn takes the first of the control points' axes, and adds the box's as the last
-        values = torch.tensordot(values, _basis(control.shape[-1], count, device), dims=([2], [1]))
-    return values
+        control = torch.tensordot(control, _basis(points, count, control.device), dims=([2], [1]))
+    return control
 
 
+@lru_cache(maxsize=8)
 def _basis(points: int, size: int, device: torch.device) -> torch.Tensor:
-    """Share of every control point in every pixel along an axis, ``[size, points]``."""
+    """Share of every control point in every pixel along an axis, ``[size, points]``; brought to a device once."""
     at = (np.arange(size) + 0.5) / size * (points - _DEGREE)
     knots = np.arange(-_DEGREE, points + 1)
     weights = BSpline.design_matrix(at, knots, _DEGREE).toarray().astype(np.float32)

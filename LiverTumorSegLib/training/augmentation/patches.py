@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch.nn import functional as F
 
 from .options import Augmentation, displacements_in_space, draw_control_points
+from .sending import Send, send_each
 
 Size = tuple[int, int, int]
 
@@ -30,6 +31,11 @@ class PatchPlacement(NamedTuple):
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
     elastic: NDArray[np.float32] | None = None
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.float32], ...]:
+        """What a device needs of it."""
+        return self.centre, self.matrix, *(() if self.elastic is None else (self.elastic,))
 
     def reach(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The first voxels that the patches can need along each axis, and those after the last, ``[batch, 3]`` each."""
@@ -104,7 +110,10 @@ def affine_in_space(
 
 
 def cut_patches(
-    volumes: Sequence[torch.Tensor], labels: Sequence[torch.Tensor], placement: PatchPlacement
+    volumes: Sequence[torch.Tensor],
+    labels: Sequence[torch.Tensor],
+    placement: PatchPlacement,
+    there: Send | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut a patch out of each volume (trilinear) and of its labels (nearest), on the device these are on.
 
@@ -114,33 +123,39 @@ def cut_patches(
         volumes: ``[channel, slice, row, column]`` of any number type and any size.
         labels: ``[slice, row, column]`` of each, integers.
         placement: where the patches lie.
+        there: gives the placement's arrays on the device; None to send each by itself.
 
     Returns:
         Float ``[batch, channel, *size]``, and labels ``[batch, *size]`` of their own type.
     """
     device = volumes[0].device
-    offsets = _offsets(placement, device).expand(len(volumes), -1, -1, -1, -1)
-    matrix, centre = (torch.from_numpy(array).to(device) for array in (placement.matrix, placement.centre))
+    there = there or send_each(device)
+    offsets = _offsets(placement, device, there).expand(len(volumes), -1, -1, -1, -1)
+    matrix, centre = there(placement.matrix), there(placement.centre)
     pixels, marked = [], []
     for volume, mask, steps, turn, middle in zip(volumes, labels, offsets, matrix, centre, strict=True):
-        positions = torch.einsum("ad,dkji->kjia", turn, steps) + middle
-        pixels.append(_sampled(volume, positions, "bilinear"))
-        marked.append(_sampled(mask[None], positions, "nearest")[0].to(mask.dtype))
+        grid = _grid(torch.einsum("ad,dkji->kjia", turn, steps) + middle, mask.shape)
+        pixels.append(_sampled(volume, grid, "bilinear"))
+        marked.append(_sampled(mask[None], grid, "nearest")[0].to(mask.dtype))
     return torch.stack(pixels), torch.stack(marked)
 
 
-def _offsets(placement: PatchPlacement, device: torch.device) -> torch.Tensor:
+def _offsets(placement: PatchPlacement, device: torch.device, there: Send) -> torch.Tensor:
     """Voxels of the patches from their centres, ``[batch, axis, *size]``; of all alike where none is bent."""
     axes = [torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2 for n in placement.size]
     straight = torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
     if placement.elastic is None:
         return straight
-    return straight + displacements_in_space(placement.elastic, placement.size, device)
+    return straight + displacements_in_space(there(placement.elastic), placement.size)
 
 
-def _sampled(volume: torch.Tensor, positions: torch.Tensor, mode: str) -> torch.Tensor:
-    sizes = torch.tensor(volume.shape[1:], device=volume.device)
-    grid = ((positions * 2 + 1) / sizes - 1).flip(-1)  # grid_sample takes columns first
+def _grid(positions: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Positions in voxels as ``grid_sample`` takes them; the sizes are made where they are, and not sent there."""
+    sizes = torch.cat([torch.full((1,), float(count), device=positions.device) for count in shape])
+    return ((positions * 2 + 1) / sizes - 1).flip(-1)  # grid_sample takes columns first
+
+
+def _sampled(volume: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
     return F.grid_sample(volume[None].float(), grid[None], mode, "border", align_corners=False)[0]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from .options import Augmentation, displacements, draw_control_points
+from .sending import Send, send_each
 
 
 class SquarePlacement(NamedTuple):
@@ -26,6 +27,11 @@ class SquarePlacement(NamedTuple):
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
     elastic: NDArray[np.float32] | None = None
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.float32], ...]:
+        """What a device needs of it."""
+        return self.centre, self.matrix, *(() if self.elastic is None else (self.elastic,))
 
 
 def draw_placement(
@@ -69,7 +75,11 @@ def affine_in_plane(
 
 
 def cut_squares(
-    slices: torch.Tensor, labels: torch.Tensor, placement: SquarePlacement, sizes: torch.Tensor | None = None
+    slices: torch.Tensor,
+    labels: torch.Tensor,
+    placement: SquarePlacement,
+    sizes: torch.Tensor | None = None,
+    there: Send | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cut squares out of slices (bilinear) and of their labels (nearest), on the device these are on.
 
@@ -82,6 +92,7 @@ def cut_squares(
         labels: ``[batch, row, column]``, integers.
         placement: where the squares lie.
         sizes: ``[batch, 2]``, rows and columns of each slice, where some are smaller; None: all are as large as given.
+        there: gives the placement's arrays on the device; None to send each by itself.
 
     Returns:
         Float ``[batch, channel, size, size]``, and labels ``[batch, size, size]`` of their own type.
@@ -89,7 +100,7 @@ def cut_squares(
     if sizes is None:
         sizes = torch.tensor(slices.shape[-2:]).expand(len(slices), 2)
     height, width = (2 ** (count - 1).bit_length() for count in slices.shape[-2:])
-    grid = _grid(placement, sizes.to(slices.device), (height, width))
+    grid = _grid(placement, sizes.to(slices.device), (height, width), there or send_each(slices.device))
     pixels = _sampled(slices, grid, (height, width), "bilinear")
     masks = _sampled(labels[:, None], grid, (height, width), "nearest")
     return pixels, masks[:, 0].to(labels.dtype)
@@ -106,14 +117,14 @@ def _sampled(slices: torch.Tensor, grid: torch.Tensor, frame: tuple[int, int], m
     return torch.cat([F.grid_sample(F.pad(part, pads).float(), at, mode, align_corners=False) for part, at in parts])
 
 
-def _grid(placement: SquarePlacement, sizes: torch.Tensor, frame: tuple[int, int]) -> torch.Tensor:
+def _grid(placement: SquarePlacement, sizes: torch.Tensor, frame: tuple[int, int], there: Send) -> torch.Tensor:
     device = sizes.device
     offsets = torch.arange(placement.size, dtype=torch.float32, device=device) - (placement.size - 1) / 2
     row, column = (axis[None] for axis in torch.meshgrid(offsets, offsets, indexing="ij"))
     if placement.elastic is not None:
-        bent = displacements(placement.elastic, placement.size, device)
+        bent = displacements(there(placement.elastic), placement.size)
         row, column = row + bent[:, 0], column + bent[:, 1]
-    matrix, centre = (torch.from_numpy(array).to(device) for array in (placement.matrix, placement.centre))
+    matrix, centre = there(placement.matrix), there(placement.centre)
     scaled = []
     for axis in (1, 0):  # grid_sample takes columns first
         steps = matrix[:, axis, :, None, None]

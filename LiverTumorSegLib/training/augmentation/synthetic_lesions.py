@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from ...core.labels import LESION_LABEL, LIVER_LABEL
 from .options import SyntheticLesions
 
-_WAVES, _TEXTURE = 4, 12
+WAVES, TEXTURE = 4, 12
+"""Waves of an outline, and rows and columns of a texture before it is stretched."""
 
 
 class Blob(NamedTuple):
@@ -54,7 +55,7 @@ def draw_blobs(ranges: SyntheticLesions, batch: int, random: np.random.Generator
 
 def _draw(ranges: SyntheticLesions, sample: int, random: np.random.Generator) -> Blob:
     sign = 1 if random.random() < ranges.bright else -1
-    swings = random.uniform(-0.25, 0.25, _WAVES) / np.arange(1, _WAVES + 1)
+    swings = random.uniform(-0.25, 0.25, WAVES) / np.arange(1, WAVES + 1)
     return Blob(
         sample=sample,
         centre=random.random(),
@@ -63,8 +64,8 @@ def _draw(ranges: SyntheticLesions, sample: int, random: np.random.Generator) ->
         edge=random.uniform(0.5, 2),
         rim=random.uniform(-0.05, 0.1) if random.random() < ranges.rim else 0.0,
         axes=(random.uniform(0, 0.6), random.uniform(0, np.pi)),
-        waves=np.stack([swings, random.uniform(0, 2 * np.pi, _WAVES)]).astype(np.float32),
-        texture=random.normal(0, 0.35, (_TEXTURE, _TEXTURE)).astype(np.float32),
+        waves=np.stack([swings, random.uniform(0, 2 * np.pi, WAVES)]).astype(np.float32),
+        texture=random.normal(0, 0.35, (TEXTURE, TEXTURE)).astype(np.float32),
     )
 
 
@@ -99,7 +100,7 @@ def paint_lesions(
 def _paint(pixels: torch.Tensor, labels: torch.Tensor, liver: torch.Tensor, blob: Blob, depth: float) -> None:
     shown = torch.nonzero(liver)
     row, column = shown[int(blob.centre * len(shown))].tolist()
-    reach = int(2.5 * blob.radius + 4)
+    reach = reach_of(blob)
     box = (slice(max(0, row - reach), row + reach + 1), slice(max(0, column - reach), column + reach + 1))
     liver, seen = liver[box], pixels[(slice(None), *box)]
     rows = torch.arange(box[0].start, box[0].start + liver.shape[0], device=pixels.device) - row
@@ -107,10 +108,15 @@ def _paint(pixels: torch.Tensor, labels: torch.Tensor, liver: torch.Tensor, blob
     distance, outline = _polar(rows[:, None].float(), columns[None].float(), blob)
     middle = len(seen) // 2
     for number, plane in enumerate(seen):
-        fill = _cut_of_ball((number - middle) * depth / blob.radius)
+        fill = cut_of_ball((number - middle) * depth / blob.radius)
         plane += _shade(outline * fill - distance, blob) * liver
     seen.clamp_(0, 1)
     labels[box][liver & (distance < outline)] = LESION_LABEL
+
+
+def reach_of(blob: Blob) -> int:
+    """Pixels to either side of its centre that a lesion is painted in."""
+    return int(2.5 * blob.radius + 4)
 
 
 def _polar(rows: torch.Tensor, columns: torch.Tensor, blob: Blob) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,7 +132,7 @@ def _polar(rows: torch.Tensor, columns: torch.Tensor, blob: Blob) -> tuple[torch
     return torch.hypot(along, across), blob.radius * swing
 
 
-def _cut_of_ball(height: float) -> float:
+def cut_of_ball(height: float) -> float:
     """Radius of the cut through a unit ball at this height; below 0 beyond it, so that the edge fades there too."""
     return float(np.sqrt(1 - height**2)) if abs(height) < 1 else 1 - abs(height)
 

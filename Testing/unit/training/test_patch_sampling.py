@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from support.counted_operations import Counting
+from torch.utils._pytree import tree_map_only
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.slices import Patient
@@ -152,3 +154,15 @@ def test_processes_share_a_batch_out():
 def test_shares_that_no_volume_can_have_are_refused():
     with pytest.raises(UserError, match="shows what the recipe's sampling asks for"):
         drawn(1, patient(), sampling=only("joined"))
+
+
+def test_on_a_device_a_batch_waits_for_nothing_and_sends_one_piece():
+    """On the meta device tensors have no numbers, so that whatever waits for one fails."""
+    counts = []
+    for batch in drawn(2, augmentation=Augmentation(elastic=0.5, elastic_points=5, gamma=0.3, blur=1, liver_share=1)):
+        there = tree_map_only(torch.Tensor, lambda values: values.to("meta"), batch)
+        with Counting() as counting:
+            made = augment_patches(there)
+        assert made["pixels"].shape == (4, 1, 8, 12, 16)
+        counts.append(counting.seen["upload"])
+    assert counts[1] == 1  # the first brings what all batches share

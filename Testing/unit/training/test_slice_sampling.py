@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.counted_operations import Counting
+from torch.utils._pytree import tree_map_only
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.slices import Patient
@@ -234,3 +236,18 @@ def test_lesions_are_painted_into_liver_where_the_recipe_asks_for_them():
 def test_lesions_are_not_painted_into_what_no_window_made():
     with pytest.raises(UserError, match="slices from 0 to 1, and the recipe's preprocessing ends elsewhere"):
         drawn(1, [patient("a", 8, pixels=torch.randn(8, 1, 48, 48).half())], augmentation=PAINTED)
+
+
+def test_on_a_device_a_batch_waits_for_nothing_and_sends_one_piece():
+    """On the meta device tensors have no numbers, so that whatever waits for one fails."""
+    every = Augmentation(
+        elastic=1, gamma=0.3, blur=1, liver_share=1, synthetic_lesions=SyntheticLesions(share=1, radius=(2, 4))
+    )
+    counts = []
+    for batch in drawn(2, augmentation=every):
+        there = tree_map_only(torch.Tensor, lambda values: values.to("meta"), batch)
+        with Counting() as counting:
+            made = augment_slices(there)
+        assert made["pixels"].shape == (8, 3, 32, 32)
+        counts.append(counting.seen["upload"])
+    assert counts[1] == 1  # the first brings what all batches share

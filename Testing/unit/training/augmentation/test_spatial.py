@@ -188,7 +188,7 @@ def test_bent_squares_are_those_of_scipy():
     )
     from LiverTumorSegLib.training.augmentation.options import displacements
 
-    moved = displacements(where.elastic, 64, torch.device("cpu"))[0].numpy() + np.indices((64, 64))
+    moved = displacements(torch.from_numpy(where.elastic), 64)[0].numpy() + np.indices((64, 64))
     wanted = ndimage.map_coordinates(pixels[0, 0].numpy(), moved, order=1, mode="mirror")
     assert np.allclose(cut_squares(pixels, labels, where)[0][0, 0].numpy(), wanted, atol=1e-4)
 
