@@ -1,4 +1,4 @@
-"""Batches and CTs fetched in another thread while the one before them is worked on."""
+"""Batches and CTs fetched in other threads while the one before them is worked on."""
 
 from __future__ import annotations
 
@@ -6,41 +6,63 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any, TypeVar
+from itertools import count, repeat
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
 from .progress import CancelToken
 
 _END = object()
-_BATCHES = 2
+
+
+@runtime_checkable
+class NumberedBatches(Protocol):
+    """Batches without an end, each of which follows from its number alone, so that any thread may draw it.
+
+    Attributes:
+        first: number of the first one.
+    """
+
+    @property
+    def first(self) -> int: ...
+
+    def draw(self, number: int) -> Any:
+        """The batch of a number, the same whoever draws it and whenever."""
 
 
 class PrefetchedBatches:
-    """The same batches in the same order, drawn in another thread a few ahead.
+    """The same batches in the same order, drawn in other threads a few ahead.
 
     Args:
         batches: what draws them, on the CPU or wherever the slices are.
         pinned: whether what is on the CPU is put where a GPU fetches it from while it computes.
+        threads: that draw at the same time; batches without numbers are drawn by one.
     """
 
-    def __init__(self, batches: Iterable[Any], *, pinned: bool = False) -> None:
+    def __init__(self, batches: Iterable[Any] | NumberedBatches, *, pinned: bool = False, threads: int = 1) -> None:
         self._batches, self._pinned = batches, pinned
+        self._threads = threads if isinstance(batches, NumberedBatches) else 1
 
     def __iter__(self) -> Iterator[Any]:
-        source, pool = iter(self._batches), ThreadPoolExecutor(1, "batches")
-
-        def draw() -> Any:
-            drawn = next(source, _END)
-            return pin_memory(drawn) if self._pinned and drawn is not _END else drawn
-
-        coming: deque[Future[Any]] = deque(pool.submit(draw) for _ in range(_BATCHES))
+        draws, pool = self._draws(), ThreadPoolExecutor(self._threads, "batches")
+        coming: deque[Future[Any]] = deque(pool.submit(self._ready, next(draws)) for _ in range(self._threads + 1))
         try:
             while (batch := coming.popleft().result()) is not _END:
-                coming.append(pool.submit(draw))
+                coming.append(pool.submit(self._ready, next(draws)))
                 yield batch
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _draws(self) -> Iterator[Callable[[], Any]]:
+        """What draws the first batch, the second, and so on."""
+        if isinstance(self._batches, NumberedBatches):
+            return (partial(self._batches.draw, number) for number in count(self._batches.first))
+        return repeat(partial(next, iter(self._batches), _END))
+
+    def _ready(self, draw: Callable[[], Any]) -> Any:
+        drawn = draw()
+        return pin_memory(drawn) if self._pinned and drawn is not _END else drawn
 
 
 def pin_memory(value: Any) -> Any:

@@ -214,13 +214,20 @@ class Patient:
         """Whether the chain's values lie in [0, 1], however they are stored."""
         return self.overview.in_unit
 
+    def channels(self, chosen: list[int]) -> torch.Tensor:
+        """Channels ``[slice * channel, row, column]`` of the slices at these positions, slice by slice, as stored.
+
+        Numbers in place of a list of them: a device would have to be sent that.
+        """
+        return torch.cat([self.pixels[at] for at in chosen])
+
     def stack(self, chosen: list[int]) -> torch.Tensor:
         """Channels of the slices at these positions, slice by slice, in the chain's units.
 
         Returns:
             float32 ``[slice * channel, row, column]``.
         """
-        channels = self.pixels[chosen].flatten(0, 1)
+        channels = self.channels(chosen)
         return channels.float() / 255 if channels.dtype == torch.uint8 else channels.float()
 
     def only(self, chosen: NDArray[np.intp]) -> Patient:

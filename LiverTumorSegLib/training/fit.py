@@ -26,7 +26,12 @@ from .patients import Patients, free_device_bytes, move_to_device
 from .recipe import Recipe
 from .resume import Say, find_start, refuse_other_patients
 from .trainer import TrainingRun
-from .training_device import choose_training_device, choose_training_precision, refuse_wrong_gradients
+from .training_device import (
+    choose_training_device,
+    choose_training_precision,
+    count_drawing_threads,
+    refuse_wrong_gradients,
+)
 
 
 def fit(
@@ -109,7 +114,8 @@ def _batches(
     kept = move_to_device(train, device, free_device_bytes(device), say)
     drawn = input_mode_of(recipe).sampler(recipe, kept, first)
     share = group.share(recipe.schedule.batch)
-    return PrefetchedBatches(SharedBatches(drawn, share) if group.several else drawn, pinned=device.type == "cuda")
+    own = SharedBatches(drawn, share) if group.several else drawn
+    return PrefetchedBatches(own, pinned=device.type == "cuda", threads=count_drawing_threads(device, group))
 
 
 def _origin(recipe: Recipe, found: Patients, before: Description | None, command: str) -> Training:

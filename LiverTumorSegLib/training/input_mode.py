@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -24,7 +24,7 @@ class InputMode(NamedTuple):
         layout: of the network's weights and of what it sees, in memory.
     """
 
-    sampler: Callable[[Recipe, list[Patient], int], Iterable[Any]]
+    sampler: Callable[[Recipe, list[Patient], int], SliceSampler | PatchSampler]
     augmented: Callable[[Any], Batch]
     scorer: type[Scorer]
     layout: torch.memory_format

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..core.prefetch import NumberedBatches
 from ..core.ranks import Rank
 from .augmentation import Blob
 from .checkpoints import WholeCheckpoints
@@ -167,12 +167,17 @@ class SharedBatches:
         share: samples that are kept.
     """
 
-    def __init__(self, batches: Iterable[Any], share: slice) -> None:
+    def __init__(self, batches: NumberedBatches, share: slice) -> None:
         self._batches, self._share = batches, share
 
-    def __iter__(self) -> Iterator[Any]:
-        for drawn in self._batches:
-            yield {name: take_share(value, self._share) for name, value in drawn.items()}
+    @property
+    def first(self) -> int:
+        """Number of the first batch."""
+        return self._batches.first
+
+    def draw(self, number: int) -> Any:
+        """The share of the batch of a number."""
+        return {name: take_share(value, self._share) for name, value in self._batches.draw(number).items()}
 
 
 def take_share(value: Any, share: slice) -> Any:

@@ -65,6 +65,9 @@ class PatchSampler:
         seed: of all that is drawn.
         first: number of the first batch.
 
+    Attributes:
+        first: the same.
+
     Raises:
         UserError: no volume shows what a share of the patches is drawn for.
     """
@@ -81,17 +84,18 @@ class PatchSampler:
         first: int = 0,
     ) -> None:
         self._augmentation, self._patches = augmentation, patches
-        self._batch, self._seed, self._first = batch, seed, first
+        self._batch, self._seed, self.first = batch, seed, first
         self._in_unit = all(patient.in_unit for patient in patients)
         self._in_bytes = all(patient.pixels.dtype == torch.uint8 for patient in patients)
         self._pools = SlicePools(patients, sampling, anywhere=True)
 
     def __iter__(self) -> Iterator[DrawnPatches]:
-        for number in count(self._first):
-            yield self._draw(np.random.default_rng([self._seed, number]))
+        return map(self.draw, count(self.first))
 
-    def _draw(self, random: np.random.Generator) -> DrawnPatches:
-        drawn = [self._pools.draw(number, random) for number in range(self._batch)]
+    def draw(self, number: int) -> DrawnPatches:
+        """The batch of a number; several threads may draw at the same time."""
+        random = np.random.default_rng([self._seed, number])
+        drawn = [self._pools.draw(place, random) for place in range(self._batch)]
         patients = [patient for patient, _, _ in drawn]
         centres = np.array([_centre(*each, random) for each in drawn])
         shapes = np.array([patient.labels.shape for patient in patients])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import TypedDict
 
@@ -94,6 +95,9 @@ class SliceSampler:
         seed: of all that is drawn.
         first: number of the first batch.
 
+    Attributes:
+        first: the same.
+
     Raises:
         UserError: no slice shows what a share of the samples is drawn for, or lesions are to be painted into slices
             that no window has brought to [0, 1].
@@ -112,7 +116,7 @@ class SliceSampler:
         first: int = 0,
     ) -> None:
         self._augmentation, self._stack, self._crop = augmentation, stack, crop
-        self._batch, self._seed, self._first, self._centred = batch, seed, first, sampling.centred
+        self._batch, self._seed, self.first, self._centred = batch, seed, first, sampling.centred
         self._in_unit = all(patient.in_unit for patient in patients)
         if augmentation.synthetic_lesions and not self._in_unit:
             msg = (
@@ -126,10 +130,11 @@ class SliceSampler:
         )
 
     def __iter__(self) -> Iterator[DrawnSlices]:
-        for number in count(self._first):
-            yield self._draw(number, np.random.default_rng([self._seed, number]))
+        return map(self.draw, count(self.first))
 
-    def _draw(self, number: int, random: np.random.Generator) -> DrawnSlices:
+    def draw(self, number: int) -> DrawnSlices:
+        """The batch of a number; several threads may draw at the same time."""
+        random = np.random.default_rng([self._seed, number])
         places = range(number * self._batch, (number + 1) * self._batch)
         samples = [self._sample(*self._pools.draw(place, random), random) for place in places]
         stacks, labels, centres, apart = zip(*samples, strict=True)
@@ -154,7 +159,7 @@ class SliceSampler:
     ) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float], bool]:
         distance = self._stack.spacing_mm * random.uniform(*self._augmentation.distance)
         chosen = patient.neighbours(at, distance, self._stack.slices)
-        stack = patient.pixels[chosen].flatten(0, 1) if self._in_bytes else patient.stack(chosen)
+        stack = patient.channels(chosen) if self._in_bytes else patient.stack(chosen)
         labels = patient.labels[at]
         centre = _centre(labels, label, random) if self._centred else _middle(labels)
         return stack, labels, centre, patient.lesions_apart
@@ -212,14 +217,15 @@ class _Shuffled:
                 "all, or give data that show it."
             )
             raise UserError(msg)
-        self._epoch, self._order = -1, np.arange(0)
+        self._order = lru_cache(maxsize=2)(self._shuffle)  # threads may be in two epochs
 
     def draw(self, place: int, _random: np.random.Generator) -> tuple[Patient, int, int]:
         epoch, at = divmod(place, len(self._slices))
-        if epoch != self._epoch:
-            apart_from_batches = np.random.default_rng([self._seed, epoch, 1])
-            self._epoch, self._order = epoch, apart_from_batches.permutation(len(self._slices))
-        return *self._slices[self._order[at]], self._label
+        return *self._slices[self._order(epoch)[at]], self._label
+
+    def _shuffle(self, epoch: int) -> NDArray[np.intp]:
+        apart_from_batches = np.random.default_rng([self._seed, epoch, 1])
+        return apart_from_batches.permutation(len(self._slices))
 
 
 def slices_showing(patient: Patient, shown: str) -> NDArray[np.intp]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from ..core import gpus, ranks
@@ -65,6 +67,30 @@ def choose_training_precision(recipe: Recipe, device: torch.device, say: Say) ->
         "schedule.precision to 32-true."
     )
     return "16-mixed"
+
+
+_MOST_THREADS = 4
+
+
+def count_drawing_threads(device: torch.device, group: ProcessGroup) -> int:
+    """Threads that draw batches, which come out alike from any number.
+
+    A CPU that trains has no core to spare for a second one. Beside a GPU each gets a core, and another is left for what
+    drives the GPU; what they need of Python itself they take turns at, so that more than a few gain nothing.
+
+    Args:
+        device: that trains.
+        group: the processes, which are taken to be on this machine.
+    """
+    if device.type == "cpu":
+        return 1
+    return max(1, min(_MOST_THREADS, count_cores() // group.rank.count - 1))
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    may_use = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(may_use(0)) if may_use else os.cpu_count() or 1
 
 
 def refuse_wrong_gradients(recipe: Recipe, network: SliceNetwork, device: torch.device) -> None:

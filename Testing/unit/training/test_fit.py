@@ -201,7 +201,7 @@ def test_a_training_that_was_cancelled_goes_on_to_the_same_weights_and_log(data,
     assert tables[0] == tables[1]
 
 
-def stopped_after(step, plan, data, folder, *, stop):
+def stopped_after(step, plan, data, folder, *, stop, **options):
     """A training that is ended from outside after a step."""
 
     def interrupt(_fraction, sentence):
@@ -209,7 +209,18 @@ def stopped_after(step, plan, data, folder, *, stop):
             stop()
 
     with pytest.raises(Cancelled):
-        fit(plan, data, folder, command="", progress=interrupt)
+        fit(plan, data, folder, command="", progress=interrupt, **options)
+
+
+def test_a_training_whose_batches_several_threads_draw_is_that_of_one_also_where_it_goes_on(
+    data, tmp_path, monkeypatch
+):
+    plan, cancel = recipe_with(tmp_path, BROKEN), CancelToken()
+    fit(plan, data, tmp_path / "one", command="")
+    monkeypatch.setattr("LiverTumorSegLib.training.fit.count_drawing_threads", lambda *_: 4)
+    stopped_after(3, plan, data, tmp_path / "model", stop=cancel.cancel, cancel=cancel)
+    fit(plan, data, tmp_path / "model", command="", resume=True)
+    assert weights(tmp_path / "model") == weights(tmp_path / "one")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")

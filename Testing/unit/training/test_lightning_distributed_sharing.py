@@ -4,6 +4,7 @@ import torch
 from support.training_cases import patient, recipe_with
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.core.prefetch import NumberedBatches, PrefetchedBatches
 from LiverTumorSegLib.core.ranks import Rank
 from LiverTumorSegLib.training.distributed import ProcessGroup
 from LiverTumorSegLib.training.input_mode import input_mode_of
@@ -29,10 +30,19 @@ def test_the_shares_of_all_processes_are_the_batch_of_one(tmp_path, change):
 
     whole = kind.augmented(next(iter(sampler())))
     shares = [ProcessGroup(Rank(number, 3)).share(6) for number in range(3)]
-    parts = [kind.augmented(next(iter(SharedBatches(sampler(), share)))) for share in shares]
+    parts = [kind.augmented(SharedBatches(sampler(), share).draw(2)) for share in shares]
     for name, values in whole.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), values)
     assert len(parts[0]["pixels"]) == 2
+
+
+def test_a_share_keeps_the_number_of_its_first_batch(tmp_path):
+    plan = recipe_with(tmp_path, "schedule.batch=6", "crop=32")
+    shared = SharedBatches(input_mode_of(plan).sampler(plan, [labelled()], 3), slice(0, 2))
+    assert isinstance(shared, NumberedBatches)
+    first = next(iter(PrefetchedBatches(shared, threads=2)))
+    assert torch.equal(first["slices"], shared.draw(3)["slices"])
+    assert len(first["slices"]) == 2
 
 
 def test_what_is_no_list_of_samples_stays():

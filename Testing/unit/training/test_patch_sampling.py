@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from support.counted_operations import Counting
 from torch.utils._pytree import tree_map_only
 
 from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.prefetch import PrefetchedBatches
 from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.models.description import Patches
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
@@ -33,6 +36,10 @@ def only(kind):
 
 
 def drawn(count, *patients, **changes):
+    return list(islice(sampler(*patients, **changes), count))
+
+
+def sampler(*patients, **changes):
     options = {
         "sampling": Sampling(),
         "augmentation": SETS["none"],
@@ -41,8 +48,7 @@ def drawn(count, *patients, **changes):
         "seed": 1,
     }
     everyone = list(patients) or [patient(), patient("b", lesions_apart=False)]
-    sampler = iter(PatchSampler(everyone, **options | changes))
-    return [next(sampler) for _ in range(count)]
+    return PatchSampler(everyone, **options | changes)
 
 
 def batches(count, *patients, **changes):
@@ -144,9 +150,7 @@ def test_intensities_change_as_those_of_slices_do():
 def test_processes_share_a_batch_out():
     options = {"augmentation": Augmentation(elastic=0.5)}
     (whole,) = batches(1, **options)
-    halves = [
-        augment_patches(next(iter(SharedBatches(drawn(1, **options), share)))) for share in (slice(0, 2), slice(2, 4))
-    ]
+    halves = [augment_patches(SharedBatches(sampler(**options), share).draw(0)) for share in (slice(0, 2), slice(2, 4))]
     for name in whole:
         assert torch.allclose(torch.cat([half[name] for half in halves]).float(), whole[name].float(), atol=1e-5)
 
@@ -166,3 +170,12 @@ def test_on_a_device_a_batch_waits_for_nothing_and_sends_one_piece():
         assert made["pixels"].shape == (4, 1, 8, 12, 16)
         counts.append(counting.seen["upload"])
     assert counts[1] == 1  # the first brings what all batches share
+
+
+def test_a_batch_is_the_same_whoever_draws_it_and_in_whatever_order():
+    options = {"augmentation": Augmentation(elastic=0.5)}
+    wanted, several = drawn(6, **options), PrefetchedBatches(sampler(**options), threads=3)
+    for one, other in zip(wanted, islice(several, 6), strict=True):
+        assert all(torch.equal(*boxes) for boxes in zip(one["boxes"], other["boxes"], strict=True))
+        assert np.array_equal(one["placement"].matrix, other["placement"].matrix)
+        assert torch.equal(one["intensities"].noise, other["intensities"].noise)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from support.counted_operations import Counting
 from torch.utils._pytree import tree_map_only
 
 from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.prefetch import PrefetchedBatches
 from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.models.description import SliceStack
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
@@ -30,6 +32,10 @@ def patient(name, slices, lesions_apart=True, channels=1, pixels=None):
 
 
 def drawn(count, patients=None, **changes):
+    return list(islice(sampler(patients, **changes), count))
+
+
+def sampler(patients=None, **changes):
     patients = patients or [patient("a", 8), patient("b", 30), patient("c", 4, lesions_apart=False)]
     options = {
         "sampling": Sampling(),
@@ -39,8 +45,7 @@ def drawn(count, patients=None, **changes):
         "batch": 8,
         "seed": 1,
     }
-    sampler = iter(SliceSampler(patients, **options | changes))
-    return [next(sampler) for _ in range(count)]
+    return SliceSampler(patients, **options | changes)
 
 
 def batches(count, *patients, **changes):
@@ -251,3 +256,26 @@ def test_on_a_device_a_batch_waits_for_nothing_and_sends_one_piece():
         assert made["pixels"].shape == (8, 3, 32, 32)
         counts.append(counting.seen["upload"])
     assert counts[1] == 1  # the first brings what all batches share
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(shuffled="all")])
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_batch_is_the_same_whoever_draws_it_and_wherever_drawing_begins(sampling, first):
+    """Of slices that are shuffled there are six batches an epoch: threads are in two at a time."""
+    options = {"sampling": sampling, "augmentation": Augmentation(synthetic_lesions=SyntheticLesions())}
+    wanted = drawn(20, **options)[first:]
+    several = PrefetchedBatches(sampler(first=first, **options), threads=4)
+    for one, other in zip(wanted, islice(several, len(wanted)), strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in ("slices", "labels", "sizes", "lesions_apart"))
+        assert np.array_equal(one["placement"].matrix, other["placement"].matrix)
+        assert torch.equal(one["intensities"].noise, other["intensities"].noise)
+        assert [blob.centre for blob in one["blobs"]] == [blob.centre for blob in other["blobs"]]
+
+
+def test_drawing_from_slices_that_a_device_keeps_sends_it_nothing():
+    there = [replace(one, pixels=one.pixels.to("meta"), known=one.overview) for one in (patient("a", 8),)]
+    kept = sampler(there)
+    with Counting() as counting:
+        batch = kept.draw(0)
+    assert batch["slices"].device.type == "meta"
+    assert counting.seen["upload"] == counting.seen["index"] == 0

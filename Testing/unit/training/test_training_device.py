@@ -7,12 +7,14 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.ranks import Rank
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.training import training_device
 from LiverTumorSegLib.training.distributed import ALONE, ProcessGroup
 from LiverTumorSegLib.training.fit import fit
 from LiverTumorSegLib.training.network import build_network
 from LiverTumorSegLib.training.training_device import (
     choose_training_device,
     choose_training_precision,
+    count_drawing_threads,
     refuse_wrong_gradients,
 )
 
@@ -99,3 +101,13 @@ def test_patches_whose_gradients_a_cpu_gets_wrong_are_refused_on_it_alone(tmp_pa
         refuse_wrong_gradients(recipe, network, torch.device("cpu"))
     refuse_wrong_gradients(recipe, network, torch.device("cuda:0"))
     refuse_wrong_gradients(volume_recipe(tmp_path), network, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("cores", "alone", "of_eight"), [(1, 1, 1), (2, 1, 1), (4, 3, 1), (16, 4, 1), (64, 4, 4)])
+def test_batches_are_drawn_by_the_cores_that_a_gpu_leaves(monkeypatch, cores, alone, of_eight):
+    monkeypatch.setattr(training_device, "count_cores", lambda: cores)
+    there = torch.device("cuda:0")
+    assert count_drawing_threads(there, ALONE) == alone
+    assert count_drawing_threads(there, THIRD) == of_eight
+    assert count_drawing_threads(torch.device("cpu"), ALONE) == 1
+    assert training_device.count_cores() >= 1
