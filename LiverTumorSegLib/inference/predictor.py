@@ -44,15 +44,17 @@ class Predictor:
     Args:
         network: in evaluation mode; it is copied.
         placement: where to run.
-        batch: slices in a batch, in place of the placement's own choice.
+        batch: slices, or patches of a volume, in a batch, in place of the placement's own choice; a CPU takes patches
+            one by one, which keeps its cores busy.
     """
 
     def __init__(self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None) -> None:
         self._original = network
-        self._asked, self.batch = batch, batch or placement.batch
+        self._asked = batch or None
         self.notes: list[str] = [placement.note] if placement.note else []
         self._was_short = False
         self._settle(placement)
+        self.batch = self._wanted_batch()
 
     def __call__(self, channels: torch.Tensor) -> torch.Tensor:
         """Logits of ``[batch, channel, *size]``; any size, also of networks that lack a margin.
@@ -71,14 +73,38 @@ class Predictor:
         """Whether the network pads nothing itself, so that borders are mirrored for it."""
         return self._network.margin > 0
 
-    def in_batches(self, numbers: Sequence[int], work: Callable[[Sequence[int]], Result]) -> Iterator[Result]:
-        """Yield what ``work`` returns for batch after batch, asked again where :meth:`recover` can mend a failure."""
+    @property
+    def classes(self) -> int:
+        """Channels of the logits."""
+        return self._original.classes
+
+    @property
+    def _sees_volumes(self) -> bool:
+        return self._original.axes == 3
+
+    @property
+    def _unit(self) -> str:
+        return "part" if self._sees_volumes else "slice"
+
+    def in_batches(
+        self,
+        numbers: Sequence[int],
+        work: Callable[[Sequence[int]], Result],
+        recover: Callable[[Exception], None] | None = None,
+    ) -> Iterator[Result]:
+        """Yield what ``work`` returns for batch after batch, asked again where a failure can be mended.
+
+        Args:
+            numbers: of slices or patches.
+            work: on a batch of them.
+            recover: mends a failure or raises; None for :meth:`recover`.
+        """
         start = 0
         while start < len(numbers):
             batch = numbers[start : start + self.batch]
             result, failure = attempt(lambda batch=batch: work(batch))  # type: ignore[misc]
             if failure is not None:
-                self.recover(failure)
+                (recover or self.recover)(failure)
                 continue
             start += len(batch)
             yield cast("Result", result)
@@ -92,16 +118,13 @@ class Predictor:
         """
         place, can_move = self.placement.device, not self.placement.is_last_resort
         if may_be_out_of_memory(error) and self.batch > 1:
-            self.free_memory()
-            self.batch //= 2
-            self._was_short = True
-            self.notes.append(f"{place} ran out of memory: going on with {self.batch} slices a batch.")
+            self.halve(error)
         elif is_out_of_memory(error) and can_move:
             self.free_memory()
             self._was_short = True
-            self._move(f"{place} ran out of memory even for one slice: going on on the CPU.")
+            self._move(f"{place} ran out of memory even for one {self._unit}: going on on the CPU.")
         elif is_out_of_memory(error):
-            msg = "There is not enough memory for a single slice: close other programs, or use a smaller model."
+            msg = f"There is not enough memory for a single {self._unit}: close other programs, or use a smaller model."
             raise UserError(msg) from error
         elif is_device_failure(error) and can_move:
             note_failure(place)
@@ -109,18 +132,34 @@ class Predictor:
         else:
             raise error
 
-    def fit_batch(self, size: Sequence[int]) -> None:
+    def halve(self, error: Exception) -> None:
+        """Halve the batch, for want of memory.
+
+        Raises:
+            Exception: ``error`` itself, where it is about anything else or the batch cannot be halved.
+        """
+        if self.batch == 1 or not may_be_out_of_memory(error):
+            raise error
+        self.free_memory()
+        self.batch //= 2
+        self._was_short = True
+        note = f"{self.placement.device} ran out of memory: going on with {self.batch} {self._unit}s a batch."
+        self.notes.append(note)
+
+    def fit_batch(self, size: Sequence[int], reserved: int = 0) -> None:
         """Choose the largest batch that a GPU has memory for: a power of two, up to the usual one, unless one is asked.
 
-        Powers of two, so that a little more or less of free memory makes no other batch, and no other last digit.
+        Powers of two, so that a little more or less of free memory makes no other batch, and no other last digit. Once
+        memory has run out, the batch that was gone on with stays.
 
         Args:
-            size: rows and columns of a slice.
+            size: rows and columns of a slice, or slices, rows and columns of a patch.
+            reserved: bytes that something else will take before.
         """
-        if self._asked is not None or self.placement.device.type != "cuda":
+        if self._asked is not None or self._was_short or self.placement.device.type != "cuda":
             return
         each = inference_bytes(self._original, size, self.placement.dtype)
-        fitting = int(_SHARE * _free_bytes(self.placement.device) / each)
+        fitting = int(_SHARE * max(0, _free_bytes(self.placement.device) - reserved) / each)
         self.batch = min(self.placement.batch, 1 << max(0, fitting.bit_length() - 1))
 
     def free_memory(self) -> None:
@@ -132,8 +171,17 @@ class Predictor:
         """Go to the CPU in the wanted precision; the user's batch stays unless memory was short."""
         self.notes.append(note)
         self._settle(self.placement.on_cpu())
-        own = self.placement.batch
-        self.batch = own if self._asked is None else min(self._asked, own) if self._was_short else self._asked
+        wanted = self._wanted_batch()
+        self.batch = min(wanted, self._usual_batch()) if self._was_short else wanted
+
+    def _usual_batch(self) -> int:
+        """The placement's, which is for slices: of patches only a GPU whose memory is known gets several."""
+        return 1 if self._sees_volumes and self.placement.device.type != "cuda" else self.placement.batch
+
+    def _wanted_batch(self) -> int:
+        if self._asked is None or (self._sees_volumes and self.placement.device.type == "cpu"):
+            return self._usual_batch()
+        return self._asked
 
     def _settle(self, placement: DevicePlacement) -> None:
         self.placement = placement

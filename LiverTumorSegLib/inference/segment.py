@@ -39,7 +39,7 @@ class SegmentationOptions:
 
     Args:
         coarse_pass: first find the liver on coarse slices, then segment its box alone.
-        batch: slices a batch, None for the device's usual number.
+        batch: slices a batch, or patches of a volume on a GPU, None for the device's usual number.
         postprocessing: clean-up, None for the model's own.
         precision: of weights and activations, see :func:`LiverTumorSegLib.core.device.choose_device`.
         probabilities: keep them beside the labels.
@@ -238,7 +238,7 @@ def _load(
     volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
 ) -> tuple[Predictor, SliceCache]:
     view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
-    engine = Predictor(model.network, placement, 1 if model.description.patches else options.batch)
+    engine = Predictor(model.network, placement, options.batch)
     store = SliceCache(view, spacing, model.description, engine.placement)
     if not model.description.patches:
         engine.fit_batch(store.size)

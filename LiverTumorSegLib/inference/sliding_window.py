@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, prod
 
 import torch
@@ -18,6 +18,9 @@ from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
 
 _SLICES = 8
+_SUM_BYTES = 4
+"""Of a voxel in the sums of the patches' logits, and in that of their weights: float32."""
+
 _MOST_PATCHES = 100_000
 
 
@@ -46,6 +49,7 @@ def segment_in_patches(out: LabelOutput, store: SliceCache, patches: Patches, en
                 f"{place} ran out of memory: the volume is kept in the host's memory, its parts are not."
             )
         else:
+            engine.batch = 1  # what fewer patches at a time could mend is mended by now
             engine.recover(failure)
         out.clear()
 
@@ -76,15 +80,18 @@ def _standardised(
 def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, task: Job) -> torch.Tensor:
     """Logits ``[class, slice, row, column]`` of a whole volume, from overlapping patches of it.
 
+    A GPU computes as many patches at a time as it has memory for, and half as many where that runs out after all; each
+    has the share in the sums that it has alone.
+
     Args:
         pixels: ``[1, channel, slice, row, column]``, preprocessed and at the standard spacing; the logits are put
             together where they are.
         patches: their size and overlap.
         engine: the network.
-        task: told about every patch.
+        task: told about every batch of patches.
 
     Raises:
-        RuntimeError: memory ran out, among other reasons.
+        RuntimeError: memory ran out for a single patch, among other reasons.
         UserError: there are more patches than anybody would wait for.
     """
     total = prod(
@@ -97,18 +104,28 @@ def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, t
             "overlap too much, so use another model."
         )
         raise UserError(msg)
+    voxels = prod(max(n, size) for n, size in zip(pixels.shape[2:], patches.size, strict=True))
+    on_host = pixels.device.type != engine.placement.device.type
+    engine.fit_batch(patches.size, 0 if on_host else _SUM_BYTES * (engine.classes + 1) * voxels)
     done = 0
 
-    def predict(patch: torch.Tensor) -> torch.Tensor:
+    def predict(windows: torch.Tensor) -> torch.Tensor:
         nonlocal done
-        task.at(min(1, done / total), f"Segmenting part {min(done + 1, total)} of {total}")
-        done += 1
-        return engine(patch.to(engine.placement.device, engine.placement.dtype)).float()
+
+        def work(numbers: Sequence[int]) -> torch.Tensor:
+            first = done + numbers[0]
+            task.at(min(1, first / total), f"Segmenting part {min(first + 1, total)} of {total}")
+            chosen = windows[numbers[0] : numbers[-1] + 1]
+            return engine(chosen.to(engine.placement.device, engine.placement.dtype)).float()
+
+        logits = list(engine.in_batches(range(len(windows)), work, engine.halve))
+        done += len(windows)
+        return logits[0] if len(logits) == 1 else torch.cat(logits)
 
     logits: torch.Tensor = sliding_window_inference(
         pixels,
         patches.size,
-        1,
+        engine.batch,
         predict,
         patches.overlap,
         "gaussian",

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.fake_gpus import FakeGpu, put_gpus
 from support.models import describe
 from support.volumes import reordered
 
 from LiverTumorSegLib import networks
-from LiverTumorSegLib.core.device import cpu_placement
+from LiverTumorSegLib.core.device import DevicePlacement, cpu_placement
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
@@ -20,6 +21,7 @@ from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
 from LiverTumorSegLib.inference.slice_cache import SliceCache
 from LiverTumorSegLib.models.description import NetworkSpec, Patches
 from LiverTumorSegLib.models.model_folder import Model
+from LiverTumorSegLib.networks.cost import inference_bytes
 
 PATCHES = Patches(spacing_mm=(2.0, 1.5, 1.5), size=(16, 32, 32))
 
@@ -154,8 +156,120 @@ def test_where_memory_runs_out_all_the_same_it_goes_on_on_the_cpu(box, stand_in)
     out = np.zeros(box.voxels.shape, np.uint8)
     sliding_window.segment_in_patches(LabelOutput(out), store, PATCHES, engine, Job())
     assert engine.placement == cpu_placement()
-    assert engine.notes[-1] == "cpu:0 ran out of memory even for one slice: going on on the CPU."
+    assert engine.notes[-1] == "cpu:0 ran out of memory even for one part: going on on the CPU."
     assert dice(out > 0, box.axial.of(box.voxels) > 0) > 0.95
+
+
+def predicted(network, batch, fails_from=None, task=None):
+    """Logits of a volume from so many patches at a time, the batches that the network saw, and the notes.
+
+    A batch fails for want of memory where it has so many patches or more.
+    """
+    engine, seen = Predictor(network, replace(cpu_placement(), dtype=torch.float32)), []
+    engine.batch = batch
+
+    def look(_network, patches):
+        if fails_from and len(patches[0]) >= fails_from:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+        seen.append(len(patches[0]))
+
+    engine._network.register_forward_pre_hook(look)
+    pixels = torch.rand(1, 1, 30, 60, 70, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        return sliding_window.predict_patches(pixels, PATCHES, engine, task or Job()), seen, engine.notes
+
+
+@pytest.mark.parametrize("batch", [2, 4, 64])
+def test_several_patches_at_a_time_give_what_one_gives(batch):
+    torch.manual_seed(0)
+    network = networks.create("unet3d", 1, 2, features=(4, 4, 4, 4, 4, 4)).eval()
+    wanted, each, _ = predicted(network, 1)
+    found, seen, notes = predicted(network, batch)
+    assert set(each) == {1}
+    assert sum(seen) == len(each)
+    assert seen == [batch] * (len(each) // batch) + ([len(each) % batch] if len(each) % batch else [])
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert notes == []
+
+
+def test_patches_whose_logits_do_not_depend_on_the_batch_add_up_to_the_same_bits():
+    assert torch.equal(predicted(Thresholds3D(), 5)[0], predicted(Thresholds3D(), 1)[0])
+
+
+def test_where_memory_runs_out_for_several_patches_half_as_many_go_on_from_there():
+    wanted, each, _ = predicted(Thresholds3D(), 1)
+    told = []
+    found, seen, notes = predicted(Thresholds3D(), 8, 4, Job(lambda fraction, _: told.append(fraction)))
+    assert set(seen) <= {2, 1}
+    assert sum(seen) == len(each)  # none is computed twice
+    assert notes == [f"cpu ran out of memory: going on with {count} parts a batch." for count in (4, 2)]
+    assert torch.equal(found, wanted)
+    assert told == sorted(told)
+
+
+def test_a_lack_of_memory_for_one_patch_is_for_whoever_asked():
+    with pytest.raises(torch.OutOfMemoryError):
+        predicted(Thresholds3D(), 4, fails_from=1)
+
+
+def test_patches_at_a_time_follow_from_the_free_memory_of_a_gpu_and_what_its_sums_will_take(monkeypatch):
+    network = networks.create("unet3d", 1, 2).eval()
+    each = inference_bytes(network, (96, 96, 96), torch.bfloat16)
+    batches = []
+    for free in (0.9, 4.1, 9, 10**4):
+        put_gpus(monkeypatch, FakeGpu(free=int(2 * each * free) + 10**9))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+        engine = Predictor(network, cpu_placement())
+        engine.placement = DevicePlacement(torch.device("cuda:0"), torch.bfloat16, 32)
+        engine.fit_batch((96, 96, 96), 10**9)
+        batches.append(engine.batch)
+    assert batches == [1, 4, 8, 32]
+
+
+@pytest.mark.parametrize(("device", "reserved"), [("cpu", 4 * 2 * 30 * 60 * 70), ("meta", 0)])
+def test_memory_for_sums_is_left_free_where_they_are(device, reserved):
+    class Asked(Exception):
+        pass
+
+    def fit(*arguments):
+        raise Asked(*arguments)
+
+    engine = Predictor(Thresholds3D(), DevicePlacement(torch.device(device), torch.float32, 2))
+    engine.fit_batch = fit
+    with pytest.raises(Asked) as asked:
+        sliding_window.predict_patches(torch.zeros(1, 1, 30, 60, 70), PATCHES, engine, Job())
+    assert asked.value.args == (PATCHES.size, reserved)
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "batch"),
+    [("cpu", None, 1), ("cpu", 8, 1), ("meta", None, 1), ("meta", 8, 8)],
+)
+def test_a_cpu_takes_one_patch_at_a_time_and_only_a_gpu_what_is_asked_for(device, asked, batch):
+    placement = DevicePlacement(torch.device(device), torch.float32, 32)
+    assert Predictor(Thresholds3D(), placement, asked).batch == batch
+
+
+def test_memory_that_lacks_beside_the_patches_too_goes_to_the_cpu_at_once(box, stand_in, monkeypatch):
+    engine, store = stand_in(set())
+    engine.batch, tried = 16, []
+    standardised = sliding_window._standardised
+
+    def fail_twice(*arguments, **options):
+        tried.append(options)
+        if len(tried) < 3:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+        return standardised(*arguments, **options)
+
+    monkeypatch.setattr(sliding_window, "_standardised", fail_twice)
+    out = np.zeros(box.voxels.shape, np.uint8)
+    sliding_window.segment_in_patches(LabelOutput(out), store, PATCHES, engine, Job())
+    assert [tries["on_host"] for tries in tried] == [False, True, True]
+    assert engine.placement == cpu_placement()
+    assert out.any()
 
 
 def test_probabilities_of_a_network_of_volumes_lie_where_its_labels_do(box):
