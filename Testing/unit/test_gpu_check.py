@@ -20,10 +20,21 @@ def test_without_a_gpu_every_part_is_skipped_by_name_and_the_page_is_whole(tmp_p
     page = (tmp_path / "gpu-check.html").read_text()
     assert all(part.name in page for part in PARTS)
     assert "There is no CUDA GPU that can be used here." in page
-    assert "1 passed, 0 failed, 12 skipped" in capsys.readouterr().out
+    assert "1 passed, 0 failed, 15 skipped" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["networks", "preprocessing", "numbers not finite", "training resumed"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "networks",
+        "preprocessing",
+        "numbers not finite",
+        "training resumed",
+        "parts of a volume",
+        "training batches",
+        "upsampling",
+    ],
+)
 def test_a_part_works_where_the_cpu_stands_in_for_the_gpu(name, tmp_path):
     part = next(part for part in PARTS if part.name == name)
     found = part.load()(Setting("cpu", tmp_path, small=True))
