@@ -26,7 +26,7 @@ DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
 Coarse = Annotated[
     bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Slices a batch.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Slices a batch, or parts of a volume on a GPU.")]
 Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Damaged = Annotated[
     str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
