@@ -35,6 +35,11 @@ SHOWN = {"all": 0, "liver": 1, "lesion": 2}
 """The largest label that a slice has at least, by what it shows."""
 
 
+_LOOKED_AT = ("cpu", "mps")
+"""Where lesions are painted after a look at the liver: a CPU waits for nothing, and Apple's whole numbers of 64 bits,
+which the way without a look needs, were never tried."""
+
+
 class DrawnSlices(TypedDict):
     """Whole slices and the changes that :func:`augment_slices` makes to them.
 
@@ -66,7 +71,7 @@ def augment_slices(drawn: DrawnSlices) -> Batch:
     """Cut and change a batch on the device it is on."""
     placement, changes, slices = drawn["placement"], drawn["intensities"], drawn["slices"]
     rounds = None
-    if drawn["blobs"] and slices.device.type != "cpu":
+    if drawn["blobs"] and slices.device.type not in _LOOKED_AT:
         rounds = BlobRounds.of(drawn["blobs"], len(slices), slices.shape[1], drawn["depth"])
     there = send_together([*placement.arrays, *changes.arrays, *(rounds or ())], slices.device)
     pixels, labels = cut_squares(slices, drawn["labels"], placement, drawn["sizes"], there)

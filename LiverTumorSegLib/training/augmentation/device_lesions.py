@@ -7,7 +7,6 @@ once, wherever their centres turn out to be, then the second ones, since what is
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +20,8 @@ from .synthetic_lesions import TEXTURE, WAVES, Blob, cut_of_ball, reach_of
 _HALF, _BITS = 21, 42
 """A centre is sent as two whole numbers of 21 bits: one float32 would make another pixel of some."""
 
-_NO_WAVES, _EVEN = np.zeros((2, WAVES), np.float32), np.zeros((TEXTURE, TEXTURE), np.float32)
-_NOTHING = Blob(0, 0.0, 1.0, 0.0, 1.0, 0.0, (0.0, 0.0), _NO_WAVES, _EVEN)
-"""Stands in for a lesion that a sample has not."""
+_NO_LESION = (0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 0)
+"""Numbers that stand in for a lesion that a sample has not: of reach, radius and edge 1, and not shown."""
 
 
 class BlobRounds(NamedTuple):
@@ -51,22 +49,23 @@ class BlobRounds(NamedTuple):
             channels: of a sample, slices of which the middle one is labelled.
             depth: pixels from one slice to the next.
         """
-        rounds: list[dict[int, Blob]] = []
-        counts: defaultdict[int, int] = defaultdict(int)
+        places: list[tuple[int, int]] = []
+        counts = [0] * batch
         for blob in blobs:
-            if counts[blob.sample] == len(rounds):
-                rounds.append({})
-            rounds[counts[blob.sample]][blob.sample] = blob
+            places.append((counts[blob.sample], blob.sample))
             counts[blob.sample] += 1
-        each = [[there.get(sample, _NOTHING) for sample in range(batch)] for there in rounds]
-        offsets = (np.arange(channels) - channels // 2) * depth
-        made = (
-            [[_numbers(blob) for blob in those] for those in each],
-            [[blob.waves for blob in those] for those in each],
-            [[[cut_of_ball(offset / blob.radius) for offset in offsets] for blob in those] for those in each],
-            [[blob.texture for blob in those] for those in each],
+        shape = max(counts, default=0), batch
+        made = cls(
+            np.tile(np.array(_NO_LESION, np.float32), (*shape, 1)),
+            np.zeros((*shape, 2, WAVES), np.float32),
+            np.zeros((*shape, channels), np.float32),
+            np.zeros((*shape, TEXTURE, TEXTURE), np.float32),
         )
-        return cls(*(np.array(values, np.float32) for values in made))
+        offsets = (np.arange(channels) - channels // 2) * depth
+        for place, blob in zip(places, blobs, strict=True):
+            made.numbers[place], made.waves[place], made.textures[place] = _numbers(blob), blob.waves, blob.texture
+            made.fills[place] = [cut_of_ball(offset / blob.radius) for offset in offsets]
+        return made
 
 
 def paint_rounds(
@@ -90,11 +89,11 @@ def paint_rounds(
 
 
 def _numbers(blob: Blob) -> list[float]:
+    """What :class:`_Lesions` begins with."""
     high, low = divmod(int(blob.centre * 2**_BITS), 2**_HALF)
     ratio, turn = blob.axes
     stretches, turns = (np.exp(ratio / 2), np.exp(-ratio / 2)), (np.cos(turn), np.sin(turn))
-    shown = float(blob is not _NOTHING)
-    return [shown, high, low, reach_of(blob), blob.radius, blob.contrast, blob.edge, blob.rim, *stretches, *turns]
+    return [1, high, low, reach_of(blob), blob.radius, blob.contrast, blob.edge, blob.rim, *stretches, *turns]
 
 
 class _Lesions(NamedTuple):
