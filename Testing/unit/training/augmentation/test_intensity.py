@@ -3,7 +3,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.counted_operations import Counting
 
+from LiverTumorSegLib.networks import upsampling
 from LiverTumorSegLib.training.augmentation.intensity import change_intensities, draw_intensities
 from LiverTumorSegLib.training.augmentation.options import SETS
 
@@ -121,3 +123,12 @@ def test_the_samples_of_a_batch_do_not_depend_on_each_other(pixels, labels):
         own = type(changes)(*(values[part] for values in changes))
         alone = change_intensities(pixels[part], labels[part], own, in_window=True)
         assert torch.allclose(alone[0], together[one], atol=1e-6)
+
+
+def test_a_lower_resolution_is_not_taken_apart_where_pytorch_would(pixels, labels, monkeypatch):
+    wanted, _ = changed(pixels, labels, blur=1)
+    monkeypatch.setattr(upsampling, "is_taken_apart", lambda _: True)
+    with Counting() as counting:
+        ours, _ = changed(pixels, labels, blur=1)
+    assert counting.seen["upsample_bilinear2d"] == len(pixels)
+    assert torch.equal(ours, wanted)
