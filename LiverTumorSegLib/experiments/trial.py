@@ -25,8 +25,9 @@ from ..evaluation.lesion_detection import Detections
 from ..inference.segment import segment
 from ..models import model_folder
 from ..models.model_folder import Model
+from ..training.earlier_recipes import completed
 from ..training.patients import split_patients
-from ..training.recipe import Recipe, completed
+from ..training.recipe import Recipe
 from ..training.validate import store_figures
 from .record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from .run_options import RunOptions

@@ -13,6 +13,7 @@ from .alexnet_fcn import AlexNetFCN
 from .attention_unet import AttentionUNet, AttentionUNetDS
 from .base import SliceNetwork, in_tiles, padded, same_size
 from .dalu_net import DALUNet
+from .imagenet import ImageNetNetwork
 from .imagenet_weights import EncoderReport, load_encoder_weights
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
 from .segnet import SegNet
@@ -23,6 +24,7 @@ __all__ = [
     "SliceNetwork",
     "create",
     "create_with_options",
+    "has_imagenet_encoder",
     "in_tiles",
     "load_encoder_weights",
     "names",
@@ -56,6 +58,11 @@ _REGISTRY: dict[str, type[SliceNetwork]] = {
 def names() -> list[str]:
     """Names that :func:`create` knows, in alphabetical order."""
     return sorted(_REGISTRY)
+
+
+def has_imagenet_encoder(name: str) -> bool:
+    """Whether a network of this name has an encoder that ImageNet's weights fit."""
+    return issubclass(_REGISTRY.get(name, SliceNetwork), ImageNetNetwork)
 
 
 def create(name: str, in_channels: int, classes: int, **options: Any) -> SliceNetwork:
