@@ -13,6 +13,7 @@ from .alexnet_fcn import AlexNetFCN
 from .attention_unet import AttentionUNet, AttentionUNetDS
 from .base import SliceNetwork, in_tiles, padded, same_size
 from .dalu_net import DALUNet
+from .description import describe_network
 from .imagenet import ImageNetNetwork
 from .imagenet_weights import EncoderReport, load_encoder_weights
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
@@ -24,6 +25,7 @@ __all__ = [
     "SliceNetwork",
     "create",
     "create_with_options",
+    "describe",
     "has_imagenet_encoder",
     "in_tiles",
     "load_encoder_weights",
@@ -58,6 +60,22 @@ _REGISTRY: dict[str, type[SliceNetwork]] = {
 def names() -> list[str]:
     """Names that :func:`create` knows, in alphabetical order."""
     return sorted(_REGISTRY)
+
+
+def describe(name: str) -> str:
+    """What a network is, what was chosen in it where papers leave things open, and its options, in paragraphs.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    _refuse_unknown(name)
+    return describe_network(_REGISTRY[name])
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in _REGISTRY:
+        msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
+        raise UserError(msg)
 
 
 def has_imagenet_encoder(name: str) -> bool:
@@ -96,9 +114,7 @@ def create_with_options(name: str, in_channels: int, classes: int, options: Mapp
     Raises:
         UserError: as :func:`create`.
     """
-    if name not in _REGISTRY:
-        msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
-        raise UserError(msg)
+    _refuse_unknown(name)
     if not all(isinstance(count, int) and count >= 1 for count in (in_channels, classes)):
         msg = f"A network needs at least one input channel and one class, not {in_channels!r} and {classes!r}."
         raise UserError(msg)
