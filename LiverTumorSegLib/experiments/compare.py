@@ -22,7 +22,8 @@ from ..datasets.sources import Source
 from ..datasets.splits import Split
 from ..models import model_folder
 from ..models.description import Description, Evidence, MeasuredAccuracy, PatientDice
-from ..training.recipe import Recipe, completed
+from ..training.earlier_recipes import completed
+from ..training.recipe import Recipe
 from ..training.resume import Say, count_others, differing_keys, flatten_entries, shorten_value
 from ..training.validate import store_figures
 from . import summary

@@ -20,8 +20,9 @@ from ..core.schema import StrictModel
 from ..datasets.checksums import fingerprints, label_fingerprints
 from ..models import model_folder
 from ..training.checkpoints import remove_checkpoints, unfinished_log
+from ..training.earlier_recipes import completed
 from ..training.fit import fit
-from ..training.recipe import Recipe, completed
+from ..training.recipe import Recipe
 from ..training.resume import count_others, differing_keys, flatten_entries, shorten_value
 from .run_options import RunOptions
 

@@ -2,7 +2,8 @@
 
 ``FOLDER/model`` is the model, ``FOLDER/model-log`` its log, and ``FOLDER/patients.json`` says what the trial is and
 holds the patients that are measured. What is there is not done again: a trial that was ended at any moment goes on.
-Clean-up is no part of training: where it alone has changed, the model stays and is measured again.
+Clean-up and the way patients are segmented are no part of training: where they alone have changed, the model stays and
+is measured again.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ..core.errors import UserError
+from ..core.labels import FULL_PROBABILITY
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..datasets import sources
 from ..datasets.sources import Source
 from ..evaluation import case
 from ..evaluation.case import EvaluationSettings
-from ..evaluation.label_pair import LESION_NAME, LIVER_NAME, LabelPair
+from ..evaluation.label_pair import LESION_NAME, LIVER_NAME, LabelPair, structure_mask
 from ..evaluation.lesion_detection import Detections
-from ..inference.segment import segment
+from ..evaluation.probabilities import histogram, measure_curves
+from ..inference.segment import Segmentation, SegmentationOptions, segment
 from ..models import model_folder
 from ..models.model_folder import Model
+from ..training.earlier_recipes import completed
 from ..training.patients import split_patients
-from ..training.recipe import Recipe, completed
+from ..training.recipe import Recipe
 from ..training.validate import store_figures
 from .record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from .run_options import RunOptions
@@ -36,6 +42,26 @@ if TYPE_CHECKING:
 
 Measures = dict[str, float | None]
 """By key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`; None where not defined."""
+
+
+class Measuring(StrictModel):
+    """The way in which patients are segmented to be measured; by default as users do.
+
+    Args:
+        coarse_pass: whether the liver is looked for on coarse slices first, and its box alone segmented.
+        curves: structures whose probabilities are measured too, of the same segmentation as the labels.
+    """
+
+    coarse_pass: bool = True
+    curves: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> SegmentationOptions:
+        """The same to whoever segments."""
+        return SegmentationOptions(coarse_pass=self.coarse_pass, probabilities=bool(self.curves))
+
+
+AS_USERS = Measuring()
 
 
 class PatientResult(StrictModel):
@@ -51,6 +77,8 @@ class PatientResult(StrictModel):
         confusion: voxels ``[reference, prediction]`` by label.
         seconds: taken to segment it.
         device: where, and in which precision.
+        auc: area under the ROC curve of the voxels, by structure, where it was asked for; None where the reference
+            shows nothing of the structure.
     """
 
     name: str
@@ -62,6 +90,7 @@ class PatientResult(StrictModel):
     confusion: tuple[tuple[int, ...], ...]
     seconds: float
     device: str
+    auc: dict[str, float | None] = Field(default_factory=dict)
 
     @property
     def liver_dice(self) -> float | None:
@@ -90,15 +119,23 @@ class PatientResult(StrictModel):
 
 
 def measure_patient(
-    trained: Model, source: Source, data: Path, name: str, *, device: str = "auto", job: Job | None = None
+    trained: Model,
+    source: Source,
+    data: Path,
+    name: str,
+    *,
+    measuring: Measuring = AS_USERS,
+    device: str = "auto",
+    job: Job | None = None,
 ) -> PatientResult:
-    """Segment a patient as users do, with the model's own clean-up, and compare with the reference.
+    """Segment a patient once, with the model's own clean-up, and compare labels and probabilities with the reference.
 
     Args:
         trained: from :func:`LiverTumorSegLib.models.model_folder.load`.
         source: of the patient.
         data: folder that holds the source's.
         name: of the patient.
+        measuring: how it is segmented, and what is measured beside the labels.
         device: where to run.
         job: told of every batch.
 
@@ -108,7 +145,7 @@ def measure_patient(
     """
     task, settings = job or Job(), EvaluationSettings()
     volume, reference = sources.read(source, data, name)
-    done = segment(volume, trained, device, task.at, task.cancel)
+    done = segment(volume, trained, device, task.at, task.cancel, options=measuring.options)
     axial = volume.axial
     pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
     measured = case.measure_pair(pair, settings, name)
@@ -125,7 +162,15 @@ def measure_patient(
         confusion=measured.confusion.tolist(),
         seconds=done.seconds,
         device=done.device,
+        auc={structure: _auc(done, reference, structure) for structure in measuring.curves},
     )
+
+
+def _auc(done: Segmentation, reference: NDArray[np.uint8], structure: str) -> float | None:
+    """Area under the ROC curve of all voxels of a volume."""
+    likely = done.probabilities[structure] / np.float32(FULL_PROBABILITY)
+    area: float | None = measure_curves(histogram(structure_mask(reference, structure), likely))["auc"]
+    return area
 
 
 def _of_marked(measures: Measures | None, key: str) -> float | None:
@@ -142,19 +187,22 @@ class PatientsRecord(TrialRecord):
 
     Args:
         patients: who is measured, by name.
+        measuring: how; records of before there was a choice hold what users would get.
     """
 
     FILE: ClassVar[str] = "patients.json"
     INDENT: ClassVar[int | None] = 1
 
     patients: dict[str, PatientResult] = Field(default_factory=dict)
+    measuring: Measuring = AS_USERS
 
     def adapted(self, wanted: Self) -> Self:
-        """Without patients, and with the clean-up wanted, where that is another."""
+        """Without patients, and with the clean-up and the way of measuring wanted, where these are others."""
         recipe, steps = completed(self.recipe), wanted.recipe[_CLEAN_UP]
-        if recipe.get(_CLEAN_UP) == steps:
+        if recipe.get(_CLEAN_UP) == steps and self.measuring == wanted.measuring:
             return self
-        return self.model_copy(update={"recipe": {**recipe, _CLEAN_UP: steps}, "patients": {}})
+        changed = {"recipe": {**recipe, _CLEAN_UP: steps}, "patients": {}, "measuring": wanted.measuring}
+        return self.model_copy(update=changed)
 
 
 def run_trial(
@@ -164,6 +212,7 @@ def run_trial(
     options: RunOptions,
     *,
     measured: Sequence[str] | None = None,
+    measuring: Measuring = AS_USERS,
 ) -> tuple[PatientResult, ...]:
     """Train a recipe and measure its model on patients that it was not trained on; what is done is not done again.
 
@@ -173,6 +222,7 @@ def run_trial(
         folder: of the trial.
         options: where to run, and whom to tell.
         measured: who of the held-out patients is measured; None for those of the validation.
+        measuring: how they are segmented; where that was another way, they are measured again.
 
     Returns:
         The patients in the order asked for.
@@ -184,7 +234,8 @@ def run_trial(
         Cancelled: the user asked to stop; what is done stays.
     """
     names = _names(recipe, data, measured)
-    record = begin_trial(new_record(PatientsRecord, recipe, data), folder, overwrite=options.overwrite)
+    wanted = new_record(PatientsRecord, recipe, data, measuring=measuring)
+    record = begin_trial(wanted, folder, overwrite=options.overwrite)
     missing = [name for name in names if name not in record.patients]
     if missing:
         train(recipe, data, folder, options.part(0, _OF_TRAINING))
@@ -220,7 +271,9 @@ def _measure(
         part = options.job.part(number / len(names), (number + 1) / len(names))
         part.at(0, f"Measuring {name}")
         source = sources.source_of(recipe.data, data, name)
-        result = measure_patient(trained, source, data, name, device=options.device, job=part)
+        result = measure_patient(
+            trained, source, data, name, measuring=record.measuring, device=options.device, job=part
+        )
         record = record.model_copy(update={"patients": record.patients | {name: result}})
         record.write(folder)
     return record

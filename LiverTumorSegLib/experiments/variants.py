@@ -13,6 +13,7 @@ from ..core.errors import UserError
 from ..core.schema import explain_validation_error
 from ..networks import SliceNetwork, create_with_options
 from ..networks import names as network_names
+from ..networks.imagenet import IMAGENET_INPUT
 from ..preprocessing import Chain, Crop, CropToBody, Resample, Resize, named_chains
 from ..training.network import build_network
 from ..training.recipe import Recipe
@@ -170,7 +171,8 @@ def _with_chain(base: Recipe, name: str) -> tuple[dict[str, Any], str]:
     chain = next(entry.chain for entry in named_chains() if entry.name == name)
     steps = [step for step in chain.root if not isinstance(step, _GEOMETRY)]
     fitted = Chain((*steps, *(step for step in base.preprocessing.root if isinstance(step, _GEOMETRY))))
-    network = base.network.model_copy(update={"in_channels": base.stack.slices * fitted.channels})
+    spec = {"in_channels": base.stack.slices * fitted.channels, "options": _options_without_input(base)}
+    network = base.network.model_copy(update=spec)
     precision = base.schedule.precision if fitted.fits_8_bits else "32-true"
     changes = {
         "name": f"{base.name}-{name.replace('_', '-')}",
@@ -180,6 +182,12 @@ def _with_chain(base: Recipe, name: str) -> tuple[dict[str, Any], str]:
     }
     wide = precision != base.schedule.precision
     return changes, f"{name} is trained in 32 bits, which so wide a window needs." if wide else ""
+
+
+def _options_without_input(base: Recipe) -> dict[str, Any]:
+    """Options of a recipe's network without what followed from its preprocessing, which another chain decides anew."""
+    own = base.preprocessing.ends_in_unit
+    return {name: value for name, value in base.network.options.items() if (name, value) != (IMAGENET_INPUT, own)}
 
 
 _CONDITIONS: dict[str, Callable[[Recipe], Any]] = {

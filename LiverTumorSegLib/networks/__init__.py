@@ -13,6 +13,8 @@ from .alexnet_fcn import AlexNetFCN
 from .attention_unet import AttentionUNet, AttentionUNetDS
 from .base import SliceNetwork, in_tiles, padded, same_size
 from .dalu_net import DALUNet
+from .description import describe_network
+from .imagenet import ImageNetNetwork
 from .imagenet_weights import EncoderReport, load_encoder_weights
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
 from .segnet import SegNet
@@ -23,6 +25,8 @@ __all__ = [
     "SliceNetwork",
     "create",
     "create_with_options",
+    "describe",
+    "has_imagenet_encoder",
     "in_tiles",
     "load_encoder_weights",
     "names",
@@ -58,6 +62,27 @@ def names() -> list[str]:
     return sorted(_REGISTRY)
 
 
+def describe(name: str) -> str:
+    """What a network is, what was chosen in it where papers leave things open, and its options, in paragraphs.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    _refuse_unknown(name)
+    return describe_network(_REGISTRY[name])
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in _REGISTRY:
+        msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
+        raise UserError(msg)
+
+
+def has_imagenet_encoder(name: str) -> bool:
+    """Whether a network of this name has an encoder that ImageNet's weights fit."""
+    return issubclass(_REGISTRY.get(name, SliceNetwork), ImageNetNetwork)
+
+
 def create(name: str, in_channels: int, classes: int, **options: Any) -> SliceNetwork:
     """Build a network with fresh weights.
 
@@ -89,9 +114,7 @@ def create_with_options(name: str, in_channels: int, classes: int, options: Mapp
     Raises:
         UserError: as :func:`create`.
     """
-    if name not in _REGISTRY:
-        msg = f"There is no network called “{name}”: choose one of {', '.join(names())}."
-        raise UserError(msg)
+    _refuse_unknown(name)
     if not all(isinstance(count, int) and count >= 1 for count in (in_channels, classes)):
         msg = f"A network needs at least one input channel and one class, not {in_channels!r} and {classes!r}."
         raise UserError(msg)

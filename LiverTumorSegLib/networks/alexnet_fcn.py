@@ -38,6 +38,7 @@ class AlexNetFCN(ImageNetNetwork):
         fc_channels: channels of fc6 and fc7; torchvision's have 4096.
         dropout: share of their features dropped in training.
         skips: whether ``pool1`` and ``pool2`` are scored, too.
+        imagenet_input: whether the input is normalised first, see :class:`.imagenet.ImageNetInput`.
     """
 
     stride = 32
@@ -47,11 +48,18 @@ class AlexNetFCN(ImageNetNetwork):
     imagenet_prefixes = (("encoder.", "features."), ("fc6.", "classifier.1."), ("fc7.", "classifier.4."))
 
     def __init__(
-        self, in_channels: int, classes: int, *, fc_channels: int = 4096, dropout: float = 0.5, skips: bool = True
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        fc_channels: int = 4096,
+        dropout: float = 0.5,
+        skips: bool = True,
+        imagenet_input: bool = False,
     ) -> None:
-        super().__init__(in_channels, classes)
+        super().__init__(in_channels, classes, imagenet_input=imagenet_input)
         self.skips = skips
-        self.encoder = _encoder(in_channels)
+        self.encoder = _encoder(self.encoder_channels)
         self.fc6 = nn.Conv2d(256, check_positive("fc_channels", fc_channels), 6, padding=3)
         self.fc7 = nn.Conv2d(fc_channels, fc_channels, 1)
         self.dropout = nn.Dropout(dropout)
@@ -65,15 +73,15 @@ class AlexNetFCN(ImageNetNetwork):
             self.to_pool1 = Upsampling(classes, 2, first=1)
         self.to_input = Upsampling(classes, 8, first=7) if skips else Upsampling(classes, 32, first=15)
 
-    def logits(self, slices: torch.Tensor) -> torch.Tensor:
-        pool1 = self.encoder[: _POOL1 + 1](slices)
+    def logits_of_seen(self, seen: torch.Tensor) -> torch.Tensor:
+        pool1 = self.encoder[: _POOL1 + 1](seen)
         pool2 = self.encoder[_POOL1 + 1 : _POOL2 + 1](pool1)
         pool5 = self.encoder[_POOL2 + 1 :](pool2)
         scores = self.score(self._fully_connected(pool5))
         if self.skips:
             scores = self.to_pool2(scores, pool2.shape[2:]) + self.score_pool2(pool2)
             scores = self.to_pool1(scores, pool1.shape[2:]) + self.score_pool1(pool1)
-        return self.to_input(scores, slices.shape[2:])
+        return self.to_input(scores, seen.shape[2:])
 
     def _fully_connected(self, features: torch.Tensor) -> torch.Tensor:
         for layer in (self.fc6, self.fc7):

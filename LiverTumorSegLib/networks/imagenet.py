@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import nn
 
 from .base import SliceNetwork
 
@@ -86,10 +87,54 @@ def architecture_of(weights: Mapping[str, torch.Tensor]) -> str | None:
     return next((name for name, known in ARCHITECTURES.items() if known.parameters == count), None)
 
 
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue in ImageNet's images, from 0 to 1, which torchvision's weights were trained to see taken out
+(torchvision, Models and pre-trained weights: the transforms of each file of weights)."""
+COLOURS = len(MEAN)
+IMAGENET_INPUT = "imagenet_input"
+"""Name of the option by which a network normalises its input so."""
+
+
+class ImageNetInput(nn.Module):
+    """Normalise values from 0 to 1 by the mean and the deviation that ImageNet's colours have.
+
+    The one channel of a grey image is shown to all three colours, as it is where grey images are made colour ones; of
+    several channels each is taken for one colour in turn, as the first convolution takes them.
+
+    Args:
+        channels: of the input.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        colours = torch.arange(encoder_channels(channels, imagenet_input=True)) % COLOURS
+        self.register_buffer("mean", torch.tensor(MEAN)[colours].view(1, -1, 1, 1))
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[colours].view(1, -1, 1, 1))
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        """Map ``[batch, channels, row, column]`` to the same size, with three channels where there was one."""
+        return (slices - self.mean) / self.deviation
+
+
+def encoder_channels(in_channels: int, *, imagenet_input: bool) -> int:
+    """Channels that an encoder is given, where a network is given so many."""
+    return COLOURS if imagenet_input and in_channels == 1 else in_channels
+
+
 class ImageNetNetwork(SliceNetwork, ABC):
     """A network with an encoder of :data:`ARCHITECTURES`.
 
+    Args:
+        in_channels: channels of the input.
+        classes: channels of the logits.
+        imagenet_input: whether :class:`ImageNetInput` is the network's first step, for encoders that start from
+            ImageNet's weights and chains that give values from 0 to 1.
+
     Attributes:
+        encoder_channels: channels of the encoder's input.
         imagenet: torchvision's name of the encoder.
         imagenet_prefixes: how the encoder's keys begin here, and how they do in torchvision.
         imagenet_first: torchvision's key of the first convolution's weights.
@@ -98,6 +143,23 @@ class ImageNetNetwork(SliceNetwork, ABC):
     imagenet: ClassVar[str]
     imagenet_prefixes: ClassVar[tuple[tuple[str, str], ...]]
     imagenet_first: ClassVar[str] = "features.0.weight"
+
+    def __init__(self, in_channels: int, classes: int, *, imagenet_input: bool = False) -> None:
+        super().__init__(in_channels, classes)
+        self.encoder_channels = encoder_channels(in_channels, imagenet_input=imagenet_input)
+        self.input = ImageNetInput(in_channels) if imagenet_input else nn.Identity()
+
+    @property
+    def has_imagenet_input(self) -> bool:
+        """Whether the network normalises what it sees."""
+        return isinstance(self.input, ImageNetInput)
+
+    def logits(self, slices: torch.Tensor) -> torch.Tensor:
+        return self.logits_of_seen(self.input(slices))
+
+    @abstractmethod
+    def logits_of_seen(self, seen: torch.Tensor) -> torch.Tensor:
+        """Logits of what the encoder sees, ``[batch, encoder_channels, row, column]``."""
 
     @classmethod
     def imagenet_key(cls, key: str) -> str | None:

@@ -132,6 +132,8 @@ class EncoderReport:
         adapted: the keys of those that had to be changed, with how.
         left: torchvision's keys of what belongs to the classifier, and was left in the file.
         unfilled: the network's own keys of what keeps the values it had.
+        normalised: whether the network first normalises its input by ImageNet's mean and deviation.
+        shown: channels that the encoder is given of one channel of the input.
     """
 
     source: str
@@ -140,6 +142,8 @@ class EncoderReport:
     adapted: tuple[tuple[str, str], ...]
     left: tuple[str, ...]
     unfilled: tuple[str, ...]
+    normalised: bool = False
+    shown: int = 1
 
     def __str__(self) -> str:
         adapted = ", ".join(f"{key} {how}" for key, how in self.adapted)
@@ -150,8 +154,16 @@ class EncoderReport:
                 f"  adapted: {adapted or 'none'}",
                 f"  left in the file: {_by_part(self.left)}",
                 f"  not filled in the network: {_by_part(self.unfilled)}",
+                f"  input: {self._input}",
             ]
         )
+
+    @property
+    def _input(self) -> str:
+        if not self.normalised:
+            return "as it is given, which should have a mean of 0 and a deviation of 1, as what the encoder learnt from"
+        colours = f", shown to all {self.shown} colours" if self.shown > 1 else ""
+        return f"values from 0 to 1{colours}, normalised by ImageNet's mean and deviation in the network"
 
 
 def load_encoder_weights(network: SliceNetwork, source: str | Path, *, show_progress: bool = False) -> EncoderReport:
@@ -161,7 +173,9 @@ def load_encoder_weights(network: SliceNetwork, source: str | Path, *, show_prog
     blue; for n channels those three in turn, times 3 / n: for an image that is the same in all channels the features
     of one, or of a multiple of three channels, are then those of three.
 
-    ImageNet's images had zero mean and unit variance in each channel when these weights were learnt.
+    ImageNet's images had zero mean and unit variance in each channel when these weights were learnt. A network that is
+    made with ``imagenet_input`` gives them to values from 0 to 1 itself, see :class:`.imagenet.ImageNetInput`; others
+    have to be given such values.
 
     Args:
         network: one of :data:`~.imagenet.ARCHITECTURES`' networks, of the default width.
@@ -183,13 +197,16 @@ def load_encoder_weights(network: SliceNetwork, source: str | Path, *, show_prog
     _check_keys(network, weights, set(pairs.values()), name)
     adapted = _fill(network, {own: (key, weights[key]) for own, key in pairs.items() if key in weights}, name)
     taken = [key for key in pairs.values() if key in weights]
+    fixed = {f"input.{name}" for name in network.input.state_dict()}
     return EncoderReport(
         source=name,
         architecture=network.imagenet,
         loaded=tuple(key for key in taken if key not in adapted),
         adapted=tuple(adapted.items()),
         left=tuple(key for key in weights if key not in taken),
-        unfilled=tuple(own for own in network.state_dict() if pairs.get(own) not in weights),
+        unfilled=tuple(own for own in network.state_dict() if pairs.get(own) not in weights and own not in fixed),
+        normalised=network.has_imagenet_input,
+        shown=network.encoder_channels // network.in_channels,
     )
 
 

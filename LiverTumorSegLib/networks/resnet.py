@@ -73,6 +73,7 @@ class ResNetSegmenter(ImageNetNetwork):
         classes: channels of the logits.
         width: channels of the first stage; torchvision's have 64.
         skips: whether the decoder gets the encoder's features of each level.
+        imagenet_input: whether the input is normalised first, see :class:`.imagenet.ImageNetInput`.
     """
 
     stride = 32
@@ -82,22 +83,24 @@ class ResNetSegmenter(ImageNetNetwork):
     block: ClassVar[str]
     depths: ClassVar[tuple[int, int, int, int]]
 
-    def __init__(self, in_channels: int, classes: int, *, width: int = 64, skips: bool = False) -> None:
-        super().__init__(in_channels, classes)
+    def __init__(
+        self, in_channels: int, classes: int, *, width: int = 64, skips: bool = False, imagenet_input: bool = False
+    ) -> None:
+        super().__init__(in_channels, classes, imagenet_input=imagenet_input)
         self.skips = skips
-        self.encoder = ResNetEncoder(self.block, self.depths, in_channels, check_positive("width", width))
+        self.encoder = ResNetEncoder(self.block, self.depths, self.encoder_channels, check_positive("width", width))
         self.decoder = _decoder(self.block, self.depths, width)
         self.score = nn.ConvTranspose2d(width, classes, 7, stride=2, padding=3)
         he_normal(self.decoder)
         he_normal(self.score)
 
-    def logits(self, slices: torch.Tensor) -> torch.Tensor:
-        *levels, features = self.encoder(slices)
+    def logits_of_seen(self, seen: torch.Tensor) -> torch.Tensor:
+        *levels, features = self.encoder(seen)
         for stage, level in zip(self.decoder, reversed(levels), strict=True):
             features = stage(features, level.shape[2:])
             if self.skips:
                 features = features + level
-        return self.score(features, output_size=slices.shape[2:])
+        return self.score(features, output_size=seen.shape[2:])
 
 
 class ResNet18(ResNetSegmenter):

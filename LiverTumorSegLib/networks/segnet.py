@@ -28,6 +28,7 @@ class SegNet(ImageNetNetwork):
         in_channels: channels of the input.
         classes: channels of the logits.
         features: channels of the five encoder stages; the default fits torchvision's ``vgg16_bn``.
+        imagenet_input: whether the input is normalised first, see :class:`.imagenet.ImageNetInput`.
     """
 
     stride = 32
@@ -36,15 +37,22 @@ class SegNet(ImageNetNetwork):
     imagenet = "vgg16_bn"
     imagenet_prefixes = (("encoder.", "features."),)
 
-    def __init__(self, in_channels: int, classes: int, *, features: Sequence[int] = (64, 128, 256, 512, 512)) -> None:
-        super().__init__(in_channels, classes)
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        features: Sequence[int] = (64, 128, 256, 512, 512),
+        imagenet_input: bool = False,
+    ) -> None:
+        super().__init__(in_channels, classes, imagenet_input=imagenet_input)
         features = check_features(features)
-        self.encoder = _encoder(in_channels, features)
+        self.encoder = _encoder(self.encoder_channels, features)
         self.decoder = _decoder(features, classes)
         he_normal(self)
 
-    def logits(self, slices: torch.Tensor) -> torch.Tensor:
-        features, pooled = slices, []
+    def logits_of_seen(self, seen: torch.Tensor) -> torch.Tensor:
+        features, pooled = seen, []
         for layer in self.encoder:
             if isinstance(layer, nn.MaxPool2d):
                 size = features.shape[2:]

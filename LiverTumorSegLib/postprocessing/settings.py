@@ -44,3 +44,10 @@ else:
         __doc__="Which clean-up steps run on the labels, and with which limits: a field for each option of the table.",
         **{option.name: _field(option) for option in OPTIONS},
     )
+
+
+_CHOOSING = "sensitivity"
+"""The one option that changes no labels: it chooses among lesions that a model has scores for."""
+
+NO_CLEAN_UP = Postprocessing.model_validate({each.name: each.off for each in OPTIONS if each.name != _CHOOSING})
+"""Labels as the network gives them."""

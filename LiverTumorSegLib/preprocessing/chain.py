@@ -25,6 +25,7 @@ _CPU = torch.device("cpu")
 _WIDEST_HU = 512
 """Two HU from one of 256 greys to the next: less than noise in CT, and than the tumours' contrast of 10 HU and more."""
 
+_IN_UNIT = (Window, MinMax, HistogramEqualisation, Clahe, FrequencyHistogram)
 _KEEPING_HU = (HuRange, Median, Gaussian, Resize, Resample, Crop, CropToBody)
 
 
@@ -127,6 +128,11 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         return before
 
     @property
+    def ends_in_unit(self) -> bool:
+        """Whether all values that come out lie from 0 to 1; z-scores, HU and channels that mix these do not."""
+        return _ends_in_unit(self.root)
+
+    @property
     def fits_8_bits(self) -> bool:
         """Whether 256 greys from 0 to 1 keep the contrasts that the chain's values have.
 
@@ -205,6 +211,15 @@ def _ends_in_hu(steps: Iterable[Step], in_hu: bool = True) -> bool:
         else:
             in_hu = in_hu and isinstance(step, _KEEPING_HU)
     return in_hu
+
+
+def _ends_in_unit(steps: Iterable[Step], in_unit: bool = False) -> bool:
+    for step in steps:
+        if isinstance(step, Channels):
+            in_unit = all(_ends_in_unit(chain.root, in_unit) for chain in step.chains)
+        else:
+            in_unit = isinstance(step, _IN_UNIT) or (in_unit and isinstance(step, _KEEPING_HU))
+    return in_unit
 
 
 def _grid_of(slices: Slices) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..models.description import Description, Evidence, MeasuredAccuracy, PatientDice
+from ..networks.imagenet import IMAGENET_INPUT
 
 
 def card_text(description: Description) -> str:
@@ -27,6 +28,7 @@ def card_text(description: Description) -> str:
             f"- Data: {training.data}; {len(training.patients)} patients: {', '.join(training.patients)}.",
             f"- Never trained on: {', '.join(training.validation_patients) or 'nobody of these data'}.",
             f"- Seed {training.seed}; command: `{training.command}`.",
+            *_encoder_lines(description),
             "",
             "## Accuracy",
             "",
@@ -35,6 +37,20 @@ def card_text(description: Description) -> str:
             *(line for each in description.evidence for line in _evidence_lines(each)),
         ]
     )
+
+
+def _encoder_lines(description: Description) -> list[str]:
+    """What an encoder started from, and what it is shown."""
+    weights = description.training.recipe.get("encoder_weights")
+    if weights is None:
+        return []
+    normalised = description.network.options.get(IMAGENET_INPUT, False)
+    shown = (
+        "the network first normalises its input, values from 0 to 1, by ImageNet's mean and deviation"
+        if normalised
+        else "its input is not normalised by ImageNet's mean and deviation"
+    )
+    return [f"- Its encoder started from the weights in {weights}; {shown}."]
 
 
 def _figure_lines(figures: MeasuredAccuracy, finds_lesions: bool) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ..core import text_files
 from ..core.errors import UserError
@@ -27,6 +27,8 @@ from ..models.description import (
     check_channels,
     check_labels,
 )
+from ..networks import has_imagenet_encoder
+from ..networks.imagenet import IMAGENET_INPUT
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
@@ -175,8 +177,9 @@ class Recipe(StrictModel):
         split: file that says it, in place of ``validation``; or a share of all slices.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
-        network: which, and its options.
-        encoder_weights: file with weights for its encoder, or ``imagenet``.
+        encoder_weights: file with weights for the network's encoder, or ``imagenet``.
+        network: which, and its options; where its encoder gets weights, ``imagenet_input`` is among them, and true
+            where the preprocessing gives values from 0 to 1, unless it is given.
         initial: name or folder of a model with the same network, whose weights training starts from.
         labels: what its classes stand for.
         loss: name of a loss, or its name and options.
@@ -200,8 +203,8 @@ class Recipe(StrictModel):
     split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
     stack: SliceStack = SliceStack()
-    network: NetworkSpec
     encoder_weights: str | None = None
+    network: NetworkSpec
     initial: str | None = None
     labels: Binary | Joint = JOINT
     loss: NamedLoss = PartialLabel()
@@ -213,6 +216,16 @@ class Recipe(StrictModel):
     callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()
     licence: Licence
+
+    @field_validator("network")
+    @classmethod
+    def _say_what_the_encoder_sees(cls, network: NetworkSpec, info: ValidationInfo) -> NetworkSpec:
+        """State whether the encoder's input is normalised, so that a model and its network say it too."""
+        weights, chain = info.data.get("encoder_weights"), info.data.get("preprocessing")
+        if weights is None or chain is None or not has_imagenet_encoder(network.name):
+            return network
+        options = {IMAGENET_INPUT: chain.ends_in_unit} | network.options
+        return network.model_copy(update={"options": options})
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Recipe:
@@ -354,17 +367,6 @@ def _parsed(text: str) -> Any:
         return yaml.safe_load(text)
     except (ValueError, LookupError, AttributeError, RecursionError) as error:
         raise yaml.YAMLError(str(error)) from error
-
-
-def completed(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A recipe as JSON with the entries that have come since it was written, at what they are where nobody gives them.
-
-    What is not valid any more is given back as it is, so that it can still be compared.
-    """
-    try:
-        return Recipe.model_validate(recipe).model_dump(mode="json")
-    except (ValidationError, UserError):
-        return recipe
 
 
 def parse_changes(changes: list[str]) -> dict[str, Any]:

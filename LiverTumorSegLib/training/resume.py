@@ -10,9 +10,10 @@ from typing import Any
 
 from ..core.errors import UserError
 from .checkpoints import CHECKPOINTS, newest_whole, next_log, unfinished_log
+from .earlier_recipes import completed
 from .lightning_module import PATIENTS, RECIPE
 from .network import build_network
-from .recipe import Recipe, completed
+from .recipe import Recipe
 from .recipe_options import OneCycle
 
 _LONGEST = 60

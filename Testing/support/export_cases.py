@@ -18,7 +18,7 @@ WINDOW = {"step": "window", "level": 60, "width": 200}
 NARROW = {
     "unet": {"features": [4] * 6},
     "segnet": {"features": [4] * 5},
-    "resnet18": {"width": 4},
+    "resnet18": {"width": 4, "imagenet_input": True},
     "attention_unet": {"features": [4] * 5},
     "unet_valid": {"features": [4] * 5},
     "unet3d": {"features": [4] * 6},

@@ -195,7 +195,11 @@ def reproduce(
         bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")
     ] = False,
     encoder_weights: Annotated[
-        list[Path] | None, typer.Option(help="File of torchvision's ImageNet weights; may be given for each encoder.")
+        list[Path] | None,
+        typer.Option(
+            help="File of torchvision's ImageNet weights, once for each encoder, or imagenet to download them; rows "
+            "without any start from random weights."
+        ),
     ] = None,
     intensities: Annotated[
         tuple[float, float] | None, typer.Option(help="HU of black and white in slice pictures that do not say them.")

@@ -184,11 +184,16 @@ Force = Annotated[bool, typer.Option("--force", help="Take it though it does not
 
 
 def preprocess(
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", readable=False, help="NIfTI, NRRD, MetaImage, or a DICOM folder.")
-    ],
     chain: ChainName,
-    save: Annotated[Path, typer.Option("--save", help="PNG file to write.")],
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            readable=False,
+            help="NIfTI, NRRD, MetaImage, or a DICOM folder; without one the chain is described.",
+        ),
+    ] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="PNG file to write; needs INPUT.")] = None,
     number: Annotated[
         int | None, typer.Option("--slice", min=1, help="Counted from the feet; else the one with most soft tissue.")
     ] = None,
@@ -197,12 +202,18 @@ def preprocess(
     force: Force = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw what each step of a preprocessing chain makes of a slice."""
+    """Draw what each step of a preprocessing chain makes of a slice; without INPUT, say what the paper has of it."""
     from ...core.atomic_files import refuse_existing, refuse_unwritable, whole_file
     from ...core.ct_quality import DamageTreatment
     from ...io import volumes
     from ...reporting import figures, preprocessing_figure
 
+    if source is None and save is None:
+        _say_chain(chain)
+        return
+    if source is None or save is None:
+        msg = "A picture needs both a CT and its own name (INPUT --save steps.png): give both, or neither for words."
+        raise UserError(msg)
     if save.suffix.lower() != ".png":
         msg = f"{save} is no name for the picture: end it in .png."
         raise UserError(msg)
@@ -217,6 +228,20 @@ def preprocess(
     for warning in volume.warnings:
         warn(warning)
     say(f"Wrote {save}: slice {shown}, counted from the feet.")
+
+
+def _say_chain(name: str) -> None:
+    """Print a chain's steps, and of a published one what the paper says and what was chosen."""
+    from ...preprocessing import description, named_chains
+    from ...training.augmentation.published import describe_augmentation
+
+    steps = _load_chain(name)
+    entry = next((each for each in named_chains() if each.name == name), None)
+    said = [*description.describe_origin(entry)] if entry else []
+    made = [f"- {step}" for step in description.describe_steps(steps)]
+    said += [("Steps", "\n".join(made)), ("Result", description.describe_values(steps)), *describe_augmentation(name)]
+    for heading, words in said:
+        say(f"{heading}:\n{words}\n")
 
 
 def export_slices(

@@ -93,24 +93,32 @@ _LEGEND = (
 
 
 def networks(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One alone, with all that is said of it.")
+    ] = None,
     channels: Annotated[int, typer.Option(min=1, help="Channels of a slice.")] = 1,
     classes: Annotated[int, typer.Option(min=1, help="Channels of the logits.")] = 3,
     size: Annotated[int, typer.Option(min=64, max=2048, help="Rows and columns of a slice.")] = 512,
 ) -> None:
-    """List the networks: what they cost and where they come from."""
+    """List the networks: what they cost and where they come from; of one also what was chosen, and its options."""
+    from ...networks import describe
     from ...networks import names as known
+
+    said = None if name is None else describe(name)
 
     costs = Table("name", "input", "million\nparameters", "GFLOP", "training\nMB", "ImageNet\nencoder")
     sources = Table("name", "source")
-    names = known()
+    names = known() if name is None else [name]
     with bar() as progress:
-        for number, name in enumerate(names):
-            progress(number / len(names), f"Counting {name}")
-            network = _create_network(name, channels, classes)
-            costs.add_row(name, *_cost_row(network, (size, size) if network.axes == 2 else _PATCH))
-            sources.add_row(name, network.source)
+        for number, each in enumerate(names):
+            progress(number / len(names), f"Counting {each}")
+            network = _create_network(each, channels, classes)
+            costs.add_row(each, *_cost_row(network, (size, size) if network.axes == 2 else _PATCH))
+            sources.add_row(each, network.source)
     out.print(costs, sources)
     say(_LEGEND)
+    if said:
+        say(f"\n{said}")
 
 
 def _create_network(name: str, channels: int, classes: int) -> SliceNetwork:

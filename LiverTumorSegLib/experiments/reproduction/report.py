@@ -12,6 +12,7 @@ from ...core.text_files import round_floats
 from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
 from .slice_metrics import MEASURES
 from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
+from .volume_steps import VolumeSteps, describe
 
 _NOT_GIVEN, _NOTHING = "not given", "-"
 
@@ -43,6 +44,7 @@ _VOLUMES = (
     "overlap with nothing is 0 and a distance to nothing is left out; in brackets 95 % of bootstrapped means, "
     "which is too narrow for less than some ten patients, and of how many these are."
 )
+_NOT_COMPARABLE = "not comparable"
 
 
 def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
@@ -100,6 +102,19 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
         yield from _worth_of_nothing(done)
     if any(protocol.measured_on == "volumes" for protocol in run.values()):
         yield _VOLUMES
+        yield from _steps(done)
+
+
+def _steps(done: Reproduction) -> Iterator[str]:
+    """What ran between the networks' answers and the labels, once for all rows and protocols that are alike."""
+    rows: dict[VolumeSteps, list[str]] = {}
+    for name, result in done.protocols.items():
+        for row in result.rows:
+            if row.steps:
+                rows.setdefault(row.steps, []).append(f"{name} protocol, {row.name}")
+    for steps, names in rows.items():
+        of = "" if len(rows) == 1 else f"{'; '.join(names)}: "
+        yield from (f"{of}{sentence}" for sentence in describe(steps))
 
 
 def _worth_of_nothing(done: Reproduction) -> Iterator[str]:
@@ -141,7 +156,7 @@ def _sentence(clause: str) -> str:
 
 CSV, MARKDOWN = "reproduction.csv", "reproduction.md"
 _DIGITS = 6
-_COLUMNS = ["row", "metric", "published", "protocol", "measured", "low", "high", "counted", "quick"]
+_COLUMNS = ["row", "metric", "published", "comparable", "protocol", "measured", "low", "high", "counted", "quick"]
 
 
 def headings(done: Reproduction) -> list[str]:
@@ -156,10 +171,11 @@ def table(done: Reproduction) -> list[list[str]]:
     for name, by_protocol in _rows(done).items():
         for at, metric in enumerate(done.metrics):
             figures = [row.figures[at] if row else None for row in by_protocol]
-            published = next(row.published[at] for row in by_protocol if row)
-            found.append(
-                [name, metric.title, published_cell(metric, published), *(measured_cell(metric, f) for f in figures)]
-            )
+            known = next(row for row in by_protocol if row)
+            published = published_cell(metric, known.published[at])
+            if not known.comparable and known.published[at] is not None:
+                published = f"{published}, {_NOT_COMPARABLE}"
+            found.append([name, metric.title, published, *(measured_cell(metric, f) for f in figures)])
     return found
 
 
@@ -197,7 +213,8 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
                 measured = figure.value, figure.low, figure.high, figure.counted
-                yield row.name, metric.title, published, protocol, *measured, marked
+                comparable = "yes" if row.comparable else "no"
+                yield row.name, metric.title, published, comparable, protocol, *measured, marked
 
 
 def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -19,9 +20,10 @@ from . import slice_metrics
 from .data import DataSet
 from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
-from .volume_auc import volume_auc
+from .volume_steps import VolumeSteps, steps_of
 
 JSON = "reproduction.json"
+_FORMAT: Literal[2] = 2
 
 
 class Figure(StrictModel):
@@ -71,6 +73,8 @@ class RowResult(StrictModel):
         nothing: what finding nothing at all would score, by metric; empty where that is not known.
         sizes: how much went into it.
         notes: what is to be known of this row.
+        comparable: whether it starts as the paper's did; else its figures are not compared with the published ones.
+        steps: with which whole CTs were segmented; None where slices were measured.
     """
 
     name: str
@@ -79,6 +83,8 @@ class RowResult(StrictModel):
     nothing: tuple[Figure, ...] = ()
     sizes: TrainingSizes
     notes: tuple[str, ...] = ()
+    comparable: bool = True
+    steps: VolumeSteps | None = None
 
 
 class ProtocolResult(StrictModel):
@@ -106,7 +112,7 @@ class Reproduction(StrictModel):
         protocols: those that were run.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = _FORMAT
     software: str = f"LiverTumorSeg {__version__}"
     name: str
     quick: bool
@@ -125,15 +131,26 @@ class Reproduction(StrictModel):
         return all(getattr(self, key) == getattr(other, key) for key in keys)
 
 
-def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool) -> Reproduction:
+def read_results(
+    folder: Path, wanted: Reproduction, *, overwrite: bool, say: Callable[[str], None] = lambda _: None
+) -> Reproduction:
     """Read what a folder holds already of a reproduction; ``wanted`` itself where it holds nothing.
+
+    Figures of an earlier version, which measured otherwise, are not taken: they would stand in one table with others.
 
     Raises:
         UserError: it holds another reproduction that may not be given up, or a damaged one.
     """
     path = folder / JSON
     try:
-        found = Reproduction.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        if _is_earlier(content, wanted):
+            say(
+                f"The figures in {path} were measured in another way by an earlier version and are not taken over: "
+                "run each protocol again for its column."
+            )
+            return wanted
+        found = Reproduction.model_validate_json(content)
     except FileNotFoundError:
         return wanted
     except (OSError, ValidationError) as error:
@@ -153,11 +170,15 @@ def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool) -> Repr
     raise UserError(msg)
 
 
-class MeasuredPatients(NamedTuple):
-    """Measures of one trial's held-out patients, and the areas under their ROC curves where these are asked."""
-
-    results: Sequence[PatientResult]
-    auc: Mapping[str, float | None]
+def _is_earlier(content: bytes, wanted: Reproduction) -> bool:
+    """Whether it is the same reproduction, by a version with another format."""
+    try:
+        found: Any = json.loads(content)
+    except ValueError:
+        return False
+    if not isinstance(found, dict) or not isinstance(known := found.get("format"), int) or known >= _FORMAT:
+        return False
+    return all(found.get(key) == getattr(wanted, key) for key in ("name", "quick", "data"))
 
 
 def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores]]) -> Figure:
@@ -168,7 +189,7 @@ def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores
     return Figure(value=_in_paper_unit(metric, value), counted=count)
 
 
-def figure_over_patients(metric: Metric, trials: Sequence[MeasuredPatients]) -> Figure:
+def figure_over_patients(metric: Metric, trials: Sequence[Sequence[PatientResult]]) -> Figure:
     """The mean over patients whose reference shows the structure, each measured in three dimensions.
 
     Where nothing is found, an overlap is 0 and a distance not defined; the interval is of
@@ -176,23 +197,20 @@ def figure_over_patients(metric: Metric, trials: Sequence[MeasuredPatients]) -> 
     """
     values: dict[str, float | None] = {}
     for trial in trials:
-        values |= {one.name: _in_paper_unit(metric, _patient_value(metric, one, trial.auc)) for one in trial.results}
+        values |= {one.name: _in_paper_unit(metric, _patient_value(metric, one)) for one in trial}
     found = statistics.summarise(values, {name: name for name in values})
     return Figure(value=found["mean"], counted=found["counted"], low=found["low"], high=found["high"])
 
 
-def _patient_value(metric: Metric, result: PatientResult, auc: Mapping[str, float | None]) -> float | None:
+def _patient_value(metric: Metric, result: PatientResult) -> float | None:
     measures = result.liver if metric.structure == "liver" else result.lesion
     if not measures or not measures["reference_ml"]:
         return None
-    return auc.get(result.name) if metric.volumes == "auc" else measures[metric.volumes]
+    return result.auc.get(metric.structure) if metric.volumes == "auc" else measures[metric.volumes]
 
 
 def _in_paper_unit(metric: Metric, value: float | None) -> float | None:
     return 100 * value if metric.percent and value is not None else value
-
-
-_BEFORE_AUC = 0.9
 
 
 class Trial(NamedTuple):
@@ -213,10 +231,12 @@ class RowFigures(NamedTuple):
     Args:
         measured: of the row's models.
         nothing: what a model that never finds anything would score on the same slices; empty for whole CTs.
+        steps: with which whole CTs were segmented; None for slices.
     """
 
     measured: tuple[Figure, ...]
     nothing: tuple[Figure, ...] = ()
+    steps: VolumeSteps | None = None
 
 
 def measure_trials(
@@ -233,19 +253,10 @@ def measure_trials(
     if protocol.measured_on == "slices":
         scores = [run_slice_trial(*trial, data.root, metrics, protocol.shown, part) for trial, part in both]
         nothing = [{name: score_of_nothing(one) for name, one in each.items()} for each in scores]
-        return RowFigures(
-            *(tuple(figure_over_slices(metric, each) for metric in metrics) for each in (scores, nothing))
-        )
-    patients = [_volumes(trial, metrics, data, part) for trial, part in both]
-    return RowFigures(tuple(figure_over_patients(metric, patients) for metric in metrics))
-
-
-def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
-    recipe, folder = trial
-    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC))
-    asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
-    if asked is None:
-        return MeasuredPatients(results, {})
-    references = {one.name: one.reference for one in results}
-    rest = options.part(_BEFORE_AUC, 1)
-    return MeasuredPatients(results, volume_auc(folder, asked, recipe.data[0], data.root, references, rest))
+        ours, none = (tuple(figure_over_slices(metric, each) for metric in metrics) for each in (scores, nothing))
+        return RowFigures(ours, none)
+    steps = steps_of(trials[0].recipe, metrics)
+    patients = [
+        run_trial(recipe, data.root, folder, part, measuring=steps.measuring) for (recipe, folder), part in both
+    ]
+    return RowFigures(tuple(figure_over_patients(metric, patients) for metric in metrics), steps=steps)

@@ -41,14 +41,14 @@ class ReproductionRequest:
     Args:
         system: which.
         protocol: which of its protocols.
-        weights: files of ImageNet weights, by network.
+        weights: what encoders start from, by network; the others start from random weights.
         folder: to write to.
         small: whether it is made quick.
     """
 
     system: System
     protocol: ProtocolName
-    weights: Mapping[str, Path]
+    weights: Mapping[str, str]
     folder: Path
     small: bool
 
@@ -56,6 +56,15 @@ class ReproductionRequest:
     def how(self) -> Protocol:
         """The protocol."""
         return self.system.protocols[self.protocol]
+
+    @property
+    def rows(self) -> tuple[PublishedRow, ...]:
+        """The system's, of which those that start from random weights alone here say so in their names."""
+        return tuple(row if self.starts_as_published(row) else row.from_random for row in self.system.rows)
+
+    def starts_as_published(self, row: PublishedRow) -> bool:
+        """Whether a row's encoder starts from weights where the paper's does."""
+        return self.system.encoder_weights(row) is None or self.system.network_of(row) in self.weights
 
     @property
     def seed(self) -> int:
@@ -83,15 +92,17 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
-    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in system.rows}
+    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in wanted.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
+    for network in dict.fromkeys(system.network_of(row) for row in system.rows if not wanted.starts_as_published(row)):
+        options.say(encoder_files.describe_missing(network))
     looking = options.part(0, _OF_LOOKING)
     rounds = _rounds(wanted, data, looking)
-    prepared, notes = _prepared(wanted, data, drafts[system.rows[0].name], looking)
+    prepared, notes = _prepared(wanted, data, drafts[wanted.rows[0].name], looking)
     done = []
-    for at, row in enumerate(system.rows):
-        start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(system.rows) for number in (at, at + 1))
+    for at, row in enumerate(wanted.rows):
+        start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(wanted.rows) for number in (at, at + 1))
         options.say(f"{row.name}, {wanted.protocol} protocol.")
         done.append(_row(row, wanted, prepared, rounds, options.part(start, end)))
     return ProtocolResult(command=options.command, rows=tuple(done), notes=notes)
@@ -102,10 +113,13 @@ def _check_network(name: str, recipe: Recipe) -> None:
     try:
         build_network(recipe)
     except UserError as error:
-        if recipe.encoder_weights != "imagenet":
+        if recipe.encoder_weights != encoder_files.DOWNLOADED:
             raise
         address = encoder_files.published(recipe.network.name)
-        msg = f"{name} starts from the weights in {address}: give the file with --encoder-weights. ({error})"
+        msg = (
+            f"{name} starts from the weights in {address}, which cannot be had now: give the file with "
+            f"--encoder-weights, or leave imagenet out for random weights. ({error})"
+        )
         raise UserError(msg) from error
 
 
@@ -185,7 +199,9 @@ def _row(
         figures=figures.measured,
         nothing=figures.nothing,
         sizes=sizes,
-        notes=tuple(_doubts(row, wanted, recipes[0])),
+        notes=tuple(_notes(row, wanted, recipes[0])),
+        comparable=wanted.starts_as_published(row),
+        steps=figures.steps,
     )
 
 
@@ -194,9 +210,10 @@ def _folders(row: PublishedRow, wanted: ReproductionRequest, count: int) -> list
     return [folder / f"fold-{number}" for number in range(count)] if count > 1 else [folder]
 
 
-def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
-    if recipe.encoder_weights is None and (wanted.system.recipe | row.recipe).get("encoder_weights"):
-        yield "It started from random weights, not from ImageNet's."
+def _notes(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
+    start = encoder_files.describe_start(recipe, wanted.system.encoder_weights(row))
+    if start:
+        yield start
 
 
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
@@ -229,7 +246,8 @@ def reproduce(
         folder: to write to.
         protocol: ``published``, as far as the paper says, or ``sound``.
         quick: make it small, see :func:`.systems.make_quick`.
-        weights: files of ImageNet weights.
+        weights: files of ImageNet weights, and the word ``imagenet`` where the missing ones are to be downloaded; rows
+            without any start from random weights and are not compared with the published figures.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
         options: where to run, and whom to tell.
 
@@ -238,11 +256,10 @@ def reproduce(
         Cancelled: the user asked to stop; what is done stays.
     """
     chosen, options = systems.load(name), options or RunOptions()
-    files = encoder_files.by_network(weights)
-    encoder_files.refuse_unused(files, chosen.from_weights)
+    files = encoder_files.by_network(weights, chosen.from_weights)
     found = data_set.find(data, intensities, QUICK_PATIENTS if quick else None)
     fresh = Reproduction(name=name, quick=quick, data=found.in_words, metrics=chosen.metrics)
-    known = results.read_results(folder, fresh, overwrite=options.overwrite)
+    known = results.read_results(folder, fresh, overwrite=options.overwrite, say=options.say)
     wanted = ReproductionRequest(chosen, protocol, files, folder, quick)
     done = known.with_protocol(protocol, run_protocol(wanted, found, options))
     report.write(folder, chosen, done)

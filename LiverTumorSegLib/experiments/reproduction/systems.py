@@ -15,9 +15,9 @@ from ...core.schema import StrictModel
 from ...datasets import splits
 from ...datasets.sources import Source
 from ...datasets.splits import Round, Split
+from ...postprocessing.settings import NO_CLEAN_UP
 from ...preprocessing import Resize, named
 from ...training.recipe import Recipe
-from . import encoder_files
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -91,7 +91,12 @@ class PublishedRow(StrictModel):
     @property
     def folder(self) -> str:
         """Its name as a folder's."""
-        return self.name.lower().replace(" ", "-")
+        return self.name.lower().replace(",", "").replace(" ", "-")
+
+    @property
+    def from_random(self) -> PublishedRow:
+        """The same from random weights, which its name says."""
+        return self.model_copy(update={"name": f"{self.name}, from random weights"})
 
 
 class System(StrictModel):
@@ -105,7 +110,7 @@ class System(StrictModel):
         metrics: of the table.
         rows: of the table.
         every: every how many slices of a CT one is kept.
-        recipe: what all rows share.
+        recipe: what all rows share; without a ``postprocessing`` nothing is cleaned up.
         chosen: what the paper does not give, with the reason.
         undefined: what its figures leave undefined.
     """
@@ -133,6 +138,15 @@ class System(StrictModel):
         """Networks of the rows that start from an encoder's weights."""
         recipes = [self.recipe | row.recipe for row in self.rows]
         return tuple(dict.fromkeys(each["network"]["name"] for each in recipes if each.get("encoder_weights")))
+
+    def network_of(self, row: PublishedRow) -> str:
+        """Name of a row's network."""
+        name: str = (self.recipe | row.recipe)["network"]["name"]
+        return name
+
+    def encoder_weights(self, row: PublishedRow) -> str | None:
+        """What the encoder of a row starts from in the paper, None for random weights."""
+        return (self.recipe | row.recipe).get("encoder_weights")
 
     def published(self, row: PublishedRow) -> dict[Metric, float | None]:
         """A row's figures as the paper gives them."""
@@ -219,7 +233,7 @@ def recipe_of_row(
     system: System,
     row: PublishedRow,
     data: Source,
-    weights: Mapping[str, Path],
+    weights: Mapping[str, str],
     *,
     small: bool,
     split: Mapping[str, Any],
@@ -230,7 +244,7 @@ def recipe_of_row(
         system: whose row.
         row: which.
         data: of the user.
-        weights: files for encoders, by network.
+        weights: what encoders start from, by network; the others start from random weights.
         small: whether it is made quick.
         split: the recipe's ``split``, or its ``patients`` and ``validation``.
 
@@ -238,10 +252,10 @@ def recipe_of_row(
         ValidationError: the recipe and the user's data do not fit together.
     """
     recipe = system.recipe | row.recipe
-    network = recipe["network"]["name"]
-    encoder = encoder_files.for_network(network, recipe.get("encoder_weights"), weights, quick=small)
+    encoder = weights.get(recipe["network"]["name"]) if recipe.get("encoder_weights") else None
     recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
     recipe["encoder_weights"] = encoder
+    recipe.setdefault("postprocessing", NO_CLEAN_UP.model_dump(mode="json"))
     recipe["schedule"] = {"steps": 1} | recipe["schedule"]
     return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)
 

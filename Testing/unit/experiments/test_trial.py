@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from support import torchvision_weights
 from support.training_cases import make_data, recipe_with
 
 from LiverTumorSegLib.core.errors import UserError
@@ -13,7 +15,7 @@ from LiverTumorSegLib.models import model_folder as model
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record, trial
 from LiverTumorSegLib.experiments.run_options import RunOptions
-from LiverTumorSegLib.experiments.trial import PatientsRecord, run_trial
+from LiverTumorSegLib.experiments.trial import Measuring, PatientsRecord, run_trial
 
 QUICK = ("schedule.steps=3", "schedule.validate_every=0", "validation=[volume-1, volume-2]")
 
@@ -124,6 +126,52 @@ def test_where_the_clean_up_alone_has_changed_the_model_is_measured_again_and_no
     assert described.figures is None
     assert (tmp_path / "trial" / "model" / "weights.safetensors").read_bytes() == weights
     assert [result.confusion for result in trial_of(plan)] == [result.confusion for result in first]
+
+
+def test_where_the_way_of_measuring_alone_has_changed_patients_are_measured_again_and_nothing_is_trained(
+    plan, data, tmp_path, work
+):
+    whole = Measuring(coarse_pass=False, curves=("lesion",))
+
+    def trial_of(measuring):
+        return run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"), measuring=measuring)
+
+    trial_of(Measuring())
+    again = trial_of(whole)
+    assert work == ["train", "volume-1", "volume-2", "volume-1", "volume-2"]
+    assert all(result.auc.keys() == {"lesion"} for result in again)
+    assert trial_of(whole) == again
+    assert len(work) == 5
+    assert record.read_record(PatientsRecord, tmp_path / "trial").measuring == whole
+
+
+def test_patients_of_before_there_was_a_choice_were_measured_as_users_segment(plan, data, tmp_path, work):
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
+    path = tmp_path / "trial" / "patients.json"
+    content = json.loads(path.read_text())
+    del content["measuring"]
+    for patient in content["patients"].values():
+        del patient["auc"]
+    path.write_text(json.dumps(content))
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
+    assert work == ["train", "volume-1", "volume-2"]
+    whole = Measuring(coarse_pass=False)
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"), measured=["volume-1"], measuring=whole)
+    assert work == ["train", "volume-1", "volume-2", "volume-1"]
+    assert list(record.read_record(PatientsRecord, tmp_path / "trial").patients) == ["volume-1"]
+
+
+def test_an_encoder_of_before_its_input_was_normalised_makes_another_trial(data, tmp_path, work):
+    torch.save(torchvision_weights.random_weights("resnet18"), tmp_path / "resnet18.pth")
+    encoder = ("stack.slices=1", "network={name: resnet18, in_channels: 1}", "schedule.steps=1")
+    plan = recipe_with(tmp_path, *QUICK, *encoder, f"encoder_weights={tmp_path / 'resnet18.pth'}")
+    run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
+    path = tmp_path / "trial" / "patients.json"
+    content = json.loads(path.read_text())
+    content["recipe"]["network"]["options"] = {}
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"network.options.imagenet_input was False and is True: .*--overwrite"):
+        run_trial(plan, data, tmp_path / "trial", RunOptions(device="cpu"))
 
 
 def test_other_data_are_refused_and_a_copy_is_not(plan, tmp_path, work):

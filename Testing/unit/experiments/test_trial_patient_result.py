@@ -6,7 +6,8 @@ from support.training_cases import make_volumes
 
 from LiverTumorSegLib.datasets import sources
 from LiverTumorSegLib.datasets.volumes import VolumeSource
-from LiverTumorSegLib.experiments.trial import PatientResult, measure_patient
+from LiverTumorSegLib.experiments import trial
+from LiverTumorSegLib.experiments.trial import Measuring, PatientResult, measure_patient
 from LiverTumorSegLib.inference.segment import segment
 from LiverTumorSegLib.models.model_folder import Model
 
@@ -75,3 +76,32 @@ def test_without_liver_in_the_reference_there_is_no_dice():
     without = result("a")
     liver = without.liver | {"reference_ml": 0.0}
     assert without.model_copy(update={"liver": liver}).liver_dice is None
+
+
+def test_labels_and_probabilities_are_measured_of_one_segmentation(data, thresholds, monkeypatch):
+    """Thresholds rank voxels by their HU, so that the area is the share of pairs in the right order of HU."""
+    asked = []
+
+    def counted(*given, options, **named):
+        asked.append(options)
+        return segment(*given, options=options, **named)
+
+    monkeypatch.setattr(trial, "segment", counted)
+    whole = Measuring(coarse_pass=False, curves=("lesion",))
+    measured = measure_patient(thresholds, CTS, data, "volume-0", measuring=whole, device="cpu")
+    (options,) = asked
+    assert (options.coarse_pass, options.probabilities) == (False, True)
+    volume, reference = sources.read(CTS, data, "volume-0")
+    done = segment(volume, thresholds, "cpu", options=options)
+    likely = done.probabilities["lesion"]
+    inside, outside = likely[reference == 2].astype(float), likely[reference != 2].astype(float)
+    right = np.mean([(outside < one).mean() + (outside == one).mean() / 2 for one in inside])
+    assert measured.auc == {"lesion": pytest.approx(right, abs=1e-3)}
+    ours, theirs = done.labels == 2, reference == 2
+    dice = 2 * np.count_nonzero(ours & theirs) / (np.count_nonzero(ours) + np.count_nonzero(theirs))
+    assert measured.lesion["dice"] == pytest.approx(dice)
+
+
+def test_as_users_segment_no_probabilities_are_kept_and_a_coarse_pass_is_made(data, thresholds):
+    assert (Measuring().options.coarse_pass, Measuring().options.probabilities) == (True, False)
+    assert measure_patient(thresholds, CTS, data, "volume-0", device="cpu").auc == {}

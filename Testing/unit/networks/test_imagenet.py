@@ -3,9 +3,10 @@ import re
 import pytest
 import torch
 from support import torchvision_weights
+from torch.nn import functional as F
 
 from LiverTumorSegLib import networks
-from LiverTumorSegLib.networks.imagenet import ARCHITECTURES, ImageNetNetwork, architecture_of
+from LiverTumorSegLib.networks.imagenet import ARCHITECTURES, DEVIATION, MEAN, ImageNetNetwork, architecture_of
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -49,3 +50,55 @@ def test_the_whole_checksum_of_a_file_is_known_and_begins_as_torchvision_says(na
     known = ARCHITECTURES[name]
     assert re.fullmatch(r"[0-9a-f]{64}", known.sha256)
     assert known.file.removesuffix(".pth").endswith(f"-{known.sha256[:8]}")
+
+
+NARROW = {
+    "alexnet_fcn": {"fc_channels": 4},
+    "segnet": {"features": (4, 4, 4, 4, 4)},
+    **{name: {"width": 4} for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
+}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_grey_images_are_seen_as_the_colour_images_that_the_encoder_learnt_from(tmp_path, channels):
+    weights = torchvision_weights.random_weights("resnet18")
+    torch.save(weights, tmp_path / "weights.pth")
+    network = networks.create("resnet18", channels, 2, imagenet_input=True)
+    networks.load_encoder_weights(network, tmp_path / "weights.pth")
+    grey = torch.rand(1, 1, 40, 40)
+    mean, deviation = (torch.tensor(each).view(1, 3, 1, 1) for each in (MEAN, DEVIATION))
+    wanted = F.conv2d((grey - mean) / deviation, weights["conv1.weight"], stride=2, padding=3)
+    seen = network.input(grey.expand(-1, channels, -1, -1))
+    assert torch.allclose(network.encoder.conv1(seen), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_step_runs_once_and_before_all_others(name, channels):
+    torch.manual_seed(0)
+    network = networks.create(name, channels, 2, **NARROW[name], imagenet_input=True).eval()
+    plain = networks.create(name, 3, 2, **NARROW[name]).eval()
+    plain.load_state_dict({key: value for key, value in network.state_dict().items() if not key.startswith("input.")})
+    slices = torch.rand(1, channels, 64, 70)
+    mean, deviation = (torch.tensor(each).view(1, 3, 1, 1) for each in (MEAN, DEVIATION))
+    with torch.inference_mode():
+        assert torch.allclose(network(slices), plain((slices - mean) / deviation), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_a_network_without_the_step_is_what_it_was_before_there_was_one(name):
+    network = networks.create(name, 1, 2, **NARROW[name])
+    assert not any(key.startswith("input") for key in network.state_dict())
+    assert next(network.parameters()).shape[1] == 1
+    assert not network.has_imagenet_input
+
+
+def test_the_means_are_no_weights_and_are_not_trained():
+    network = networks.create("resnet18", 1, 2, width=4, imagenet_input=True)
+    assert not any(name.startswith("input") for name, _ in network.named_parameters())
+    assert network.input.mean.flatten().tolist() == pytest.approx(MEAN)
+
+
+@pytest.mark.parametrize(("name", "has"), [("resnet50", True), ("segnet", True), ("unet", False), ("none", False)])
+def test_which_networks_have_such_an_encoder_is_known_by_name(name, has):
+    assert networks.has_imagenet_encoder(name) is has

@@ -122,7 +122,19 @@ def test_the_report_is_read_in_a_few_lines(resnet18):
         "  adapted: conv1.weight from 3 to 1 channels",
         "  left in the file: fc (2)",
         "  not filled in the network: decoder (96), score (2)",
+        "  input: as it is given, which should have a mean of 0 and a deviation of 1, as what the encoder learnt from",
     ]
+
+
+def test_the_report_says_that_the_network_normalises_its_input(resnet18):
+    with torch.device("meta"):
+        network = user("resnet18", 1, imagenet_input=True)
+    said = str(load_encoder_weights(network, resnet18[0]))
+    assert "  tensors loaded as they are: 120\n  adapted: none\n" in said
+    assert "  not filled in the network: decoder (96), score (2)\n" in said
+    assert said.endswith(
+        "values from 0 to 1, shown to all 3 colours, normalised by ImageNet's mean and deviation in the network"
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3, 6, 9])

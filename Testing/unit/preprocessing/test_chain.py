@@ -205,3 +205,28 @@ def test_a_fitted_chain_that_is_fitted_again_stays_as_it_is():
 def test_a_chain_over_the_volume_says_that_it_has_to_be_fitted():
     with pytest.raises(ValueError, match="fitted"):
         channels([LIVER], [{"step": "z_score", "over": "volume"}])(cases.made(1, 1, 4, 4))
+
+
+WINDOW = {"step": "window", "level": 60, "width": 200}
+
+
+@pytest.mark.parametrize(
+    ("steps", "unit"),
+    [
+        ([], False),
+        ([WINDOW], True),
+        ([WINDOW, {"step": "median"}, {"step": "resize", "height": 8, "width": 8}], True),
+        ([WINDOW, {"step": "z_score"}], False),
+        ([{"step": "z_score"}, {"step": "min_max"}], True),
+        ([{"step": "hu_range", "low": -100, "high": 200}, {"step": "gaussian", "sigma": 1}], False),
+        ([{"step": "channels", "chains": [[WINDOW], [{"step": "clahe"}]]}], True),
+        ([{"step": "channels", "chains": [[WINDOW], [{"step": "z_score"}]]}], False),
+        ([WINDOW, {"step": "channels", "chains": [[], [{"step": "histogram_equalisation"}]]}], True),
+    ],
+)
+def test_whether_values_end_between_0_and_1_follows_from_the_steps(steps, unit):
+    assert Chain.model_validate(steps).ends_in_unit is unit
+
+
+def test_of_the_published_chains_only_the_z_scores_do_not_end_between_0_and_1():
+    assert {entry.name for entry in named_chains() if not entry.chain.ends_in_unit} == {"dhanush"}

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import torchvision_weights
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
@@ -99,3 +100,40 @@ def test_what_became_of_encoder_weights_is_said(monkeypatch):
     network = build_network(plan("encoder_weights=encoder.pth"), told.append)
     assert asked == [(network, "encoder.pth")]
     assert told == ["all of it"]
+
+
+FROM_FILE = ("network={name: resnet18, in_channels: 1}", "encoder_weights=resnet18.pth")
+
+
+@pytest.mark.parametrize(
+    ("chain", "normalised"),
+    [
+        ("[{step: window, level: 60, width: 200}]", True),
+        ("[{step: window, level: 60, width: 200}, {step: z_score}]", False),
+        ("[{step: hu_range, low: -100, high: 200}]", False),
+        ("kulkarni", True),
+    ],
+)
+def test_an_encoders_input_is_normalised_where_it_has_values_from_0_to_1(chain, normalised):
+    network = f"network={{name: resnet18, in_channels: {3 if chain == 'kulkarni' else 1}}}"
+    recipe = plan(network, FROM_FILE[1], f"preprocessing={chain}", "augmentation=none", "schedule.precision=32-true")
+    assert recipe.network.options == {"imagenet_input": normalised}
+
+
+def test_a_recipe_may_say_otherwise_and_networks_from_random_weights_say_nothing():
+    network = "network={name: resnet18, in_channels: 1, options: {imagenet_input: false}}"
+    assert plan(network, FROM_FILE[1]).network.options == {"imagenet_input": False}
+    assert plan("network={name: resnet18, in_channels: 1}").network.options == {}
+
+
+def test_training_starts_from_a_network_that_normalises_and_says_so(tmp_path):
+    weights = torchvision_weights.random_weights("resnet18")
+    torch.save(weights, tmp_path / "resnet18.pth")
+    told = []
+    network = build_network(plan(*FROM_FILE[:1], f"encoder_weights={tmp_path / 'resnet18.pth'}"), told.append)
+    assert network.has_imagenet_input
+    assert torch.equal(network.encoder.conv1.weight, weights["conv1.weight"])
+    assert told[0].endswith(
+        "  input: values from 0 to 1, shown to all 3 colours, normalised by ImageNet's mean and deviation "
+        "in the network"
+    )

@@ -203,19 +203,6 @@ def test_a_recipe_says_in_one_way_who_is_validated_on():
     assert Recipe.model_validate(content | {"split": {"file": "folds.json"}}).validation == ()
 
 
-def test_entries_that_have_come_since_are_what_they_are_where_nobody_gives_them():
-    whole = changed().model_dump(mode="json")
-    old = {key: value for key, value in whole.items() if key not in ("initial", "patches")}
-    old["schedule"] = {key: value for key, value in whole["schedule"].items() if key != "precision"}
-    assert recipe.completed(old) == whole
-
-
-@pytest.mark.parametrize("change", [{"seed": -1}, {"preprocessing": "unheard-of"}])
-def test_what_is_no_recipe_any_more_is_not_completed(change):
-    old = changed().model_dump(mode="json") | change
-    assert recipe.completed(old) == old
-
-
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -72,3 +72,13 @@ def test_the_page_says_all_that_belongs_to_the_table():
     assert "sound protocol: `sound it`" in page
     assert "30 steps on 67 slices of 4 patients, measured on 12 slices. It is a test." in page
     assert "Quick" not in page
+
+
+def test_a_row_that_starts_otherwise_than_the_papers_is_not_compared():
+    row = row_result("ResNet-50, from random weights", (0.7711, 0.7318, None), 0.5, 0.5, 0.5)
+    done = reproduced("kulkarni", [row.model_copy(update={"comparable": False})], quick=False)
+    assert [line[2] for line in report.table(done)] == ["0.7711, not comparable", "0.7318, not comparable", "not given"]
+    lines = list(csv.DictReader(io.StringIO(report.as_csv(done))))
+    assert {line["comparable"] for line in lines} == {"no"}
+    assert lines[0]["published"] == "0.7711"
+    assert {line["comparable"] for line in csv.DictReader(io.StringIO(report.as_csv(PUBLISHED)))} == {"yes"}

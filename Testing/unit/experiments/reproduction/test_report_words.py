@@ -1,10 +1,12 @@
 import pytest
-from support.reproduction_cases import reproduced, row_result
+from support.reproduction_cases import recipe, reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import systems
 from LiverTumorSegLib.experiments.reproduction.report import report_sections, unsound_steps
 from LiverTumorSegLib.experiments.reproduction.results import Figure
+from LiverTumorSegLib.experiments.reproduction.volume_steps import steps_of
+from LiverTumorSegLib.postprocessing.settings import NO_CLEAN_UP
 
 NAMES = systems.names()
 
@@ -63,3 +65,30 @@ def test_what_finding_nothing_scores_stands_beside_measures_that_flatter_it():
     assert not any(
         "nothing at all" in each for each in report_sections(known, reproduced("kulkarni", [row]))["What was measured"]
     )
+
+
+def with_steps(name, row, protocol, **changes):
+    """A row's result whose whole CTs were segmented as the recipe says."""
+    known = systems.load(name)
+    steps = steps_of(recipe(name, row).model_copy(update=changes), known.metrics)
+    empty = [None] * len(known.metrics)
+    return row_result(row, empty, *empty).model_copy(update={"steps": steps})
+
+
+def test_the_steps_of_whole_cts_are_named_once_for_all_rows():
+    rows = [with_steps("kulkarni", row, "sound") for row in ("U-Net", "ResNet-50")]
+    said = report_sections(systems.load("kulkarni"), reproduced("kulkarni", rows, protocol="sound"))[
+        "What was measured"
+    ]
+    assert said.count("Every slice of a CT was segmented: no coarse pass looked for the liver first.") == 1
+    assert said.count("Labels and probabilities, and so Dice and AUC, are of one segmentation.") == 1
+    assert any(each.startswith("No clean-up ran, since the paper has none") for each in said)
+
+
+def test_rows_with_other_steps_are_told_apart():
+    first = with_steps("li", "U-Net", "sound")
+    second = with_steps("li", "AU-Net", "sound", postprocessing=NO_CLEAN_UP.model_copy(update={"fill_holes": True}))
+    done = reproduced("li", [first, second], protocol="sound")
+    said = report_sections(systems.load("li"), done)["What was measured"]
+    assert "sound protocol, AU-Net: Clean-up that ran, as the paper has it: fill holes in the liver." in said
+    assert any(each.startswith("sound protocol, U-Net: No clean-up ran") for each in said)

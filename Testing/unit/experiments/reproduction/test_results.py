@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from support.reproduction_cases import reproduced, row_result
 
@@ -48,3 +50,25 @@ def test_a_damaged_file_is_named(tmp_path):
 
 def test_it_comes_back_from_its_file_as_it_was(tmp_path):
     assert Reproduction.model_validate_json((keep(tmp_path) / JSON).read_bytes()) == DONE
+
+
+def of_before(**changes):
+    """The same as an earlier version wrote it."""
+    content = json.loads(DONE.model_dump_json()) | {"format": 1} | changes
+    for row in content["protocols"]["published"]["rows"]:
+        del row["steps"], row["comparable"]
+    return json.dumps(content)
+
+
+def test_figures_that_an_earlier_version_measured_in_another_way_are_not_mixed_with_new_ones(tmp_path):
+    (tmp_path / JSON).write_text(of_before())
+    told = []
+    assert read_results(tmp_path, fresh(), overwrite=False, say=told.append) == fresh()
+    (sentence,) = told
+    assert "reproduction.json were measured in another way by an earlier version and are not taken over" in sentence
+
+
+def test_another_reproduction_of_an_earlier_version_is_refused_too(tmp_path):
+    (tmp_path / JSON).write_text(of_before(name="ahmad"))
+    with pytest.raises(UserError, match="reproduction.json is not what this version writes"):
+        read_results(tmp_path, fresh(), overwrite=False)

@@ -1,7 +1,7 @@
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from LiverTumorSegLib.experiments.reproduction.results import MeasuredPatients, figure_over_patients, figure_over_slices
+from LiverTumorSegLib.experiments.reproduction.results import figure_over_patients, figure_over_slices
 from LiverTumorSegLib.experiments.reproduction.slice_metrics import SliceScore, SliceScores
 from LiverTumorSegLib.experiments.reproduction.systems import Metric
 from LiverTumorSegLib.experiments.trial import PatientResult
@@ -11,7 +11,7 @@ ASSD = Metric(name="ASSD", structure="lesion", slices="shown_assd_px", volumes="
 AUC = Metric(name="AUC", structure="lesion", slices="auc", volumes="auc")
 
 
-def patient(name, dice, reference_ml=5.0, assd=None):
+def patient(name, dice, reference_ml=5.0, assd=None, auc=None):
     lesion = {"dice": dice, "assd_mm": assd, "reference_ml": reference_ml}
     return PatientResult(
         name=name,
@@ -23,12 +23,13 @@ def patient(name, dice, reference_ml=5.0, assd=None):
         confusion=((0,),),
         seconds=1.0,
         device="cpu",
+        auc={"lesion": auc},
     )
 
 
 TRIALS = [
-    MeasuredPatients([patient("a", 0.5, assd=2.0), patient("b", 1.0, reference_ml=0.0)], {"a": 0.9, "b": None}),
-    MeasuredPatients([patient("c", 0.0)], {"c": 0.7}),
+    [patient("a", 0.5, assd=2.0, auc=0.9), patient("b", 1.0, reference_ml=0.0)],
+    [patient("c", 0.0, auc=0.7)],
 ]
 
 
@@ -43,7 +44,7 @@ def test_a_distance_to_nothing_is_left_out_and_counted():
     assert (found.value, found.counted, found.low) == (2.0, 1, None)
 
 
-def test_areas_under_the_curve_come_from_their_own_measuring():
+def test_areas_under_the_curve_are_averaged_as_the_others():
     assert figure_over_patients(AUC, TRIALS).value == pytest.approx(0.8)
 
 

@@ -1,4 +1,8 @@
+from pathlib import Path
+
 import pytest
+import torch
+from support import torchvision_weights
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from support.reproduction_cases import row_result
@@ -18,7 +22,8 @@ def wanted(monkeypatch):
 
     def run(wanted, data, options):
         seen.append((wanted, data, options))
-        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822,), 0.5),))
+        count = len(wanted.system.metrics)
+        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822,) * count, *[0.5] * count),))
 
     monkeypatch.setattr(module, "run_protocol", run)
     return seen
@@ -54,8 +59,31 @@ def test_nothing_is_run_where_the_folder_holds_another_reproduction(lits, tmp_pa
     assert list(done.protocols) == ["sound"]
 
 
-def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lits, tmp_path, wanted, monkeypatch):
-    monkeypatch.setattr(module.encoder_files, "by_network", lambda files: {"resnet18": files[0]})
+@pytest.fixture
+def resnet18(tmp_path):
+    torch.save(torchvision_weights.constant_weights("resnet18"), tmp_path / "resnet18.pth")
+    return tmp_path / "resnet18.pth"
+
+
+def test_rows_are_named_by_what_they_start_from(lits, tmp_path, wanted, resnet18):
+    reproduce("elmenabawy", lits, tmp_path / "none", "published")
+    reproduce("elmenabawy", lits, tmp_path / "some", "published", weights=[resnet18])
+    reproduce("elmenabawy", lits, tmp_path / "all", "published", weights=[resnet18, Path("imagenet")])
+    none, some, every = ([row.name for row in request.rows] for request, _, _ in wanted)
+    own = [row.name for row in wanted[0][0].system.rows]
+    assert none == [f"{name}, from random weights" for name in own]
+    assert some == [name if name.startswith("ResNet") else f"{name}, from random weights" for name in own]
+    assert every == own
+    assert wanted[0][0].rows[0].folder == "resnet-18-without-from-random-weights"
+    assert wanted[0][0].rows[0].figures == wanted[0][0].system.rows[0].figures
+
+
+def test_rows_that_the_paper_too_starts_from_random_weights_keep_their_names(lits, tmp_path, wanted):
+    reproduce("kulkarni", lits, tmp_path / "out", "published")
+    assert [row.name for row in wanted[0][0].rows] == ["U-Net", "ResNet-50, from random weights"]
+
+
+def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lits, tmp_path, wanted, resnet18):
     with pytest.raises(UserError, match="leave --encoder-weights out"):
         reproduce("li", lits, tmp_path / "out", "published", weights=[tmp_path / "resnet18.pth"])
     assert not wanted

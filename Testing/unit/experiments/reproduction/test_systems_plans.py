@@ -38,11 +38,15 @@ def test_every_quick_recipe_builds_a_small_network(name, row):
 def test_optimisers_losses_and_starting_weights_are_the_papers():
     schedule = recipe("elmenabawy", "ResNet-18 with").schedule
     assert (schedule.optimizer.name, schedule.optimizer.momentum, schedule.learning_rate) == ("sgd", 0.9, 1e-4)
-    assert recipe("elmenabawy", "AlexNet-FCN without").encoder_weights == "imagenet"
+    given = {"alexnet_fcn": "imagenet", "resnet50": "imagenet"}
+    alexnet = recipe("elmenabawy", "AlexNet-FCN without", weights=given)
+    assert (alexnet.encoder_weights, alexnet.network.options) == ("imagenet", {"imagenet_input": True})
     assert recipe("elmenabawy", "AlexNet-FCN without").loss.name == "cross_entropy"
     assert recipe("li", "U-Net").schedule.optimizer.name == "adagrad"
     assert recipe("li", "U-Net").loss.name == "cross_entropy"
-    assert recipe("kulkarni", "ResNet-50").encoder_weights == "imagenet"
+    assert recipe("kulkarni", "ResNet-50", weights=given).encoder_weights == "imagenet"
+    assert recipe("kulkarni", "U-Net", weights=given).encoder_weights is None
+    assert recipe("kulkarni", "ResNet-50").encoder_weights is None
     assert [row.epochs for row in systems.load("kulkarni").rows] == [50, 10]
     assert {row.epochs for row in systems.load("elmenabawy").rows} == {40}
 
@@ -105,9 +109,9 @@ def test_too_few_patients_are_said():
 
 @pytest.mark.parametrize("small", [True, False])
 def test_a_file_of_weights_is_taken_by_the_network_it_fits_alone(tmp_path, small):
-    given = {"resnet18": tmp_path / "resnet18.pth"}
+    given = {"resnet18": str(tmp_path / "resnet18.pth")}
     plan = recipe("elmenabawy", "ResNet-18 with", small=small, weights=given)
     assert plan.encoder_weights == str(tmp_path / "resnet18.pth")
-    assert plan.network.options == {}
+    assert plan.network.options == {"imagenet_input": True}
     other = recipe("elmenabawy", "AlexNet-FCN with", small=small, weights=given)
-    assert other.encoder_weights == (None if small else "imagenet")
+    assert other.encoder_weights is None
