@@ -12,6 +12,7 @@ from ..core.errors import UserError
 from .alexnet_fcn import AlexNetFCN
 from .attention_unet import AttentionUNet, AttentionUNetDS
 from .base import SliceNetwork, in_tiles, padded, same_size
+from .click_unet import ClickUNet
 from .dalu_net import DALUNet
 from .imagenet_weights import EncoderReport, load_encoder_weights
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
@@ -41,6 +42,7 @@ _REGISTRY: dict[str, type[SliceNetwork]] = {
     "alexnet_fcn": AlexNetFCN,
     "attention_unet": AttentionUNet,
     "attention_unet_ds": AttentionUNetDS,
+    "click_unet": ClickUNet,
     "dalu_net": DALUNet,
     "resnet18": ResNet18,
     "resnet34": ResNet34,

@@ -40,7 +40,7 @@ from .network import check_finite_weights
 from .recipe import Recipe
 from .recipe_options import Plateau
 from .resume import TrainingStart
-from .scoring import Scorer
+from .scoring import PartScorer, Scorer
 
 
 @contextmanager
@@ -174,7 +174,7 @@ class TrainingRun:
             listeners.append(LowerOnPlateau(schedule.policy))
         if options.early_stopping:
             listeners.append(Stopping(options.early_stopping))
-        if options.pictures_every and self._group.is_first:
+        if options.pictures_every and self._group.is_first and isinstance(scorer, PartScorer):
             every = options.pictures_every * schedule.validate_every
             listeners.append(ExamplePictures(scorer, self._averaging, self._start.log / PICTURES, every))
         return listeners
