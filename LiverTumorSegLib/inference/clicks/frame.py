@@ -72,10 +72,8 @@ class ClickFrame:
     @cached_property
     def _from_ras(self) -> NDArray[np.float64]:
         """From RAS to column, row and slice."""
-        inverse: NDArray[np.float64] = np.linalg.inv(
-            self.volume.axial.affine(self.volume.affine, self.volume.voxels.shape)
-        )
-        return inverse
+        placed = self.volume.axial.affine(self.volume.affine, self.volume.voxels.shape)
+        return np.asarray(np.linalg.inv(placed), np.float64)
 
     def box_of(self, patch: Patch) -> Box:
         """Voxels that a patch reaches."""
