@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from monai.networks.blocks.dynunet_block import UnetBasicBlock, UnetUpBlock
 from torch import nn
+from torch.nn import functional as F
 
 from .base import SliceNetwork
 from .blocks import check_features
@@ -49,10 +50,14 @@ class ClickUNet(SliceNetwork):
         self.head = nn.Conv3d(features[0], classes, 1)
 
     def logits(self, slices: torch.Tensor) -> torch.Tensor:
-        features, skips = slices, []
+        missing = [-size % self.stride for size in reversed(slices.shape[2:])]
+        padded = F.pad(slices, [n for count in missing for n in (0, count)], "replicate") if any(missing) else slices
+        features, skips = padded, []
         for level in self.down:
             features = level(features)
             skips.append(features)
         for level, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
             features = level(features, skip)
-        return self.head(features)
+        deep, rows, columns = slices.shape[2:]
+        logits: torch.Tensor = self.head(features)[:, :, :deep, :rows, :columns]
+        return logits

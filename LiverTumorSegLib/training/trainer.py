@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -174,9 +174,11 @@ class TrainingRun:
             listeners.append(LowerOnPlateau(schedule.policy))
         if options.early_stopping:
             listeners.append(Stopping(options.early_stopping))
-        if options.pictures_every and self._group.is_first and isinstance(scorer, PartScorer):
+        if options.pictures_every and self._group.is_first:
             every = options.pictures_every * schedule.validate_every
-            listeners.append(ExamplePictures(scorer, self._averaging, self._start.log / PICTURES, every))
+            listeners.append(
+                ExamplePictures(cast("PartScorer", scorer), self._averaging, self._start.log / PICTURES, every)
+            )
         return listeners
 
     def _trainer(self) -> lightning.Trainer:
