@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -61,6 +62,32 @@ class Patches(StrictModel):
     overlap: float = Field(0.5, ge=0, le=0.9)
 
 
+class ClickPatches(StrictModel):
+    """Patches around clicks, of a network that segments the one lesion that was clicked into.
+
+    Args:
+        spacing_mm: between slices, rows and columns of the finest patch.
+        size: slices, rows and columns of a patch.
+        zooms: how much larger voxels may be, rising from 1, for lesions that do not fit into the finest.
+    """
+
+    spacing_mm: tuple[SpacingMm, SpacingMm, SpacingMm] = (1.5, 1.0, 1.0)
+    size: tuple[PatchSize, PatchSize, PatchSize] = (32, 48, 48)
+    zooms: tuple[float, ...] = Field((1.0, 2.0, 4.0), min_length=1)
+
+    @model_validator(mode="after")
+    def _zooms_rise(self) -> ClickPatches:
+        if self.zooms[0] != 1 or any(b <= a for a, b in pairwise(self.zooms)) or self.zooms[-1] > _LARGEST_ZOOM:
+            msg = f"zooms rise from 1 to at most {_LARGEST_ZOOM}, and are not {', '.join(map(str, self.zooms))}"
+            raise ValueError(msg)
+        return self
+
+
+_LARGEST_ZOOM = 16
+CLICK_CHANNELS = ("image", "inside", "outside", "previous", "automatic", "automatic is known", "zoom")
+"""Channels that a network for clicks sees, in their order."""
+
+
 class NetworkSpec(StrictModel):
     """Arguments of :func:`networks.create`."""
 
@@ -70,8 +97,11 @@ class NetworkSpec(StrictModel):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-def check_channels(network: NetworkSpec, stack: SliceStack, chain: Chain) -> None:
-    """Raise ``ValueError`` where a network's channels are not those of its stack of preprocessed slices."""
+def check_channels(network: NetworkSpec, stack: SliceStack, chain: Chain, clicks: ClickPatches | None = None) -> None:
+    """Raise ``ValueError`` where a network's channels are not those of its stack of preprocessed slices, or clicks."""
+    if clicks:
+        _check_clicks(network, stack, chain)
+        return
     given = stack.slices * chain.channels
     if network.in_channels != given:
         parts = f"{stack.slices} slices with {chain.channels} channels each"
@@ -79,6 +109,15 @@ def check_channels(network: NetworkSpec, stack: SliceStack, chain: Chain) -> Non
         raise ValueError(msg)
     if network.name == "dalu_net":
         _check_slices(network.options, stack, given)
+
+
+def _check_clicks(network: NetworkSpec, stack: SliceStack, chain: Chain) -> None:
+    if stack.slices > 1 or chain.channels > 1:
+        msg = "a network for clicks sees patches of one channel: leave stack out, and take a chain with one channel"
+        raise ValueError(msg)
+    if network.in_channels != len(CLICK_CHANNELS):
+        msg = f"a network for clicks sees {len(CLICK_CHANNELS)} channels, not {network.in_channels}"
+        raise ValueError(msg)
 
 
 def _check_slices(options: dict[str, Any], stack: SliceStack, channels: int) -> None:
@@ -249,6 +288,7 @@ class Description(StrictModel):
     preprocessing: Chain
     stack: SliceStack = SliceStack()
     patches: Patches | None = None
+    clicks: ClickPatches | None = None
     labels: Binary | Joint = JOINT
     postprocessing: Postprocessing = Postprocessing()
     lesion_scores: LesionScores | None = None
@@ -261,7 +301,7 @@ class Description(StrictModel):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Description:
-        check_channels(self.network, self.stack, self.preprocessing)
+        check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
         return self
 

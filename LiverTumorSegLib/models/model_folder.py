@@ -163,7 +163,7 @@ def _check_weights_file(folder: Path, description: Description) -> None:
 
 
 def _check_patches(network: SliceNetwork, description: Description, folder: Path) -> None:
-    if (network.axes == 3) != (description.patches is not None):
+    if (network.axes == 3) != (description.patches is not None or description.clicks is not None):
         asks = "sees volumes and needs" if network.axes == 3 else "sees slices and has no use for"
         msg = f"{folder / DESCRIPTION} is not valid at patches: the network “{description.network.name}” {asks} them."
         raise UserError(msg)

@@ -12,6 +12,7 @@ from ..core.errors import UserError
 from .alexnet_fcn import AlexNetFCN
 from .attention_unet import AttentionUNet, AttentionUNetDS
 from .base import SliceNetwork, in_tiles, padded, same_size
+from .click_unet import ClickUNet
 from .dalu_net import DALUNet
 from .description import describe_network
 from .imagenet import ImageNetNetwork
@@ -45,6 +46,7 @@ _REGISTRY: dict[str, type[SliceNetwork]] = {
     "alexnet_fcn": AlexNetFCN,
     "attention_unet": AttentionUNet,
     "attention_unet_ds": AttentionUNetDS,
+    "click_unet": ClickUNet,
     "dalu_net": DALUNet,
     "resnet18": ResNet18,
     "resnet34": ResNet34,

@@ -15,14 +15,14 @@ from .upsampling import double_bilinear, extend_last
 LEVELS = 5
 
 
-def check_features(features: Sequence[int]) -> tuple[int, ...]:
+def check_features(features: Sequence[int], levels: int = LEVELS) -> tuple[int, ...]:
     """Channels of the levels, finest first.
 
     Raises:
-        ValueError: these are not five numbers from one on.
+        ValueError: these are not as many numbers from one on.
     """
-    if len(features) != LEVELS or not all(_is_count(value) for value in features):
-        msg = f"features are the channels of {LEVELS} levels, not {list(features)}"
+    if len(features) != levels or not all(_is_count(value) for value in features):
+        msg = f"features are the channels of {levels} levels, not {list(features)}"
         raise ValueError(msg)
     return tuple(features)
 

@@ -32,7 +32,7 @@ from .distributed import ALONE, ProcessGroup
 from .figures import draw_curves, draw_examples, telling_slice
 from .network import check_finite_weights
 from .recipe_options import EarlyStopping, Monitor, Plateau
-from .scoring import Scorer, Scores
+from .scoring import PartScorer, Scorer, Scores
 
 
 class _CountedOnHost(AveragedModel):
@@ -206,7 +206,7 @@ class ExamplePictures(ValidationListener):
         every: steps from one picture to the next; the last step has one too.
     """
 
-    def __init__(self, scorer: Scorer, averaging: Averaging, folder: Path, every: int) -> None:
+    def __init__(self, scorer: PartScorer, averaging: Averaging, folder: Path, every: int) -> None:
         self._scorer, self._averaging, self._folder, self._every = scorer, averaging, folder, every
         self._shown = [(patient, telling_slice(patient)) for patient in scorer.patients[:_EXAMPLE_PATIENTS]]
 

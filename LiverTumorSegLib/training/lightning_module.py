@@ -81,12 +81,17 @@ class SliceSegmenter(lightning.LightningModule):
         torch.manual_seed(int(state.generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: Batch) -> torch.Tensor:
-        logits = self.network(batch["pixels"].contiguous(memory_format=self._kind.layout))
+        logits = self.network(self._channels(batch).contiguous(memory_format=self._kind.layout))
         if not self._group.several:
             return self.loss(logits, batch["labels"], batch["lesions_apart"])
         whole = self._group.whole
         of_all = [whole(one.float()) for one in logits] if isinstance(logits, list) else whole(logits.float())
         return self._group.summed(self.loss(of_all, whole(batch["labels"]), whole(batch["lesions_apart"])))
+
+    def _channels(self, batch: Batch) -> torch.Tensor:
+        if self._kind.channels is None:
+            return batch["pixels"]
+        return self._kind.channels(self._recipe, self.network, batch, (self._recipe.seed, self.trainer.global_step))
 
     def loss(
         self, logits: torch.Tensor | list[torch.Tensor], labels: torch.Tensor, lesions_apart: torch.Tensor

@@ -81,14 +81,15 @@ def build_network(recipe: Recipe, say: Callable[[str], None] = lambda _: None) -
     """
     spec = recipe.network
     network = create_with_options(spec.name, spec.in_channels, spec.classes, spec.options)
-    if network.axes != (3 if recipe.patches else 2):
+    size = recipe.patches or recipe.clicks
+    if network.axes != (3 if size else 2):
         sees, other = (
             ("volumes", "patches in place of crop") if network.axes == 3 else ("slices", "crop in place of patches")
         )
         msg = f"The network “{spec.name}” sees {sees}: give the recipe {other}, or choose another network."
         raise UserError(msg)
-    if recipe.patches:
-        _check_patches(network, spec.name, recipe.patches.size)
+    if size:
+        _check_patches(network, spec.name, size.size)
     elif recipe.crop:
         _check_crop(network, spec.name, recipe.crop)
     if recipe.encoder_weights is not None:

@@ -18,6 +18,7 @@ from ..datasets.volumes import VolumeSource
 from ..models.description import (
     JOINT,
     Binary,
+    ClickPatches,
     Joint,
     Licence,
     ModelName,
@@ -32,15 +33,23 @@ from ..networks.imagenet import IMAGENET_INPUT
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
+from .clicks.options import ClickSampling
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
 
 
 def check_network_input(recipe: Recipe) -> None:
     """Raise ``ValueError`` where a recipe does not say what its network sees, or says what does not go with it."""
-    if recipe.crop and recipe.patches:
-        msg = "crop and patches both say what the network sees: keep crop for slices, or patches for volumes"
+    if sum(each is not None for each in (recipe.crop, recipe.patches, recipe.clicks)) > 1:
+        msg = (
+            "crop, patches and clicks each say what the network sees: keep crop for slices, patches for volumes, or "
+            "clicks for the lesions that are clicked into"
+        )
         raise ValueError(msg)
+    if recipe.clicks:
+        for msg in _no_use_for_clicks(recipe):
+            raise ValueError(msg)
+        return
     if recipe.patches:
         for msg in _no_use_for_patches(recipe):
             raise ValueError(msg)
@@ -77,6 +86,19 @@ def _no_use_for_patches(recipe: Recipe) -> Iterator[str]:
         yield "sampling.shuffled takes slices in turn, and a volume has no such patches: give shares in its place"
     if recipe.augmentation.synthetic_lesions:
         yield "synthetic lesions are painted into slices: leave augmentation.synthetic_lesions out"
+
+
+def _no_use_for_clicks(recipe: Recipe) -> Iterator[str]:
+    if recipe.labels[1:] != ("lesion",):
+        yield "a network for clicks finds the lesion alone: set labels to background, lesion"
+    if recipe.preprocessing.spacing_mm is None:
+        yield "clicks are in millimetres: add the step resample to the preprocessing"
+    if isinstance(recipe.split, SliceSplit):
+        yield "clicks see neighbouring slices, of which none can be held out alone: name patients in validation"
+    if recipe.callbacks.pictures_every:
+        yield "pictures of slices need an answer without a click: leave callbacks.pictures_every out"
+    if recipe.augmentation.synthetic_lesions:
+        yield "lesions are painted by click_sampling.synthetic: leave augmentation.synthetic_lesions out"
 
 
 _MOST_ENTRIES = 100_000
@@ -187,6 +209,8 @@ class Recipe(StrictModel):
         augmentation: name of a set of ranges, or ranges.
         crop: rows and columns that a network for slices sees.
         patches: what a network for volumes sees, in place of ``crop``, as the model will say it.
+        clicks: what a network for clicks sees, in place of ``crop``.
+        click_sampling: what it is shown, and how the simulated reader clicks.
         schedule: optimiser and learning rate.
         callbacks: what happens beside the steps.
         postprocessing: clean-up of the model's results.
@@ -212,6 +236,8 @@ class Recipe(StrictModel):
     augmentation: NamedAugmentation = Augmentation()
     crop: int | None = Field(None, gt=0, le=1024)
     patches: Patches | None = None
+    clicks: ClickPatches | None = None
+    click_sampling: ClickSampling = ClickSampling()
     schedule: Schedule
     callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()
@@ -229,7 +255,7 @@ class Recipe(StrictModel):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Recipe:
-        check_channels(self.network, self.stack, self.preprocessing)
+        check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
         self._check_split()
         self._check_initial()

@@ -108,6 +108,26 @@ class Scorer(ABC):
         return Scores(fmean(loss for loss, _ in measured), dice)
 
     @abstractmethod
+    def _measure(self, engine: Predictor, patient: Patient) -> tuple[float, dict[str, float | None]]:
+        """A patient's loss and Dices, None where the reference lacks the structure."""
+
+    def _refuse_undefined(self, recipe: Recipe) -> None:
+        shown = max(int(patient.overview.shown.max()) for patient in self.patients)
+        there = {f"{name}_dice" for name in self._names if shown >= _LOWEST_LABEL[name]}
+        defined = there | {"loss"} | ({"score"} if there else set())
+        for entry, monitor in recipe.monitored.items():
+            if monitor not in defined:
+                msg = (
+                    f"{entry} cannot judge by {monitor}, since no validation patient shows what it is measured on: "
+                    f"name other patients, or set its monitor to {' or '.join(sorted(defined))}."
+                )
+                raise UserError(msg)
+
+
+class PartScorer(Scorer):
+    """Measures a network on all parts of a patient, see :class:`Scorer`."""
+
+    @abstractmethod
     def predict(self, engine: Predictor, patient: Patient, at: int) -> NDArray[np.uint8]:
         """Labels ``[row, column]`` of the patient's slice at this position."""
 
@@ -124,8 +144,6 @@ class Scorer(ABC):
         """Reference ``[part, *size]``."""
 
     def _measure(self, engine: Predictor, patient: Patient) -> tuple[float, dict[str, float | None]]:
-        """A patient's loss and Dices, None where the reference lacks the structure."""
-
         def work(batch: Sequence[int]) -> NDArray[np.float64]:
             logits = self._logits(engine, patient, batch)
             labels = self._labels(patient, batch).to(logits.device)
@@ -149,20 +167,8 @@ class Scorer(ABC):
         values = torch.tensor(self._head.values, dtype=torch.uint8, device=logits.device)
         return torch.where(most > 0, values[channel], 0)
 
-    def _refuse_undefined(self, recipe: Recipe) -> None:
-        shown = max(int(patient.overview.shown.max()) for patient in self.patients)
-        there = {f"{name}_dice" for name in self._names if shown >= _LOWEST_LABEL[name]}
-        defined = there | {"loss"} | ({"score"} if there else set())
-        for entry, monitor in recipe.monitored.items():
-            if monitor not in defined:
-                msg = (
-                    f"{entry} cannot judge by {monitor}, since no validation patient shows what it is measured on: "
-                    f"name other patients, or set its monitor to {' or '.join(sorted(defined))}."
-                )
-                raise UserError(msg)
 
-
-class SliceScorer(Scorer):
+class SliceScorer(PartScorer):
     """Measures a network on whole slices with their neighbours, see :class:`Scorer`."""
 
     @torch.inference_mode()
@@ -189,7 +195,7 @@ def _dice(both: float, found: float, reference: float) -> float | None:
     return 2 * both / (found + reference) if reference else None
 
 
-class VolumeScorer(Scorer):
+class VolumeScorer(PartScorer):
     """Measures a network on whole resampled volumes, by the overlapping patches that inference takes.
 
     The loss is that of a patient's whole volume. See :class:`.scoring.Scorer`.

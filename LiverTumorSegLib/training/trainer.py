@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -40,7 +40,7 @@ from .network import check_finite_weights
 from .recipe import Recipe
 from .recipe_options import Plateau
 from .resume import TrainingStart
-from .scoring import Scorer
+from .scoring import PartScorer, Scorer
 
 
 @contextmanager
@@ -176,7 +176,9 @@ class TrainingRun:
             listeners.append(Stopping(options.early_stopping))
         if options.pictures_every and self._group.is_first:
             every = options.pictures_every * schedule.validate_every
-            listeners.append(ExamplePictures(scorer, self._averaging, self._start.log / PICTURES, every))
+            listeners.append(
+                ExamplePictures(cast("PartScorer", scorer), self._averaging, self._start.log / PICTURES, every)
+            )
         return listeners
 
     def _trainer(self) -> lightning.Trainer:

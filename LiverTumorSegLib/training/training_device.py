@@ -98,9 +98,10 @@ def refuse_wrong_gradients(recipe: Recipe, network: SliceNetwork, device: torch.
 
     On a CPU, PyTorch 2.13 (oneDNN) leaves weight gradients of 3D convolutions over two slices in part unwritten.
     """
-    if recipe.patches is None or device.type != "cpu" or recipe.schedule.precision != "bf16-mixed":
+    patches = recipe.patches or recipe.clicks
+    if patches is None or device.type != "cpu" or recipe.schedule.precision != "bf16-mixed":
         return
-    slices = recipe.patches.size[0]
+    slices = patches.size[0]
     if slices == 2 * network.stride:
         msg = (
             f"Patches of {slices} slices become 2 within the network, whose gradients in bfloat16 a CPU gets wrong: "

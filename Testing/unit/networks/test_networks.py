@@ -6,8 +6,8 @@ from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
 
 ISSUED = [
-    "alexnet_fcn", "attention_unet", "attention_unet_ds", "dalu_net", "resnet101", "resnet18", "resnet34", "resnet50",
-    "segnet", "unet", "unet3d", "unet_valid",
+    "alexnet_fcn", "attention_unet", "attention_unet_ds", "click_unet", "dalu_net", "resnet101", "resnet18",
+    "resnet34", "resnet50", "segnet", "unet", "unet3d", "unet_valid",
 ]  # fmt: skip
 
 

@@ -21,7 +21,9 @@ def test_a_recipe_says_what_its_network_sees():
 @pytest.mark.parametrize("name", ["unet-lits", "unet3d"])
 def test_both_ways_of_saying_it_and_neither_are_refused(name):
     patches = "patches={spacing_mm: [2, 2, 2], size: [32, 32, 32]}"
-    with pytest.raises(UserError, match="crop and patches both say what the network sees: keep crop for slices"):
+    with pytest.raises(
+        UserError, match="crop, patches and clicks each say what the network sees: keep crop for slices"
+    ):
         plan(name, "crop=224", patches)
     with pytest.raises(UserError, match="crop is missing: give the rows and columns .*, or patches for volumes"):
         plan(name, "crop=null", "patches=null")

@@ -1,0 +1,137 @@
+"""The answer to clicks on the CT's own grid: interpolated, true to the clicks, and in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .frame import Box, ClickFrame
+from .patches import Millimetres, Patch
+
+_INSIDE_MM, _OUTSIDE_MM = 1.0, 1.5
+"""How far around a click its side is certain."""
+
+_NONE_AT_ALL = -12.0
+_FACE_VOXELS = 4
+
+
+class Answer(NamedTuple):
+    """Logits of a patch and what they say of the clicks.
+
+    Args:
+        patch: where.
+        logits: ``[slice, row, column]``.
+        level: that a voxel of the lesion is above; 0, unless the clicks themselves are not.
+    """
+
+    patch: Patch
+    logits: NDArray[np.float32]
+    level: float
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the network sees no lesion at any click."""
+        return self.level < 0
+
+    def touches_border(self, inside: Sequence[Millimetres]) -> bool:
+        """Whether the lesion goes on beyond the patch."""
+        parts, _ = ndimage.label(self.logits > self.level)
+        wanted = {int(parts[_voxel(self.patch.place(each), parts.shape)]) for each in inside} - {0}
+        lesion = np.isin(parts, list(wanted))
+        faces = [np.take(lesion, at, axis=axis) for axis in range(3) for at in (0, -1)]
+        return any(int(face.sum()) > _FACE_VOXELS for face in faces)
+
+
+def judge(patch: Patch, logits: torch.Tensor, inside: Sequence[Millimetres]) -> Answer:
+    """Choose the level of an answer: where no click is above 0, half of the likeliest click's probability.
+
+    Args:
+        patch: what was seen.
+        logits: ``[slice, row, column]``.
+        inside: clicks in the frame.
+    """
+    values = logits.float().numpy()
+    at_clicks = [float(values[_around(_voxel(patch.place(each), values.shape))].max()) for each in inside]
+    highest = max(at_clicks)
+    if highest > 0:
+        return Answer(patch, values, 0.0)
+    probability = max(0.5 / (1 + np.exp(-highest)), 1e-4)
+    return Answer(patch, values, float(np.log(probability / (1 - probability))))
+
+
+def on_grid(
+    frame: ClickFrame, answer: Answer, inside: Sequence[Millimetres], outside: Sequence[Millimetres]
+) -> tuple[Box, NDArray[np.bool_], float]:
+    """The lesion on the CT's grid.
+
+    Args:
+        frame: of the CT.
+        answer: to the clicks.
+        inside: clicks that belong to it, at least one.
+        outside: clicks that do not.
+
+    Returns:
+        The box, the mask in it, and the mean probability of the lesion's voxels.
+    """
+    box = frame.box_of(answer.patch)
+    logits = _interpolated(frame, answer, box)
+    lesion = logits > answer.level
+    for points, radius, side in ((inside, _INSIDE_MM, True), (outside, _OUTSIDE_MM, False)):
+        for point in points:
+            lesion[_ball(frame, box, point, radius)] = side
+    parts, _ = ndimage.label(lesion)
+    own = {int(parts[_voxel(_index(frame, box, each), parts.shape)]) for each in inside} - {0}
+    lesion = np.isin(parts, list(own))
+    likely = 1 / (1 + np.exp(-logits[lesion].clip(_NONE_AT_ALL)))
+    return box, lesion, float(likely.mean()) if lesion.any() else 0.0
+
+
+def _interpolated(frame: ClickFrame, answer: Answer, box: Box) -> NDArray[np.float32]:
+    """Logits at the voxels of a box, linear; none at all beyond the patch."""
+    patch, values = answer.patch, torch.from_numpy(answer.logits)
+    outside = []
+    for axis, side in enumerate(box):
+        n, step = patch.size[axis], patch.step_mm[axis]
+        at = (np.arange(side.start, side.stop) * frame.spacing[axis] - patch.centre[axis]) / step + (n - 1) / 2
+        outside.append((at < -0.5) | (at > n - 0.5))
+        at = at.clip(0, n - 1)
+        below = np.floor(at).astype(int).clip(0, n - 2)
+        weights = np.zeros((len(at), n), np.float32)
+        weights[np.arange(len(at)), below] = 1 - (at - below)
+        weights[np.arange(len(at)), below + 1] += at - below
+        values = torch.tensordot(values, torch.from_numpy(weights), dims=([0], [1]))  # the axis comes out as the last
+    logits: NDArray[np.float32] = values.numpy()
+    logits[outside[0]] = logits[:, outside[1]] = logits[:, :, outside[2]] = _NONE_AT_ALL
+    return logits
+
+
+def _ball(frame: ClickFrame, box: Box, point: Millimetres, radius_mm: float) -> NDArray[np.bool_]:
+    """The voxels of a box around a click, at least the one that it lies in."""
+    far = [
+        ((np.arange(side.start, side.stop) * mm - at) / max(radius_mm, 0.51 * mm)) ** 2
+        for side, mm, at in zip(box, frame.spacing, point, strict=True)
+    ]
+    ball: NDArray[np.bool_] = far[0][:, None, None] + far[1][:, None] + far[2] <= 1
+    index = _voxel(_index(frame, box, point), ball.shape)
+    ball[index] = True
+    return ball
+
+
+def _index(frame: ClickFrame, box: Box, point: Millimetres) -> Millimetres:
+    deep, row, column = (at / mm - side.start for at, mm, side in zip(point, frame.spacing, box, strict=True))
+    return deep, row, column
+
+
+def _voxel(place: Millimetres, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    deep, row, column = (int(np.clip(np.rint(at), 0, n - 1)) for at, n in zip(place, shape, strict=True))
+    return deep, row, column
+
+
+def _around(voxel: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+    deep, row, column = (slice(max(0, at - 1), at + 2) for at in voxel)
+    return deep, row, column

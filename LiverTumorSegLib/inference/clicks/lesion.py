@@ -1,0 +1,223 @@
+"""One lesion from clicks into it and beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...core.device import choose_device
+from ...core.errors import UserError
+from ...core.labels import FULL_PROBABILITY, LIVER_LABEL
+from ...core.progress import CancelToken, job
+from ...core.volume import Volume
+from ...models.description import ClickPatches
+from ...models.model_folder import Model
+from ...preprocessing import Chain, Slices
+from ..predictor import Predictor
+from .answer import Answer, judge, on_grid
+from .channels import Surroundings, guess_liver, stack_channels
+from .frame import Box, ClickFrame, Point
+from .patches import Millimetres, Patch, cut
+
+NO_LESION_SEEN = (
+    "The model sees no lesion at the click: what is marked is the likeliest part around it, and there may be none."
+)
+_FILLED = 0.8
+_MOST_LIVER = 2_000_000
+"""Voxels of the liver that its median is taken of at most; more change nothing."""
+
+
+@dataclass(frozen=True)
+class FoundLesion:
+    """One lesion on a CT's grid.
+
+    Args:
+        box: slices, rows and columns of the axial view that it lies in.
+        part: bool, of the box's shape.
+        volume: the CT.
+        probability: that its voxels are lesion, on average, as the network says; not calibrated.
+        warnings: what is doubtful about it, a sentence each.
+        zoom: how much larger than the finest the voxels were that it was seen with.
+        device: where, and in which precision.
+    """
+
+    box: Box
+    part: NDArray[np.bool_]
+    volume: Volume
+    probability: float
+    warnings: tuple[str, ...]
+    zoom: float
+    device: str
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Bool ``[k, j, i]`` on the volume's grid."""
+        whole = np.zeros(self.volume.voxels.shape, np.bool_)
+        self.volume.axial.of(whole)[self.box] = self.part
+        return whole
+
+    @property
+    def ml(self) -> float:
+        """Its volume in millilitres."""
+        return float(self.part.sum()) * self.volume.voxel_ml
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a CT beside the clicks.
+
+    Args:
+        previous: bool ``[k, j, i]``, the lesion as it was before these clicks; None where there was none.
+        labels: uint8 ``[k, j, i]``, of whose liver the median is taken; None where it is not known.
+        automatic: uint16 ``[k, j, i]``, how likely lesion is by another model, in parts of
+            :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`; None where none was asked.
+    """
+
+    previous: NDArray[np.bool_] | None = None
+    labels: NDArray[np.uint8] | None = None
+    automatic: NDArray[np.uint16] | None = None
+
+
+@torch.inference_mode()
+def find_lesion(
+    volume: Volume,
+    model: Model,
+    inside: Sequence[Point],
+    outside: Sequence[Point] = (),
+    known: Known = Known(),
+    device: str = "auto",
+    cancel: CancelToken | None = None,
+) -> FoundLesion:
+    """Segment the lesion that was clicked into.
+
+    The network looks at a patch around the clicks, and from further away as long as the lesion goes on beyond it.
+
+    Args:
+        volume: CT in HU, in any orientation.
+        model: for clicks.
+        inside: points in the lesion, in RAS millimetres; at least one.
+        outside: points beside it.
+        known: what else is known of the CT.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+        cancel: checked before every look.
+
+    Raises:
+        UserError: there is no click, one is outside the CT or in air, a point is both inside and outside, the model is
+            not for clicks, or the device is not there.
+        Cancelled: ``cancel`` was used.
+    """
+    patches = model.description.clicks
+    if patches is None:
+        msg = f"The model “{model.description.name}” segments whole CTs, and not a lesion that is clicked into."
+        raise UserError(msg)
+    if not inside:
+        msg = "There is no click into a lesion: click once inside it, before or beside those outside."
+        raise UserError(msg)
+    frame, task = ClickFrame(volume), job(None, cancel)
+    look = _Look(frame, model, patches, frame.of(inside), frame.of(outside), known, device)
+    answer = None
+    for zoom in look.zooms():
+        task.at(0, "Looking at the clicks")
+        answer = look.at(zoom)
+        if not answer.touches_border(look.inside):
+            break
+    return look.found(answer, zoom)  # type: ignore[arg-type]  # there is one zoom at least
+
+
+class _Look:
+    """The network's looks at one place."""
+
+    def __init__(
+        self,
+        frame: ClickFrame,
+        model: Model,
+        patches: ClickPatches,
+        inside: list[Millimetres],
+        outside: list[Millimetres],
+        known: Known,
+        device: str,
+    ) -> None:
+        _refuse_both(inside, outside)
+        self.frame, self.patches, self.inside, self.outside, self.known = frame, patches, inside, outside, known
+        self._chain = model.description.preprocessing
+        self._engine = Predictor(model.network, choose_device(device, "auto"), 1)
+        self._low, self._high = self._extent()
+
+    def _extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Corners of what is known to be lesion: the clicks, and what was there before."""
+        points = np.array(self.inside)
+        previous = self.known.previous
+        if previous is not None and previous.any():
+            shown = self.frame.volume.axial.of(previous)
+            edges = [np.flatnonzero(shown.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+            corners = np.array([[edge[0], edge[-1]] for edge in edges]).T * self.frame.spacing
+            points = np.concatenate([points, corners])
+        return points.min(axis=0), points.max(axis=0)
+
+    def zooms(self) -> list[float]:
+        """The zooms to try, from the finest that shows all that is known to be lesion."""
+        extent = self._high - self._low
+        size = np.array(self.patches.size) * self.patches.spacing_mm
+        fitting = [zoom for zoom in self.patches.zooms if (extent <= _FILLED * size * zoom).all()]
+        return fitting or [self.patches.zooms[-1]]
+
+    def at(self, zoom: float) -> Answer:
+        deep, row, column = ((self._low + self._high) / 2).tolist()
+        steps = [mm * zoom for mm in self.patches.spacing_mm]
+        patch = Patch((deep, row, column), self.patches.size, (steps[0], steps[1], steps[2]))
+        (logits,) = self._engine.in_batches([0], lambda _: self._engine(self._channels(patch, zoom)))
+        return judge(patch, logits[0, 0].float().cpu(), self.inside)
+
+    def _channels(self, patch: Patch, zoom: float) -> torch.Tensor:
+        frame, known = self.frame, self.known
+        image = cut(frame.slab(patch, self._chain), patch)
+        automatic = None
+        if known.automatic is not None:
+            automatic = cut(frame.slab_of(patch, known.automatic, FULL_PROBABILITY), patch)
+        previous = None if known.previous is None else cut(frame.slab_of(patch, known.previous), patch)
+        channels = stack_channels(
+            Surroundings(image, self._liver, zoom, automatic),
+            [patch.place(each) for each in self.inside],
+            [patch.place(each) for each in self.outside],
+            previous,
+            patch.step_mm,
+        )
+        return channels[None].to(self._engine.placement.device, self._engine.placement.dtype)
+
+    @cached_property
+    def _liver(self) -> float:
+        """Median of the liver, in the unit of the preprocessing."""
+        labels = self.known.labels
+        if labels is not None and (labels == LIVER_LABEL).any():
+            shown = self.frame.volume.voxels[labels == LIVER_LABEL]
+            median = float(np.median(shown[:: 1 + len(shown) // _MOST_LIVER]))
+            return _in_unit(self._chain, median)
+        centre = self.inside[0]
+        wide = Patch(centre, (1, 1, 1), (80.0, 80.0, 80.0))
+        return guess_liver(self.frame.slab(wide, self._chain), centre)
+
+    def found(self, answer: Answer, zoom: float) -> FoundLesion:
+        box, part, probability = on_grid(self.frame, answer, self.inside, self.outside)
+        warnings = [NO_LESION_SEEN] if answer.is_doubtful else []
+        if answer.touches_border(self.inside):
+            most = max(n * mm for n, mm in zip(self.patches.size, self.patches.spacing_mm, strict=True)) * zoom
+            warnings.append(f"The lesion may go on beyond the {most:.0f} mm that were looked at: click there, too.")
+        device = str(self._engine.placement)
+        notes = (*self._engine.notes, *warnings)
+        return FoundLesion(box, part, self.frame.volume, probability, notes, zoom, device)
+
+
+def _in_unit(chain: Chain, hounsfield: float) -> float:
+    """What a preprocessing makes of a value that is the same all over a slice."""
+    return float(chain(Slices(torch.full((1, 1, 8, 8), hounsfield), (1.0, 1.0))).pixels.mean())
+
+
+def _refuse_both(inside: Sequence[Millimetres], outside: Sequence[Millimetres]) -> None:
+    if set(inside) & set(outside):
+        msg = "One place was clicked as inside and as outside the lesion: take one of the two clicks back."
+        raise UserError(msg)

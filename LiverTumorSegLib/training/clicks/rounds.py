@@ -1,0 +1,77 @@
+"""Rounds of clicks: the network answers, the reader mends, and the last answer is learned from."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+
+from ...core.labels import LESION_LABEL
+from ...inference.clicks.channels import Surroundings, stack_channels
+from ...inference.clicks.patches import Millimetres
+from ...networks import SliceNetwork
+from .options import ClickSampling
+from .reader import Clicks, mend
+from .sampling import ClickBatch
+
+
+def click_through(
+    network: SliceNetwork, batch: ClickBatch, options: ClickSampling, random: np.random.Generator
+) -> torch.Tensor:
+    """Channels of a batch after some rounds of clicks, as many for all of its samples.
+
+    The answers before the last are computed without gradients, and none of them where it is to be forgotten (Sofiiuk
+    et al. 2021, Reviving iterative training with mask guidance, section 3.3).
+
+    Args:
+        network: that is trained.
+        batch: images with their first clicks.
+        options: how many rounds, and how the reader clicks.
+        random: source of random numbers, the same for all processes.
+
+    Returns:
+        ``[batch, channel, slice, row, column]``.
+    """
+    clicks = [Clicks(inside=[_point(first)]) for first in batch["first"].tolist()]
+    readers = [np.random.default_rng(seed) for seed in batch["seeds"].tolist()]
+    previous: list[torch.Tensor | None] = [None] * len(clicks)
+    rounds = int(random.integers(options.rounds + 1))
+    for _ in range(rounds):
+        answers = _answers(network, _channels(batch, clicks, previous))
+        for number, reader in enumerate(readers):
+            wanted = (batch["labels"][number] == LESION_LABEL).cpu().numpy()
+            found = (answers[number] > 0.5).cpu().numpy()
+            mend(clicks[number], found, wanted, _point(batch["steps"][number].tolist()), options, reader)
+            previous[number] = None if reader.random() < options.forgotten else answers[number]
+    return _channels(batch, clicks, previous)
+
+
+def _channels(batch: ClickBatch, clicks: list[Clicks], previous: list[torch.Tensor | None]) -> torch.Tensor:
+    livers, zooms, steps = batch["liver"].tolist(), batch["zoom"].tolist(), batch["steps"].tolist()
+    return torch.stack(
+        [
+            stack_channels(
+                Surroundings(batch["pixels"][number, 0], livers[number], zooms[number]),
+                clicks[number].inside,
+                clicks[number].outside,
+                previous[number],
+                _point(steps[number]),
+            )
+            for number in range(len(clicks))
+        ]
+    )
+
+
+@torch.no_grad()
+def _answers(network: SliceNetwork, channels: torch.Tensor) -> torch.Tensor:
+    """Probabilities ``[batch, slice, row, column]``."""
+    was_training = network.training
+    network.eval()
+    logits = cast("torch.Tensor", network(channels.contiguous(memory_format=torch.channels_last_3d)))
+    network.train(was_training)
+    return logits[:, 0].float().sigmoid()
+
+
+def _point(numbers: list[float]) -> Millimetres:
+    return numbers[0], numbers[1], numbers[2]
