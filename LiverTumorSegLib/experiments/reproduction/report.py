@@ -9,17 +9,17 @@ from typing import Any
 from ...core import text_files
 from ...core.atomic_files import whole_file
 from ...core.text_files import round_floats
-from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
+from .results import JSON, NOT_GIVEN, Figure, ProtocolResult, Reproduction, RowResult
 from .slice_metrics import MEASURES
 from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
 
-_NOT_GIVEN, _NOTHING = "not given", "-"
+_NOTHING = "-"
 
 
 def published_cell(metric: Metric, value: float | None) -> str:
     """A published figure with the digits that the paper has."""
     if value is None:
-        return _NOT_GIVEN
+        return NOT_GIVEN
     return f"{value:g}" if metric.percent or value % 1 else f"{value:.2f}"
 
 
@@ -53,6 +53,7 @@ def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
         done: what was measured.
     """
     found = {
+        "What the published figures are": list(system.remarks),
         "What was measured": [*([QUICK_NOTE] if done.quick else []), *_measured(system, done)],
         "Where the published protocol, as it is read here, differs from a sound one": list(unsound_steps(system)),
         "What the paper leaves undefined": [_sentence(each) for each in system.undefined],
@@ -197,7 +198,8 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
                 measured = figure.value, figure.low, figure.high, figure.counted
-                yield row.name, metric.title, published, protocol, *measured, marked
+                given = NOT_GIVEN if published is None else published
+                yield row.name, metric.title, given, protocol, *measured, marked
 
 
 def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:

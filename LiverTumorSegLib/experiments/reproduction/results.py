@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 
 from ...core.about import __version__
 from ...core.errors import UserError
@@ -22,6 +22,22 @@ from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_auc import volume_auc
 
 JSON = "reproduction.json"
+NOT_GIVEN = "not given"
+"""Of a figure that a paper lacks."""
+
+
+def _given(value: Any) -> Any:
+    return None if value == NOT_GIVEN else value
+
+
+def _in_words(value: float | None) -> float | str:
+    return NOT_GIVEN if value is None else value
+
+
+PublishedFigure = Annotated[
+    float | None, BeforeValidator(_given), PlainSerializer(_in_words, return_type=float | str, when_used="json")
+]
+"""A paper's figure; None, in JSON :data:`NOT_GIVEN`, where it gives none."""
 
 
 class Figure(StrictModel):
@@ -74,7 +90,7 @@ class RowResult(StrictModel):
     """
 
     name: str
-    published: tuple[float | None, ...]
+    published: tuple[PublishedFigure, ...]
     figures: tuple[Figure, ...]
     nothing: tuple[Figure, ...] = ()
     sizes: TrainingSizes

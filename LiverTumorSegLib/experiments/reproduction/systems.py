@@ -76,14 +76,14 @@ class PublishedRow(StrictModel):
 
     Args:
         name: of the network, as the paper calls it.
-        figures: by metric, in their order; nothing where the paper gives none.
+        figures: by metric, in their order, None for one that the paper does not give; nothing where it gives none.
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
         recipe: what differs from the system's.
     """
 
     name: str
-    figures: tuple[float, ...] = ()
+    figures: tuple[float | None, ...] = ()
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
     recipe: dict[str, Any]
@@ -106,6 +106,7 @@ class System(StrictModel):
         rows: of the table.
         every: every how many slices of a CT one is kept.
         recipe: what all rows share.
+        remarks: what has to be known of the published figures; whole sentences.
         chosen: what the paper does not give, with the reason.
         undefined: what its figures leave undefined.
     """
@@ -118,6 +119,7 @@ class System(StrictModel):
     rows: tuple[PublishedRow, ...]
     every: int = Field(1, ge=1)
     recipe: dict[str, Any]
+    remarks: tuple[str, ...] = ()
     chosen: dict[str, str]
     undefined: tuple[str, ...]
 

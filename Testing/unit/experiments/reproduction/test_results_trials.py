@@ -10,7 +10,10 @@ from LiverTumorSegLib.experiments.reproduction.slice_metrics import SliceScore, 
 from LiverTumorSegLib.experiments.reproduction.systems import load
 from LiverTumorSegLib.experiments.run_options import RunOptions
 
-SCORES = {"lesion": SliceScores(slices=(SliceScore(10, 10, 10, 70, None),))}
+SCORES = {
+    "liver": SliceScores(slices=(SliceScore(30, 0, 0, 70, None),)),
+    "lesion": SliceScores(slices=(SliceScore(10, 10, 10, 70, None),)),
+}
 DATA = SimpleNamespace(root="root")
 
 
@@ -25,10 +28,10 @@ def test_each_trial_gets_its_stretch_of_the_job_and_all_count_together(monkeypat
     monkeypatch.setattr(results, "run_slice_trial", run)
     options = RunOptions(job=Job(lambda fraction, _: told.append(fraction)))
     pair = [Trial("one", "here"), Trial("two", "there")]
-    (figure,), (nothing,) = measure_trials(pair, li.metrics, li.protocols["published"], DATA, options)
+    (liver, figure), (_, nothing) = measure_trials(pair, li.metrics, li.protocols["published"], DATA, options)
     assert asked == [("one", "here", "root", "all"), ("two", "there", "root", "all")]
     assert told == [0, 0.5]
-    assert (figure.value, figure.counted) == (0.5, 2)
+    assert (liver.value, figure.value, figure.counted) == (1.0, 0.5, 2)
     assert (nothing.value, nothing.counted) == (0.0, 2)
 
 

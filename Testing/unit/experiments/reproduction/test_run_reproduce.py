@@ -18,7 +18,7 @@ def wanted(monkeypatch):
 
     def run(wanted, data, options):
         seen.append((wanted, data, options))
-        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822,), 0.5),))
+        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822, None), 0.5, 0.25),))
 
     monkeypatch.setattr(module, "run_protocol", run)
     return seen
