@@ -30,6 +30,7 @@ from ..models.description import (
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
+from .held_out import SliceSplit, SplitFile, check_held_out
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
 
@@ -135,32 +136,6 @@ class Schedule(StrictModel):
     validate_every: int = Field(400, ge=0)
 
 
-class SplitFile(StrictModel):
-    """A split that ``livertumorseg data split`` drew.
-
-    Args:
-        file: its path from the data root.
-        fold: which of its folds is validated on, counted from 0; None where it has none.
-    """
-
-    file: str
-    fold: int | None = Field(None, ge=0)
-
-
-class SliceSplit(StrictModel):
-    """A split that mixes the slices of all patients, as some published systems have it.
-
-    Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
-
-    Args:
-        slices: share of the slices that is held out.
-        seed: that they are drawn with.
-    """
-
-    slices: float = Field(gt=0, lt=1)
-    seed: int = Field(0, ge=0)
-
-
 class Recipe(StrictModel):
     """Everything that decides how a model comes out, but for the machine.
 
@@ -172,6 +147,7 @@ class Recipe(StrictModel):
         data: folders of slice pictures, or of CTs.
         patients: who of the data is used, all where it is empty.
         validation: patients to keep for it.
+        test: patients to be measured afterwards, who are not read before.
         split: file that says it, in place of ``validation``; or a share of all slices.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
@@ -197,6 +173,7 @@ class Recipe(StrictModel):
     data: tuple[AnySource, ...]
     patients: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
     split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
     stack: SliceStack = SliceStack()
@@ -218,27 +195,13 @@ class Recipe(StrictModel):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
-        self._check_split()
+        check_held_out(self)
         self._check_initial()
         self._check_loss()
         self._check_precision()
         self._check_validation()
         check_network_input(self)
         return self
-
-    def _check_split(self) -> None:
-        if self.validation and self.split:
-            msg = "validation and split both say who is validated on: leave one of them out"
-            raise ValueError(msg)
-        if self.patches and isinstance(self.split, SliceSplit):
-            msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
-            raise ValueError(msg)
-        if self.patients and isinstance(self.split, SplitFile):
-            msg = "patients and the file of a split both say who is used: leave one of them out"
-            raise ValueError(msg)
-        if self.split is None and "validation" not in self.model_fields_set:
-            msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
-            raise ValueError(msg)
 
     def _check_initial(self) -> None:
         if self.initial is not None and self.encoder_weights is not None:

@@ -94,7 +94,8 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     run = {name: system.protocols[name] for name in done.protocols}
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
-        yield f"{name.capitalize()} protocol: {_share(protocol, small=done.quick)} held out, drawn {drawn}."
+        share = _share(protocol, small=done.quick)
+        yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol)}"
     if any(protocol.measured_on == "slices" for protocol in run.values()):
         ways = dict.fromkeys((metric.name, metric.slices) for metric in system.metrics)
         yield from (f"{name}, published protocol: {MEASURES[key]}." for name, key in ways if key)
@@ -117,6 +118,13 @@ def _share(protocol: Protocol, *, small: bool = False) -> str:
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
     return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
+
+
+def _watched(protocol: Protocol) -> str:
+    if protocol.validation is None:
+        return ""
+    share = f"{100 * protocol.validation:.0f} % of {'those left' if protocol.folds else f'the {protocol.drawn}'}"
+    return f" Training validates on {share}, which it does not learn from and which are not measured."
 
 
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:

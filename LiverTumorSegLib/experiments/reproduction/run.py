@@ -19,10 +19,11 @@ from ...core.schema import explain_validation_error
 from ...datasets import splits
 from ...datasets.quality_check import check_data_sets
 from ...datasets.splits import Round, Split
-from ...training import patients
+from ...training import log_table, patients
 from ...training.network import build_network
 from ...training.recipe import Recipe
 from ...training.slice_sampling import slices_showing
+from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
 from . import data as data_set
 from . import encoder_files, report, results, systems
@@ -83,7 +84,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
-    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in system.rows}
+    draft = systems.split_of_draft(wanted.how, data.patients)
+    drafts = {row.name: wanted.recipe(row, data, draft) for row in system.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
     looking = options.part(0, _OF_LOOKING)
@@ -170,10 +172,11 @@ def _row(
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
     planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
+    ended = [log_table.last_value(log_table.read_rows(trial.folder / MODEL_FOLDER), "step") for trial in planned]
     sizes = TrainingSizes(
         trainings=len(rounds),
-        steps=recipes[0].schedule.steps,
-        patients=len(rounds[0].train),
+        steps=int(ended[0] or recipes[0].schedule.steps),
+        patients=_trained_on(recipes[0]),
         samples=samples[0],
         unit="volumes" if recipes[0].patches else "slices",
         measured=max(figure.counted for figure in figures.measured),
@@ -185,7 +188,7 @@ def _row(
         figures=figures.measured,
         nothing=figures.nothing,
         sizes=sizes,
-        notes=tuple(_doubts(row, wanted, recipes[0])),
+        notes=(*_doubts(row, wanted, recipes[0]), *_endings(recipes, ended)),
     )
 
 
@@ -199,10 +202,24 @@ def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> I
         yield "It started from random weights, not from ImageNet's."
 
 
+def _endings(recipes: Sequence[Recipe], ended: Sequence[float | None]) -> Iterator[str]:
+    """A sentence where early stopping ended trainings."""
+    steps = recipes[0].schedule.steps
+    early = [at for recipe, at in zip(recipes, ended, strict=True) if at is not None and at < recipe.schedule.steps]
+    if early and len(recipes) == 1:
+        yield f"Training ended early, after {early[0]:.0f} of {steps} steps, as its validations got no better."
+    elif early:
+        yield f"Of the trainings {len(early)} ended early, as their validations got no better; {steps} were planned."
+
+
+def _trained_on(recipe: Recipe) -> int:
+    return len(set(recipe.patients) - {*recipe.validation, *recipe.test})
+
+
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
     """Slices that a recipe trains on, or patients where it cuts patches from volumes."""
     if recipe.patches:
-        return len(set(recipe.patients) - set(recipe.validation))
+        return _trained_on(recipe)
     found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 

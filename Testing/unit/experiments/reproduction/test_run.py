@@ -121,3 +121,24 @@ def test_who_is_held_out_stays_and_a_split_of_others_is_not_replaced_unasked(run
     splits.Split(seed=0, train=("volume-0",), validation=("volume-3",)).save(path, overwrite=True)
     with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
         run("dhanush", "sound")
+
+
+def test_early_stopping_watches_patients_who_are_not_measured_and_is_said(run, shrunk, tmp_path):
+    policy = {"name": "plateau", "monitor": "loss", "factor": 0.1, "patience": 1}
+    stopping = {"early_stopping": {"monitor": "loss", "patience": 1}, "checkpoint_every": 0}
+    schedule = {"batch": 30, "optimizer": "adagrad", "learning_rate": 0.1, "policy": policy, "average": 0}
+    shrunk("li", 3, crop=48, schedule=schedule | {"precision": "32-true"}, callbacks=stopping)
+    content = yaml.safe_load((systems.RECIPES / "li.yaml").read_text())
+    content["rows"][0] |= {"epochs": 30}
+    (systems.RECIPES / "li.yaml").write_text(yaml.safe_dump(content))
+    (row,) = run("li", "sound").protocols["sound"].rows
+    split = splits.load(tmp_path / "out" / "sound" / "split.json")
+    assert (len(split.train), len(split.validation), len(split.test)) == (2, 1, 1)
+    said = model_folder.read_description(tmp_path / "out" / "sound" / "u-net" / "model").training
+    assert (said.patients, said.validation_patients) == (split.train, split.validation)
+    assert said.recipe["schedule"]["validate_every"] == 1
+    assert (row.sizes.patients, row.figures[0].counted) == (2, 1)
+    assert row.sizes.steps < 20
+    assert row.notes == (
+        f"Training ended early, after {row.sizes.steps} of 20 steps, as its validations got no better.",
+    )
