@@ -197,7 +197,7 @@ def _read(
         for patient in slices.read_patients(source, data, chain, names)
     ]
     wanted = [
-        ScanRequest(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device)
+        ScanRequest(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device, recipe.frame)
         for source, members in opened
         if isinstance(source, VolumeSource)
         for name, scan in members.items()

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ..core import text_files
+from ..core.ct_quality import DamageTreatment
 from ..core.errors import UserError
 from ..core.schema import StrictModel, explain_validation_error
 from ..datasets.slices import SliceSource
@@ -23,6 +24,7 @@ from ..models.description import (
     ModelName,
     NetworkSpec,
     Patches,
+    PatchSize,
     SliceStack,
     check_channels,
     check_labels,
@@ -44,6 +46,9 @@ def check_network_input(recipe: Recipe) -> None:
         for msg in _no_use_for_patches(recipe):
             raise ValueError(msg)
         recipe.augmentation.check_folding(min(recipe.patches.size), axes=3)
+    elif recipe.frame:
+        msg = "frame is a part of volumes that patches are cut from: give patches in place of crop, or leave it out"
+        raise ValueError(msg)
     elif recipe.crop:
         recipe.augmentation.check_folding(recipe.crop)
         _check_synthetic_lesions(recipe)
@@ -68,6 +73,8 @@ def _no_use_for_patches(recipe: Recipe) -> Iterator[str]:
         yield f"patches are cut from CTs, and {', '.join(pictures)} holds slice pictures: name CTs as volumes"
     if any(source.every > 1 for source in recipe.data if isinstance(source, VolumeSource)):
         yield "patches are cut from whole CTs: leave every out of the data, and set patches.spacing_mm"
+    if any(isinstance(one, VolumeSource) and one.damaged is DamageTreatment.LEAVE_OUT for one in recipe.data):
+        yield "patches are cut from whole CTs, from which no slice can be left out: have damaged ones interpolated"
     if recipe.stack.slices > 1:
         yield "a network for volumes sees neighbouring slices anyway: leave stack out, or take crop for slices"
     if not recipe.sampling.centred:
@@ -160,6 +167,8 @@ class Recipe(StrictModel):
         augmentation: name of a set of ranges, or ranges.
         crop: rows and columns that a network for slices sees.
         patches: what a network for volumes sees, in place of ``crop``, as the model will say it.
+        frame: slices, rows and columns about the middle of a resampled volume that patches are cut from, with zeros
+            where it has none; None for all of it. Segmentation looks at whole CTs in any case.
         schedule: optimiser and learning rate.
         callbacks: what happens beside the steps.
         postprocessing: clean-up of the model's results.
@@ -186,6 +195,7 @@ class Recipe(StrictModel):
     augmentation: NamedAugmentation = Augmentation()
     crop: int | None = Field(None, gt=0, le=1024)
     patches: Patches | None = None
+    frame: tuple[PatchSize, PatchSize, PatchSize] | None = None
     schedule: Schedule
     callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()

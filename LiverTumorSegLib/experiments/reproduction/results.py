@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
@@ -12,7 +13,9 @@ from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.schema import StrictModel
 from ...evaluation import statistics
+from ...training import log_table
 from ...training.recipe import Recipe
+from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
@@ -21,7 +24,7 @@ from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_auc import volume_auc
 
-JSON = "reproduction.json"
+JSON, VALIDATION_LOSS = "reproduction.json", "validation_loss"
 NOT_GIVEN = "not given"
 """Of a figure that a paper lacks."""
 
@@ -170,15 +173,19 @@ def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool) -> Repr
 
 
 class MeasuredPatients(NamedTuple):
-    """Measures of one trial's held-out patients, and the areas under their ROC curves where these are asked."""
+    """Measures of one trial's held-out patients, and the areas under their ROC curves where these are asked.
+
+    Its validation loss is the last that training has measured, None where it has measured none.
+    """
 
     results: Sequence[PatientResult]
     auc: Mapping[str, float | None]
+    validation_loss: float | None = None
 
 
 def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores]]) -> Figure:
     """A metric over the held-out slices of all trials of a row."""
-    if metric.slices is None:
+    if metric.slices is None or metric.structure is None:
         return Figure(value=None, counted=0)
     value, count = slice_metrics.compute_metric(metric.slices, [scores[metric.structure] for scores in trials])
     return Figure(value=_in_paper_unit(metric, value), counted=count)
@@ -190,11 +197,19 @@ def figure_over_patients(metric: Metric, trials: Sequence[MeasuredPatients]) -> 
     Where nothing is found, an overlap is 0 and a distance not defined; the interval is of
     :func:`LiverTumorSegLib.evaluation.statistics.summarise`.
     """
+    if metric.volumes == VALIDATION_LOSS:
+        return _mean_loss(trials)
     values: dict[str, float | None] = {}
     for trial in trials:
         values |= {one.name: _in_paper_unit(metric, _patient_value(metric, one, trial.auc)) for one in trial.results}
     found = statistics.summarise(values, {name: name for name in values})
     return Figure(value=found["mean"], counted=found["counted"], low=found["low"], high=found["high"])
+
+
+def _mean_loss(trials: Sequence[MeasuredPatients]) -> Figure:
+    losses = [trial.validation_loss for trial in trials if trial.validation_loss is not None]
+    counted = sum(len(trial.results) for trial in trials if trial.validation_loss is not None)
+    return Figure(value=fmean(losses) if losses else None, counted=counted)
 
 
 def _patient_value(metric: Metric, result: PatientResult, auc: Mapping[str, float | None]) -> float | None:
@@ -259,9 +274,11 @@ def measure_trials(
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
     recipe, folder = trial
     results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC))
+    loss = log_table.last_value(log_table.read_rows(folder / MODEL_FOLDER), VALIDATION_LOSS)
     asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
     if asked is None:
-        return MeasuredPatients(results, {})
+        return MeasuredPatients(results, {}, loss)
     references = {one.name: one.reference for one in results}
     rest = options.part(_BEFORE_AUC, 1)
-    return MeasuredPatients(results, volume_auc(folder, asked, recipe.data[0], data.root, references, rest))
+    areas = volume_auc(folder, asked, recipe.data[0], data.root, references, rest)
+    return MeasuredPatients(results, areas, loss)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from ...core.schema import explain_validation_error
 from ...datasets import splits
 from ...datasets.quality_check import check_data_sets
 from ...datasets.splits import Round, Split
-from ...training import log_table, patients
+from ...training import log_table
+from ...training import patients as training_patients
 from ...training.network import build_network
 from ...training.recipe import Recipe
 from ...training.slice_sampling import slices_showing
@@ -28,6 +29,7 @@ from ..run_options import RunOptions
 from . import data as data_set
 from . import encoder_files, report, results, systems
 from .data import DataSet
+from .patient_choice import choose_patients
 from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
 from .systems import QUICK_PATIENTS, Protocol, ProtocolName, PublishedRow, System
 
@@ -115,6 +117,7 @@ def _prepared(
     wanted: ReproductionRequest, data: DataSet, recipe: Recipe, options: RunOptions
 ) -> tuple[DataSet, tuple[str, ...]]:
     """The data as rows are trained from them, and what is to be said about that."""
+    data = data.treated(wanted.system.damaged)
     if recipe.patches:
         return data, ()
     fewest = data_set.thinning_for(data, systems.QUICK_SLICES) if wanted.small else 1
@@ -220,7 +223,7 @@ def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
     """Slices that a recipe trains on, or patients where it cuts patches from volumes."""
     if recipe.patches:
         return _trained_on(recipe)
-    found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
+    found = training_patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 
 
@@ -233,6 +236,7 @@ def reproduce(
     quick: bool = False,
     weights: Sequence[Path] = (),
     intensities: tuple[float, float] | None = None,
+    patients: str | None = None,
     options: RunOptions | None = None,
 ) -> Reproduction:
     """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md``.
@@ -248,6 +252,7 @@ def reproduce(
         quick: make it small, see :func:`.systems.make_quick`.
         weights: files of ImageNet weights.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
+        patients: who of the data is used, see :func:`.patient_choice.choose_patients`; None for all.
         options: where to run, and whom to tell.
 
     Raises:
@@ -257,7 +262,8 @@ def reproduce(
     chosen, options = systems.load(name), options or RunOptions()
     files = encoder_files.by_network(weights)
     encoder_files.refuse_unused(files, chosen.from_weights)
-    found = data_set.find(data, intensities, QUICK_PATIENTS if quick else None)
+    found = choose_patients(data_set.find(data, intensities), patients)
+    found = replace(found, patients=found.patients[: QUICK_PATIENTS if quick else None])
     fresh = Reproduction(name=name, quick=quick, data=found.in_words, metrics=chosen.metrics)
     known = results.read_results(folder, fresh, overwrite=options.overwrite)
     wanted = ReproductionRequest(chosen, protocol, files, folder, quick)

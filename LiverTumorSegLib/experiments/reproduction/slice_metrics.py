@@ -206,7 +206,7 @@ def measure_slices(
     """
     precision = "auto" if trained.description.preprocessing.fits_8_bits else "float32"
     engine = Predictor(trained.network, choose_device(device, precision))
-    structures: dict[str, None] = dict.fromkeys(metric.structure for metric in metrics)
+    structures: dict[str, None] = dict.fromkeys(metric.structure for metric in metrics if metric.structure)
     tallies = {name: _Tally(name, {m.slices for m in metrics if m.structure == name}) for name in structures}
     for number, patient in enumerate(patients):
         job.at(number / len(patients), f"Measuring slices of {patient.name}")

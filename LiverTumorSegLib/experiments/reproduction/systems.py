@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from ...core.ct_quality import DamageTreatment
 from ...core.errors import UserError
 from ...core.schema import StrictModel
 from ...datasets import splits
@@ -31,14 +32,15 @@ class Metric(StrictModel):
 
     Args:
         name: as the paper calls it.
-        structure: what it is of.
+        structure: what it is of; None for what is of the whole network.
         percent: whether the paper gives percent.
         slices: what it is on slices, a key of :data:`.slice_scores.MEASURES`.
-        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, or ``auc``.
+        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, ``auc``, or
+            ``validation_loss``, the last that training has measured.
     """
 
     name: str
-    structure: Literal["liver", "lesion"]
+    structure: Literal["liver", "lesion"] | None = None
     percent: bool = False
     slices: str | None = None
     volumes: str
@@ -46,7 +48,8 @@ class Metric(StrictModel):
     @property
     def title(self) -> str:
         """In a table."""
-        return f"{self.structure} {self.name}{', %' if self.percent else ''}"
+        words = f"{self.structure} {self.name}" if self.structure else self.name
+        return f"{words}{', %' if self.percent else ''}"
 
 
 class Protocol(StrictModel):
@@ -110,6 +113,7 @@ class System(StrictModel):
         metrics: of the table.
         rows: of the table.
         every: every how many slices of a CT one is kept.
+        damaged: what is done about damaged slices of CTs.
         recipe: what all rows share.
         remarks: what has to be known of the published figures; whole sentences.
         chosen: what the paper does not give, with the reason.
@@ -123,6 +127,7 @@ class System(StrictModel):
     metrics: tuple[Metric, ...]
     rows: tuple[PublishedRow, ...]
     every: int = Field(1, ge=1)
+    damaged: DamageTreatment = DamageTreatment.AS_IS
     recipe: dict[str, Any]
     remarks: tuple[str, ...] = ()
     chosen: dict[str, str]
@@ -217,8 +222,10 @@ def _coarse_slices(recipe: dict[str, Any]) -> dict[str, Any]:
 def _coarse_volumes(recipe: dict[str, Any]) -> dict[str, Any]:
     steps = [step.model_dump() for step in named(recipe["preprocessing"]).root]
     coarse = [step | {"spacing_mm": _PATCH_MM} if step["step"] == "resample" else step for step in steps]
+    shares = [before / _PATCH_MM for before in recipe["patches"]["spacing_mm"]]
     patches = {"spacing_mm": [_PATCH_MM] * 3, "size": [_PATCH] * 3}
-    return {"preprocessing": coarse, "patches": patches, "augmentation": "none"}
+    frame = [round(side * share) for side, share in zip(recipe.get("frame") or [], shares, strict=False)]
+    return {"preprocessing": coarse, "patches": patches, "augmentation": "none", "frame": frame or None}
 
 
 _LICENCE = {"name": "that of the data", "terms": "the weights were trained on the data named above, whose terms hold."}

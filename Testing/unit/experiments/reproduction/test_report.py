@@ -44,7 +44,7 @@ def test_a_row_that_one_protocol_has_not_come_to_is_empty():
 
 
 def test_what_a_paper_does_not_give_is_said():
-    done = reproduced("ahmad", [row_result("U-Net", (None,) * 10, *[0.5] * 10)])
+    done = reproduced("ahmad", [row_result("U-Net", (None,) * 11, *[0.5] * 11)])
     assert {line[2] for line in report.table(done)} == {"not given"}
 
 

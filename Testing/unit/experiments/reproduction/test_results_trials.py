@@ -1,6 +1,7 @@
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from pathlib import Path
 from types import SimpleNamespace
 
 from LiverTumorSegLib.core.progress import Job
@@ -42,5 +43,5 @@ def test_areas_under_the_curve_are_measured_only_where_the_table_has_them(monkey
     recipe = SimpleNamespace(data=["source"])
     for name in ("li", "kulkarni"):
         known = load(name)
-        measure_trials([Trial(recipe, "here")], known.metrics, known.protocols["sound"], DATA, RunOptions())
-    assert asked == [("here", "lesion")]
+        measure_trials([Trial(recipe, Path("here"))], known.metrics, known.protocols["sound"], DATA, RunOptions())
+    assert asked == [(Path("here"), "lesion")]

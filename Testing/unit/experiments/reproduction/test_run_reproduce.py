@@ -59,3 +59,13 @@ def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lit
     with pytest.raises(UserError, match="leave --encoder-weights out"):
         reproduce("li", lits, tmp_path / "out", "published", weights=[tmp_path / "resnet18.pth"])
     assert not wanted
+
+
+def test_who_is_chosen_is_used_and_another_choice_is_another_reproduction(lits, tmp_path, wanted):
+    done = reproduce("li", lits, tmp_path / "out", "published", patients="not:2-3")
+    assert wanted[0][1].patients == ("volume-0", "volume-1", "volume-4", "volume-5", "volume-6")
+    assert done.data == "LITS (LiTS, 5 patients of --patients not:2-3)"
+    with pytest.raises(UserError, match="holds the reproduction of li"):
+        reproduce("li", lits, tmp_path / "out", "sound", patients="0-4")
+    with pytest.raises(UserError, match="“9” is nobody"):
+        reproduce("li", lits, tmp_path / "out", "sound", patients="9")

@@ -10,7 +10,7 @@ from LiverTumorSegLib.experiments.reproduction.slice_metrics import MEASURES
 from LiverTumorSegLib.preprocessing import named_chains
 
 PUBLISHED = {
-    "ahmad": {"U-Net": ()},
+    "ahmad": {"U-Net": (), "U-Net as TorchIO projects have it": ()},
     "dhanush": {"U-Net": (96, 94, 0.76), "SegNet": (98, 97, 0.89)},
     "elmenabawy": {
         "ResNet-18 without": (82.3, 4.21, 57.7, 5.76),
@@ -31,7 +31,8 @@ METRICS = {
         f"{structure} {measure}"
         for structure in ("liver", "lesion")
         for measure in ("Dice", "Jaccard", "sensitivity", "specificity", "Hausdorff distance, mm")
-    ],
+    ]
+    + ["validation loss"],
     "dhanush": ["liver accuracy, %", "liver sensitivity, %", "liver Dice"],
     "elmenabawy": ["liver Dice, %", "liver ASSD", "lesion Dice, %", "lesion ASSD"],
     "kulkarni": ["lesion mean Dice", "lesion mean IoU", "lesion ROC AUC"],

@@ -148,3 +148,17 @@ def test_a_file_of_weights_is_taken_by_the_network_it_fits_alone(tmp_path, small
     assert plan.network.options == {}
     other = recipe("elmenabawy", "AlexNet-FCN with", small=small, weights=given)
     assert other.encoder_weights == (None if small else "imagenet")
+
+
+def test_ahmads_second_row_has_what_torchio_projects_share():
+    plan, first = recipe("ahmad", "U-Net as TorchIO projects have it"), recipe("ahmad", "U-Net")
+    assert plan.frame == (200, 256, 256)
+    assert plan.patches.size == (96, 96, 96)
+    assert (plan.sampling.other, plan.sampling.liver, plan.sampling.lesion) == (0.2, 0.3, 0.5)
+    assert (plan.augmentation.rotation, plan.augmentation.tilt, plan.augmentation.zoom) == (10, 10, (0.9, 1.1))
+    same = {"preprocessing", "patches", "network", "loss", "schedule", "labels", "seed"}
+    assert plan.model_dump(include=same) == first.model_dump(include=same)
+    assert first.frame is None
+    assert recipe("ahmad", "U-Net as TorchIO projects have it", small=True).frame == (60, 77, 77)
+    row = systems.load("ahmad").rows[1]
+    assert systems.with_steps(plan, row, 10).schedule.validate_every == 200
