@@ -1,15 +1,10 @@
-"""What a recipe keeps back from training: patients, a share of the slices, or what the file of a split says."""
+"""What a recipe can keep back from training in place of patients: what a split's file says, or a share of slices."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ..core.schema import StrictModel
-
-if TYPE_CHECKING:
-    from .recipe import Recipe
 
 
 class SplitFile(StrictModel):
@@ -40,37 +35,7 @@ class SliceSplit(StrictModel):
     validation: float = Field(0, ge=0, lt=1)
     seed: int = Field(0, ge=0)
 
-    @model_validator(mode="after")
-    def _leaves_some(self) -> SliceSplit:
-        if self.slices + self.validation >= 1:
-            msg = f"shares of {self.slices:g} held out and {self.validation:g} for validation leave nothing to train on"
-            raise ValueError(msg)
-        return self
-
     @property
     def held_out_alone(self) -> SliceSplit:
         """The same slices held out, with those for validation among the others."""
         return self.model_copy(update={"validation": 0})
-
-
-def check_held_out(recipe: Recipe) -> None:
-    """Raise ``ValueError`` where a recipe does not say who is held out, or says it twice."""
-    if recipe.validation and recipe.split:
-        msg = "validation and split both say who is validated on: leave one of them out"
-        raise ValueError(msg)
-    if recipe.test and recipe.split:
-        msg = "test and split both say who is measured afterwards: leave one of them out"
-        raise ValueError(msg)
-    both = sorted(set(recipe.test) & set(recipe.validation))
-    if both:
-        msg = f"test and validation both name {both[0]}: whoever is measured afterwards has no say in training"
-        raise ValueError(msg)
-    if recipe.patches and isinstance(recipe.split, SliceSplit):
-        msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
-        raise ValueError(msg)
-    if recipe.patients and isinstance(recipe.split, SplitFile):
-        msg = "patients and the file of a split both say who is used: leave one of them out"
-        raise ValueError(msg)
-    if recipe.split is None and "validation" not in recipe.model_fields_set:
-        msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
-        raise ValueError(msg)

@@ -32,7 +32,7 @@ from ..models.description import (
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
-from .held_out import SliceSplit, SplitFile, check_held_out
+from .held_out import SliceSplit, SplitFile
 from .losses import CrossEntropy, NamedLoss, PartialLabel
 from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
 
@@ -205,13 +205,37 @@ class Recipe(StrictModel):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
-        check_held_out(self)
+        self._check_held_out()
         self._check_initial()
         self._check_loss()
         self._check_precision()
         self._check_validation()
         check_network_input(self)
         return self
+
+    def _check_held_out(self) -> None:
+        if self.validation and self.split:
+            msg = "validation and split both say who is validated on: leave one of them out"
+            raise ValueError(msg)
+        if self.test and self.split:
+            msg = "test and split both say who is measured afterwards: leave one of them out"
+            raise ValueError(msg)
+        both = sorted(set(self.test) & set(self.validation))
+        if both:
+            msg = f"test and validation both name {both[0]}: whoever is measured afterwards has no say in training"
+            raise ValueError(msg)
+        if isinstance(self.split, SliceSplit) and self.split.slices + self.split.validation >= 1:
+            msg = "split, slices and validation together leave nothing to train on: take smaller shares"
+            raise ValueError(msg)
+        if self.patches and isinstance(self.split, SliceSplit):
+            msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
+            raise ValueError(msg)
+        if self.patients and isinstance(self.split, SplitFile):
+            msg = "patients and the file of a split both say who is used: leave one of them out"
+            raise ValueError(msg)
+        if self.split is None and "validation" not in self.model_fields_set:
+            msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
+            raise ValueError(msg)
 
     def _check_initial(self) -> None:
         if self.initial is not None and self.encoder_weights is not None:
