@@ -123,3 +123,26 @@ def _labels(labels: torch.Tensor, prepared: Slices, shape: tuple[int, int, int])
     along = Slices(labels.new_empty((1, 1, depth, 1)), (1.0, 1.0), scale=(len(labels) / depth, 1.0))
     nearest = nearest_labels(torch.arange(len(labels))[:, None], along)[:, 0]
     return nearest_labels(labels[nearest], resampled).contiguous()
+
+
+def crop_or_pad(voxels: torch.Tensor, frame: tuple[int, int, int]) -> torch.Tensor:
+    """As many slices, rows and columns about the middle, with zeros where there are none, as TorchIO's ``CropOrPad``.
+
+    Args:
+        voxels: ``[slice, ..., row, column]``.
+        frame: slices, rows and columns.
+
+    Returns:
+        A tensor of its own, C-contiguous.
+    """
+    for axis, wanted in zip((0, -2, -1), frame, strict=True):
+        spare = voxels.shape[axis] - wanted
+        if spare > 0:
+            voxels = voxels.narrow(axis, spare // 2, wanted)
+        elif spare:
+            shape = list(voxels.shape)
+            shape[axis] = wanted
+            padded = voxels.new_zeros(shape)
+            padded.narrow(axis, -spare // 2, voxels.shape[axis]).copy_(voxels)
+            voxels = padded
+    return voxels.clone(memory_format=torch.contiguous_format)

@@ -72,7 +72,8 @@ def read(source: Source, root: Path, name: str) -> tuple[Volume, NDArray[np.uint
     if scan is None:
         msg = f"There is no CT of {name} in {_folder_of(source, root)}: give the folder that holds it."
         raise UserError(msg)
-    return scan.read()
+    volume, labels, _ = source.read(scan)
+    return volume, labels
 
 
 def _folder_of(source: Source, root: Path) -> Path:

@@ -7,23 +7,27 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 
+from ..core.ct_quality import Damage, DamageTreatment
 from ..core.errors import UserError
 from ..core.native_stderr import silence_libraries
 from ..core.process_pool import for_each
 from ..core.progress import Job
 from ..core.schema import StrictModel
+from ..core.volume import Volume
 from ..preprocessing import Chain
 from ..preprocessing.resampling import standard_shape
 from . import cache, layouts
 from .dump import LeftOut
-from .prepare import prepare, prepare_volume
+from .prepare import crop_or_pad, prepare, prepare_volume
 from .scans import VolumeScan
 from .slices import Patient
 
@@ -44,16 +48,30 @@ class VolumeSource(StrictModel):
         volumes: folder below the data root that holds LiTS, 3D-IRCADb-01 or MSD Task03_Liver.
         lesions_apart: False where the labels join lesions to the liver (label 1).
         every: every how many slices one is kept.
+        damaged: what is done about slices that are NaN, hold one number or repeat: nothing, or they are interpolated
+            from their neighbours, or left out of training; whoever needs every slice gets those interpolated.
     """
 
     volumes: str
     lesions_apart: bool = True
     every: int = Field(1, ge=1)
+    damaged: DamageTreatment = DamageTreatment.AS_IS
 
     @property
     def folder(self) -> str:
         """Its place below the data root."""
         return self.volumes
+
+    def read(self, scan: VolumeScan) -> tuple[Volume, NDArray[np.uint8], Damage]:
+        """A CT of this data set, its labels ``[k, j, i]``, and the slices that were interpolated in it.
+
+        Raises:
+            UserError: as :meth:`.scans.LabelledScan.read`, or no slice is whole.
+        """
+        if self.damaged is DamageTreatment.AS_IS:
+            return *scan.read(), Damage()
+        examined = scan.examine()
+        return examined.volume, examined.labels, examined.damage
 
 
 class ScanRequest(NamedTuple):
@@ -65,6 +83,7 @@ class ScanRequest(NamedTuple):
         chain: what its slices go through.
         spacing_mm: what its slices, rows and columns are then resampled to; None to keep the slices.
         device: what the chain runs on.
+        frame: slices, rows and columns that a resampled volume is then cropped or padded to; None for its own.
     """
 
     scan: VolumeScan
@@ -72,13 +91,17 @@ class ScanRequest(NamedTuple):
     chain: Chain
     spacing_mm: tuple[float, float, float] | None = None
     device: str = "cpu"
+    frame: tuple[int, int, int] | None = None
 
     @property
     def key(self) -> str:
         """Of its entry in a cache."""
-        options = [self.source.model_dump_json(exclude={"volumes"})]
+        as_is = {"damaged"} if self.source.damaged is DamageTreatment.AS_IS else set()
+        options = [self.source.model_dump_json(exclude={"volumes", *as_is})]
         if self.spacing_mm:
             options.append(json.dumps(self.spacing_mm))
+        if self.frame:
+            options.append(json.dumps({"frame": self.frame}))
         if self.device != "cpu":  # whose last bits are others
             options.append(torch.device(self.device).type)
         return cache.key(self.scan.sources, self.scan.name, self.chain.to_json(), *options)
@@ -104,19 +127,24 @@ def read_scan(wanted: ScanRequest) -> Patient:
     Raises:
         UserError: a file cannot be read, the labels do not fit, or the slices do not suit the chain.
     """
-    scan, source, chain, spacing_mm, device = wanted
-    volume, labels = scan.read()
+    scan, source, chain, spacing_mm, device, frame = wanted
+    volume, labels, damage = source.read(scan)
     axial = volume.axial
     view, seen = axial.of(volume.voxels), torch.from_numpy(np.ascontiguousarray(axial.of(labels)))
     if spacing_mm:
         pixels, marked = prepare_volume(view, seen, axial.spacing, chain, spacing_mm, device=torch.device(device))
         slice_mm = axial.spacing[0] * len(seen) / len(marked)
+        if frame:
+            pixels, marked = (crop_or_pad(part, frame) for part in (pixels, marked))
         return Patient(scan.name, np.arange(len(marked)), pixels, marked, slice_mm, source.lesions_apart)
     at_once = 1 if device == "cpu" else _SLICES_ON_A_GPU
     pixels, marked = prepare(
         view, seen, axial.spacing, chain, every=source.every, device=torch.device(device), at_once=at_once
     )
     numbers = np.arange(0, len(seen), source.every)
+    if source.damaged is DamageTreatment.LEAVE_OUT and damage.reasons:
+        whole = np.flatnonzero(~np.isin(numbers, list(damage.reasons)))
+        numbers, pixels, marked = numbers[whole], pixels[whole].contiguous(), marked[whole].contiguous()
     return Patient(scan.name, numbers, pixels, marked, axial.spacing[0], source.lesions_apart)
 
 
@@ -189,10 +217,12 @@ def _bytes_of(wanted: ScanRequest) -> int:
     """Of pixels and labels, from the CT's header; nothing where that cannot be read, which reading then tells."""
     try:
         (slices, rows, columns), spacing = wanted.scan.grid()
-        count = -(-slices // wanted.source.every)
+        count: float = -(-slices // wanted.source.every)
         if wanted.spacing_mm:
-            count = standard_shape((slices, 1, 1), spacing, wanted.spacing_mm)[0]
-        return count * _slice_bytes(rows, columns, spacing, wanted.chain.to_json(), wanted.spacing_mm)
+            count, *plane = standard_shape((slices, rows, columns), spacing, wanted.spacing_mm)
+            if wanted.frame:
+                count = prod(wanted.frame) / prod(plane)
+        return round(count * _slice_bytes(rows, columns, spacing, wanted.chain.to_json(), wanted.spacing_mm))
     except UserError:
         return 0
 

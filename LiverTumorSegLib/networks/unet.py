@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from monai.networks.nets import BasicUNet
@@ -95,8 +95,9 @@ class UNet(SliceNetwork):
 class UNetValid(SliceNetwork):
     """U-Net (Ronneberger, Fischer and Brox 2015, section 2, figure 1): 572 pixels in, 388 out.
 
-    Convolutions are unpadded and not normalised, so that 92 pixels a side have no logits: :func:`.base.same_size`
-    and :func:`.base.in_tiles` mirror the borders for them. Weights are Gaussian as in section 3. The paper drops out
+    Convolutions are unpadded, so that 92 pixels a side have no logits: :func:`.base.same_size` and
+    :func:`.base.in_tiles` mirror the borders for them. As in the paper they are not normalised, unless that is asked
+    for, as when it is compared with networks that are. Weights are Gaussian as in section 3. The paper drops out
     at the end of the contracting path (section 3.1), at no stated rate nor place: here single values, half of those of
     its last two levels, as in the authors' published model.
 
@@ -105,6 +106,7 @@ class UNetValid(SliceNetwork):
         classes: channels of the logits.
         features: channels of the five levels, finest first.
         dropout: share of values dropped in training.
+        norm: ``none``, or ``batch`` after each convolution of 3x3.
     """
 
     stride = 16
@@ -120,16 +122,18 @@ class UNetValid(SliceNetwork):
         *,
         features: Sequence[int] = (64, 128, 256, 512, 1024),
         dropout: float = 0.5,
+        norm: Literal["none", "batch"] = "none",
     ) -> None:
         super().__init__(in_channels, classes)
-        features = check_features(features)
+        features, batch = check_features(features), norm == "batch"
         shares = (0.0, 0.0, 0.0, dropout, dropout)
         pairs = pairwise([in_channels, *features])
         self.contracting = nn.ModuleList(
-            nn.Sequential(_convolutions(*pair), nn.Dropout(share)) for pair, share in zip(pairs, shares, strict=True)
+            nn.Sequential(_convolutions(*pair, batch=batch), nn.Dropout(share))
+            for pair, share in zip(pairs, shares, strict=True)
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(features))
-        self.expansive = nn.ModuleList(_convolutions(2 * count, count) for count in features[:-1])
+        self.expansive = nn.ModuleList(_convolutions(2 * count, count, batch=batch) for count in features[:-1])
         self.head = nn.Conv2d(features[0], classes, 1)
         he_normal(self)
 
@@ -154,13 +158,13 @@ class UNetValid(SliceNetwork):
             raise UserError(msg)
 
 
-def _convolutions(in_channels: int, out_channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(out_channels, out_channels, 3),
-        nn.ReLU(inplace=True),
-    )
+def _convolutions(in_channels: int, out_channels: int, *, batch: bool) -> nn.Module:
+    layers: list[nn.Module] = []
+    for channels in (in_channels, out_channels):
+        layers.append(nn.Conv2d(channels, out_channels, 3, bias=not batch))
+        layers += [nn.BatchNorm2d(out_channels)] if batch else []
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
 
 
 def _centre(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,12 @@ class Stage:
     channels: tuple[str, ...] = ()
 
 
-def draw_chain(volume: Volume, chain: Chain, number: int | None, title: str) -> tuple[Image.Image, int]:
+More = Callable[[Slices], Iterable[Stage]]
+
+
+def draw_chain(
+    volume: Volume, chain: Chain, number: int | None, title: str, more: More = lambda _: ()
+) -> tuple[Image.Image, int]:
     """Draw every stage of a slice on its way through a chain.
 
     Args:
@@ -54,6 +59,7 @@ def draw_chain(volume: Volume, chain: Chain, number: int | None, title: str) -> 
         chain: its preprocessing.
         number: of the slice, counted from 1 at the feet; None for the one with most soft tissue.
         title: stands above all.
+        more: stages of what the chain has made, to be drawn after its own.
 
     Returns:
         The picture, and the number of the slice.
@@ -68,6 +74,7 @@ def draw_chain(volume: Volume, chain: Chain, number: int | None, title: str) -> 
         raise UserError(msg)
     hounsfield = torch.from_numpy(np.ascontiguousarray(view[number - 1], np.float32))[None, None]
     found = list(chain_stages(chain, chain.fitted(view, spacing), Slices(hounsfield, spacing[1:])))
+    found += more(found[-1].slices)
     return _page(found, f"{title}: slice {number} of {len(view)}, counted from the feet"), number
 
 

@@ -21,7 +21,7 @@ from .augmentation import (
     draw_patches,
     send_together,
 )
-from .recipe import Sampling
+from .recipe_options import Sampling
 from .slice_sampling import Batch, SlicePools
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from ..core.progress import Job
@@ -20,29 +21,34 @@ from ..datasets.slices import Patient, SliceSource
 from ..datasets.sources import Source
 from ..datasets.splits import Round, patient_of
 from ..datasets.volumes import ScanRequest, VolumeSource
-from .recipe import Recipe, SliceSplit, SplitFile
+from .held_out import SliceSplit, SplitFile
+from .recipe import Recipe
 from .resume import Say
 
 
 def split_slices(patients: Sequence[Patient], split: SliceSplit) -> tuple[list[Patient], list[Patient]]:
-    """Patients with the slices to train on, and with those that are held out; whoever has none is left out of either.
+    """Patients with the slices to train on, and with those to validate on; whoever has none is left out of either.
 
-    A held-out slice is no neighbour of one that is trained on, either: the nearest of its own side stands in for it.
+    A slice of one part is no neighbour of one of another, either: the nearest of its own part stands in for it.
 
     Args:
         patients: with all of their slices.
-        split: which share is held out, rounded, and at least one slice.
+        split: which share is held out, rounded, and at least one slice. Where it has a share for validation, the same
+            slices are held out, and are in neither part.
     """
     counts = [len(patient.numbers) for patient in patients]
     order = np.random.default_rng(split.seed).permutation(sum(counts))
-    held_out = np.zeros(sum(counts), bool)
-    held_out[order[: max(1, round(split.slices * len(order)))]] = True
-    marks = np.split(held_out, np.cumsum(counts)[:-1])
-    both = list(zip(patients, marks, strict=True))
-    return (
-        [patient.only(np.flatnonzero(~mark)) for patient, mark in both if not mark.all()],
-        [patient.only(np.flatnonzero(mark)) for patient, mark in both if mark.any()],
-    )
+    held_out = max(1, round(split.slices * len(order)))
+    validated = max(1, round(split.validation * len(order))) if split.validation else 0
+    part = np.zeros(sum(counts), int)
+    part[order[:held_out]] = 1
+    part[order[held_out : held_out + validated]] = 2
+    both = list(zip(patients, np.split(part, np.cumsum(counts)[:-1]), strict=True))
+    return _of_part(both, 0), _of_part(both, 2 if validated else 1)
+
+
+def _of_part(patients: Sequence[tuple[Patient, NDArray[np.intp]]], number: int) -> list[Patient]:
+    return [patient.only(np.flatnonzero(part == number)) for patient, part in patients if (part == number).any()]
 
 
 class Patients(NamedTuple):
@@ -52,11 +58,13 @@ class Patients(NamedTuple):
         train: to be trained on.
         validation: to be measured during training; empty where the recipe never does.
         held_out: names of all that are for validation.
+        test: names of those whom the recipe keeps to be measured afterwards.
     """
 
     train: list[Patient]
     validation: list[Patient]
     held_out: tuple[str, ...]
+    test: tuple[str, ...] = ()
 
     @property
     def slice_counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -101,12 +109,13 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
     wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
     patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job, device)
     if isinstance(recipe.split, SliceSplit):
-        train, held_out = split_slices(patients, recipe.split)
-        return Patients(train, held_out if recipe.validates else [], ())
+        train, validated = split_slices(patients, recipe.split)
+        return Patients(train, validated if recipe.validates else [], ())
     return Patients(
         [p for p in patients if p.name in parts.train],
         [p for p in patients if p.name not in parts.train],
         parts.validation,
+        recipe.test,
     )
 
 
@@ -119,9 +128,10 @@ def split_patients(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
     if isinstance(recipe.split, SplitFile):
         return _from_file(recipe.split, data / recipe.split.file, names)
     _refuse_unknown("validation patients", set(recipe.validation) - set(names))
+    _refuse_unknown("test patients", set(recipe.test) - set(names))
     _refuse_unknown("patients", set(recipe.patients) - set(names))
-    used = recipe.patients or names
-    return Round(tuple(name for name in used if name not in recipe.validation), recipe.validation)
+    used, held_out = recipe.patients or names, {*recipe.validation, *recipe.test}
+    return Round(tuple(name for name in used if name not in held_out), recipe.validation, recipe.test)
 
 
 def _refuse_unknown(what: str, names: set[str]) -> None:
@@ -187,7 +197,7 @@ def _read(
         for patient in slices.read_patients(source, data, chain, names)
     ]
     wanted = [
-        ScanRequest(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device)
+        ScanRequest(scan, source, chain, recipe.patches.spacing_mm if recipe.patches else None, device, recipe.frame)
         for source, members in opened
         if isinstance(source, VolumeSource)
         for name, scan in members.items()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ..core import text_files
+from ..core.ct_quality import DamageTreatment
 from ..core.errors import UserError
 from ..core.schema import StrictModel, explain_validation_error
 from ..datasets.slices import SliceSource
@@ -24,6 +25,7 @@ from ..models.description import (
     ModelName,
     NetworkSpec,
     Patches,
+    PatchSize,
     SliceStack,
     check_channels,
     check_labels,
@@ -34,8 +36,9 @@ from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
 from .clicks.options import ClickSampling
+from .held_out import SliceSplit, SplitFile
 from .losses import CrossEntropy, NamedLoss, PartialLabel
-from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
+from .recipe_options import Callbacks, Monitor, Plateau, Sampling, Schedule
 
 
 def check_network_input(recipe: Recipe) -> None:
@@ -54,6 +57,9 @@ def check_network_input(recipe: Recipe) -> None:
         for msg in _no_use_for_patches(recipe):
             raise ValueError(msg)
         recipe.augmentation.check_folding(min(recipe.patches.size), axes=3)
+    elif recipe.frame:
+        msg = "frame is a part of volumes that patches are cut from: give patches in place of crop, or leave it out"
+        raise ValueError(msg)
     elif recipe.crop:
         recipe.augmentation.check_folding(recipe.crop)
         _check_synthetic_lesions(recipe)
@@ -78,6 +84,8 @@ def _no_use_for_patches(recipe: Recipe) -> Iterator[str]:
         yield f"patches are cut from CTs, and {', '.join(pictures)} holds slice pictures: name CTs as volumes"
     if any(source.every > 1 for source in recipe.data if isinstance(source, VolumeSource)):
         yield "patches are cut from whole CTs: leave every out of the data, and set patches.spacing_mm"
+    if any(isinstance(one, VolumeSource) and one.damaged is DamageTreatment.LEAVE_OUT for one in recipe.data):
+        yield "patches are cut from whole CTs, from which no slice can be left out: have damaged ones interpolated"
     if recipe.stack.slices > 1:
         yield "a network for volumes sees neighbouring slices anyway: leave stack out, or take crop for slices"
     if not recipe.sampling.centred:
@@ -112,79 +120,6 @@ def _by_name(value: Any) -> Any:
 NamedPreprocessing = Annotated[Chain, BeforeValidator(_by_name)]
 
 
-class Sampling(StrictModel):
-    """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
-
-    Args:
-        lesion: share of slices with a lesion; of patches around a voxel of one.
-        liver: share of slices with liver; of patches around a voxel of it.
-        other: share of slices without; of patches from anywhere.
-        joined: share of slices whose masks join lesions to the liver; of patches around a voxel that these mark.
-        centred: whether a cut is centred on what it was drawn for, else on the slice; a patch always is.
-        shuffled: in place of shares, each slice once an epoch, in a new order each time: ``all``, or those that show
-            ``liver`` or a ``lesion``; None for shares.
-    """
-
-    lesion: float = Field(0.4, ge=0)
-    liver: float = Field(0.3, ge=0)
-    other: float = Field(0.2, ge=0)
-    joined: float = Field(0.1, ge=0)
-    centred: bool = True
-    shuffled: Literal["all", "liver", "lesion"] | None = None
-
-
-class Schedule(StrictModel):
-    """Options of finding the weights.
-
-    Args:
-        steps: batches that are seen.
-        batch: samples a batch.
-        optimizer: name of an optimiser, or its name and options.
-        learning_rate: the largest.
-        policy: how the learning rate changes, a name, or a name and options.
-        weight_decay: None for the optimiser's usual one.
-        average: decay of the exponential moving average of the weights, which is what is validated and saved.
-        precision: of Lightning, with the weights in 32 bits.
-        validate_every: steps from one validation to the next, 0 for none; the last step is validated too.
-    """
-
-    steps: int = Field(gt=0)
-    batch: int = Field(gt=0)
-    optimizer: NamedOptimiser = AdamW()
-    learning_rate: float = Field(gt=0)
-    policy: NamedPolicy = OneCycle()
-    weight_decay: float | None = Field(None, ge=0)
-    average: float = Field(0.998, ge=0, lt=1)
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "bf16-mixed"
-    validate_every: int = Field(400, ge=0)
-
-
-class SplitFile(StrictModel):
-    """A split that ``livertumorseg data split`` drew.
-
-    Args:
-        file: its path from the data root.
-        fold: which of its folds is validated on, counted from 0; None where it has none.
-    """
-
-    file: str
-    fold: int | None = Field(None, ge=0)
-
-
-class SliceSplit(StrictModel):
-    """A split that mixes the slices of all patients, as some published systems have it.
-
-    Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
-
-    Args:
-        slices: share of the slices that is held out.
-        seed: that they are drawn with.
-    """
-
-    slices: float = Field(gt=0, lt=1)
-    seed: int = Field(0, ge=0)
-
-
 class Recipe(StrictModel):
     """Everything that decides how a model comes out, but for the machine.
 
@@ -196,6 +131,7 @@ class Recipe(StrictModel):
         data: folders of slice pictures, or of CTs.
         patients: who of the data is used, all where it is empty.
         validation: patients to keep for it.
+        test: patients to be measured afterwards, who are not read before.
         split: file that says it, in place of ``validation``; or a share of all slices.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
@@ -211,6 +147,8 @@ class Recipe(StrictModel):
         patches: what a network for volumes sees, in place of ``crop``, as the model will say it.
         clicks: what a network for clicks sees, in place of ``crop``.
         click_sampling: what it is shown, and how the simulated reader clicks.
+        frame: slices, rows and columns about the middle of a resampled volume that patches are cut from, with zeros
+            where it has none; None for all of it. Segmentation looks at whole CTs in any case.
         schedule: optimiser and learning rate.
         callbacks: what happens beside the steps.
         postprocessing: clean-up of the model's results.
@@ -224,6 +162,7 @@ class Recipe(StrictModel):
     data: tuple[AnySource, ...]
     patients: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
     split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
     stack: SliceStack = SliceStack()
@@ -238,6 +177,7 @@ class Recipe(StrictModel):
     patches: Patches | None = None
     clicks: ClickPatches | None = None
     click_sampling: ClickSampling = ClickSampling()
+    frame: tuple[PatchSize, PatchSize, PatchSize] | None = None
     schedule: Schedule
     callbacks: Callbacks = Callbacks()
     postprocessing: Postprocessing = Postprocessing()
@@ -257,7 +197,7 @@ class Recipe(StrictModel):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
-        self._check_split()
+        self._check_held_out()
         self._check_initial()
         self._check_loss()
         self._check_precision()
@@ -265,9 +205,19 @@ class Recipe(StrictModel):
         check_network_input(self)
         return self
 
-    def _check_split(self) -> None:
+    def _check_held_out(self) -> None:
         if self.validation and self.split:
             msg = "validation and split both say who is validated on: leave one of them out"
+            raise ValueError(msg)
+        if self.test and self.split:
+            msg = "test and split both say who is measured afterwards: leave one of them out"
+            raise ValueError(msg)
+        both = sorted(set(self.test) & set(self.validation))
+        if both:
+            msg = f"test and validation both name {both[0]}: whoever is measured afterwards has no say in training"
+            raise ValueError(msg)
+        if isinstance(self.split, SliceSplit) and self.split.slices + self.split.validation >= 1:
+            msg = "split, slices and validation together leave nothing to train on: take smaller shares"
             raise ValueError(msg)
         if self.patches and isinstance(self.split, SliceSplit):
             msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"

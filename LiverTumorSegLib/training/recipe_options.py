@@ -154,3 +154,50 @@ def one_cycle(optimiser: Optimizer, steps: int) -> OneCycleLR:
     adaptive = "betas" in optimiser.defaults
     share, rate = max(0.05, 2 / steps), optimiser.defaults["lr"]
     return OneCycleLR(optimiser, rate, total_steps=steps, pct_start=share, cycle_momentum=adaptive)
+
+
+class Sampling(StrictModel):
+    """Shares of training samples that are drawn for a lesion, for liver, for anything, or come from joined masks.
+
+    Args:
+        lesion: share of slices with a lesion; of patches around a voxel of one.
+        liver: share of slices with liver; of patches around a voxel of it.
+        other: share of slices without; of patches from anywhere.
+        joined: share of slices whose masks join lesions to the liver; of patches around a voxel that these mark.
+        centred: whether a cut is centred on what it was drawn for, else on the slice; a patch always is.
+        shuffled: in place of shares, each slice once an epoch, in a new order each time: ``all``, or those that show
+            ``liver`` or a ``lesion``; None for shares.
+    """
+
+    lesion: float = Field(0.4, ge=0)
+    liver: float = Field(0.3, ge=0)
+    other: float = Field(0.2, ge=0)
+    joined: float = Field(0.1, ge=0)
+    centred: bool = True
+    shuffled: Literal["all", "liver", "lesion"] | None = None
+
+
+class Schedule(StrictModel):
+    """Options of finding the weights.
+
+    Args:
+        steps: batches that are seen.
+        batch: samples a batch.
+        optimizer: name of an optimiser, or its name and options.
+        learning_rate: the largest.
+        policy: how the learning rate changes, a name, or a name and options.
+        weight_decay: None for the optimiser's usual one.
+        average: decay of the exponential moving average of the weights, which is what is validated and saved.
+        precision: of Lightning, with the weights in 32 bits.
+        validate_every: steps from one validation to the next, 0 for none; the last step is validated too.
+    """
+
+    steps: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    optimizer: NamedOptimiser = AdamW()
+    learning_rate: float = Field(gt=0)
+    policy: NamedPolicy = OneCycle()
+    weight_decay: float | None = Field(None, ge=0)
+    average: float = Field(0.998, ge=0, lt=1)
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "bf16-mixed"
+    validate_every: int = Field(400, ge=0)

@@ -29,7 +29,7 @@ from .augmentation import (
     paint_rounds,
     send_together,
 )
-from .recipe import Sampling
+from .recipe_options import Sampling
 
 SHOWN = {"all": 0, "liver": 1, "lesion": 2}
 """The largest label that a slice has at least, by what it shows."""

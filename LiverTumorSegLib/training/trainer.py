@@ -19,8 +19,8 @@ from ..core.device_failure import describe_failure, is_device_failure, is_out_of
 from ..core.errors import UserError
 from ..core.progress import Cancelled, Job
 from ..datasets.slices import Patient
+from .averaging import Averaging
 from .callbacks import (
-    Averaging,
     BestWeights,
     CheckpointWriter,
     ExamplePictures,

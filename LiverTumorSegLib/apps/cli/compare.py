@@ -204,6 +204,10 @@ def reproduce(
     intensities: Annotated[
         tuple[float, float] | None, typer.Option(help="HU of black and white in slice pictures that do not say them.")
     ] = None,
+    patients: Annotated[
+        str | None,
+        typer.Option(help="Who of the data: numbers, ranges or names, such as 0-27,48-130, or left out: not:28-47."),
+    ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
     overwrite: Overwrite = False,
@@ -228,6 +232,7 @@ def reproduce(
                 quick=quick,
                 weights=encoder_weights or [],
                 intensities=intensities,
+                patients=patients,
                 options=options,
             )
         except Cancelled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ...datasets.layouts import ScanFiles
     from ...datasets.quality_check import QualityReport, RepeatedPatient, ScanReport, SetReport
     from ...datasets.splits import Round, Split
-    from ...preprocessing import Chain
+    from ...preprocessing import Chain, Slices
+    from ...reporting.preprocessing_figure import Stage
 
 app = typer.Typer(no_args_is_help=True, help="Check data sets and split their patients.")
 
@@ -199,10 +200,16 @@ def preprocess(
     ] = None,
     series: Series = None,
     damaged: Damaged = "as-is",
+    augmentation: Annotated[
+        str | None, typer.Option(help="Set of random changes to show samples of; else that of the chain's system.")
+    ] = None,
     force: Force = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw what each step of a preprocessing chain makes of a slice; without INPUT, say what the paper has of it."""
+    """Draw what each step of a preprocessing chain makes of a slice, and what training may then see of it.
+
+    Without INPUT, say what the paper has of the chain.
+    """
     from ...core.atomic_files import refuse_existing, refuse_unwritable, whole_file
     from ...core.ct_quality import DamageTreatment
     from ...io import volumes
@@ -219,10 +226,10 @@ def preprocess(
         raise UserError(msg)
     refuse_existing(save, overwrite=overwrite)
     refuse_unwritable(save)
-    steps = _load_chain(chain)
+    steps, samples = _load_chain(chain), _augmented_samples(chain, augmentation)
     with silence_libraries():
         volume = volumes.read_volume(source, series=series, force=force, damaged=DamageTreatment.of(damaged))
-    picture, shown = preprocessing_figure.draw_chain(volume, steps, number, Path(chain).stem)
+    picture, shown = preprocessing_figure.draw_chain(volume, steps, number, Path(chain).stem, samples)
     with whole_file(save, overwrite=overwrite) as unfinished:
         figures.write_picture(unfinished, picture, "PNG")
     for warning in volume.warnings:
@@ -242,6 +249,26 @@ def _say_chain(name: str) -> None:
     said += [("Steps", "\n".join(made)), ("Result", description.describe_values(steps)), *describe_augmentation(name)]
     for heading, words in said:
         say(f"{heading}:\n{words}\n")
+
+
+_SAMPLES = 4
+
+
+def _augmented_samples(chain: str, asked: str | None) -> Callable[[Slices], list[Stage]]:
+    """Stages that show random samples of a preprocessed slice; none where there is no set to draw from."""
+    from ...reporting.preprocessing_figure import Stage
+    from ...training.augmentation import SETS, preview
+
+    name = preview.set_for_chain(chain, asked)
+    if name is None:
+        return lambda _: []
+    ranges, words = SETS[name], preview.describe_ranges(SETS[name])
+
+    def stages(prepared: Slices) -> list[Stage]:
+        made = preview.augment_preview(prepared, ranges, _SAMPLES)
+        return [Stage(f"{name} augmented, sample {at}", words, sample) for at, sample in enumerate(made, 1)]
+
+    return stages
 
 
 def export_slices(

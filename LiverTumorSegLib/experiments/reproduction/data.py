@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
+from ...core.ct_quality import DamageTreatment
 from ...core.errors import UserError
 from ...core.progress import Job
 from ...datasets import layouts
@@ -31,19 +32,22 @@ class DataSet:
         root: folder that the source's is in.
         source: how recipes name it.
         patients: who is used, by name.
+        chosen: the user's words for them; nothing where these are all, or the first ones.
     """
 
     layout: Layout
     root: Path
     source: Source
     patients: tuple[str, ...]
+    chosen: str = ""
 
     @property
     def in_words(self) -> str:
         """The folder's name, what it holds and, where the user said them, its HU."""
         assumed = self.source.intensities if isinstance(self.source, SliceSource) else None
         hounsfield = f", {assumed[0]:g} to {assumed[1]:g} HU" if assumed else ""
-        return f"{self.layout.folder.resolve().name} ({self.layout.title}, {len(self.patients)} patients{hounsfield})"
+        count = f"{len(self.patients)} patients{f' of --patients {self.chosen}' if self.chosen else ''}"
+        return f"{self.layout.folder.resolve().name} ({self.layout.title}, {count}{hounsfield})"
 
     @property
     def used(self) -> Layout:
@@ -65,6 +69,12 @@ class DataSet:
         if isinstance(self.source, SliceSource):
             return self
         return replace(self, source=self.source.model_copy(update={"every": every}))
+
+    def treated(self, damaged: DamageTreatment) -> DataSet:
+        """The same with damaged slices of its CTs treated so; slice pictures are taken as they are."""
+        if isinstance(self.source, SliceSource):
+            return self
+        return replace(self, source=self.source.model_copy(update={"damaged": damaged}))
 
 
 def find(folder: Path, intensities: tuple[float, float] | None = None, most: int | None = None) -> DataSet:
@@ -109,7 +119,7 @@ def export_slices(data: DataSet, folder: Path, chain: Chain, every: int, *, over
         options = ExportOptions(every=every)
         export(pairs, folder, chain, options, progress=job.at, cancel=job.cancel, overwrite=overwrite)
     source = SliceSource(folder=folder.name)
-    return DataSet(layouts.find(folder), folder.resolve().parent, source, data.patients)
+    return DataSet(layouts.find(folder), folder.resolve().parent, source, data.patients, data.chosen)
 
 
 def thinning_for(data: DataSet, most: int) -> int:

@@ -9,18 +9,18 @@ from typing import Any
 from ...core import text_files
 from ...core.atomic_files import whole_file
 from ...core.text_files import round_floats
-from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
+from .results import JSON, NOT_GIVEN, Figure, ProtocolResult, Reproduction, RowResult
 from .slice_metrics import MEASURES
 from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
 from .volume_steps import VolumeSteps, describe
 
-_NOT_GIVEN, _NOTHING = "not given", "-"
+_NOTHING = "-"
 
 
 def published_cell(metric: Metric, value: float | None) -> str:
     """A published figure with the digits that the paper has."""
     if value is None:
-        return _NOT_GIVEN
+        return NOT_GIVEN
     return f"{value:g}" if metric.percent or value % 1 else f"{value:.2f}"
 
 
@@ -55,6 +55,7 @@ def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
         done: what was measured.
     """
     found = {
+        "What the published figures are": list(system.remarks),
         "What was measured": [*([QUICK_NOTE] if done.quick else []), *_measured(system, done)],
         "Where the published protocol, as it is read here, differs from a sound one": list(unsound_steps(system)),
         "What the paper leaves undefined": [_sentence(each) for each in system.undefined],
@@ -95,7 +96,8 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     run = {name: system.protocols[name] for name in done.protocols}
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
-        yield f"{name.capitalize()} protocol: {_share(protocol, small=done.quick)} held out, drawn {drawn}."
+        share = _share(protocol, small=done.quick)
+        yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol)}"
     if any(protocol.measured_on == "slices" for protocol in run.values()):
         ways = dict.fromkeys((metric.name, metric.slices) for metric in system.metrics)
         yield from (f"{name}, published protocol: {MEASURES[key]}." for name, key in ways if key)
@@ -131,6 +133,13 @@ def _share(protocol: Protocol, *, small: bool = False) -> str:
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
     return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
+
+
+def _watched(protocol: Protocol) -> str:
+    if protocol.validation is None:
+        return ""
+    share = f"{100 * protocol.validation:.0f} % of {'those left' if protocol.folds else f'the {protocol.drawn}'}"
+    return f" Training validates on {share}, which it does not learn from and which are not measured."
 
 
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:
@@ -213,8 +222,9 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
                 measured = figure.value, figure.low, figure.high, figure.counted
+                given = NOT_GIVEN if published is None else published
                 comparable = "yes" if row.comparable else "no"
-                yield row.name, metric.title, published, comparable, protocol, *measured, marked
+                yield row.name, metric.title, given, comparable, protocol, *measured, marked
 
 
 def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:

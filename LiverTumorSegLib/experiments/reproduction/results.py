@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from statistics import fmean
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 
 from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.schema import StrictModel
 from ...evaluation import statistics
+from ...training import log_table
 from ...training.recipe import Recipe
+from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
@@ -22,7 +25,23 @@ from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_steps import VolumeSteps, steps_of
 
-JSON = "reproduction.json"
+JSON, VALIDATION_LOSS = "reproduction.json", "validation_loss"
+NOT_GIVEN = "not given"
+"""Of a figure that a paper lacks."""
+
+
+def _given(value: Any) -> Any:
+    return None if value == NOT_GIVEN else value
+
+
+def _in_words(value: float | None) -> float | str:
+    return NOT_GIVEN if value is None else value
+
+
+PublishedFigure = Annotated[
+    float | None, BeforeValidator(_given), PlainSerializer(_in_words, return_type=float | str, when_used="json")
+]
+"""A paper's figure; None, in JSON :data:`NOT_GIVEN`, where it gives none."""
 _FORMAT: Literal[2] = 2
 
 
@@ -78,7 +97,7 @@ class RowResult(StrictModel):
     """
 
     name: str
-    published: tuple[float | None, ...]
+    published: tuple[PublishedFigure, ...]
     figures: tuple[Figure, ...]
     nothing: tuple[Figure, ...] = ()
     sizes: TrainingSizes
@@ -183,7 +202,7 @@ def _is_earlier(content: bytes, wanted: Reproduction) -> bool:
 
 def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores]]) -> Figure:
     """A metric over the held-out slices of all trials of a row."""
-    if metric.slices is None:
+    if metric.slices is None or metric.structure is None:
         return Figure(value=None, counted=0)
     value, count = slice_metrics.compute_metric(metric.slices, [scores[metric.structure] for scores in trials])
     return Figure(value=_in_paper_unit(metric, value), counted=count)
@@ -202,11 +221,18 @@ def figure_over_patients(metric: Metric, trials: Sequence[Sequence[PatientResult
     return Figure(value=found["mean"], counted=found["counted"], low=found["low"], high=found["high"])
 
 
+def _mean_loss(losses: Sequence[float | None], trials: Sequence[Sequence[PatientResult]]) -> Figure:
+    """The last validation losses of trials; None where training has measured none."""
+    known = [(loss, len(results)) for loss, results in zip(losses, trials, strict=True) if loss is not None]
+    value = fmean(loss for loss, _ in known) if known else None
+    return Figure(value=value, counted=sum(count for _, count in known))
+
+
 def _patient_value(metric: Metric, result: PatientResult) -> float | None:
     measures = result.liver if metric.structure == "liver" else result.lesion
     if not measures or not measures["reference_ml"]:
         return None
-    return result.auc.get(metric.structure) if metric.volumes == "auc" else measures[metric.volumes]
+    return result.auc.get(str(metric.structure)) if metric.volumes == "auc" else measures[metric.volumes]
 
 
 def _in_paper_unit(metric: Metric, value: float | None) -> float | None:
@@ -259,4 +285,13 @@ def measure_trials(
     patients = [
         run_trial(recipe, data.root, folder, part, measuring=steps.measuring) for (recipe, folder), part in both
     ]
-    return RowFigures(tuple(figure_over_patients(metric, patients) for metric in metrics), steps=steps)
+    losses = [log_table.last_value(log_table.read_rows(each.folder / MODEL_FOLDER), VALIDATION_LOSS) for each in trials]
+    return RowFigures(
+        tuple(
+            _mean_loss(losses, patients)
+            if metric.volumes == VALIDATION_LOSS
+            else figure_over_patients(metric, patients)
+            for metric in metrics
+        ),
+        steps=steps,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from ...core.schema import explain_validation_error
 from ...datasets import splits
 from ...datasets.quality_check import check_data_sets
 from ...datasets.splits import Round, Split
-from ...training import patients
+from ...training import log_table
+from ...training import patients as training_patients
 from ...training.network import build_network
 from ...training.recipe import Recipe
 from ...training.slice_sampling import slices_showing
+from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
 from . import data as data_set
 from . import encoder_files, report, results, systems
 from .data import DataSet
+from .patient_choice import choose_patients
 from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
 from .systems import QUICK_PATIENTS, Protocol, ProtocolName, PublishedRow, System
 
@@ -92,7 +95,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
-    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in wanted.rows}
+    draft = systems.split_of_draft(wanted.how, data.patients)
+    drafts = {row.name: wanted.recipe(row, data, draft) for row in wanted.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
     for network in dict.fromkeys(system.network_of(row) for row in system.rows if not wanted.starts_as_published(row)):
@@ -127,6 +131,7 @@ def _prepared(
     wanted: ReproductionRequest, data: DataSet, recipe: Recipe, options: RunOptions
 ) -> tuple[DataSet, tuple[str, ...]]:
     """The data as rows are trained from them, and what is to be said about that."""
+    data = data.treated(wanted.system.damaged)
     if recipe.patches:
         return data, ()
     fewest = data_set.thinning_for(data, systems.QUICK_SLICES) if wanted.small else 1
@@ -184,10 +189,11 @@ def _row(
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
     planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
+    ended = [log_table.last_value(log_table.read_rows(trial.folder / MODEL_FOLDER), "step") for trial in planned]
     sizes = TrainingSizes(
         trainings=len(rounds),
-        steps=recipes[0].schedule.steps,
-        patients=len(rounds[0].train),
+        steps=int(ended[0] or recipes[0].schedule.steps),
+        patients=_trained_on(recipes[0]),
         samples=samples[0],
         unit="volumes" if recipes[0].patches else "slices",
         measured=max(figure.counted for figure in figures.measured),
@@ -199,7 +205,7 @@ def _row(
         figures=figures.measured,
         nothing=figures.nothing,
         sizes=sizes,
-        notes=tuple(_notes(row, wanted, recipes[0])),
+        notes=(*_notes(row, wanted, recipes[0]), *_endings(recipes, ended)),
         comparable=wanted.starts_as_published(row),
         steps=figures.steps,
     )
@@ -216,11 +222,25 @@ def _notes(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> It
         yield start
 
 
+def _endings(recipes: Sequence[Recipe], ended: Sequence[float | None]) -> Iterator[str]:
+    """A sentence where early stopping ended trainings."""
+    steps = recipes[0].schedule.steps
+    early = [at for recipe, at in zip(recipes, ended, strict=True) if at is not None and at < recipe.schedule.steps]
+    if early and len(recipes) == 1:
+        yield f"Training ended early, after {early[0]:.0f} of {steps} steps, as its validations got no better."
+    elif early:
+        yield f"Of the trainings {len(early)} ended early, as their validations got no better; {steps} were planned."
+
+
+def _trained_on(recipe: Recipe) -> int:
+    return len(set(recipe.patients) - {*recipe.validation, *recipe.test})
+
+
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
     """Slices that a recipe trains on, or patients where it cuts patches from volumes."""
     if recipe.patches:
-        return len(set(recipe.patients) - set(recipe.validation))
-    found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
+        return _trained_on(recipe)
+    found = training_patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 
 
@@ -233,6 +253,7 @@ def reproduce(
     quick: bool = False,
     weights: Sequence[Path] = (),
     intensities: tuple[float, float] | None = None,
+    patients: str | None = None,
     options: RunOptions | None = None,
 ) -> Reproduction:
     """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md``.
@@ -249,6 +270,7 @@ def reproduce(
         weights: files of ImageNet weights, and the word ``imagenet`` where the missing ones are to be downloaded; rows
             without any start from random weights and are not compared with the published figures.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
+        patients: who of the data is used, see :func:`.patient_choice.choose_patients`; None for all.
         options: where to run, and whom to tell.
 
     Raises:
@@ -257,7 +279,8 @@ def reproduce(
     """
     chosen, options = systems.load(name), options or RunOptions()
     files = encoder_files.by_network(weights, chosen.from_weights)
-    found = data_set.find(data, intensities, QUICK_PATIENTS if quick else None)
+    found = choose_patients(data_set.find(data, intensities), patients)
+    found = replace(found, patients=found.patients[: QUICK_PATIENTS if quick else None])
     fresh = Reproduction(name=name, quick=quick, data=found.in_words, metrics=chosen.metrics)
     known = results.read_results(folder, fresh, overwrite=options.overwrite, say=options.say)
     wanted = ReproductionRequest(chosen, protocol, files, folder, quick)

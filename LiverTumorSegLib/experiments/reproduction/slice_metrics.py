@@ -34,6 +34,7 @@ from ...inference.predictor import Predictor
 from ...models import model_folder
 from ...models.model_folder import Model
 from ...training import patients
+from ...training.held_out import SliceSplit
 from ...training.recipe import Recipe
 from ...training.slice_sampling import slices_showing
 from ..record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
@@ -205,7 +206,7 @@ def measure_slices(
     """
     precision = "auto" if trained.description.preprocessing.fits_8_bits else "float32"
     engine = Predictor(trained.network, choose_device(device, precision))
-    structures: dict[str, None] = dict.fromkeys(metric.structure for metric in metrics)
+    structures: dict[str, None] = dict.fromkeys(metric.structure for metric in metrics if metric.structure)
     tallies = {name: _Tally(name, {m.slices for m in metrics if m.structure == name}) for name in structures}
     for number, patient in enumerate(patients):
         job.at(number / len(patients), f"Measuring slices of {patient.name}")
@@ -300,5 +301,10 @@ def _measure(
 
 
 def with_held_out(recipe: Recipe) -> Recipe:
-    """A recipe for which what is held out is read as well."""
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"validate_every": 1})})
+    """A recipe for which what is held out, and is not what training validates on, is read as its validation."""
+    changes: dict[str, Any] = {"schedule": recipe.schedule.model_copy(update={"validate_every": 1})}
+    if isinstance(recipe.split, SliceSplit):
+        changes["split"] = recipe.split.held_out_alone
+    if recipe.test:
+        changes |= {"validation": recipe.test, "test": ()}
+    return recipe.model_copy(update=changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from ...core.ct_quality import DamageTreatment
 from ...core.errors import UserError
 from ...core.schema import StrictModel
 from ...datasets import splits
@@ -31,14 +32,15 @@ class Metric(StrictModel):
 
     Args:
         name: as the paper calls it.
-        structure: what it is of.
+        structure: what it is of; None for what is of the whole network.
         percent: whether the paper gives percent.
         slices: what it is on slices, a key of :data:`.slice_scores.MEASURES`.
-        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, or ``auc``.
+        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, ``auc``, or
+            ``validation_loss``, the last that training has measured.
     """
 
     name: str
-    structure: Literal["liver", "lesion"]
+    structure: Literal["liver", "lesion"] | None = None
     percent: bool = False
     slices: str | None = None
     volumes: str
@@ -46,7 +48,8 @@ class Metric(StrictModel):
     @property
     def title(self) -> str:
         """In a table."""
-        return f"{self.structure} {self.name}{', %' if self.percent else ''}"
+        words = f"{self.structure} {self.name}" if self.structure else self.name
+        return f"{words}{', %' if self.percent else ''}"
 
 
 class Protocol(StrictModel):
@@ -57,6 +60,8 @@ class Protocol(StrictModel):
         held_out: share of them.
         folds: in place of a share, all of them in turn.
         stratified: whether patients are drawn so that each part has its share of tumour.
+        validation: share of the slices or patients, of those that are not held out, that training validates on and does
+            not learn from; None where it validates on what is held out, or on nothing.
         measured_on: single slices, preprocessed as they are, or whole CTs on their own voxels, each by itself.
         shown: which slices are measured.
         exported: whether slices go through JPG and PNG files, as ``livertumorseg export-slices`` writes them.
@@ -66,6 +71,7 @@ class Protocol(StrictModel):
     held_out: float | None = Field(None, gt=0, lt=1)
     folds: int | None = Field(None, ge=2)
     stratified: bool = False
+    validation: float | None = Field(None, gt=0, lt=1)
     measured_on: Literal["slices", "volumes"]
     shown: ShownSlices = "all"
     exported: bool = False
@@ -76,16 +82,18 @@ class PublishedRow(StrictModel):
 
     Args:
         name: of the network, as the paper calls it.
-        figures: by metric, in their order; nothing where the paper gives none.
+        figures: by metric, in their order, None for one that the paper does not give; nothing where it gives none.
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
+        validate_epochs: epochs from one validation to the next, 0 for none.
         recipe: what differs from the system's.
     """
 
     name: str
-    figures: tuple[float, ...] = ()
+    figures: tuple[float | None, ...] = ()
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
+    validate_epochs: int = Field(0, ge=0)
     recipe: dict[str, Any]
 
     @property
@@ -110,7 +118,9 @@ class System(StrictModel):
         metrics: of the table.
         rows: of the table.
         every: every how many slices of a CT one is kept.
+        damaged: what is done about damaged slices of CTs.
         recipe: what all rows share; without a ``postprocessing`` nothing is cleaned up.
+        remarks: what has to be known of the published figures; whole sentences.
         chosen: what the paper does not give, with the reason.
         undefined: what its figures leave undefined.
     """
@@ -122,7 +132,9 @@ class System(StrictModel):
     metrics: tuple[Metric, ...]
     rows: tuple[PublishedRow, ...]
     every: int = Field(1, ge=1)
+    damaged: DamageTreatment = DamageTreatment.AS_IS
     recipe: dict[str, Any]
+    remarks: tuple[str, ...] = ()
     chosen: dict[str, str]
     undefined: tuple[str, ...]
 
@@ -173,7 +185,7 @@ def load(name: str) -> System:
 QUICK_PATIENTS, QUICK_SLICES, QUICK_FOLDS = 6, 24, 2
 """At most so many patients, so many slices of each CT that are trained on, and so many folds."""
 
-_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE = 30, 4, 0.01, 96, 284
+_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE, _VALIDATE_EVERY = 30, 4, 0.01, 96, 284, 10
 _PATCH, _PATCH_MM = 32, 5.0
 _NARROW: dict[str, dict[str, Any]] = {
     "alexnet_fcn": {"fc_channels": 256},
@@ -208,6 +220,8 @@ def make_quick(recipe: dict[str, Any], *, narrow: bool) -> dict[str, Any]:
         network = network | {"options": network.get("options", {}) | _NARROW[network["name"]]}
     rate = max(recipe["schedule"]["learning_rate"], _LEAST_RATE)
     schedule = recipe["schedule"] | {"steps": _STEPS, "batch": _BATCH, "learning_rate": rate}
+    if schedule.get("validate_every"):
+        schedule["validate_every"] = _VALIDATE_EVERY
     small = recipe | {"network": network, "schedule": schedule}
     return small | (_coarse_volumes(recipe) if "patches" in recipe else _coarse_slices(recipe))
 
@@ -222,8 +236,10 @@ def _coarse_slices(recipe: dict[str, Any]) -> dict[str, Any]:
 def _coarse_volumes(recipe: dict[str, Any]) -> dict[str, Any]:
     steps = [step.model_dump() for step in named(recipe["preprocessing"]).root]
     coarse = [step | {"spacing_mm": _PATCH_MM} if step["step"] == "resample" else step for step in steps]
+    shares = [before / _PATCH_MM for before in recipe["patches"]["spacing_mm"]]
     patches = {"spacing_mm": [_PATCH_MM] * 3, "size": [_PATCH] * 3}
-    return {"preprocessing": coarse, "patches": patches, "augmentation": "none"}
+    frame = [round(side * share) for side, share in zip(recipe.get("frame") or [], shares, strict=False)]
+    return {"preprocessing": coarse, "patches": patches, "augmentation": "none", "frame": frame or None}
 
 
 _LICENCE = {"name": "that of the data", "terms": "the weights were trained on the data named above, whose terms hold."}
@@ -256,21 +272,23 @@ def recipe_of_row(
     recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
     recipe["encoder_weights"] = encoder
     recipe.setdefault("postprocessing", NO_CLEAN_UP.model_dump(mode="json"))
-    recipe["schedule"] = {"steps": 1} | recipe["schedule"]
+    recipe["schedule"] = {"steps": 1, "validate_every": min(1, row.validate_epochs)} | recipe["schedule"]
     return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)
 
 
 def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
-    """A recipe with the steps of a row's epochs.
+    """A recipe with the steps of a row's epochs, and of those between validations.
 
     Args:
         recipe: which.
         row: its row.
         samples: slices, or patients where patches are cut from volumes.
     """
-    seen = row.epochs * samples * (row.samples_a_patient or 1)
-    steps = ceil(seen / recipe.schedule.batch)
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps})})
+    epoch, batch = samples * (row.samples_a_patient or 1), recipe.schedule.batch
+    counted = {"steps": ceil(row.epochs * epoch / batch)}
+    if row.validate_epochs:
+        counted["validate_every"] = ceil(row.validate_epochs * epoch / batch)
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update=counted)})
 
 
 def draw_split(
@@ -291,8 +309,11 @@ def draw_split(
     known = loads if protocol.stratified else dict.fromkeys(loads, 0.0)
     groups = persons if protocol.stratified else ()
     folds = fold_count(protocol, small=small)
-    share = None if folds else protocol.held_out
-    return splits.draw(known, folds=folds, validation=share, seed=seed, groups=groups)
+    if folds:
+        return splits.draw(known, folds=folds, seed=seed, groups=groups)
+    if protocol.validation is None:
+        return splits.draw(known, validation=protocol.held_out, seed=seed, groups=groups)
+    return splits.draw(known, validation=protocol.validation, test=protocol.held_out or 0.0, seed=seed, groups=groups)
 
 
 def fold_count(protocol: Protocol, *, small: bool) -> int | None:
@@ -301,8 +322,34 @@ def fold_count(protocol: Protocol, *, small: bool) -> int | None:
 
 
 def split_of_round(protocol: Protocol, patients: Round, seed: int) -> dict[str, Any]:
-    """The entries of a recipe for one round: ``patients`` with ``validation``, or with a ``split`` of slices."""
-    used = [*patients.train, *patients.validation]
+    """The entries of a recipe for one round that say who is held out.
+
+    Args:
+        protocol: how. Where it has a share for validation, that is never of what is measured: it is drawn with the
+            split, or from the patients of the other folds.
+        patients: of the round; its test patients are measured where there are any, else those of its validation.
+        seed: of what is drawn here.
+    """
+    used = [*patients.train, *patients.validation, *patients.test]
     if protocol.drawn == "slices":
-        return {"patients": used, "split": {"slices": protocol.held_out, "seed": seed}}
-    return {"patients": used, "validation": list(patients.validation)}
+        shares = {"slices": protocol.held_out} | ({"validation": protocol.validation} if protocol.validation else {})
+        return {"patients": used, "split": {**shares, "seed": seed}}
+    if protocol.validation is None or patients.test:
+        kept = {"test": list(patients.test)} if patients.test else {}
+        return {"patients": used, "validation": list(patients.validation), **kept}
+    loads = dict.fromkeys(patients.train, 0.0)
+    own = splits.draw(loads, validation=protocol.validation, seed=seed, groups=_persons(patients.train)).validation
+    return {"patients": used, "validation": list(own), "test": list(patients.validation)}
+
+
+def _persons(names: Sequence[str]) -> list[list[str]]:
+    """Names by the patient that they stand for."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(splits.patient_of(name), []).append(name)
+    return list(found.values())
+
+
+def split_of_draft(protocol: Protocol, patients: Sequence[str]) -> dict[str, Any]:
+    """The same before anybody is drawn, for a recipe that is looked at and not trained."""
+    return {"validation": list(patients[:1]) if protocol.validation else []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .options import SETS
+from .preview import describe_ranges
 
 _SAYS = {
     "ahmad": "Affine transformations (rotation, scaling, translation), elastic deformations and changes of intensity, "
@@ -30,17 +31,4 @@ def describe_augmentation(name: str) -> Iterator[tuple[str, str]]:
         return
     yield "The paper says of augmentation", _SAYS[name]
     yield "Chosen where it says nothing of it", _CHOSEN[name]
-    yield "Ranges in training", f"{', '.join(_ranges(name))}."
-
-
-def _ranges(name: str) -> Iterator[str]:
-    """The ranges that differ from no change."""
-    still = SETS["none"].model_dump()
-    for key, value in SETS[name].model_dump().items():
-        if value != still[key]:
-            ends = value if isinstance(value, tuple) else (value,)
-            yield f"{key.replace('_', ' ')} {' to '.join(map(_number, ends))}"
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    yield "Ranges in training", f"{describe_ranges(SETS[name])}."

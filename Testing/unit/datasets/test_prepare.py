@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from LiverTumorSegLib.datasets.prepare import prepare
+from LiverTumorSegLib.datasets.prepare import crop_or_pad, prepare
 from LiverTumorSegLib.preprocessing import Chain
 
 SPACING = (2.0, 0.9, 0.8)
@@ -48,3 +48,19 @@ def test_slices_that_are_prepared_together_are_those_that_are_prepared_one_by_on
     chain = Chain.model_validate([{"step": "window", "level": 0, "width": 200}, {"step": step}])
     one, many = (prepare(voxels, labels, SPACING, chain, every=every, at_once=count) for count in (1, 3))
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(many, one, strict=True))
+
+
+@pytest.mark.parametrize("frame", [(7, 12, 10), (4, 12, 7), (12, 15, 10), (3, 20, 8)])
+def test_a_frame_is_about_the_middle_with_zeros_beyond(frame):
+    voxels, _ = case()
+    voxels = torch.from_numpy(voxels)
+    made = crop_or_pad(voxels[:, None], frame)[:, 0]
+    assert tuple(made.shape) == frame
+    placed = tuple(
+        (wanted - there) // 2 if wanted > there else -((there - wanted) // 2)
+        for wanted, there in zip(frame, voxels.shape, strict=True)
+    )
+    for place in np.ndindex(frame):
+        source = tuple(at - offset for at, offset in zip(place, placed, strict=True))
+        inside = all(0 <= at < size for at, size in zip(source, voxels.shape, strict=True))
+        assert made[place] == (voxels[source] if inside else 0)

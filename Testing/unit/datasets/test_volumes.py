@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 
@@ -14,7 +15,7 @@ from support.volumes import reordered
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
 from LiverTumorSegLib.core.volume import Volume
-from LiverTumorSegLib.datasets import cache, layouts, volumes
+from LiverTumorSegLib.datasets import cache, layouts, sources, volumes
 from LiverTumorSegLib.datasets.volumes import ScanRequest, VolumeSource, read_patients, read_scan
 from LiverTumorSegLib.preprocessing import Chain
 
@@ -272,3 +273,59 @@ def test_the_device_that_is_asked_for_preprocesses(tmp_path, monkeypatch, spacin
     (asked,) = wanted(tmp_path)
     read_scan(asked._replace(spacing_mm=spacing_mm, device="cuda:1"))
     assert seen == [torch.device("cuda:1")]
+
+
+def damaged_ct():
+    """Slice 3 repeats the one below it."""
+    voxels = ct(0).astype(np.int16)
+    voxels[3] = voxels[2]
+    return voxels
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_damaged_slices_are_interpolated_or_left_out_where_that_is_asked_for(tmp_path, every):
+    write_lits(tmp_path / "set", 0, damaged_ct())
+    treated = {
+        damaged: read_scan(wanted(tmp_path, VolumeSource(volumes="set", every=every, damaged=damaged))[0])
+        for damaged in ("as-is", "interpolate", "leave-out")
+    }
+    assert treated["leave-out"].numbers.tolist() == [n for n in range(0, 8, every) if n != 3]
+    as_is, mended = (treated[key].pixels.float() for key in ("as-is", "interpolate"))
+    kept = [at for at, number in enumerate(treated["as-is"].numbers) if number != 3]
+    assert torch.equal(mended[kept], as_is[kept])
+    assert torch.equal(treated["leave-out"].pixels.float(), as_is[kept])
+    assert torch.equal(treated["leave-out"].labels, treated["as-is"].labels[kept])
+    if every == 1:
+        assert (mended[3] - (as_is[2] + as_is[4]) / 2).abs().max() <= 1.5
+
+
+def test_slices_of_nan_can_be_trained_on_once_they_are_interpolated(tmp_path):
+    voxels = ct(0).astype(np.float32)
+    voxels[3] = np.nan
+    write_lits(tmp_path / "set", 0, voxels)
+    with pytest.raises(UserError, match="NaN"):
+        read_scan(wanted(tmp_path)[0])
+    source = VolumeSource(volumes="set", damaged="interpolate")
+    assert read_scan(wanted(tmp_path, source)[0]).pixels.isfinite().all()
+    volume, marked = sources.read(source, tmp_path, "volume-0")
+    assert volume.voxels.shape == marked.shape
+
+
+def test_an_entry_of_the_cache_from_before_damaged_slices_could_be_treated_is_still_found(tmp_path):
+    write_lits(tmp_path / "set", 0)
+    (as_is,) = wanted(tmp_path)
+    options = json.dumps({"lesions_apart": True, "every": 1}, separators=(",", ":"))
+    assert as_is.key == cache.key(as_is.scan.sources, "volume-0", CHAIN.to_json(), options)
+    (other,) = wanted(tmp_path, VolumeSource(volumes="set", damaged="interpolate"))
+    assert len({as_is.key, other.key, as_is._replace(spacing_mm=(2, 2, 2)).key}) == 3
+
+
+def test_a_resampled_volume_is_cropped_or_padded_and_has_an_entry_of_its_own(tmp_path):
+    write_lits(tmp_path / "set", 0)
+    whole = wanted(tmp_path)[0]._replace(spacing_mm=(2.0, 1.0, 1.0))
+    framed = whole._replace(frame=(4, 16, 200))
+    assert framed.key != whole.key
+    patient = read_scan(framed)
+    assert tuple(patient.labels.shape) == (4, 16, 200)
+    assert tuple(patient.pixels.shape) == (4, 1, 16, 200)
+    assert patient.slice_mm == read_scan(whole).slice_mm

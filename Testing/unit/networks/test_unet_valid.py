@@ -136,3 +136,14 @@ def test_logits_are_those_of_their_own_pixels(size, run):
     with torch.inference_mode():
         assert torch.equal(run(passing("finest"), slices), slices)
         assert np.array_equal(run(passing("coarsest"), slices)[0, 0].numpy(), coarsest_pixels(slices))
+
+
+def test_normalised_where_that_is_asked_for_each_convolution_of_the_levels_is():
+    network = networks.create("unet_valid", 1, 2, **DROPPING, norm="batch")
+    normal = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert len(normal) == 18
+    biased = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.bias is not None]
+    assert biased == [network.head]
+    assert network(torch.zeros(2, 1, 188, 188)).shape == (2, 2, 4, 4)
+    with pytest.raises(UserError, match="norm"):
+        networks.create_with_options("unet_valid", 1, 2, {"norm": "group"})

@@ -18,6 +18,7 @@ pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumo
 from LiverTumorSegLib.training import checkpoints, lightning_module
 from LiverTumorSegLib.training import recipe as recipes
 from LiverTumorSegLib.training.fit import fit
+from LiverTumorSegLib.training.log_table import read_rows
 from LiverTumorSegLib.training.validate import validate
 
 
@@ -199,6 +200,36 @@ def test_a_training_that_was_cancelled_goes_on_to_the_same_weights_and_log(data,
         (checkpoints.training_logs(tmp_path / name)[-1] / "metrics.csv").read_text() for name in ("model", "unbroken")
     ]
     assert tables[0] == tables[1]
+
+
+def test_a_training_that_its_validation_loss_ends_does_so_at_the_same_step_when_gone_on_with(data, tmp_path):
+    callbacks = "callbacks={checkpoint_every: 1, early_stopping: {monitor: loss, patience: 3}}"
+    policy = "schedule.policy={name: plateau, monitor: loss, factor: 0.1, patience: 2}"
+    split = (
+        "validation=[]",
+        "split={slices: 0.2, validation: 0.2}",
+        "schedule.average=0",
+        "schedule.learning_rate=0.1",
+    )
+    plan = recipe_with(tmp_path, "schedule.steps=60", "schedule.validate_every=2", *split, policy, callbacks)
+    fit(plan, data, tmp_path / "unbroken", command="")
+    rows = read_rows(tmp_path / "unbroken")
+    ended = int(rows[-1]["step"])
+    assert ended < 60
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"]
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        fit(
+            plan,
+            data,
+            tmp_path / "model",
+            command="",
+            cancel=cancel,
+            progress=lambda _, words: cancel.cancel() if words.startswith(f"Step {ended - 1} ") else None,
+        )
+    fit(plan, data, tmp_path / "model", command="", resume=True)
+    assert weights(tmp_path / "model") == weights(tmp_path / "unbroken")
+    assert read_rows(tmp_path / "model") == rows
 
 
 def stopped_after(step, plan, data, folder, *, stop, **options):

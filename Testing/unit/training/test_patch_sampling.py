@@ -13,7 +13,7 @@ from LiverTumorSegLib.models.description import Patches
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.lightning_distributed import SharedBatches
 from LiverTumorSegLib.training.patch_sampling import PatchSampler, augment_patches
-from LiverTumorSegLib.training.recipe import Sampling
+from LiverTumorSegLib.training.recipe_options import Sampling
 
 SHARES = ("lesion", "liver", "other", "joined")
 LESION, LIVER = np.s_[20:24, 22:26, 24:30], np.s_[14:26, 12:30, 10:34]

@@ -39,6 +39,7 @@ def test_both_ways_of_saying_it_and_neither_are_refused(name):
         ("sampling.shuffled=liver", "sampling.shuffled takes slices in turn"),
         ("augmentation.synthetic_lesions={}", "leave augmentation.synthetic_lesions out"),
         ("augmentation.elastic=9.8", r"9\.8 pixels can fold a patch of 96 pixels .* at most 9\.7 keep it whole"),
+        ("data=[{volumes: LITS, damaged: leave-out}]", "no slice can be left out: have damaged ones interpolated"),
         ("patches.size=[0, 32, 32]", "patches, size, entry 1 should be 1 or more"),
     ],
 )
@@ -57,3 +58,9 @@ def test_lesions_are_painted_in_one_window_alone():
     with pytest.raises(UserError, match="the preprocessing makes 3 channels of a slice: leave augmentation.synthetic"):
         plan("unet-lits", chain, "network.in_channels=9")
     assert plan("unet-lits", chain, "network.in_channels=9", "augmentation.synthetic_lesions=null").crop == 160
+
+
+def test_a_frame_is_of_volumes_alone():
+    assert plan("unet3d", "frame=[200, 256, 256]").frame == (200, 256, 256)
+    with pytest.raises(UserError, match="frame is a part of volumes that patches are cut from: give patches in place"):
+        plan("unet-lits", "frame=[200, 256, 256]")

@@ -13,7 +13,7 @@ from LiverTumorSegLib.datasets.slices import Patient
 from LiverTumorSegLib.models.description import SliceStack
 from LiverTumorSegLib.training.augmentation import SETS, Augmentation
 from LiverTumorSegLib.training.augmentation.options import SyntheticLesions
-from LiverTumorSegLib.training.recipe import Sampling
+from LiverTumorSegLib.training.recipe_options import Sampling
 from LiverTumorSegLib.training.slice_sampling import SliceSampler, augment_slices
 
 SHARES = ("lesion", "liver", "other", "joined")

@@ -202,3 +202,22 @@ def test_a_damaged_ct_is_drawn_and_segmented_on_wish(run, hurt, tmp_path, model_
         code, _, complained = run(*words, "--damaged", "leave-out", "--overwrite")
         assert code == 3
         assert complained.endswith("choose as-is or interpolate.\n")
+
+
+def test_samples_of_a_systems_augmentation_stand_after_its_chain(run, lits, tmp_path):
+    def size(name, *words):
+        code, _, _ = run("preprocess", lits / "volume-1.nii", "--save", tmp_path / name, *words)
+        assert code == 0
+        with Image.open(tmp_path / name) as picture:
+            return picture.size
+
+    bare = size("bare.png", "--chain", "li", "--augmentation", "none")
+    own, other = size("own.png", "--chain", "li"), size("other.png", "--chain", "kulkarni", "--augmentation", "torchio")
+    assert own[0] * own[1] > 1.5 * bare[0] * bare[1]
+    assert other[1] > size("kulkarni.png", "--chain", "kulkarni")[1]
+    code, _, complained = run(
+        "preprocess", lits / "volume-1.nii", "--save", tmp_path / "x.png", "--chain", "li", "--augmentation", "lee"
+    )
+    assert code == 3
+    assert "There is no set of augmentations called “lee”" in " ".join(complained.split())
+    assert not (tmp_path / "x.png").exists()

@@ -7,6 +7,7 @@ from support.reproduction_cases import reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import report, systems
+from LiverTumorSegLib.experiments.reproduction.results import read_results
 
 PUBLISHED = reproduced(
     "elmenabawy",
@@ -43,24 +44,44 @@ def test_a_row_that_one_protocol_has_not_come_to_is_empty():
 
 
 def test_what_a_paper_does_not_give_is_said():
-    done = reproduced("ahmad", [row_result("U-Net", (None,) * 10, *[0.5] * 10)])
+    done = reproduced("ahmad", [row_result("U-Net", (None,) * 11, *[0.5] * 11)])
     assert {line[2] for line in report.table(done)} == {"not given"}
 
 
+def test_what_a_row_lacks_is_said_in_the_table_in_csv_and_in_json(tmp_path):
+    done = reproduced("li", [row_result("U-Net", (0.822, None), 0.5, 0.25)])
+    assert [line[1:] for line in report.table(done)] == [
+        ["liver Dice", "0.822", "0.500"],
+        ["lesion Dice", "not given", "0.250"],
+    ]
+    report.write(tmp_path, systems.load("li"), done)
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text())))
+    assert [line["published"] for line in lines] == ["0.822", "not given"]
+    (row,) = json.loads((tmp_path / "reproduction.json").read_text())["protocols"]["published"]["rows"]
+    assert row["published"] == [0.822, "not given"]
+    assert read_results(tmp_path, done, overwrite=False) == done
+
+
+def test_what_the_published_figures_are_is_said_before_all_else():
+    said = report.report_sections(systems.load("li"), reproduced("li", [row_result("U-Net", (0.822, None), 0.5, 0.25)]))
+    assert next(iter(said)) == "What the published figures are"
+    assert "Jeong et al. 2022, Scientific Reports" in said["What the published figures are"][0]
+
+
 def test_quick_is_in_the_table_and_in_every_file(tmp_path):
-    done = reproduced("li", [row_result("U-Net", (0.822,), 0.51234567)])
+    done = reproduced("li", [row_result("U-Net", (0.822, None), 0.51234567, 0.25)])
     assert report.headings(done)[-1] == "measured, quick, published protocol"
     report.write(tmp_path, systems.load("li"), done)
     assert (tmp_path / "reproduction.md").read_text().startswith("# li: U-Net,")
     assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text()
     assert json.loads((tmp_path / "reproduction.json").read_text())["quick"] is True
-    (line,) = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text()))
+    line, _ = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text()))
     assert (line["quick"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
 
 
 def test_no_cell_is_a_formula_to_a_spreadsheet():
-    done = reproduced("li", [row_result("=U-Net", (0.822,), None)])
-    (line,) = csv.DictReader(io.StringIO(report.as_csv(done)))
+    done = reproduced("li", [row_result("=U-Net", (0.822, None), None, 0.5)])
+    line, _ = csv.DictReader(io.StringIO(report.as_csv(done)))
     assert (line["row"], line["measured"], line["counted"]) == ("'=U-Net", "", "3")
 
 

@@ -92,3 +92,12 @@ def test_rows_with_other_steps_are_told_apart():
     said = report_sections(systems.load("li"), done)["What was measured"]
     assert "sound protocol, AU-Net: Clean-up that ran, as the paper has it: fill holes in the liver." in said
     assert any(each.startswith("sound protocol, U-Net: No clean-up ran") for each in said)
+
+
+def test_what_training_validates_on_is_said_where_there_is_any():
+    known, row = systems.load("li"), row_result("U-Net", (0.822, None), 0.5, 0.5)
+    said = " ".join(report_sections(known, reproduced("li", [row], quick=False))["What was measured"])
+    assert "20 % of the slices held out, drawn at random. Training validates on 10 % of the slices, which" in said
+    dhanush = row_result("U-Net", (96, 94, 0.76), *[0.5] * 3)
+    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [dhanush]))["What was measured"]
+    assert not any("Training validates" in each for each in said)

@@ -1,7 +1,9 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from types import SimpleNamespace
 
 from support.reproduction_cases import recipe
 
@@ -14,7 +16,10 @@ from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.experiments.trial import Measuring
 from LiverTumorSegLib.postprocessing.settings import NO_CLEAN_UP
 
-SCORES = {"lesion": SliceScores(slices=(SliceScore(10, 10, 10, 70, None),))}
+SCORES = {
+    "liver": SliceScores(slices=(SliceScore(30, 0, 0, 70, None),)),
+    "lesion": SliceScores(slices=(SliceScore(10, 10, 10, 70, None),)),
+}
 DATA = SimpleNamespace(root="root")
 
 
@@ -30,11 +35,11 @@ def test_each_trial_gets_its_stretch_of_the_job_and_all_count_together(monkeypat
     options = RunOptions(job=Job(lambda fraction, _: told.append(fraction)))
     pair = [Trial("one", "here"), Trial("two", "there")]
     found = measure_trials(pair, li.metrics, li.protocols["published"], DATA, options)
-    (figure,), (nothing,) = found.measured, found.nothing
+    (liver, figure), (_, nothing) = found.measured, found.nothing
     assert found.steps is None
     assert asked == [("one", "here", "root", "all"), ("two", "there", "root", "all")]
     assert told == [0, 0.5]
-    assert (figure.value, figure.counted) == (0.5, 2)
+    assert (liver.value, figure.value, figure.counted) == (1.0, 0.5, 2)
     assert (nothing.value, nothing.counted) == (0.0, 2)
 
 
@@ -44,7 +49,7 @@ def test_whole_cts_are_segmented_once_with_every_slice_and_probabilities_only_wh
 ):
     asked, known = [], load(name)
     monkeypatch.setattr(results, "run_trial", lambda *_, measuring: asked.append(measuring) or ())
-    planned = [Trial(recipe(name, known.rows[0].name), "here")]
+    planned = [Trial(recipe(name, known.rows[0].name), Path("here"))]
     found = measure_trials(planned, known.metrics, known.protocols["sound"], DATA, RunOptions())
     assert asked == [Measuring(coarse_pass=False, curves=curves)]
     assert found.steps.measuring == asked[0]

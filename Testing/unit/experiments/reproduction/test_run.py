@@ -1,5 +1,7 @@
 import math
 
+import nibabel
+import numpy as np
 import pytest
 import yaml
 from support.training_cases import make_volumes
@@ -12,6 +14,7 @@ pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumo
 from LiverTumorSegLib.experiments.reproduction import systems
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
+from LiverTumorSegLib.training.log_table import read_rows
 
 TINY = {"name": "unet", "in_channels": 1, "options": {"features": [4, 4, 8, 8, 8, 4]}}
 
@@ -48,6 +51,13 @@ def run(lits, tmp_path):
     return run
 
 
+def damage_a_slice(path):
+    image = nibabel.load(path)
+    voxels = np.asarray(image.dataobj).astype(np.float32)
+    voxels[..., 4] = np.nan
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine), path)
+
+
 def test_epochs_are_counted_in_the_slices_that_are_trained_on(run, shrunk, tmp_path):
     shrunk("dhanush", 1, crop=48)
     (row,) = run("dhanush").protocols["published"].rows
@@ -78,22 +88,28 @@ def test_folds_by_patient_are_measured_slice_by_slice_and_all_count(run, shrunk,
     assert 0 < liver_slices == row.sizes.measured <= 40
 
 
-def test_volumes_are_measured_by_patient_under_both_protocols(run, shrunk):
+def test_volumes_are_measured_by_patient_under_both_protocols(run, shrunk, tmp_path, lits):
+    damage_a_slice(lits / "volume-1.nii.gz")
     coarse = {"spacing_mm": [8, 8, 8], "size": [32, 32, 32]}
     shrunk("ahmad", 3, patches=coarse, augmentation="none")
     content = yaml.safe_load((systems.RECIPES / "ahmad.yaml").read_text())
     content["rows"][0]["recipe"]["network"]["name"] = "unet3d"
-    content["rows"][0]["samples_a_patient"] = 1
+    content["rows"][0] |= {"samples_a_patient": 1, "validate_epochs": 1}
     (systems.RECIPES / "ahmad.yaml").write_text(yaml.safe_dump(content))
     run("ahmad")
     done = run("ahmad", "sound")
     assert list(done.protocols) == ["published", "sound"]
-    for result in done.protocols.values():
+    for name, result in done.protocols.items():
         (row,) = result.rows
         assert (row.sizes.steps, row.sizes.samples, row.sizes.unit) == (3, 3, "volumes")
         assert row.sizes.measured_unit == "patients"
         assert row.figures[0].counted == 1
-        assert row.published == (None,) * 10
+        assert row.published == (None,) * 11
+        rows = read_rows(tmp_path / "out" / name / "u-net" / "model")
+        losses = [one["validation_loss"] for one in rows if "validation_loss" in one]
+        assert len(losses) == 2
+        assert row.figures[-1].counted == 1
+        assert row.figures[-1].value == pytest.approx(losses[-1], abs=1e-6)
 
 
 def test_a_row_that_does_not_suit_the_data_is_named(run, shrunk):
@@ -121,3 +137,24 @@ def test_who_is_held_out_stays_and_a_split_of_others_is_not_replaced_unasked(run
     splits.Split(seed=0, train=("volume-0",), validation=("volume-3",)).save(path, overwrite=True)
     with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
         run("dhanush", "sound")
+
+
+def test_early_stopping_watches_patients_who_are_not_measured_and_is_said(run, shrunk, tmp_path):
+    policy = {"name": "plateau", "monitor": "loss", "factor": 0.1, "patience": 1}
+    stopping = {"early_stopping": {"monitor": "loss", "patience": 1}, "checkpoint_every": 0}
+    schedule = {"batch": 30, "optimizer": "adagrad", "learning_rate": 0.1, "policy": policy, "average": 0}
+    shrunk("li", 3, crop=48, schedule=schedule | {"precision": "32-true"}, callbacks=stopping)
+    content = yaml.safe_load((systems.RECIPES / "li.yaml").read_text())
+    content["rows"][0] |= {"epochs": 30}
+    (systems.RECIPES / "li.yaml").write_text(yaml.safe_dump(content))
+    (row,) = run("li", "sound").protocols["sound"].rows
+    split = splits.load(tmp_path / "out" / "sound" / "split.json")
+    assert (len(split.train), len(split.validation), len(split.test)) == (2, 1, 1)
+    said = model_folder.read_description(tmp_path / "out" / "sound" / "u-net" / "model").training
+    assert (said.patients, said.validation_patients) == (split.train, split.validation)
+    assert said.recipe["schedule"]["validate_every"] == 1
+    assert (row.sizes.patients, row.figures[0].counted) == (2, 1)
+    assert row.sizes.steps < 20
+    assert row.notes == (
+        f"Training ended early, after {row.sizes.steps} of 20 steps, as its validations got no better.",
+    )

@@ -23,7 +23,8 @@ def wanted(monkeypatch):
     def run(wanted, data, options):
         seen.append((wanted, data, options))
         count = len(wanted.system.metrics)
-        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822,) * count, *[0.5] * count),))
+        published, measured = (0.822, *[None] * (count - 1)), (0.5, *[0.25] * (count - 1))
+        return ProtocolResult(command="", rows=(row_result("U-Net", published, *measured),))
 
     monkeypatch.setattr(module, "run_protocol", run)
     return seen
@@ -87,3 +88,13 @@ def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lit
     with pytest.raises(UserError, match="leave --encoder-weights out"):
         reproduce("li", lits, tmp_path / "out", "published", weights=[tmp_path / "resnet18.pth"])
     assert not wanted
+
+
+def test_who_is_chosen_is_used_and_another_choice_is_another_reproduction(lits, tmp_path, wanted):
+    done = reproduce("li", lits, tmp_path / "out", "published", patients="not:2-3")
+    assert wanted[0][1].patients == ("volume-0", "volume-1", "volume-4", "volume-5", "volume-6")
+    assert done.data == "LITS (LiTS, 5 patients of --patients not:2-3)"
+    with pytest.raises(UserError, match="holds the reproduction of li"):
+        reproduce("li", lits, tmp_path / "out", "sound", patients="0-4")
+    with pytest.raises(UserError, match="“9” is nobody"):
+        reproduce("li", lits, tmp_path / "out", "sound", patients="9")

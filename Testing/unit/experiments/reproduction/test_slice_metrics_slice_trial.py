@@ -68,11 +68,37 @@ def test_what_was_trained_on_and_what_is_measured_are_all_slices_once(trial, dat
     assert held_out | trained_on == {(one.name, int(number)) for one in whole for number in one.numbers}
 
 
+def test_slices_that_training_validates_on_are_not_those_that_are_measured(trial, data, tmp_path):
+    changes = ("split={slices: 0.2, validation: 0.1, seed: 5}", "schedule.validate_every=1")
+    plan = recipe_with(tmp_path, *SPLIT, *changes, "callbacks.early_stopping={patience: 1, monitor: loss}")
+    assert len(trial(plan)["liver"].slices) == 6
+
+    def slices_of(which):
+        return {(one.name, int(number)) for one in which for number in one.numbers}
+
+    own = slice_metrics.patients.read(plan, data, None, say=lambda _: None, job=Job())
+    measured = slice_metrics.patients.read(
+        slice_metrics.with_held_out(plan), data, None, say=lambda _: None, job=Job()
+    ).validation
+    assert len(slices_of(own.validation)) == 3
+    assert not slices_of(measured) & (slices_of(own.train) | slices_of(own.validation))
+
+
+def test_patients_kept_for_a_test_are_those_that_are_measured(data, tmp_path):
+    plan = recipe_with(tmp_path, "validation=[volume-1]", "test=[volume-2]", "schedule.steps=2")
+    measured = slice_metrics.with_held_out(plan)
+    assert (measured.validation, measured.test) == (("volume-2",), ())
+    found = run_slice_trial(plan, tmp_path / "trial", data, METRICS, "all", RunOptions(device="cpu"))
+    assert len(found["liver"].slices) == 10
+    said = model_folder.read_description(tmp_path / "trial" / "model").training
+    assert (said.patients, said.validation_patients) == (("volume-0",), ("volume-1",))
+
+
 def test_the_figures_are_those_of_the_model_on_the_held_out_slices(trial, tmp_path):
     (scores,) = trial().values()
     assert all(sum(each[:4]) == 64 * 80 for each in scores.slices)
     description = model_folder.read_description(tmp_path / "trial" / "model")
-    assert description.training.recipe["split"] == {"slices": 0.2, "seed": 5}
+    assert description.training.recipe["split"] == {"slices": 0.2, "validation": 0.0, "seed": 5}
 
 
 def test_what_is_done_is_not_done_again(trial, trained):

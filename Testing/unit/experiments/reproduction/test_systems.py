@@ -1,13 +1,16 @@
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+import torch
+
+from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.experiments.reproduction import systems
 from LiverTumorSegLib.experiments.reproduction.slice_metrics import MEASURES
 from LiverTumorSegLib.preprocessing import named_chains
 
 PUBLISHED = {
-    "ahmad": {"U-Net": ()},
+    "ahmad": {"U-Net": (), "U-Net as TorchIO projects have it": ()},
     "dhanush": {"U-Net": (96, 94, 0.76), "SegNet": (98, 97, 0.89)},
     "elmenabawy": {
         "ResNet-18 without": (82.3, 4.21, 57.7, 5.76),
@@ -16,18 +19,24 @@ PUBLISHED = {
         "AlexNet-FCN with": (90.4, 2.65, 62.4, 4.98),
     },
     "kulkarni": {"U-Net": (0.8215, 0.7976, 1.00), "ResNet-50": (0.7711, 0.7318, 0.99)},
-    "li": {"U-Net": (0.822,), "AU-Net": (0.852,), "AU-Net with DS": (0.887,), "DALU-Net": (0.899,)},
+    "li": {
+        "U-Net": (0.822, None),
+        "AU-Net": (0.852, None),
+        "AU-Net with DS": (0.887, None),
+        "DALU-Net": (0.899, None),
+    },
 }
 METRICS = {
     "ahmad": [
         f"{structure} {measure}"
         for structure in ("liver", "lesion")
         for measure in ("Dice", "Jaccard", "sensitivity", "specificity", "Hausdorff distance, mm")
-    ],
+    ]
+    + ["validation loss"],
     "dhanush": ["liver accuracy, %", "liver sensitivity, %", "liver Dice"],
     "elmenabawy": ["liver Dice, %", "liver ASSD", "lesion Dice, %", "lesion ASSD"],
     "kulkarni": ["lesion mean Dice", "lesion mean IoU", "lesion ROC AUC"],
-    "li": ["lesion Dice"],
+    "li": ["liver Dice", "lesion Dice"],
 }
 
 
@@ -40,6 +49,26 @@ def test_the_figures_are_those_of_the_papers():
 def test_what_a_paper_does_not_give_is_none():
     ahmad = systems.load("ahmad")
     assert set(ahmad.published(ahmad.rows[0]).values()) == {None}
+
+
+def test_no_published_figure_of_a_whole_liver_stands_beside_a_measured_one_of_lesions():
+    li = systems.load("li")
+    for row in li.rows:
+        by_metric = {metric.structure: value for metric, value in li.published(row).items()}
+        assert by_metric["lesion"] is None
+        assert by_metric["liver"] is not None
+    assert "10.1038/s41598-022-09978-0" in li.remarks[0]
+
+
+def test_most_weights_of_dalu_net_are_in_its_convolutional_lstm_as_is_said():
+    spec = (systems.load("li").recipe | systems.load("li").rows[3].recipe)["network"]
+    with torch.device("meta"):
+        network = networks.create(spec["name"], spec["in_channels"], spec["classes"], **spec["options"])
+    counts = {False: 0, True: 0}
+    for name, weights in network.named_parameters():
+        counts[name.startswith("joins.")] += weights.numel()
+    assert (round(sum(counts.values()) / 1e6), round(counts[True] / 1e6)) == (109, 75)
+    assert "Of its 109 million weights 75 million are in the ConvLSTM" in systems.load("li").chosen["DALU-Net"]
 
 
 def test_who_starts_from_imagenet_is_known():

@@ -51,10 +51,47 @@ def test_optimisers_losses_and_starting_weights_are_the_papers():
     assert {row.epochs for row in systems.load("elmenabawy").rows} == {40}
 
 
-def test_no_weights_are_averaged_and_no_rate_changes_as_no_paper_says_so():
+def test_no_weights_are_averaged_and_no_rate_changes_where_no_paper_says_so():
     for name, row in ROWS:
         schedule = recipe(name, row).schedule
-        assert (schedule.average, schedule.policy.name) == (0, "constant")
+        assert (schedule.average, schedule.policy.name) == (0, "plateau" if name == "li" else "constant")
+
+
+def test_the_callbacks_of_li_watch_the_loss_of_every_epoch():
+    row = systems.load("li").rows[1]
+    plan = systems.with_steps(recipe("li", "AU-Net"), row, 33)
+    assert (plan.schedule.steps, plan.schedule.validate_every) == (825, 9)
+    assert (plan.schedule.policy.monitor, plan.schedule.policy.factor, plan.schedule.policy.patience) == (
+        "loss",
+        0.1,
+        10,
+    )
+    assert plan.callbacks.early_stopping.model_dump() == {"monitor": "loss", "patience": 20}
+    assert recipe("li", "AU-Net", small=True).schedule.validate_every == 10
+
+
+def test_what_training_validates_on_is_neither_trained_on_nor_measured():
+    li = systems.load("li").protocols
+    assert systems.split_of_round(li["published"], Round(tuple(LOADS), ()), 0)["split"] == {
+        "slices": 0.2,
+        "validation": 0.1,
+        "seed": 0,
+    }
+    (only,) = rounds("li", "sound")
+    assert [len(part) for part in only] == [5, 1, 2]
+    plan = recipe("li", "U-Net", split=systems.split_of_round(li["sound"], only, 0))
+    assert (plan.validation, plan.test) == (only.validation, only.test)
+    assert set(plan.patients) == set(LOADS)
+
+
+def test_of_folds_each_has_patients_of_the_others_to_validate_on():
+    protocol = Protocol(drawn="patients", folds=4, validation=0.2, measured_on="volumes")
+    for each in systems.draw_split(protocol, LOADS, [], seed=0, small=False).rounds:
+        entries = systems.split_of_round(protocol, each, 0)
+        assert entries["test"] == list(each.validation)
+        assert len(entries["validation"]) == 1
+        assert set(entries["validation"]) < set(each.train)
+        assert set(entries["patients"]) == set(LOADS)
 
 
 def test_steps_are_the_epochs_of_all_slices_the_last_batch_included():
@@ -73,12 +110,12 @@ def rounds(name, protocol, loads=LOADS, small=False, persons=()):
 
 
 def test_slices_are_drawn_from_all_patients():
-    split = systems.split_of_round(systems.load("li").protocols["published"], Round(tuple(LOADS), ()), 0)
+    split = systems.split_of_round(systems.load("dhanush").protocols["published"], Round(tuple(LOADS), ()), 0)
     assert split == {"patients": list(LOADS), "split": {"slices": 0.2, "seed": 0}}
 
 
 def test_held_out_patients_are_the_recipes_validation():
-    split = systems.split_of_round(systems.load("li").protocols["sound"], Round(("a", "b"), ("c",)), 0)
+    split = systems.split_of_round(systems.load("ahmad").protocols["sound"], Round(("a", "b"), ("c",)), 0)
     assert split == {"patients": ["a", "b", "c"], "validation": ["c"]}
 
 
@@ -98,7 +135,7 @@ def test_a_sound_split_gives_each_part_its_share_of_tumour():
 
 
 def test_two_names_of_one_person_are_held_out_together():
-    (only,) = rounds("li", "sound", persons=[(f"volume-{n}", f"volume-{n + 4}") for n in range(4)])
+    (only,) = rounds("ahmad", "sound", persons=[(f"volume-{n}", f"volume-{n + 4}") for n in range(4)])
     assert {int(name[-1]) % 4 for name in only.validation} & {int(name[-1]) % 4 for name in only.train} == set()
 
 
@@ -115,3 +152,17 @@ def test_a_file_of_weights_is_taken_by_the_network_it_fits_alone(tmp_path, small
     assert plan.network.options == {"imagenet_input": True}
     other = recipe("elmenabawy", "AlexNet-FCN with", small=small, weights=given)
     assert other.encoder_weights is None
+
+
+def test_ahmads_second_row_has_what_torchio_projects_share():
+    plan, first = recipe("ahmad", "U-Net as TorchIO projects have it"), recipe("ahmad", "U-Net")
+    assert plan.frame == (200, 256, 256)
+    assert plan.patches.size == (96, 96, 96)
+    assert (plan.sampling.other, plan.sampling.liver, plan.sampling.lesion) == (0.2, 0.3, 0.5)
+    assert (plan.augmentation.rotation, plan.augmentation.tilt, plan.augmentation.zoom) == (10, 10, (0.9, 1.1))
+    same = {"preprocessing", "patches", "network", "loss", "schedule", "labels", "seed"}
+    assert plan.model_dump(include=same) == first.model_dump(include=same)
+    assert first.frame is None
+    assert recipe("ahmad", "U-Net as TorchIO projects have it", small=True).frame == (60, 77, 77)
+    row = systems.load("ahmad").rows[1]
+    assert systems.with_steps(plan, row, 10).schedule.validate_every == 200

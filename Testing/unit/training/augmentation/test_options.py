@@ -25,6 +25,9 @@ def test_the_published_ranges():
     assert (li.rotation, li.zoom, li.shift_share, li.shear) == (10, (0.95, 1.05), 0.05, 0.05)
     assert (ahmad.rotation, ahmad.zoom, ahmad.elastic, ahmad.elastic_points) == (10, (0.9, 1.1), 7.5, 7)
     assert math.exp(ahmad.gamma) == pytest.approx(1.35, abs=0.01)
+    assert SETS["torchio"] == SETS["none"].model_copy(
+        update={"rotation": 10, "tilt": 10, "zoom": (0.9, 1.1), "isotropic": False}
+    )
     assert not li.isotropic
     assert not ahmad.isotropic
 
@@ -37,7 +40,7 @@ def test_a_set_survives_being_written_down(name):
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("lee", "no set of augmentations called “lee”: choose one of none, li, ahmad, unet-lits"),
+        ("lee", "no set of augmentations called “lee”: choose one of none, li, ahmad, torchio, unet-lits"),
         ({"turning": 3}, "Extra inputs"),
         ({"rotation": -1}, "greater than or equal to 0"),
         ({"rotation": float("nan")}, "finite"),

@@ -14,7 +14,7 @@ def test_a_system_with_augmentation_says_what_the_paper_has_what_was_chosen_and_
 
 def test_ranges_are_those_that_change_anything():
     assert dict(describe_augmentation("li"))["Ranges in training"] == (
-        "rotation 10, zoom 0.95 to 1.05, isotropic false, shear 0.05, shift share 0.05."
+        "rotation 10, zoom 0.95 to 1.05, isotropic no, shear 0.05, shift share 0.05."
     )
 
 

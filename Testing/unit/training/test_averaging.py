@@ -7,7 +7,7 @@ from support.counted_operations import Counting
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 import lightning.pytorch as lightning
 
-from LiverTumorSegLib.training.callbacks import Averaging
+from LiverTumorSegLib.training.averaging import Averaging
 
 
 def trainer_on(place):
