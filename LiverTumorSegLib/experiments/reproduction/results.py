@@ -17,7 +17,8 @@ from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
 from .data import DataSet
-from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
+from .nothing import BY_CHANCE, patient_of_nothing, slices_of_nothing
+from .slice_metrics import PATIENT_MEASURES, SliceScores, patient_values, run_slice_trial
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_auc import volume_auc
 
@@ -164,6 +165,9 @@ def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores
     """A metric over the held-out slices of all trials of a row."""
     if metric.slices is None:
         return Figure(value=None, counted=0)
+    if metric.slices in PATIENT_MEASURES:
+        by_patient = patient_values([scores[metric.structure] for scores in trials])
+        return _mean_of_patients({name: _in_paper_unit(metric, value) for name, value in by_patient.items()})
     value, count = slice_metrics.compute_metric(metric.slices, [scores[metric.structure] for scores in trials])
     return Figure(value=_in_paper_unit(metric, value), counted=count)
 
@@ -177,13 +181,17 @@ def figure_over_patients(metric: Metric, trials: Sequence[MeasuredPatients]) -> 
     values: dict[str, float | None] = {}
     for trial in trials:
         values |= {one.name: _in_paper_unit(metric, _patient_value(metric, one, trial.auc)) for one in trial.results}
+    return _mean_of_patients(values)
+
+
+def _mean_of_patients(values: Mapping[str, float | None]) -> Figure:
     found = statistics.summarise(values, {name: name for name in values})
     return Figure(value=found["mean"], counted=found["counted"], low=found["low"], high=found["high"])
 
 
 def _patient_value(metric: Metric, result: PatientResult, auc: Mapping[str, float | None]) -> float | None:
     measures = result.liver if metric.structure == "liver" else result.lesion
-    if not measures or not measures["reference_ml"]:
+    if not measures or not measures["reference_ml"] or metric.volumes is None:
         return None
     return auc.get(result.name) if metric.volumes == "auc" else measures[metric.volumes]
 
@@ -212,7 +220,7 @@ class RowFigures(NamedTuple):
 
     Args:
         measured: of the row's models.
-        nothing: what a model that never finds anything would score on the same slices; empty for whole CTs.
+        nothing: what a model that never finds anything would score on the same slices or patients.
     """
 
     measured: tuple[Figure, ...]
@@ -232,12 +240,20 @@ def measure_trials(
     both = list(zip(trials, parts, strict=True))
     if protocol.measured_on == "slices":
         scores = [run_slice_trial(*trial, data.root, metrics, protocol.shown, part) for trial, part in both]
-        nothing = [{name: score_of_nothing(one) for name, one in each.items()} for each in scores]
+        nothing = [{name: slices_of_nothing(one) for name, one in each.items()} for each in scores]
         return RowFigures(
             *(tuple(figure_over_slices(metric, each) for metric in metrics) for each in (scores, nothing))
         )
     patients = [_volumes(trial, metrics, data, part) for trial, part in both]
-    return RowFigures(tuple(figure_over_patients(metric, patients) for metric in metrics))
+    of_nothing = [_of_nothing(each) for each in patients]
+    return RowFigures(
+        *(tuple(figure_over_patients(metric, each) for metric in metrics) for each in (patients, of_nothing))
+    )
+
+
+def _of_nothing(trial: MeasuredPatients) -> MeasuredPatients:
+    areas = {name: None if area is None else BY_CHANCE for name, area in trial.auc.items()}
+    return MeasuredPatients([patient_of_nothing(one) for one in trial.results], areas)
 
 
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:

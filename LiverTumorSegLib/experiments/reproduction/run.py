@@ -1,7 +1,7 @@
 """A published system trained and measured again, row by row; what is done is not done again.
 
 ``FOLDER/PROTOCOL/ROW[/fold-N]`` are the trials, ``FOLDER/PROTOCOL/split.json`` says who is held out where patients
-are, and ``FOLDER/slices`` are pictures where a system trains from such.
+are, and ``FOLDER/pictures`` are pictures where a system trains from such.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Tri
 from .systems import QUICK_PATIENTS, Protocol, ProtocolName, PublishedRow, System
 
 _OF_LOOKING = 0.05
-EXPORTED, SPLIT = "slices", "split.json"
+EXPORTED, SPLIT = "pictures", "split.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ReproductionRequest:
     @property
     def how(self) -> Protocol:
         """The protocol."""
-        return self.system.protocols[self.protocol]
+        return self.system.protocol(self.protocol)
 
     @property
     def seed(self) -> int:
@@ -227,17 +227,19 @@ def reproduce(
         name: of :func:`.systems.names`.
         data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.
         folder: to write to.
-        protocol: ``published``, as far as the paper says, or ``sound``.
+        protocol: ``published``, as far as the paper says, ``sound``, or ``slices``, which Kulkarni's figures suggest.
         quick: make it small, see :func:`.systems.make_quick`.
         weights: files of ImageNet weights.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
         options: where to run, and whom to tell.
 
     Raises:
-        UserError: there is no such system, the data or weights cannot be used, or the folder holds something else.
+        UserError: there is no such system or protocol, the data or weights cannot be used, or the folder holds
+            something else.
         Cancelled: the user asked to stop; what is done stays.
     """
     chosen, options = systems.load(name), options or RunOptions()
+    chosen.protocol(protocol)
     files = encoder_files.by_network(weights)
     encoder_files.refuse_unused(files, chosen.from_weights)
     found = data_set.find(data, intensities, QUICK_PATIENTS if quick else None)

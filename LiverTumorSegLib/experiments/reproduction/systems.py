@@ -21,8 +21,8 @@ from . import encoder_files
 
 RECIPES = Path(__file__).parent / "recipes"
 
-ProtocolName = Literal["published", "sound"]
-PROTOCOLS: tuple[ProtocolName, ...] = ("published", "sound")
+ProtocolName = Literal["published", "slices", "sound"]
+PROTOCOLS: tuple[ProtocolName, ...] = ("published", "slices", "sound")
 ShownSlices = Literal["all", "liver", "lesion"]
 
 
@@ -34,14 +34,15 @@ class Metric(StrictModel):
         structure: what it is of.
         percent: whether the paper gives percent.
         slices: what it is on slices, a key of :data:`.slice_scores.MEASURES`.
-        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, or ``auc``.
+        volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, or ``auc``; None
+            for what slices alone have.
     """
 
     name: str
     structure: Literal["liver", "lesion"]
     percent: bool = False
     slices: str | None = None
-    volumes: str
+    volumes: str | None = None
 
     @property
     def title(self) -> str:
@@ -60,6 +61,7 @@ class Protocol(StrictModel):
         measured_on: single slices, preprocessed as they are, or whole CTs on their own voxels, each by itself.
         shown: which slices are measured.
         exported: whether slices go through JPG and PNG files, as ``livertumorseg export-slices`` writes them.
+        why: reason for a protocol beside the published and the sound one.
     """
 
     drawn: Literal["slices", "patients"]
@@ -69,6 +71,7 @@ class Protocol(StrictModel):
     measured_on: Literal["slices", "volumes"]
     shown: ShownSlices = "all"
     exported: bool = False
+    why: str = ""
 
 
 class PublishedRow(StrictModel):
@@ -76,14 +79,14 @@ class PublishedRow(StrictModel):
 
     Args:
         name: of the network, as the paper calls it.
-        figures: by metric, in their order; nothing where the paper gives none.
+        figures: by metric, in their order, None for one that the paper does not give; nothing where it gives none.
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
         recipe: what differs from the system's.
     """
 
     name: str
-    figures: tuple[float, ...] = ()
+    figures: tuple[float | None, ...] = ()
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
     recipe: dict[str, Any]
@@ -101,7 +104,7 @@ class System(StrictModel):
         title: in a line.
         source: the paper and where its figures are.
         data: what it was trained and tested on.
-        protocols: the paper's, as far as it says, and a sound one.
+        protocols: the paper's, as far as it says, and a sound one; and what else its figures may be of.
         metrics: of the table.
         rows: of the table.
         every: every how many slices of a CT one is kept.
@@ -133,6 +136,17 @@ class System(StrictModel):
         """Networks of the rows that start from an encoder's weights."""
         recipes = [self.recipe | row.recipe for row in self.rows]
         return tuple(dict.fromkeys(each["network"]["name"] for each in recipes if each.get("encoder_weights")))
+
+    def protocol(self, name: ProtocolName) -> Protocol:
+        """The protocol of this name.
+
+        Raises:
+            UserError: the system has none.
+        """
+        if name not in self.protocols:
+            msg = f"There is no protocol “{name}” of {self.title}: choose one of {', '.join(self.protocols)}."
+            raise UserError(msg)
+        return self.protocols[name]
 
     def published(self, row: PublishedRow) -> dict[Metric, float | None]:
         """A row's figures as the paper gives them."""

@@ -7,6 +7,7 @@ from support.reproduction_cases import reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import report, systems
+from LiverTumorSegLib.experiments.reproduction.results import Figure
 
 PUBLISHED = reproduced(
     "elmenabawy",
@@ -27,6 +28,27 @@ def test_published_figures_stand_beside_measured_ones():
         ["ResNet-18 with", "lesion Dice, %", "61.4", "-"],
         ["ResNet-18 with", "lesion ASSD", "4.77", "3.250"],
     ]
+
+
+def test_what_finding_nothing_would_score_is_a_row_of_its_own(tmp_path):
+    row = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), 0.83, 0.81, 0.97, 0.1, 0.2)
+    nothing = tuple(Figure(value=value, counted=3) for value in (0.828, 0.828, 0.5, 0.0, None))
+    done = reproduced("kulkarni", [row.model_copy(update={"nothing": nothing})], quick=False, protocol="slices")
+    assert report.headings(done)[-1] == "measured, slices protocol, as the figures suggest"
+    assert report.table(done)[-5:] == [
+        ["nothing found", "lesion mean Dice", "-", "0.828"],
+        ["nothing found", "lesion mean IoU", "-", "0.828"],
+        ["nothing found", "lesion ROC AUC", "-", "0.500"],
+        ["nothing found", "lesion Dice of slices with tumour", "-", "0.000"],
+        ["nothing found", "lesion Dice of patients", "-", "-"],
+    ]
+    lines = list(csv.DictReader(io.StringIO(report.as_csv(done))))
+    found = [line for line in lines if line["row"] == "nothing found"]
+    assert [(line["measured"], line["published"], line["protocol"]) for line in found][:2] == [
+        ("0.828", "", "slices")
+    ] * 2
+    more = done.with_protocol("sound", done.protocols["slices"].model_copy(update={"rows": (row,)}))
+    assert [line[-1] for line in report.table(more)][-5:] == ["-"] * 5
 
 
 def test_the_other_protocol_adds_its_column_with_intervals():

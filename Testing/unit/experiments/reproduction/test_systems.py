@@ -14,8 +14,12 @@ PUBLISHED = {
         "ResNet-18 with": (84.2, 3.65, 61.4, 4.77),
         "AlexNet-FCN without": (88.5, 3.87, 59.7, 5.32),
         "AlexNet-FCN with": (90.4, 2.65, 62.4, 4.98),
+        "Korabelnikov": (88.7, None, 59.9, None),
     },
-    "kulkarni": {"U-Net": (0.8215, 0.7976, 1.00), "ResNet-50": (0.7711, 0.7318, 0.99)},
+    "kulkarni": {
+        "U-Net": (0.8215, 0.7976, 1.00, None, None),
+        "ResNet-50": (0.7711, 0.7318, 0.99, None, None),
+    },
     "li": {"U-Net": (0.822,), "AU-Net": (0.852,), "AU-Net with DS": (0.887,), "DALU-Net": (0.899,)},
 }
 METRICS = {
@@ -26,7 +30,13 @@ METRICS = {
     ],
     "dhanush": ["liver accuracy, %", "liver sensitivity, %", "liver Dice"],
     "elmenabawy": ["liver Dice, %", "liver ASSD", "lesion Dice, %", "lesion ASSD"],
-    "kulkarni": ["lesion mean Dice", "lesion mean IoU", "lesion ROC AUC"],
+    "kulkarni": [
+        "lesion mean Dice",
+        "lesion mean IoU",
+        "lesion ROC AUC",
+        "lesion Dice of slices with tumour",
+        "lesion Dice of patients",
+    ],
     "li": ["lesion Dice"],
 }
 
@@ -46,6 +56,23 @@ def test_who_starts_from_imagenet_is_known():
     found = {name: systems.load(name).from_weights for name in PUBLISHED}
     starting = {"elmenabawy": ("resnet18", "alexnet_fcn"), "kulkarni": ("resnet50",)}
     assert found == dict.fromkeys(PUBLISHED, ()) | starting
+
+
+def test_kulkarni_splits_cts_as_section_3_7_says_and_slices_as_the_figures_suggest():
+    protocols = systems.load("kulkarni").protocols
+    assert {name: protocol.drawn for name, protocol in protocols.items()} == {
+        "published": "patients",
+        "slices": "slices",
+        "sound": "patients",
+    }
+    assert protocols["published"].exported
+    assert protocols["slices"].exported
+    assert "as the figures suggest" in protocols["slices"].why
+
+
+def test_a_protocol_that_a_system_has_not_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match="no protocol “slices” of U-Net on volumes: choose one of published, sound"):
+        systems.load("ahmad").protocol("slices")
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
