@@ -20,12 +20,17 @@ from ..datasets.slices import Patient, SliceSource
 from ..datasets.sources import Source
 from ..datasets.splits import Round, patient_of
 from ..datasets.volumes import ScanRequest, VolumeSource
-from .recipe import Recipe, SliceSplit, SplitFile
+from .recipe import Recipe
+from .recipe_options import SliceSplit, SplitFile
 from .resume import Say
+
+_TRAINED, _HELD_OUT, _VALIDATED = range(3)
 
 
 def split_slices(patients: Sequence[Patient], split: SliceSplit) -> tuple[list[Patient], list[Patient]]:
-    """Patients with the slices to train on, and with those that are held out; whoever has none is left out of either.
+    """Patients with the slices to train on, and to validate on; whoever has none is left out of either.
+
+    What validations look at is what is held out, or a share of its own, which leaves the former as it is.
 
     A held-out slice is no neighbour of one that is trained on, either: the nearest of its own side stands in for it.
 
@@ -35,14 +40,17 @@ def split_slices(patients: Sequence[Patient], split: SliceSplit) -> tuple[list[P
     """
     counts = [len(patient.numbers) for patient in patients]
     order = np.random.default_rng(split.seed).permutation(sum(counts))
-    held_out = np.zeros(sum(counts), bool)
-    held_out[order[: max(1, round(split.slices * len(order)))]] = True
-    marks = np.split(held_out, np.cumsum(counts)[:-1])
-    both = list(zip(patients, marks, strict=True))
-    return (
-        [patient.only(np.flatnonzero(~mark)) for patient, mark in both if not mark.all()],
-        [patient.only(np.flatnonzero(mark)) for patient, mark in both if mark.any()],
-    )
+    held_out = max(1, round(split.slices * len(order)))
+    validated = max(1, round(split.validation * len(order))) if split.validation else 0
+    part = np.zeros(sum(counts), np.uint8)
+    part[order[:held_out]] = _HELD_OUT
+    part[order[held_out : held_out + validated]] = _VALIDATED
+    marks = list(zip(patients, np.split(part, np.cumsum(counts)[:-1]), strict=True))
+
+    def those(wanted: int) -> list[Patient]:
+        return [patient.only(np.flatnonzero(mark == wanted)) for patient, mark in marks if (mark == wanted).any()]
+
+    return those(_TRAINED), those(_VALIDATED if validated else _HELD_OUT)
 
 
 class Patients(NamedTuple):

@@ -31,7 +31,17 @@ from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
 from .losses import CrossEntropy, NamedLoss, PartialLabel
-from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
+from .recipe_options import (
+    AdamW,
+    Callbacks,
+    Monitor,
+    NamedOptimiser,
+    NamedPolicy,
+    OneCycle,
+    Plateau,
+    SliceSplit,
+    SplitFile,
+)
 
 
 def check_network_input(recipe: Recipe) -> None:
@@ -137,32 +147,6 @@ class Schedule(StrictModel):
     validate_every: int = Field(400, ge=0)
 
 
-class SplitFile(StrictModel):
-    """A split that ``livertumorseg data split`` drew.
-
-    Args:
-        file: its path from the data root.
-        fold: which of its folds is validated on, counted from 0; None where it has none.
-    """
-
-    file: str
-    fold: int | None = Field(None, ge=0)
-
-
-class SliceSplit(StrictModel):
-    """A split that mixes the slices of all patients, as some published systems have it.
-
-    Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
-
-    Args:
-        slices: share of the slices that is held out.
-        seed: that they are drawn with.
-    """
-
-    slices: float = Field(gt=0, lt=1)
-    seed: int = Field(0, ge=0)
-
-
 class Recipe(StrictModel):
     """Everything that decides how a model comes out, but for the machine.
 
@@ -234,6 +218,10 @@ class Recipe(StrictModel):
             raise ValueError(msg)
         if self.patches and isinstance(self.split, SliceSplit):
             msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
+            raise ValueError(msg)
+        if isinstance(self.split, SliceSplit) and self.split.slices + self.split.validation >= 1:
+            shares = f"{self.split.slices:g} and {self.split.validation:g}"
+            msg = f"shares of {shares} leave no slice to train on: take smaller ones in the split"
             raise ValueError(msg)
         if self.patients and isinstance(self.split, SplitFile):
             msg = "patients and the file of a split both say who is used: leave one of them out"

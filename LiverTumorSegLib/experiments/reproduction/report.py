@@ -102,6 +102,11 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
         yield f"{name.capitalize()} protocol: {_share(protocol, small=done.quick)} held out, drawn {drawn}."
+        if protocol.validation:
+            yield (
+                f"{100 * protocol.validation:.0f} % of the {protocol.drawn} are for validation: the log's curves are "
+                "of these, nothing is chosen by them, and no figure here is of them."
+            )
         if protocol.why:
             yield protocol.why
     if any(protocol.measured_on == "slices" for protocol in run.values()):
@@ -163,6 +168,8 @@ def table(done: Reproduction) -> list[list[str]]:
     found = []
     for name, by_protocol in _rows(done).items():
         for at, metric in enumerate(done.metrics):
+            if not any(row.has(metric) for row in by_protocol if row):
+                continue
             figures = [row.figures[at] if row else None for row in by_protocol]
             published = next(row.published[at] for row in by_protocol if row)
             found.append(
@@ -220,7 +227,8 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
     for protocol, result in done.protocols.items():
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
-                yield row.name, metric.title, published, protocol, *_numbers(figure), marked
+                if row.has(metric):
+                    yield row.name, metric.title, published, protocol, *_numbers(figure), marked
         for metric, nothing in zip(done.metrics, nothing_found(result), strict=False):
             yield NOTHING_FOUND, metric.title, None, protocol, *_numbers(nothing), marked
 

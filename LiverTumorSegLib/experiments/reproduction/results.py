@@ -70,6 +70,7 @@ class RowResult(StrictModel):
         published: the paper's figures by metric, None where it gives none.
         figures: what was measured, by metric.
         nothing: what finding nothing at all would score, by metric; empty where that is not known.
+        structures: that its models find; empty for all of the table's.
         sizes: how much went into it.
         notes: what is to be known of this row.
     """
@@ -78,8 +79,13 @@ class RowResult(StrictModel):
     published: tuple[float | None, ...]
     figures: tuple[Figure, ...]
     nothing: tuple[Figure, ...] = ()
+    structures: tuple[str, ...] = ()
     sizes: TrainingSizes
     notes: tuple[str, ...] = ()
+
+    def has(self, metric: Metric) -> bool:
+        """Whether the row's models find what a metric is of."""
+        return not self.structures or metric.structure in self.structures
 
 
 class ProtocolResult(StrictModel):
@@ -209,10 +215,12 @@ class Trial(NamedTuple):
     Args:
         recipe: which holds its patients or slices out.
         folder: to write to.
+        measured: patients who are measured; empty where it is slices of all.
     """
 
     recipe: Recipe
     folder: Path
+    measured: tuple[str, ...] = ()
 
 
 class RowFigures(NamedTuple):
@@ -239,7 +247,12 @@ def measure_trials(
     parts = [options.part(at / len(trials), (at + 1) / len(trials)) for at in range(len(trials))]
     both = list(zip(trials, parts, strict=True))
     if protocol.measured_on == "slices":
-        scores = [run_slice_trial(*trial, data.root, metrics, protocol.shown, part) for trial, part in both]
+        scores = [
+            run_slice_trial(
+                trial.recipe, trial.folder, data.root, metrics, protocol.shown, part, measured=trial.measured
+            )
+            for trial, part in both
+        ]
         nothing = [{name: slices_of_nothing(one) for name, one in each.items()} for each in scores]
         return RowFigures(
             *(tuple(figure_over_slices(metric, each) for metric in metrics) for each in (scores, nothing))
@@ -257,8 +270,8 @@ def _of_nothing(trial: MeasuredPatients) -> MeasuredPatients:
 
 
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
-    recipe, folder = trial
-    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC))
+    recipe, folder, measured = trial
+    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC), measured=measured)
     asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
     if asked is None:
         return MeasuredPatients(results, {})

@@ -133,7 +133,8 @@ def _rounds(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> 
     if path.exists() and not options.overwrite:
         split = splits.load(path, data.patients)
         same = set(split.names) == set(data.patients)
-        if same and len(split.folds) == (systems.fold_count(wanted.how, small=wanted.small) or 0):
+        alike = len(split.folds) == (systems.fold_count(wanted.how, small=wanted.small) or 0)
+        if same and alike and bool(split.test) == bool(wanted.how.validation):
             return split.rounds
         msg = f"{path} was drawn for other patients or folds: choose another folder, or do it anew (--overwrite)."
         raise UserError(msg)
@@ -168,7 +169,8 @@ def _row(
     samples = [_samples(recipe, data, options) for recipe in recipes]
     if not wanted.small:
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
-    planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
+    measured = [systems.measured_patients(how, each) for each in rounds]
+    planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), measured, strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
     sizes = TrainingSizes(
         trainings=len(rounds),
@@ -184,6 +186,7 @@ def _row(
         published=tuple(system.published(row).values()),
         figures=figures.measured,
         nothing=figures.nothing,
+        structures=recipes[0].labels[1:],
         sizes=sizes,
         notes=tuple(_doubts(row, wanted, recipes[0])),
     )

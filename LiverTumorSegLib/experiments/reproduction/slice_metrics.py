@@ -36,6 +36,7 @@ from ...models import model_folder
 from ...models.model_folder import Model
 from ...training import patients
 from ...training.recipe import Recipe
+from ...training.recipe_options import SliceSplit
 from ...training.slice_sampling import slices_showing
 from ..record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from ..run_options import RunOptions
@@ -144,6 +145,7 @@ def _agreed(value: float | None) -> float:
 
 
 _POOLED = {key: _pooled(key) for key in ("accuracy", "sensitivity", "specificity", "dice", "iou")}
+_POOLED["f1"] = _POOLED["dice"]
 _BY_SLICE: dict[str, Callable[[SliceScore], float | None]] = {
     "mean_dice": lambda one: _agreed(one.counts.dice),
     "mean_iou": lambda one: _agreed(one.counts.iou),
@@ -155,6 +157,7 @@ PATIENT_MEASURES = ("patient_dice",)
 
 MEASURES = {
     "accuracy": "share of all pixels that are right, slices pooled",
+    "f1": "harmonic mean of precision and sensitivity of all pixels, slices pooled, which is the same as their Dice",
     "sensitivity": "share of the structure's pixels that were found, slices pooled",
     "specificity": "share of all other pixels that were left alone, slices pooled",
     "dice": "Dice of all pixels, slices pooled",
@@ -285,7 +288,14 @@ class SliceRecord(TrialRecord):
 
 
 def run_slice_trial(
-    recipe: Recipe, folder: Path, data: Path, metrics: tuple[Metric, ...], shown: ShownSlices, options: RunOptions
+    recipe: Recipe,
+    folder: Path,
+    data: Path,
+    metrics: tuple[Metric, ...],
+    shown: ShownSlices,
+    options: RunOptions,
+    *,
+    measured: Sequence[str] = (),
 ) -> dict[str, SliceScores]:
     """Train a recipe and measure its model on the slices that it holds out, or on those of its validation patients.
 
@@ -296,6 +306,7 @@ def run_slice_trial(
         metrics: what is to be known.
         shown: which of the slices are measured.
         options: where to run, and whom to tell.
+        measured: patients whose slices are measured; empty for what the recipe holds out.
 
     Returns:
         By structure.
@@ -309,7 +320,8 @@ def run_slice_trial(
     record = begin_trial(wanted, folder, overwrite=options.overwrite)
     if record.scores is None:
         train(recipe, data, folder, options.part(0, _OF_TRAINING))
-        scores = _measure(recipe, data, folder / MODEL_FOLDER, record, options.part(_OF_TRAINING, 1))
+        held_out = with_held_out(recipe, measured)
+        scores = _measure(held_out, data, folder / MODEL_FOLDER, record, options.part(_OF_TRAINING, 1))
         record = record.model_copy(update={"scores": scores})
         record.write(folder)
     return record.scores or {}
@@ -318,11 +330,17 @@ def run_slice_trial(
 def _measure(
     recipe: Recipe, data: Path, folder: Path, record: SliceRecord, options: RunOptions
 ) -> dict[str, SliceScores]:
-    held_out = patients.read(with_held_out(recipe), data, options.cache, say=lambda _: None, job=options.job).validation
+    held_out = patients.read(recipe, data, options.cache, say=lambda _: None, job=options.job).validation
     trained = model_folder.load(folder)
     return measure_slices(trained, held_out, record.metrics, record.shown, device=options.device, job=options.job)
 
 
-def with_held_out(recipe: Recipe) -> Recipe:
-    """A recipe for which what is held out is read as well."""
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"validate_every": 1})})
+def with_held_out(recipe: Recipe, measured: Sequence[str] = ()) -> Recipe:
+    """A recipe whose validation is what is measured: the held-out slices, or these patients in place of its own."""
+    changes: dict[str, Any] = {"schedule": recipe.schedule.model_copy(update={"validate_every": 1})}
+    if isinstance(recipe.split, SliceSplit):
+        changes["split"] = recipe.split.model_copy(update={"validation": 0.0})
+    elif measured:
+        others = [name for name in recipe.patients if name not in recipe.validation and name not in measured]
+        changes |= {"patients": (*others, *measured), "validation": tuple(measured)}
+    return recipe.model_copy(update=changes)

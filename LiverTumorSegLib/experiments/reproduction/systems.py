@@ -57,6 +57,7 @@ class Protocol(StrictModel):
         drawn: whether slices of all patients are drawn to be held out, or patients with all of theirs.
         held_out: share of them.
         folds: in place of a share, all of them in turn.
+        validation: share of them that curves during training are of, and that is never measured; None for none.
         stratified: whether patients are drawn so that each part has its share of tumour.
         measured_on: single slices, preprocessed as they are, or whole CTs on their own voxels, each by itself.
         shown: which slices are measured.
@@ -67,11 +68,19 @@ class Protocol(StrictModel):
     drawn: Literal["slices", "patients"]
     held_out: float | None = Field(None, gt=0, lt=1)
     folds: int | None = Field(None, ge=2)
+    validation: float | None = Field(None, gt=0, lt=1)
     stratified: bool = False
     measured_on: Literal["slices", "volumes"]
     shown: ShownSlices = "all"
     exported: bool = False
     why: str = ""
+
+    @model_validator(mode="after")
+    def _folds_have_no_validation(self) -> Protocol:
+        if self.folds and self.validation:
+            msg = "folds leave nobody for validation"
+            raise ValueError(msg)
+        return self
 
 
 class PublishedRow(StrictModel):
@@ -291,6 +300,9 @@ def draw_split(
     known = loads if protocol.stratified else dict.fromkeys(loads, 0.0)
     groups = persons if protocol.stratified else ()
     folds = fold_count(protocol, small=small)
+    if protocol.validation:
+        validated, tested = protocol.validation, protocol.held_out or 0.0
+        return splits.draw(known, validation=validated, test=tested, seed=seed, groups=groups)
     share = None if folds else protocol.held_out
     return splits.draw(known, folds=folds, validation=share, seed=seed, groups=groups)
 
@@ -301,8 +313,17 @@ def fold_count(protocol: Protocol, *, small: bool) -> int | None:
 
 
 def split_of_round(protocol: Protocol, patients: Round, seed: int) -> dict[str, Any]:
-    """The entries of a recipe for one round: ``patients`` with ``validation``, or with a ``split`` of slices."""
+    """The entries of a recipe for one round: ``patients`` with ``validation``, or with a ``split`` of slices.
+
+    Where a protocol has a part for validation, who is measured is not in it, see :func:`measured_patients`.
+    """
     used = [*patients.train, *patients.validation]
     if protocol.drawn == "slices":
-        return {"patients": used, "split": {"slices": protocol.held_out, "seed": seed}}
+        validation = {"validation": protocol.validation} if protocol.validation else {}
+        return {"patients": used, "split": {"slices": protocol.held_out, "seed": seed, **validation}}
     return {"patients": used, "validation": list(patients.validation)}
+
+
+def measured_patients(protocol: Protocol, patients: Round) -> tuple[str, ...]:
+    """Who is measured in a round; nobody by name where slices of all are drawn."""
+    return patients.test if protocol.validation else patients.validation

@@ -9,7 +9,7 @@ from LiverTumorSegLib.core.progress import Job
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.training import patients
 from LiverTumorSegLib.training.patients import split_slices
-from LiverTumorSegLib.training.recipe import SliceSplit
+from LiverTumorSegLib.training.recipe_options import SliceSplit
 
 
 def numbered(name, count, first):
@@ -38,6 +38,13 @@ def test_the_seed_alone_decides_and_who_has_no_slice_is_in_no_part():
     for seed in range(8):
         parts = split_slices(COHORT, SliceSplit(slices=0.2, seed=seed))
         assert sum(one.name == "b" for each in parts for one in each) == 1
+
+
+def test_a_share_for_validation_is_neither_trained_on_nor_held_out_and_leaves_the_latter_as_it_is():
+    held_out = content(split_slices(COHORT, SliceSplit(slices=0.2, seed=3))[1])
+    train, validation = map(content, split_slices(COHORT, SliceSplit(slices=0.2, validation=0.1, seed=3)))
+    assert len(validation) == 3
+    assert sorted(train + validation + held_out) == list(range(30))
 
 
 def test_neighbours_are_of_the_same_part():
@@ -87,6 +94,7 @@ def test_only_those_who_are_used_are_trained_on_and_validated(tmp_path):
             "of which no slices can be held out",
         ),
         (("split={slices: 1.5}",), "slices"),
+        (("split={slices: 0.7, validation: 0.3}",), "shares of 0.7 and 0.3 leave no slice to train on"),
     ],
 )
 def test_splits_that_do_not_fit_are_refused(tmp_path, changes, words):

@@ -64,6 +64,21 @@ def test_a_row_that_one_protocol_has_not_come_to_is_empty():
     assert [line[-2:] for line in cells if line[1] == "liver ASSD"] == [["2.000", "-"], ["-", "2.000"]]
 
 
+def test_a_row_has_no_line_for_what_its_models_do_not_look_for():
+    liver = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 4, *[None] * 4)
+    lesions = row_result("U-Net lesions", [None] * 8, *[None] * 4, *[0.5] * 4)
+    rows = [
+        row.model_copy(update={"structures": (structure,)})
+        for row, structure in ((liver, "liver"), (lesions, "lesion"))
+    ]
+    done = reproduced("dhanush", rows)
+    assert [(line[0], line[1].split()[0]) for line in report.table(done)] == [
+        *[("U-Net", "liver")] * 4,
+        *[("U-Net lesions", "lesion")] * 4,
+    ]
+    assert len(report.as_csv(done).splitlines()) == 1 + 8
+
+
 def test_what_a_paper_does_not_give_is_said():
     done = reproduced("ahmad", [row_result("U-Net", (None,) * 10, *[0.5] * 10)])
     assert {line[2] for line in report.table(done)} == {"not given"}

@@ -38,13 +38,19 @@ def test_what_papers_leave_open_of_the_split_is_our_reading_of_them(name):
 
 
 def test_whole_cts_with_training_on_liver_alone_are_named():
-    row = row_result("U-Net", (96, 94, 0.76), *[0.5] * 3)
+    row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
     chosen = report_sections(systems.load("dhanush"), reproduced("dhanush", [row]))[
         "What was chosen where the paper is silent"
     ]
     (sentence,) = [each for each in chosen if each.startswith("training slices of the sound protocol: ")]
     assert "only those that show the liver" in sentence
     assert "whole CTs are measured" in sentence
+
+
+def test_a_part_for_validation_is_said_to_be_measured_nowhere():
+    row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
+    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [row]))["What was measured"]
+    assert any(each.startswith("10 % of the slices are for validation") for each in said)
 
 
 @pytest.mark.parametrize(("quick", "folds"), [(True, 2), (False, 4)])

@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -57,7 +58,29 @@ def test_epochs_are_counted_in_the_slices_that_are_trained_on(run, shrunk, tmp_p
     trained = model_folder.read_description(tmp_path / "out" / "published" / "u-net" / "model").training
     assert trained.recipe["schedule"]["steps"] == steps
     assert trained.command == "reproduce it"
-    assert row.published == (96, 94, 0.76)
+    assert row.published == (96, 94, 0.76, None, None, None, None, None)
+    assert row.structures == ("liver",)
+
+
+def test_validation_has_curves_and_is_never_what_is_measured(run, shrunk, tmp_path):
+    shrunk("dhanush", 1, crop=48)
+    run("dhanush")
+    (row,) = run("dhanush", "sound").protocols["sound"].rows
+    place = tmp_path / "out"
+    for protocol in ("published", "sound"):
+        (log,) = (place / protocol / "u-net" / "model-log").iterdir()
+        assert "validation_loss" in (log / "metrics.csv").read_text()
+    trained = model_folder.read_description(place / "sound" / "u-net" / "model").training
+    split = splits.load(place / "sound" / "split.json")
+    measured = json.loads((place / "sound" / "u-net" / "patients.json").read_text())["patients"]
+    assert tuple(measured) == split.test
+    assert trained.validation_patients == split.validation
+    assert set(trained.patients) == set(split.train)
+    assert len({*split.train, *split.validation, *split.test}) == 4
+    record = json.loads((place / "published" / "u-net" / "slices.json").read_text())
+    shown = sum(one[0] + one[2] > 0 for one in record["scores"]["liver"]["slices"])
+    assert shown == len(record["scores"]["liver"]["slices"]) <= 8
+    assert [figure.value for figure in row.figures[4:]] == [None] * 4
 
 
 def test_folds_by_patient_are_measured_slice_by_slice_and_all_count(run, shrunk, tmp_path):
@@ -73,7 +96,7 @@ def test_folds_by_patient_are_measured_slice_by_slice_and_all_count(run, shrunk,
         assert not set(said.patients) & set(said.validation_patients)
         held_out += said.validation_patients
     assert sorted(held_out) == [f"volume-{number}" for number in range(4)]
-    assert (row.sizes.trainings, row.sizes.patients, row.sizes.samples) == (4, 3, 30)
+    assert (row.sizes.trainings, row.sizes.patients, row.sizes.samples) == (4, 3, 24)
     liver_slices = row.figures[0].counted
     assert 0 < liver_slices == row.sizes.measured <= 40
 

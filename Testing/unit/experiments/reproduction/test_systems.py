@@ -8,7 +8,12 @@ from LiverTumorSegLib.preprocessing import named_chains
 
 PUBLISHED = {
     "ahmad": {"U-Net": ()},
-    "dhanush": {"U-Net": (96, 94, 0.76), "SegNet": (98, 97, 0.89)},
+    "dhanush": {
+        "U-Net": (96, 94, 0.76, *[None] * 5),
+        "SegNet": (98, 97, 0.89, *[None] * 5),
+        "U-Net lesions": (),
+        "SegNet lesions": (),
+    },
     "elmenabawy": {
         "ResNet-18 without": (82.3, 4.21, 57.7, 5.76),
         "ResNet-18 with": (84.2, 3.65, 61.4, 4.77),
@@ -28,7 +33,11 @@ METRICS = {
         for structure in ("liver", "lesion")
         for measure in ("Dice", "Jaccard", "sensitivity", "specificity", "Hausdorff distance, mm")
     ],
-    "dhanush": ["liver accuracy, %", "liver sensitivity, %", "liver Dice"],
+    "dhanush": [
+        f"{structure} {measure}"
+        for structure in ("liver", "lesion")
+        for measure in ("accuracy, %", "sensitivity, %", "Dice", "F1")
+    ],
     "elmenabawy": ["liver Dice, %", "liver ASSD", "lesion Dice, %", "lesion ASSD"],
     "kulkarni": [
         "lesion mean Dice",
@@ -103,7 +112,7 @@ def test_two_rows_never_share_a_folder():
 
 def test_accuracy_sensitivity_and_dice_of_dhanush_imply_a_foreground_as_large_as_the_liver():
     """FP + FN = (1 - accuracy) n, TP = sensitivity P, Dice = 2 TP / (2 TP + FP + FN)."""
-    for accuracy, sensitivity, dice in PUBLISHED["dhanush"].values():
+    for accuracy, sensitivity, dice, *_ in (PUBLISHED["dhanush"][name] for name in ("U-Net", "SegNet")):
         foreground = (100 - accuracy) / (1 / dice - 1) / (2 * sensitivity)
         assert 0.06 < foreground < 0.09
 

@@ -91,6 +91,18 @@ def test_slices_are_drawn_from_all_patients():
     assert split == {"patients": list(LOADS), "split": {"slices": 0.2, "seed": 0}}
 
 
+def test_a_part_for_validation_is_not_the_one_that_is_measured():
+    known = systems.load("dhanush").protocols
+    split = systems.split_of_round(known["published"], Round(tuple(LOADS), ()), 0)
+    assert split["split"] == {"slices": 0.2, "validation": 0.1, "seed": 0}
+    (only,) = rounds("dhanush", "sound")
+    assert sorted(only.train + only.validation + only.test) == list(LOADS)
+    assert (len(only.validation), len(only.test)) == (1, 2)
+    assert systems.measured_patients(known["sound"], only) == only.test
+    split = systems.split_of_round(known["sound"], only, 0)
+    assert split == {"patients": [*only.train, *only.validation], "validation": list(only.validation)}
+
+
 def test_held_out_patients_are_the_recipes_validation():
     split = systems.split_of_round(systems.load("li").protocols["sound"], Round(("a", "b"), ("c",)), 0)
     assert split == {"patients": ["a", "b", "c"], "validation": ["c"]}
