@@ -44,11 +44,13 @@ class VolumeSource(StrictModel):
         volumes: folder below the data root that holds LiTS, 3D-IRCADb-01 or MSD Task03_Liver.
         lesions_apart: False where the labels join lesions to the liver (label 1).
         every: every how many slices one is kept.
+        leave_out: patients who are not taken from this folder.
     """
 
     volumes: str
     lesions_apart: bool = True
     every: int = Field(1, ge=1)
+    leave_out: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -76,7 +78,7 @@ class ScanRequest(NamedTuple):
     @property
     def key(self) -> str:
         """Of its entry in a cache."""
-        options = [self.source.model_dump_json(exclude={"volumes"})]
+        options = [self.source.model_dump_json(exclude={"volumes", "leave_out"})]
         if self.spacing_mm:
             options.append(json.dumps(self.spacing_mm))
         if self.device != "cpu":  # whose last bits are others
@@ -85,7 +87,7 @@ class ScanRequest(NamedTuple):
 
 
 def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tuple[LeftOut, ...]]:
-    """The scans of a source, by number, and what is left out.
+    """The scans of a source, by number, and what is left out; who is not to be taken from it is in neither.
 
     Raises:
         UserError: the folder holds no known data set, or slice pictures.
@@ -95,7 +97,7 @@ def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tupl
     if not scans:
         msg = f"{layout.folder} holds {layout.title}, not CTs: name it as folder in the recipe's data, not as volumes."
         raise UserError(msg)
-    return scans, layout.left_out
+    return tuple(scan for scan in scans if scan.name not in source.leave_out), layout.left_out
 
 
 def read_scan(wanted: ScanRequest) -> Patient:

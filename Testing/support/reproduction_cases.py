@@ -21,7 +21,7 @@ def recipe(name, row, small=False, weights=None, split=None):
     """The recipe of a row."""
     known = systems.load(name)
     (chosen,) = (each for each in known.rows if each.name == row)
-    return systems.recipe_of_row(known, chosen, DATA, weights or {}, small=small, split=split or {"validation": []})
+    return systems.recipe_of_row(known, chosen, [DATA], weights or {}, small=small, split=split or {"validation": []})
 
 
 def row_result(name, published, *values, low=None, high=None, notes=()):

@@ -186,7 +186,11 @@ class ProtocolName(str, Enum):
 def reproduce(
     name: Annotated[str, typer.Argument(help="dhanush, kulkarni, li, ahmad or elmenabawy.")],
     data: Annotated[
-        Path, typer.Option(readable=False, help="Folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.")
+        list[Path],
+        typer.Option(
+            readable=False,
+            help="Folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures; may be given for each of several.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; run again, it goes on there.")],
     protocol: Annotated[

@@ -277,4 +277,4 @@ def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: Ru
         return MeasuredPatients(results, {})
     references = {one.name: one.reference for one in results}
     rest = options.part(_BEFORE_AUC, 1)
-    return MeasuredPatients(results, volume_auc(folder, asked, recipe.data[0], data.root, references, rest))
+    return MeasuredPatients(results, volume_auc(folder, asked, recipe.data, data.root, references, rest))

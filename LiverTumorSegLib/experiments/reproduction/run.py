@@ -69,9 +69,9 @@ class ReproductionRequest:
             UserError: the row cannot be trained on them.
         """
         try:
-            return systems.recipe_of_row(self.system, row, data.source, self.weights, small=self.small, split=split)
+            return systems.recipe_of_row(self.system, row, data.sources, self.weights, small=self.small, split=split)
         except ValidationError as error:
-            msg = f"{row.name} cannot be trained on {data.layout.folder}: {explain_validation_error(error, Recipe)}"
+            msg = f"{row.name} cannot be trained on {data.folders}: {explain_validation_error(error, Recipe)}"
             raise UserError(msg) from error
 
 
@@ -83,6 +83,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
+    if data.repeated:
+        options.say(data.repeated_persons)
     drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in system.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
@@ -94,7 +96,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(system.rows) for number in (at, at + 1))
         options.say(f"{row.name}, {wanted.protocol} protocol.")
         done.append(_row(row, wanted, prepared, rounds, options.part(start, end)))
-    return ProtocolResult(command=options.command, rows=tuple(done), notes=notes)
+    repeated = (data.repeated_persons,) if data.repeated else ()
+    return ProtocolResult(command=options.command, rows=tuple(done), notes=(*repeated, *notes))
 
 
 def _check_network(name: str, recipe: Recipe) -> None:
@@ -120,7 +123,7 @@ def _prepared(
     if not wanted.how.exported:
         return data.thinned(every), ()
     if not data.can_be_exported:
-        return data.thinned(every), (f"{data.layout.title} was read as it is, not from exported JPG and PNG files.",)
+        return data.thinned(every), (f"{data.titles} was read as it is, not from exported JPG and PNG files.",)
     place, chain = wanted.folder / EXPORTED, recipe.preprocessing
     return data_set.export_slices(data, place, chain, every, overwrite=options.overwrite, job=options.job), ()
 
@@ -148,7 +151,7 @@ def _drawn(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> S
     loads: dict[str, float] = dict.fromkeys(data.patients, 0.0)
     persons: list[tuple[str, str]] = []
     if wanted.how.stratified:
-        found = check_data_sets([data.used], processes=os.cpu_count() or 1, job=options.job)
+        found = check_data_sets(data.used, processes=os.cpu_count() or 1, job=options.job)
         _refuse_unreadable({name: why for each in found.sets for name, why in each.failed.items()})
         loads, persons = found.loads, found.persons
     return systems.draw_split(wanted.how, loads, persons, seed=wanted.seed, small=wanted.small)
@@ -212,7 +215,7 @@ def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
 
 def reproduce(
     name: str,
-    data: Path,
+    data: Path | Sequence[Path],
     folder: Path,
     protocol: ProtocolName,
     *,
@@ -228,7 +231,7 @@ def reproduce(
 
     Args:
         name: of :func:`.systems.names`.
-        data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.
+        data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures, or several that are used together.
         folder: to write to.
         protocol: ``published``, as far as the paper says, ``sound``, or ``slices``, which Kulkarni's figures suggest.
         quick: make it small, see :func:`.systems.make_quick`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -241,7 +241,7 @@ _LICENCE = {"name": "that of the data", "terms": "the weights were trained on th
 def recipe_of_row(
     system: System,
     row: PublishedRow,
-    data: Source,
+    data: Sequence[Source],
     weights: Mapping[str, Path],
     *,
     small: bool,
@@ -263,7 +263,8 @@ def recipe_of_row(
     recipe = system.recipe | row.recipe
     network = recipe["network"]["name"]
     encoder = encoder_files.for_network(network, recipe.get("encoder_weights"), weights, quick=small)
-    recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
+    recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, **split}
+    recipe["data"] = [one.model_dump() for one in data]
     recipe["encoder_weights"] = encoder
     recipe["schedule"] = {"steps": 1} | recipe["schedule"]
     return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +38,20 @@ class _AucFile(StrictModel):
 
 
 def volume_auc(
-    folder: Path, structure: str, source: Source, data: Path, references: Mapping[str, str], options: RunOptions
+    folder: Path,
+    structure: str,
+    found_in: Sequence[Source],
+    data: Path,
+    references: Mapping[str, str],
+    options: RunOptions,
 ) -> dict[str, float | None]:
     """Measure patients, each on disk before the next, or take what was found for the same weights and reference.
 
     Args:
         folder: of the trial, with its model.
         structure: that the model finds.
-        source: of the patients.
-        data: folder that holds the source's.
+        found_in: sources of the patients.
+        data: folder that holds the sources'.
         references: digests of the patients' references, by name.
         options: where to run.
 
@@ -63,6 +68,7 @@ def volume_auc(
         if name in kept.patients and kept.patients[name].reference == reference:
             continue
         options.job.at(number / len(references), f"Measuring probabilities of {name}")
+        source = sources.source_of(found_in, data, name)
         area = _Area(reference=reference, auc=_measured(trained, structure, source, data, name, options))
         kept = kept.model_copy(update={"patients": kept.patients | {name: area}})
         with whole_file(folder / FILE, overwrite=True) as new:

@@ -3,7 +3,7 @@ import math
 
 import pytest
 import yaml
-from support.training_cases import make_volumes
+from support.training_cases import make_volumes, write_phantom_as_msd
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets import splits
@@ -27,14 +27,14 @@ def shrunk(tmp_path, monkeypatch):
     """A published system with a tiny network, few epochs and what else is to change."""
 
     def shrink(name, classes, **changes):
-        content = yaml.safe_load((systems.RECIPES / f"{name}.yaml").read_text())
+        content = yaml.safe_load((systems.RECIPES / f"{name}.yaml").read_text(encoding="utf-8"))
         network = TINY | {"classes": classes}
         content["rows"] = [
             row | {"epochs": 2, "recipe": row["recipe"] | {"network": network}} for row in content["rows"][:1]
         ]
         content["recipe"] |= {"encoder_weights": None} | changes
         (tmp_path / "systems").mkdir()
-        (tmp_path / "systems" / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        (tmp_path / "systems" / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
         monkeypatch.setattr(systems, "RECIPES", tmp_path / "systems")
 
     return shrink
@@ -104,10 +104,10 @@ def test_folds_by_patient_are_measured_slice_by_slice_and_all_count(run, shrunk,
 def test_volumes_are_measured_by_patient_under_both_protocols(run, shrunk):
     coarse = {"spacing_mm": [8, 8, 8], "size": [32, 32, 32]}
     shrunk("ahmad", 3, patches=coarse, augmentation="none")
-    content = yaml.safe_load((systems.RECIPES / "ahmad.yaml").read_text())
+    content = yaml.safe_load((systems.RECIPES / "ahmad.yaml").read_text(encoding="utf-8"))
     content["rows"][0]["recipe"]["network"]["name"] = "unet3d"
     content["rows"][0]["samples_a_patient"] = 1
-    (systems.RECIPES / "ahmad.yaml").write_text(yaml.safe_dump(content))
+    (systems.RECIPES / "ahmad.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     run("ahmad")
     done = run("ahmad", "sound")
     assert list(done.protocols) == ["published", "sound"]
@@ -136,11 +136,34 @@ def test_a_ct_that_cannot_be_read_is_named_before_training(run, shrunk, lits, tm
 def test_who_is_held_out_stays_and_a_split_of_others_is_not_replaced_unasked(run, shrunk, tmp_path):
     shrunk("dhanush", 1, crop=48)
     path = tmp_path / "out" / "sound" / "split.json"
-    split = splits.Split(seed=0, train=("volume-0", "volume-1", "volume-2"), validation=("volume-3",))
+    split = splits.Split(seed=0, train=("volume-0", "volume-1"), validation=("volume-3",), test=("volume-2",))
     split.save(path)
     run("dhanush", "sound")
     said = model_folder.read_description(tmp_path / "out" / "sound" / "u-net" / "model").training
     assert said.validation_patients == ("volume-3",)
-    splits.Split(seed=0, train=("volume-0",), validation=("volume-3",)).save(path, overwrite=True)
-    with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
-        run("dhanush", "sound")
+    whole = splits.Split(seed=0, train=("volume-0", "volume-1", "volume-2"), validation=("volume-3",))
+    for other in (splits.Split(seed=0, train=("volume-0",), validation=("volume-3",), test=("volume-2",)), whole):
+        other.save(path, overwrite=True)
+        with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
+            run("dhanush", "sound")
+
+
+def test_two_data_sets_are_trained_on_and_measured_as_one(run, shrunk, lits, tmp_path):
+    shrunk("kulkarni", 1, preprocessing="li", crop=48)
+    content = yaml.safe_load((systems.RECIPES / "kulkarni.yaml").read_text(encoding="utf-8"))
+    content["protocols"]["sound"]["held_out"] = 0.4
+    (systems.RECIPES / "kulkarni.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    make_volumes(tmp_path / "data", (2, 4, 5), write_phantom_as_msd)
+    options = RunOptions(device="cpu", cache=tmp_path / "cache")
+    both = [lits, lits.parent / "MSD"]
+    done = reproduce("kulkarni", both, tmp_path / "out", "sound", options=options)
+    (row,) = done.protocols["sound"].rows
+    assert done.data == "LITS (LiTS, 4 patients) and MSD (MSD Task03_Liver, 2 patients)"
+    assert "1 of MSD, who are taken from LITS (liver_2 is volume-2)" in done.protocols["sound"].notes[0]
+    split = splits.load(tmp_path / "out" / "sound" / "split.json")
+    assert sorted(split.names) == ["liver_4", "liver_5", "volume-0", "volume-1", "volume-2", "volume-3"]
+    assert len(split.validation) == 2
+    assert (row.sizes.patients, row.sizes.measured) == (4, 2)
+    assert all(figure.value is not None for figure in (row.figures[0], row.figures[2], row.nothing[2]))
+    page = (tmp_path / "out" / "reproduction.md").read_text(encoding="utf-8")
+    assert "Persons who are in several data sets by their numbers are counted once" in page

@@ -36,7 +36,7 @@ def asked(monkeypatch):
 
 
 def measured(root, names=("volume-0",), reference="a", **options):
-    return volume_auc(root, "lesion", SOURCE, root, dict.fromkeys(names, reference), RunOptions("cpu", **options))
+    return volume_auc(root, "lesion", (SOURCE,), root, dict.fromkeys(names, reference), RunOptions("cpu", **options))
 
 
 def test_it_is_the_share_of_voxel_pairs_in_the_right_order_over_the_whole_ct(tmp_path, asked):
