@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -216,11 +217,13 @@ class Trial(NamedTuple):
         recipe: which holds its patients or slices out.
         folder: to write to.
         measured: patients who are measured; empty where it is slices of all.
+        twin: folder of the trial that is trained alike, None where there is none.
     """
 
     recipe: Recipe
     folder: Path
     measured: tuple[str, ...] = ()
+    twin: Path | None = None
 
 
 class RowFigures(NamedTuple):
@@ -244,7 +247,8 @@ def measure_trials(
         UserError: as :func:`.slice_metrics.run_slice_trial` and :func:`LiverTumorSegLib.experiments.trial.run_trial`.
         Cancelled: the user asked to stop; what is done stays.
     """
-    parts = [options.part(at / len(trials), (at + 1) / len(trials)) for at in range(len(trials))]
+    stretches = [options.part(at / len(trials), (at + 1) / len(trials)) for at in range(len(trials))]
+    parts = [replace(part, twin=trial.twin) for part, trial in zip(stretches, trials, strict=True)]
     both = list(zip(trials, parts, strict=True))
     if protocol.measured_on == "slices":
         scores = [
@@ -270,7 +274,7 @@ def _of_nothing(trial: MeasuredPatients) -> MeasuredPatients:
 
 
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
-    recipe, folder, measured = trial
+    recipe, folder, measured, _ = trial
     results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC), measured=measured)
     asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
     if asked is None:

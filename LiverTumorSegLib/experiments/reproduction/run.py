@@ -173,7 +173,11 @@ def _row(
     if not wanted.small:
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
     measured = [systems.measured_patients(how, each) for each in rounds]
-    planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), measured, strict=True)]
+    twins: Sequence[Path | None] = [None] * len(rounds)
+    if row.trained_as:
+        twins = _folders(systems.folder_of(row.trained_as), wanted, len(rounds))
+    folders = _folders(row.folder, wanted, len(rounds))
+    planned = [Trial(*each) for each in zip(recipes, folders, measured, twins, strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
     sizes = TrainingSizes(
         trainings=len(rounds),
@@ -195,14 +199,16 @@ def _row(
     )
 
 
-def _folders(row: PublishedRow, wanted: ReproductionRequest, count: int) -> list[Path]:
-    folder = wanted.folder / wanted.protocol / row.folder
+def _folders(row: str, wanted: ReproductionRequest, count: int) -> list[Path]:
+    folder = wanted.folder / wanted.protocol / row
     return [folder / f"fold-{number}" for number in range(count)] if count > 1 else [folder]
 
 
 def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
     if recipe.encoder_weights is None and (wanted.system.recipe | row.recipe).get("encoder_weights"):
         yield "It started from random weights, not from ImageNet's."
+    if row.trained_as:
+        yield f"Its models are those of {row.trained_as}, or trained alike where that row is not there."
 
 
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:

@@ -83,6 +83,11 @@ class Protocol(StrictModel):
         return self
 
 
+def folder_of(name: str) -> str:
+    """A row's name as a folder's."""
+    return name.lower().replace(" ", "-")
+
+
 class PublishedRow(StrictModel):
     """A row of a published table.
 
@@ -91,6 +96,7 @@ class PublishedRow(StrictModel):
         figures: by metric, in their order, None for one that the paper does not give; nothing where it gives none.
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
+        trained_as: an earlier row whose models it has, since it differs only in what is done with their output.
         recipe: what differs from the system's.
     """
 
@@ -98,12 +104,13 @@ class PublishedRow(StrictModel):
     figures: tuple[float | None, ...] = ()
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
+    trained_as: str = ""
     recipe: dict[str, Any]
 
     @property
     def folder(self) -> str:
         """Its name as a folder's."""
-        return self.name.lower().replace(" ", "-")
+        return folder_of(self.name)
 
 
 class System(StrictModel):

@@ -10,6 +10,7 @@ from LiverTumorSegLib.datasets import splits
 from LiverTumorSegLib.models import model_folder
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
+from LiverTumorSegLib.experiments import record
 from LiverTumorSegLib.experiments.reproduction import systems
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
@@ -146,6 +147,45 @@ def test_who_is_held_out_stays_and_a_split_of_others_is_not_replaced_unasked(run
         other.save(path, overwrite=True)
         with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
             run("dhanush", "sound")
+
+
+def test_a_row_that_differs_in_its_output_alone_is_not_trained_twice(run, shrunk, tmp_path, monkeypatch):
+    shrunk("elmenabawy", 3, crop=64)
+    content = yaml.safe_load((systems.RECIPES / "elmenabawy.yaml").read_text(encoding="utf-8"))
+    network = {"name": "alexnet_fcn", "in_channels": 1, "options": {"fc_channels": 8, "dropout": 0.0}}
+    plain = content["rows"][0] | {"name": "Plain"}
+    plain["recipe"] |= {"network": network}
+    smooth = plain | {"name": "Smooth", "trained_as": "Plain"}
+    smooth["recipe"] = plain["recipe"] | {
+        "name": "smooth",
+        "network": network | {"options": network["options"] | {"smoothing": 2.0}},
+    }
+    content["rows"] = [plain, smooth]
+    content["protocols"]["published"]["folds"] = 2
+    content["recipe"]["schedule"] |= {"batch": 4, "learning_rate": 0.1}
+    (systems.RECIPES / "elmenabawy.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    done, before = [], record.fit
+
+    def noted(*given, **named):
+        done.append(given[2].parent.parent.name)
+        before(*given, **named)
+
+    monkeypatch.setattr(record, "fit", noted)
+    rows = run("elmenabawy").protocols["published"].rows
+    assert done == ["plain", "plain"]
+    place = tmp_path / "out" / "published"
+    for fold in ("fold-0", "fold-1"):
+        plain, smooth = (place / name / fold / "model" for name in ("plain", "smooth"))
+        assert (plain / model_folder.WEIGHTS).read_bytes() == (smooth / model_folder.WEIGHTS).read_bytes()
+        assert model_folder.load(smooth).network.smoothing == 2.0
+        assert model_folder.read_description(smooth).name == "smooth"
+    assert "Its models are those of Plain, or trained alike where that row is not there." in rows[1].notes
+    record.shutil.rmtree(place / "plain" / "fold-1")
+    record.shutil.rmtree(place / "smooth" / "fold-1")
+    content["rows"] = content["rows"][1:]
+    (systems.RECIPES / "elmenabawy.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert run("elmenabawy").protocols["published"].rows[0].figures == rows[1].figures
+    assert done == ["plain", "plain", "smooth"]
 
 
 def test_two_data_sets_are_trained_on_and_measured_as_one(run, shrunk, lits, tmp_path):

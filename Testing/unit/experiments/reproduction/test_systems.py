@@ -84,6 +84,13 @@ def test_a_protocol_that_a_system_has_not_is_refused_with_those_there_are():
         systems.load("ahmad").protocol("slices")
 
 
+def test_a_row_is_trained_as_an_earlier_one():
+    for name in PUBLISHED:
+        rows = systems.load(name).rows
+        for at, row in enumerate(rows):
+            assert not row.trained_as or row.trained_as in [each.name for each in rows[:at]]
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_metric_can_be_measured_under_both_protocols(name):
     known = systems.load(name)
