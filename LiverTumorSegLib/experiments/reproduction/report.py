@@ -10,7 +10,7 @@ from ...core import text_files
 from ...core.atomic_files import whole_file
 from ...core.text_files import round_floats
 from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
-from .slice_metrics import MEASURES
+from .slice_metrics import MEASURES, PATIENT_MEASURES
 from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
 
 _NOT_GIVEN, _NOTHING = "not given", "-"
@@ -92,7 +92,9 @@ def unsound_steps(system: System) -> Iterator[str]:
         )
     if published.shown != "all":
         yield f"Only slices that show the {published.shown} are measured: what is found elsewhere costs nothing."
-    yield "There is no interval, so that differences between rows may be chance."
+    over_patients = any(metric.slices in PATIENT_MEASURES for metric in system.metrics)
+    but = " but for means over patients" if over_patients and published.measured_on == "slices" else ""
+    yield f"There is no interval{but}, so that differences between rows may be chance."
     yield f"The sound one holds out {_share(sound)}, each part with its share of tumour."
 
 

@@ -109,6 +109,16 @@ def test_gradients_in_parts_are_cut_as_a_whole(data, tmp_path):
         torch.testing.assert_close(parts[name], weights, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.usefixtures("plain")
+def test_parts_are_computed_in_the_recipes_precision(data, tmp_path):
+    changes = (*FIVE, "schedule.micro_batch=2", "schedule.policy=constant")
+    whole = trained(tmp_path, data, "whole", *changes)
+    mixed = trained(tmp_path, data, "mixed", *changes, "schedule.precision=bf16-mixed")
+    assert any(not torch.equal(mixed[name], weights) for name, weights in whole.items())
+    for name, weights in whole.items():
+        torch.testing.assert_close(mixed[name], weights, rtol=0.05, atol=0.01)
+
+
 def test_patches_of_volumes_go_in_parts_too(tmp_path):
     data = make_volumes(tmp_path)
     made = trained(
