@@ -172,7 +172,8 @@ def run_trial(
         data: folder that holds the recipe's data folders, and its split's file.
         folder: of the trial.
         options: where to run, and whom to tell.
-        measured: who of the held-out patients is measured; None for those of the validation.
+        measured: who of the held-out patients is measured; None for the recipe's test patients, or where it has none,
+            for those of the validation.
 
     Returns:
         The patients in the order asked for.
@@ -195,7 +196,7 @@ def run_trial(
 def _names(recipe: Recipe, data: Path, measured: Sequence[str] | None) -> tuple[str, ...]:
     known = [name for source in recipe.data for name in sources.files(source, data)]
     parts = split_patients(recipe, data, known)
-    names = parts.validation if measured is None else tuple(measured)
+    names = (recipe.test or parts.validation) if measured is None else tuple(measured)
     if not names:
         msg = "The recipe holds nobody out to be measured: name patients in its validation, or a split."
         raise UserError(msg)

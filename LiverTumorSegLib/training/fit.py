@@ -88,7 +88,7 @@ def fit(
         gpu = str(place) if place.type == "cuda" else "cpu"
         found = group.in_turns(lambda: patients.read(recipe, data, cache, say=tell, job=task, device=gpu))
         refuse_other_patients(start, found.slice_counts)
-        before = describe_initial_model(recipe, found.held_out)
+        before = describe_initial_model(recipe, (*found.held_out, *found.test))
         task.at(0, "Starting")
         batches = _batches(recipe, found.train, start.step, group, place, tell)
         segmenter = SliceSegmenter(recipe, network, found.train, found.slice_counts, group)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from ..core.progress import Job
@@ -20,37 +21,34 @@ from ..datasets.slices import Patient, SliceSource
 from ..datasets.sources import Source
 from ..datasets.splits import Round, patient_of
 from ..datasets.volumes import ScanRequest, VolumeSource
+from .held_out import SliceSplit, SplitFile
 from .recipe import Recipe
-from .recipe_options import SliceSplit, SplitFile
 from .resume import Say
-
-_TRAINED, _HELD_OUT, _VALIDATED = range(3)
 
 
 def split_slices(patients: Sequence[Patient], split: SliceSplit) -> tuple[list[Patient], list[Patient]]:
-    """Patients with the slices to train on, and to validate on; whoever has none is left out of either.
+    """Patients with the slices to train on, and with those to validate on; whoever has none is left out of either.
 
-    What validations look at is what is held out, or a share of its own, which leaves the former as it is.
-
-    A held-out slice is no neighbour of one that is trained on, either: the nearest of its own side stands in for it.
+    A slice of one part is no neighbour of one of another, either: the nearest of its own part stands in for it.
 
     Args:
         patients: with all of their slices.
-        split: which share is held out, rounded, and at least one slice.
+        split: which share is held out, rounded, and at least one slice. Where it has a share for validation, the same
+            slices are held out, and are in neither part.
     """
     counts = [len(patient.numbers) for patient in patients]
     order = np.random.default_rng(split.seed).permutation(sum(counts))
     held_out = max(1, round(split.slices * len(order)))
     validated = max(1, round(split.validation * len(order))) if split.validation else 0
-    part = np.zeros(sum(counts), np.uint8)
-    part[order[:held_out]] = _HELD_OUT
-    part[order[held_out : held_out + validated]] = _VALIDATED
-    marks = list(zip(patients, np.split(part, np.cumsum(counts)[:-1]), strict=True))
+    part = np.zeros(sum(counts), int)
+    part[order[:held_out]] = 1
+    part[order[held_out : held_out + validated]] = 2
+    both = list(zip(patients, np.split(part, np.cumsum(counts)[:-1]), strict=True))
+    return _of_part(both, 0), _of_part(both, 2 if validated else 1)
 
-    def those(wanted: int) -> list[Patient]:
-        return [patient.only(np.flatnonzero(mark == wanted)) for patient, mark in marks if (mark == wanted).any()]
 
-    return those(_TRAINED), those(_VALIDATED if validated else _HELD_OUT)
+def _of_part(patients: Sequence[tuple[Patient, NDArray[np.intp]]], number: int) -> list[Patient]:
+    return [patient.only(np.flatnonzero(part == number)) for patient, part in patients if (part == number).any()]
 
 
 class Patients(NamedTuple):
@@ -60,11 +58,13 @@ class Patients(NamedTuple):
         train: to be trained on.
         validation: to be measured during training; empty where the recipe never does.
         held_out: names of all that are for validation.
+        test: names of those whom the recipe keeps to be measured afterwards.
     """
 
     train: list[Patient]
     validation: list[Patient]
     held_out: tuple[str, ...]
+    test: tuple[str, ...] = ()
 
     @property
     def slice_counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -109,12 +109,13 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
     wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
     patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job, device)
     if isinstance(recipe.split, SliceSplit):
-        train, held_out = split_slices(patients, recipe.split)
-        return Patients(train, held_out if recipe.validates else [], ())
+        train, validated = split_slices(patients, recipe.split)
+        return Patients(train, validated if recipe.validates else [], ())
     return Patients(
         [p for p in patients if p.name in parts.train],
         [p for p in patients if p.name not in parts.train],
         parts.validation,
+        recipe.test,
     )
 
 
@@ -127,9 +128,10 @@ def split_patients(recipe: Recipe, data: Path, names: Sequence[str]) -> Round:
     if isinstance(recipe.split, SplitFile):
         return _from_file(recipe.split, data / recipe.split.file, names)
     _refuse_unknown("validation patients", set(recipe.validation) - set(names))
+    _refuse_unknown("test patients", set(recipe.test) - set(names))
     _refuse_unknown("patients", set(recipe.patients) - set(names))
-    used = recipe.patients or names
-    return Round(tuple(name for name in used if name not in recipe.validation), recipe.validation)
+    used, held_out = recipe.patients or names, {*recipe.validation, *recipe.test}
+    return Round(tuple(name for name in used if name not in held_out), recipe.validation, recipe.test)
 
 
 def _refuse_unknown(what: str, names: set[str]) -> None:

@@ -30,18 +30,9 @@ from ..models.description import (
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain, named
 from .augmentation import Augmentation, NamedAugmentation
+from .held_out import SliceSplit, SplitFile, check_held_out
 from .losses import CrossEntropy, NamedLoss, PartialLabel
-from .recipe_options import (
-    AdamW,
-    Callbacks,
-    Monitor,
-    NamedOptimiser,
-    NamedPolicy,
-    OneCycle,
-    Plateau,
-    SliceSplit,
-    SplitFile,
-)
+from .recipe_options import AdamW, Callbacks, Monitor, NamedOptimiser, NamedPolicy, OneCycle, Plateau
 
 
 def check_network_input(recipe: Recipe) -> None:
@@ -158,6 +149,7 @@ class Recipe(StrictModel):
         data: folders of slice pictures, or of CTs.
         patients: who of the data is used, all where it is empty.
         validation: patients to keep for it.
+        test: patients to be measured afterwards, who are not read before.
         split: file that says it, in place of ``validation``; or a share of all slices.
         preprocessing: the chain's steps, or the name of a published one.
         stack: neighbouring slices as channels.
@@ -183,6 +175,7 @@ class Recipe(StrictModel):
     data: tuple[AnySource, ...]
     patients: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
     split: SplitFile | SliceSplit | None = None
     preprocessing: NamedPreprocessing
     stack: SliceStack = SliceStack()
@@ -204,31 +197,13 @@ class Recipe(StrictModel):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing)
         check_labels(self.network, self.labels)
-        self._check_split()
+        check_held_out(self)
         self._check_initial()
         self._check_loss()
         self._check_precision()
         self._check_validation()
         check_network_input(self)
         return self
-
-    def _check_split(self) -> None:
-        if self.validation and self.split:
-            msg = "validation and split both say who is validated on: leave one of them out"
-            raise ValueError(msg)
-        if self.patches and isinstance(self.split, SliceSplit):
-            msg = "patches are cut from whole CTs, of which no slices can be held out: name patients in validation"
-            raise ValueError(msg)
-        if isinstance(self.split, SliceSplit) and self.split.slices + self.split.validation >= 1:
-            shares = f"{self.split.slices:g} and {self.split.validation:g}"
-            msg = f"shares of {shares} leave no slice to train on: take smaller ones in the split"
-            raise ValueError(msg)
-        if self.patients and isinstance(self.split, SplitFile):
-            msg = "patients and the file of a split both say who is used: leave one of them out"
-            raise ValueError(msg)
-        if self.split is None and "validation" not in self.model_fields_set:
-            msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
-            raise ValueError(msg)
 
     def _check_initial(self) -> None:
         if self.initial is not None and self.encoder_weights is not None:

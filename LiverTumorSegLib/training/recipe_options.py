@@ -1,4 +1,4 @@
-"""Options of a recipe with names of their own: callbacks, splits, learning-rate policies and optimisers."""
+"""Options of a recipe with names of their own: callbacks, learning-rate policies and optimisers."""
 
 from __future__ import annotations
 
@@ -59,34 +59,6 @@ class Callbacks(StrictModel):
     early_stopping: EarlyStopping | None = None
     pictures_every: int = Field(0, ge=0)
     checkpoint_every: int = Field(200, ge=0)
-
-
-class SplitFile(StrictModel):
-    """A split that ``livertumorseg data split`` drew.
-
-    Args:
-        file: its path from the data root.
-        fold: which of its folds is validated on, counted from 0; None where it has none.
-    """
-
-    file: str
-    fold: int | None = Field(None, ge=0)
-
-
-class SliceSplit(StrictModel):
-    """A split that mixes the slices of all patients, as some published systems have it.
-
-    Neighbours of one lesion then are on both sides, so that figures come out better than on patients never seen.
-
-    Args:
-        slices: share of the slices that is held out.
-        validation: share that validations are of, in place of what is held out, which then is not read; 0 for none.
-        seed: that they are drawn with.
-    """
-
-    slices: float = Field(gt=0, lt=1)
-    validation: float = Field(0, ge=0, lt=1)
-    seed: int = Field(0, ge=0)
 
 
 class OneCycle(StrictModel):

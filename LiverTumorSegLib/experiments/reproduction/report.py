@@ -103,12 +103,8 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     run = {name: system.protocols[name] for name in done.protocols}
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
-        yield f"{name.capitalize()} protocol: {_share(protocol, small=done.quick)} held out, drawn {drawn}."
-        if protocol.validation:
-            yield (
-                f"{100 * protocol.validation:.0f} % of the {protocol.drawn} are for validation: the log's curves are "
-                "of these, nothing is chosen by them, and no figure here is of them."
-            )
+        share = _share(protocol, small=done.quick)
+        yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol)}"
         if protocol.why:
             yield protocol.why
     if any(protocol.measured_on == "slices" for protocol in run.values()):
@@ -129,6 +125,13 @@ def _share(protocol: Protocol, *, small: bool = False) -> str:
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
     return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
+
+
+def _watched(protocol: Protocol) -> str:
+    if protocol.validation is None:
+        return ""
+    share = f"{100 * protocol.validation:.0f} % of {'those left' if protocol.folds else f'the {protocol.drawn}'}"
+    return f" Training validates on {share}, which it does not learn from and which are not measured."
 
 
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:

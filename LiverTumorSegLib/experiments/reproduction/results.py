@@ -216,13 +216,11 @@ class Trial(NamedTuple):
     Args:
         recipe: which holds its patients or slices out.
         folder: to write to.
-        measured: patients who are measured; empty where it is slices of all.
         twin: folder of the trial that is trained alike, None where there is none.
     """
 
     recipe: Recipe
     folder: Path
-    measured: tuple[str, ...] = ()
     twin: Path | None = None
 
 
@@ -252,9 +250,7 @@ def measure_trials(
     both = list(zip(trials, parts, strict=True))
     if protocol.measured_on == "slices":
         scores = [
-            run_slice_trial(
-                trial.recipe, trial.folder, data.root, metrics, protocol.shown, part, measured=trial.measured
-            )
+            run_slice_trial(trial.recipe, trial.folder, data.root, metrics, protocol.shown, part)
             for trial, part in both
         ]
         nothing = [{name: slices_of_nothing(one) for name, one in each.items()} for each in scores]
@@ -274,8 +270,8 @@ def _of_nothing(trial: MeasuredPatients) -> MeasuredPatients:
 
 
 def _volumes(trial: Trial, metrics: Sequence[Metric], data: DataSet, options: RunOptions) -> MeasuredPatients:
-    recipe, folder, measured, _ = trial
-    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC), measured=measured)
+    recipe, folder, _ = trial
+    results = run_trial(recipe, data.root, folder, options.part(0, _BEFORE_AUC))
     asked = next((metric.structure for metric in metrics if metric.volumes == "auc"), None)
     if asked is None:
         return MeasuredPatients(results, {})

@@ -85,7 +85,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
     system = wanted.system
     if data.repeated:
         options.say(data.repeated_persons)
-    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in system.rows}
+    draft = systems.split_of_draft(wanted.how, data.patients)
+    drafts = {row.name: wanted.recipe(row, data, draft) for row in system.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
     looking = options.part(0, _OF_LOOKING)
@@ -172,17 +173,16 @@ def _row(
     samples = [_samples(recipe, data, options) for recipe in recipes]
     if not wanted.small:
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
-    measured = [systems.measured_patients(how, each) for each in rounds]
     twins: Sequence[Path | None] = [None] * len(rounds)
     if row.trained_as:
         twins = _folders(systems.folder_of(row.trained_as), wanted, len(rounds))
     folders = _folders(row.folder, wanted, len(rounds))
-    planned = [Trial(*each) for each in zip(recipes, folders, measured, twins, strict=True)]
+    planned = [Trial(*each) for each in zip(recipes, folders, twins, strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
     sizes = TrainingSizes(
         trainings=len(rounds),
         steps=recipes[0].schedule.steps,
-        patients=len(rounds[0].train),
+        patients=_trained_on(recipes[0]),
         samples=samples[0],
         unit="volumes" if recipes[0].patches else "slices",
         measured=max(figure.counted for figure in figures.measured),
@@ -211,10 +211,14 @@ def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> I
         yield f"Its models are those of {row.trained_as}, or trained alike where that row is not there."
 
 
+def _trained_on(recipe: Recipe) -> int:
+    return len(set(recipe.patients) - {*recipe.validation, *recipe.test})
+
+
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
     """Slices that a recipe trains on, or patients where it cuts patches from volumes."""
     if recipe.patches:
-        return len(set(recipe.patients) - set(recipe.validation))
+        return _trained_on(recipe)
     found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 

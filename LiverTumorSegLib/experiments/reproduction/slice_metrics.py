@@ -35,8 +35,8 @@ from ...inference.predictor import Predictor
 from ...models import model_folder
 from ...models.model_folder import Model
 from ...training import patients
+from ...training.held_out import SliceSplit
 from ...training.recipe import Recipe
-from ...training.recipe_options import SliceSplit
 from ...training.slice_sampling import slices_showing
 from ..record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from ..run_options import RunOptions
@@ -288,14 +288,7 @@ class SliceRecord(TrialRecord):
 
 
 def run_slice_trial(
-    recipe: Recipe,
-    folder: Path,
-    data: Path,
-    metrics: tuple[Metric, ...],
-    shown: ShownSlices,
-    options: RunOptions,
-    *,
-    measured: Sequence[str] = (),
+    recipe: Recipe, folder: Path, data: Path, metrics: tuple[Metric, ...], shown: ShownSlices, options: RunOptions
 ) -> dict[str, SliceScores]:
     """Train a recipe and measure its model on the slices that it holds out, or on those of its validation patients.
 
@@ -306,7 +299,6 @@ def run_slice_trial(
         metrics: what is to be known.
         shown: which of the slices are measured.
         options: where to run, and whom to tell.
-        measured: patients whose slices are measured; empty for what the recipe holds out.
 
     Returns:
         By structure.
@@ -320,8 +312,7 @@ def run_slice_trial(
     record = begin_trial(wanted, folder, overwrite=options.overwrite)
     if record.scores is None:
         train(recipe, data, folder, options.part(0, _OF_TRAINING))
-        held_out = with_held_out(recipe, measured)
-        scores = _measure(held_out, data, folder / MODEL_FOLDER, record, options.part(_OF_TRAINING, 1))
+        scores = _measure(recipe, data, folder / MODEL_FOLDER, record, options.part(_OF_TRAINING, 1))
         record = record.model_copy(update={"scores": scores})
         record.write(folder)
     return record.scores or {}
@@ -330,17 +321,16 @@ def run_slice_trial(
 def _measure(
     recipe: Recipe, data: Path, folder: Path, record: SliceRecord, options: RunOptions
 ) -> dict[str, SliceScores]:
-    held_out = patients.read(recipe, data, options.cache, say=lambda _: None, job=options.job).validation
+    held_out = patients.read(with_held_out(recipe), data, options.cache, say=lambda _: None, job=options.job).validation
     trained = model_folder.load(folder)
     return measure_slices(trained, held_out, record.metrics, record.shown, device=options.device, job=options.job)
 
 
-def with_held_out(recipe: Recipe, measured: Sequence[str] = ()) -> Recipe:
-    """A recipe whose validation is what is measured: the held-out slices, or these patients in place of its own."""
+def with_held_out(recipe: Recipe) -> Recipe:
+    """A recipe for which what is held out, and is not what training validates on, is read as its validation."""
     changes: dict[str, Any] = {"schedule": recipe.schedule.model_copy(update={"validate_every": 1})}
     if isinstance(recipe.split, SliceSplit):
-        changes["split"] = recipe.split.model_copy(update={"validation": 0.0})
-    elif measured:
-        others = [name for name in recipe.patients if name not in recipe.validation and name not in measured]
-        changes |= {"patients": (*others, *measured), "validation": tuple(measured)}
+        changes["split"] = recipe.split.held_out_alone
+    if recipe.test:
+        changes |= {"validation": recipe.test, "test": ()}
     return recipe.model_copy(update=changes)

@@ -57,8 +57,9 @@ class Protocol(StrictModel):
         drawn: whether slices of all patients are drawn to be held out, or patients with all of theirs.
         held_out: share of them.
         folds: in place of a share, all of them in turn.
-        validation: share of them that curves during training are of, and that is never measured; None for none.
         stratified: whether patients are drawn so that each part has its share of tumour.
+        validation: share of the slices or patients, of those that are not held out, that training validates on and does
+            not learn from; None where it validates on what is held out, or on nothing.
         measured_on: single slices, preprocessed as they are, or whole CTs on their own voxels, each by itself.
         shown: which slices are measured.
         exported: whether slices go through JPG and PNG files, as ``livertumorseg export-slices`` writes them.
@@ -68,19 +69,12 @@ class Protocol(StrictModel):
     drawn: Literal["slices", "patients"]
     held_out: float | None = Field(None, gt=0, lt=1)
     folds: int | None = Field(None, ge=2)
-    validation: float | None = Field(None, gt=0, lt=1)
     stratified: bool = False
+    validation: float | None = Field(None, gt=0, lt=1)
     measured_on: Literal["slices", "volumes"]
     shown: ShownSlices = "all"
     exported: bool = False
     why: str = ""
-
-    @model_validator(mode="after")
-    def _folds_have_no_validation(self) -> Protocol:
-        if self.folds and self.validation:
-            msg = "folds leave nobody for validation"
-            raise ValueError(msg)
-        return self
 
 
 def folder_of(name: str) -> str:
@@ -96,6 +90,7 @@ class PublishedRow(StrictModel):
         figures: by metric, in their order, None for one that the paper does not give; nothing where it gives none.
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
+        validate_epochs: epochs from one validation to the next, 0 for none.
         trained_as: an earlier row whose models it has, since it differs only in what is done with their output.
         recipe: what differs from the system's.
     """
@@ -104,6 +99,7 @@ class PublishedRow(StrictModel):
     figures: tuple[float | None, ...] = ()
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
+    validate_epochs: int = Field(0, ge=0)
     trained_as: str = ""
     recipe: dict[str, Any]
 
@@ -189,7 +185,7 @@ def load(name: str) -> System:
 QUICK_PATIENTS, QUICK_SLICES, QUICK_FOLDS = 6, 24, 2
 """At most so many patients, so many slices of each CT that are trained on, and so many folds."""
 
-_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE = 30, 4, 0.01, 96, 284
+_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE, _VALIDATE_EVERY = 30, 4, 0.01, 96, 284, 10
 _PATCH, _PATCH_MM = 32, 5.0
 _NARROW: dict[str, dict[str, Any]] = {
     "alexnet_fcn": {"fc_channels": 256},
@@ -224,6 +220,8 @@ def make_quick(recipe: dict[str, Any], *, narrow: bool) -> dict[str, Any]:
         network = network | {"options": network.get("options", {}) | _NARROW[network["name"]]}
     rate = max(recipe["schedule"]["learning_rate"], _LEAST_RATE)
     schedule = recipe["schedule"] | {"steps": _STEPS, "batch": _BATCH, "learning_rate": rate}
+    if schedule.get("validate_every"):
+        schedule["validate_every"] = _VALIDATE_EVERY
     small = recipe | {"network": network, "schedule": schedule}
     return small | (_coarse_volumes(recipe) if "patches" in recipe else _coarse_slices(recipe))
 
@@ -273,21 +271,23 @@ def recipe_of_row(
     recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, **split}
     recipe["data"] = [one.model_dump() for one in data]
     recipe["encoder_weights"] = encoder
-    recipe["schedule"] = {"steps": 1} | recipe["schedule"]
+    recipe["schedule"] = {"steps": 1, "validate_every": min(1, row.validate_epochs)} | recipe["schedule"]
     return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)
 
 
 def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
-    """A recipe with the steps of a row's epochs.
+    """A recipe with the steps of a row's epochs, and of those between validations.
 
     Args:
         recipe: which.
         row: its row.
         samples: slices, or patients where patches are cut from volumes.
     """
-    seen = row.epochs * samples * (row.samples_a_patient or 1)
-    steps = ceil(seen / recipe.schedule.batch)
-    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps})})
+    epoch, batch = samples * (row.samples_a_patient or 1), recipe.schedule.batch
+    counted = {"steps": ceil(row.epochs * epoch / batch)}
+    if row.validate_epochs:
+        counted["validate_every"] = ceil(row.validate_epochs * epoch / batch)
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update=counted)})
 
 
 def draw_split(
@@ -308,11 +308,11 @@ def draw_split(
     known = loads if protocol.stratified else dict.fromkeys(loads, 0.0)
     groups = persons if protocol.stratified else ()
     folds = fold_count(protocol, small=small)
-    if protocol.validation:
-        validated, tested = protocol.validation, protocol.held_out or 0.0
-        return splits.draw(known, validation=validated, test=tested, seed=seed, groups=groups)
-    share = None if folds else protocol.held_out
-    return splits.draw(known, folds=folds, validation=share, seed=seed, groups=groups)
+    if folds:
+        return splits.draw(known, folds=folds, seed=seed, groups=groups)
+    if protocol.validation is None:
+        return splits.draw(known, validation=protocol.held_out, seed=seed, groups=groups)
+    return splits.draw(known, validation=protocol.validation, test=protocol.held_out or 0.0, seed=seed, groups=groups)
 
 
 def fold_count(protocol: Protocol, *, small: bool) -> int | None:
@@ -321,17 +321,34 @@ def fold_count(protocol: Protocol, *, small: bool) -> int | None:
 
 
 def split_of_round(protocol: Protocol, patients: Round, seed: int) -> dict[str, Any]:
-    """The entries of a recipe for one round: ``patients`` with ``validation``, or with a ``split`` of slices.
+    """The entries of a recipe for one round that say who is held out.
 
-    Where a protocol has a part for validation, who is measured is not in it, see :func:`measured_patients`.
+    Args:
+        protocol: how. Where it has a share for validation, that is never of what is measured: it is drawn with the
+            split, or from the patients of the other folds.
+        patients: of the round; its test patients are measured where there are any, else those of its validation.
+        seed: of what is drawn here.
     """
-    used = [*patients.train, *patients.validation]
+    used = [*patients.train, *patients.validation, *patients.test]
     if protocol.drawn == "slices":
-        validation = {"validation": protocol.validation} if protocol.validation else {}
-        return {"patients": used, "split": {"slices": protocol.held_out, "seed": seed, **validation}}
-    return {"patients": used, "validation": list(patients.validation)}
+        shares = {"slices": protocol.held_out} | ({"validation": protocol.validation} if protocol.validation else {})
+        return {"patients": used, "split": {**shares, "seed": seed}}
+    if protocol.validation is None or patients.test:
+        kept = {"test": list(patients.test)} if patients.test else {}
+        return {"patients": used, "validation": list(patients.validation), **kept}
+    loads = dict.fromkeys(patients.train, 0.0)
+    own = splits.draw(loads, validation=protocol.validation, seed=seed, groups=_persons(patients.train)).validation
+    return {"patients": used, "validation": list(own), "test": list(patients.validation)}
 
 
-def measured_patients(protocol: Protocol, patients: Round) -> tuple[str, ...]:
-    """Who is measured in a round; nobody by name where slices of all are drawn."""
-    return patients.test if protocol.validation else patients.validation
+def _persons(names: Sequence[str]) -> list[list[str]]:
+    """Names by the patient that they stand for."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(splits.patient_of(name), []).append(name)
+    return list(found.values())
+
+
+def split_of_draft(protocol: Protocol, patients: Sequence[str]) -> dict[str, Any]:
+    """The same before anybody is drawn, for a recipe that is looked at and not trained."""
+    return {"validation": list(patients[:1]) if protocol.validation else []}

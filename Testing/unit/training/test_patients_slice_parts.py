@@ -8,8 +8,8 @@ from LiverTumorSegLib.core.progress import Job
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.training import patients
+from LiverTumorSegLib.training.held_out import SliceSplit
 from LiverTumorSegLib.training.patients import split_slices
-from LiverTumorSegLib.training.recipe_options import SliceSplit
 
 
 def numbered(name, count, first):
@@ -40,11 +40,13 @@ def test_the_seed_alone_decides_and_who_has_no_slice_is_in_no_part():
         assert sum(one.name == "b" for each in parts for one in each) == 1
 
 
-def test_a_share_for_validation_is_neither_trained_on_nor_held_out_and_leaves_the_latter_as_it_is():
-    held_out = content(split_slices(COHORT, SliceSplit(slices=0.2, seed=3))[1])
-    train, validation = map(content, split_slices(COHORT, SliceSplit(slices=0.2, validation=0.1, seed=3)))
-    assert len(validation) == 3
-    assert sorted(train + validation + held_out) == list(range(30))
+def test_slices_for_validation_are_of_those_that_are_not_held_out():
+    whole, held_out = split_slices(COHORT, SliceSplit(slices=0.2, seed=3))
+    split = SliceSplit(slices=0.2, validation=0.1, seed=3)
+    train, validated = split_slices(COHORT, split)
+    assert len(content(validated)) == 3
+    assert sorted(content(train) + content(validated)) == content(whole)
+    assert content(split_slices(COHORT, split.held_out_alone)[1]) == content(held_out)
 
 
 def test_neighbours_are_of_the_same_part():
@@ -94,9 +96,31 @@ def test_only_those_who_are_used_are_trained_on_and_validated(tmp_path):
             "of which no slices can be held out",
         ),
         (("split={slices: 1.5}",), "slices"),
-        (("split={slices: 0.7, validation: 0.3}",), "shares of 0.7 and 0.3 leave no slice to train on"),
+        (("split={slices: 0.6, validation: 0.4}",), "leave nothing to train on"),
+        (("split={slices: 0.2}", "test=[volume-0]"), "test and split both say who is measured afterwards"),
     ],
 )
 def test_splits_that_do_not_fit_are_refused(tmp_path, changes, words):
     with pytest.raises(UserError, match=words):
         recipe_with(tmp_path, "validation=[]", *changes)
+
+
+def test_who_is_kept_for_a_test_is_neither_trained_on_nor_validated_nor_read(tmp_path):
+    root = make_volumes(tmp_path)
+    (root / "LITS" / "volume-1.nii.gz").write_bytes(b"nothing")
+    plan = recipe_with(tmp_path, "data=[{volumes: LITS}]", "validation=[volume-2]", "test=[volume-1]")
+    found = patients.read(plan, root, tmp_path / "cache", say=lambda _: None, job=Job())
+    assert [one.name for one in (*found.train, *found.validation)] == ["volume-0", "volume-2"]
+    assert (found.held_out, found.test) == (("volume-2",), ("volume-1",))
+
+
+def test_nobody_is_validated_on_and_kept_for_the_test(tmp_path):
+    with pytest.raises(UserError, match="test and validation both name volume-2"):
+        recipe_with(tmp_path, "validation=[volume-2]", "test=[volume-2]")
+
+
+def test_test_patients_who_are_not_in_the_data_are_named(tmp_path):
+    root = make_data(tmp_path)
+    plan = recipe_with(tmp_path, "validation=[]", "test=[volume-7]")
+    with pytest.raises(UserError, match="recipe's test patients volume-7 are not in the data"):
+        patients.read(plan, root, tmp_path / "cache", say=lambda _: None, job=Job())

@@ -50,7 +50,7 @@ def test_whole_cts_with_training_on_liver_alone_are_named():
 def test_a_part_for_validation_is_said_to_be_measured_nowhere():
     row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
     said = report_sections(systems.load("dhanush"), reproduced("dhanush", [row]))["What was measured"]
-    assert any(each.startswith("10 % of the slices are for validation") for each in said)
+    assert any("Training validates on 10 % of the slices, which it does not learn from" in each for each in said)
 
 
 @pytest.mark.parametrize(("quick", "folds"), [(True, 2), (False, 4)])

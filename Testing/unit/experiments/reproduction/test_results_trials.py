@@ -17,8 +17,8 @@ DATA = SimpleNamespace(root="root")
 def test_each_trial_gets_its_stretch_of_the_job_and_all_count_together(monkeypatch):
     li, told, asked = load("li"), [], []
 
-    def run(recipe, folder, root, metrics, shown, options, *, measured):
-        asked.append((recipe, folder, root, shown, *measured))
+    def run(recipe, folder, root, metrics, shown, options):
+        asked.append((recipe, folder, root, shown))
         options.job.at(0, "")
         return SCORES
 

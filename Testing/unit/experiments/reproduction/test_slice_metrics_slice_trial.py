@@ -163,10 +163,9 @@ def test_slices_for_validation_are_watched_and_never_measured(trial, data, tmp_p
     assert "validation_loss" in next((tmp_path / "trial" / "model-log").glob("*/metrics.csv")).read_text()
 
 
-def test_patients_who_are_in_no_part_of_the_training_can_be_measured(data, tmp_path):
-    plan = recipe_with(tmp_path, SPLIT[2], "patients=[volume-0, volume-2]", "validation=[volume-2]")
-    options = RunOptions(device="cpu")
-    found = run_slice_trial(plan, tmp_path / "trial", data, METRICS, "all", options, measured=("volume-1",))
+def test_patients_who_are_kept_for_a_test_are_measured_in_place_of_those_of_the_validation(data, tmp_path):
+    plan = recipe_with(tmp_path, SPLIT[2], "validation=[volume-2]", "test=[volume-1]")
+    found = run_slice_trial(plan, tmp_path / "trial", data, METRICS, "all", RunOptions(device="cpu"))
     assert found["liver"].patients == (("volume-1", 10),)
     said = model_folder.read_description(tmp_path / "trial" / "model").training
     assert (said.patients, said.validation_patients) == (("volume-0",), ("volume-2",))
