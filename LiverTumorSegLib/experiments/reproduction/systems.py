@@ -79,7 +79,7 @@ class Protocol(StrictModel):
 
 def folder_of(name: str) -> str:
     """A row's name as a folder's."""
-    return name.lower().replace(" ", "-")
+    return name.lower().replace(",", "").replace(" ", "-")
 
 
 class PublishedRow(StrictModel):

@@ -45,7 +45,7 @@ def trained(monkeypatch):
 
 def cells(folder):
     """The table of the page, without its headings."""
-    lines = (folder / "reproduction.md").read_text().splitlines()
+    lines = (folder / "reproduction.md").read_text(encoding="utf-8").splitlines()
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][1:]
 
 
@@ -110,7 +110,7 @@ def test_a_folder_of_another_reproduction_is_refused(run, words, tmp_path):
     code, _, complained = run(*other)
     assert code == 3
     assert "holds the reproduction of kulkarni" in " ".join(complained.split())
-    assert json.loads((tmp_path / "out" / "reproduction.json").read_text())["name"] == "kulkarni"
+    assert json.loads((tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8"))["name"] == "kulkarni"
 
 
 def offline(_url, **_options):

@@ -88,10 +88,10 @@ def test_quick_is_in_the_table_and_in_every_file(tmp_path):
     done = reproduced("li", [row_result("U-Net", (0.822,), 0.51234567)])
     assert report.headings(done)[-1] == "measured, quick, published protocol"
     report.write(tmp_path, systems.load("li"), done)
-    assert (tmp_path / "reproduction.md").read_text().startswith("# li: U-Net,")
-    assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text()
-    assert json.loads((tmp_path / "reproduction.json").read_text())["quick"] is True
-    (line,) = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text()))
+    assert (tmp_path / "reproduction.md").read_text(encoding="utf-8").startswith("# li: U-Net,")
+    assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))["quick"] is True
+    (line,) = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text(encoding="utf-8")))
     assert (line["quick"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
 
 
