@@ -58,6 +58,13 @@ def group_by_patient(images: dict[str, Path], masks: dict[str, Path]) -> dict[st
     return {name: tuple(sorted(found[name])) for name in sorted(found)}
 
 
+def files_by_patient(source: SliceSource, root: Path) -> dict[str, tuple[SliceFiles, ...]]:
+    """The slices of each patient of a source that have both pictures, ascending."""
+    folder = root / source.folder
+    found = group_by_patient(find_pictures(folder / IMAGES, ".jpg"), find_pictures(folder / MASKS, ".png"))
+    return {name: slices for name, slices in found.items() if name not in source.leave_out}
+
+
 def read_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
     """Millimetres between slice numbers, rows and columns by patient.
 
@@ -136,6 +143,7 @@ class SliceSource(StrictModel):
         default_slice_mm: the same between consecutive slice numbers; None where neighbours must not be used.
         true_spacings: CSV file in the folder with the true spacing of patients whose published headers are false, by
             ``in_plane_mm`` and ``slice_mm``; it counts before ``slices.csv``.
+        leave_out: patients who are not taken from this folder.
     """
 
     folder: str
@@ -144,6 +152,7 @@ class SliceSource(StrictModel):
     default_spacing_mm: float | None = Field(None, gt=0)
     default_slice_mm: float | None = Field(None, gt=0)
     true_spacings: str | None = None
+    leave_out: tuple[str, ...] = ()
 
     @field_validator("intensities")
     @classmethod
@@ -310,9 +319,7 @@ class _Folder:
 
     def __init__(self, source: SliceSource, root: Path) -> None:
         self.source, self.path = source, root / source.folder
-        self.files = group_by_patient(
-            find_pictures(self.path / IMAGES, ".jpg"), find_pictures(self.path / MASKS, ".png")
-        )
+        self.files = files_by_patient(source, root)
         stated = read_spacings(self.path / TABLE)
         if source.true_spacings:
             stated |= read_true_spacings(self.path / source.true_spacings)

@@ -13,9 +13,9 @@ from pydantic import Discriminator, Tag
 from ..core.errors import UserError
 from ..core.volume import Volume
 from . import slices, volumes
-from .dump import IMAGES, MASKS
+from .dump import IMAGES
 from .scans import VolumeScan
-from .slices import SliceSource, find_pictures, group_by_patient
+from .slices import SliceSource, files_by_patient
 from .volumes import VolumeSource
 
 Source = Union[SliceSource, VolumeSource]
@@ -41,8 +41,7 @@ def files(source: Source, root: Path) -> Mapping[str, tuple[Path, ...]]:
     """
     if isinstance(source, VolumeSource):
         return {name: scan.sources for name, scan in _scans(source, root).items()}
-    folder = root / source.folder
-    found = group_by_patient(find_pictures(folder / IMAGES, ".jpg"), find_pictures(folder / MASKS, ".png"))
+    found = files_by_patient(source, root)
     return {name: tuple(path for one in each for path in (one.image, one.mask)) for name, each in found.items()}
 
 

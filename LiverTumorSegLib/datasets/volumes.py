@@ -50,12 +50,14 @@ class VolumeSource(StrictModel):
         every: every how many slices one is kept.
         damaged: what is done about slices that are NaN, hold one number or repeat: nothing, or they are interpolated
             from their neighbours, or left out of training; whoever needs every slice gets those interpolated.
+        leave_out: patients who are not taken from this folder.
     """
 
     volumes: str
     lesions_apart: bool = True
     every: int = Field(1, ge=1)
     damaged: DamageTreatment = DamageTreatment.AS_IS
+    leave_out: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -97,7 +99,7 @@ class ScanRequest(NamedTuple):
     def key(self) -> str:
         """Of its entry in a cache."""
         as_is = {"damaged"} if self.source.damaged is DamageTreatment.AS_IS else set()
-        options = [self.source.model_dump_json(exclude={"volumes", *as_is})]
+        options = [self.source.model_dump_json(exclude={"volumes", "leave_out", *as_is})]
         if self.spacing_mm:
             options.append(json.dumps(self.spacing_mm))
         if self.frame:
@@ -108,7 +110,7 @@ class ScanRequest(NamedTuple):
 
 
 def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tuple[LeftOut, ...]]:
-    """The scans of a source, by number, and what is left out.
+    """The scans of a source, by number, and what is left out; who is not to be taken from it is in neither.
 
     Raises:
         UserError: the folder holds no known data set, or slice pictures.
@@ -118,7 +120,7 @@ def find(source: VolumeSource, root: Path) -> tuple[tuple[VolumeScan, ...], tupl
     if not scans:
         msg = f"{layout.folder} holds {layout.title}, not CTs: name it as folder in the recipe's data, not as volumes."
         raise UserError(msg)
-    return scans, layout.left_out
+    return tuple(scan for scan in scans if scan.name not in source.leave_out), layout.left_out
 
 
 def read_scan(wanted: ScanRequest) -> Patient:

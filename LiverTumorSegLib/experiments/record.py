@@ -25,6 +25,7 @@ from ..training.fit import fit
 from ..training.recipe import Recipe
 from ..training.resume import count_others, differing_keys, flatten_entries, shorten_value
 from .run_options import RunOptions
+from .twin_models import take_twin_model
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -141,6 +142,8 @@ def train(recipe: Recipe, data: Path, folder: Path, options: RunOptions) -> None
     """
     place = folder / MODEL_FOLDER
     if place.exists():
+        return
+    if options.twin and take_twin_model(recipe, options.twin, folder, MODEL_FOLDER, options.command):
         return
     fit(
         recipe,

@@ -23,6 +23,7 @@ class RunOptions:
         command: what the user typed.
         say: told single sentences.
         job: told what is being done, and asked whether to go on.
+        twin: folder of a trial whose model is taken where training would lead to the same; None to train.
     """
 
     device: str = "auto"
@@ -31,6 +32,7 @@ class RunOptions:
     command: str = ""
     say: Callable[[str], None] = _silent
     job: Job = field(default_factory=Job)
+    twin: Path | None = None
 
     def part(self, start: float, end: float) -> RunOptions:
         """The same for a stretch of the job."""

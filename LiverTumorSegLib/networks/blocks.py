@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 import torch
 from monai.networks.nets.basic_unet import TwoConv
@@ -35,6 +36,18 @@ def check_positive(name: str, value: int) -> int:
     """
     if not _is_count(value):
         msg = f"{name} is a whole number from one on, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def check_not_negative(name: str, value: float) -> float:
+    """An option that is a size.
+
+    Raises:
+        ValueError: it is below 0, or no finite number.
+    """
+    if not 0 <= value < inf:
+        msg = f"{name} is a number from 0 on, not {value!r}"
         raise ValueError(msg)
     return value
 

@@ -70,9 +70,11 @@ _CHAINS = (
         "dhanush",
         "Dhanush et al. 2024, Medical Image Analysis for Liver Tumor Localization and Segmentation, section 3.2",
         "Contrast is improved and pictures are normalised to zero mean and unit variance, each on its own.",
-        "A picture is read as a slice. Scanners fill its corners with values down to -3024 HU, which would shift the "
-        "mean: the 12 bits of a CT are kept.",
-        {"step": "hu_range", "low": -1024, "high": 3071},
+        "A picture is read as a slice. How contrast is improved is not given: here by a window from -100 to 400 HU and "
+        "histogram equalisation, as Christ et al. 2017 (Automatic Liver and Tumor Segmentation, data preparation) have "
+        "it to set the liver apart from other organs, which this section wants. Mean and variance are of the slice.",
+        {"step": "window", "level": 150, "width": 500},
+        {"step": "histogram_equalisation"},
         {"step": "z_score"},
     ),
     _entry(

@@ -21,6 +21,7 @@ from .distributed import ProcessGroup, join_processes
 from .input_mode import input_mode_of
 from .lightning_distributed import SharedBatches
 from .lightning_module import SliceSegmenter
+from .micro_batches import refuse_parts_in_several_processes
 from .network import build_network, describe_initial_model
 from .patients import Patients, free_device_bytes, move_to_device
 from .recipe import Recipe
@@ -81,6 +82,7 @@ def fit(
     with join_processes(on_gpus=device != "cpu") as group:
         tell, task = (say, job(progress, cancel)) if group.is_first else (_say_nothing, job(None, cancel))
         group.share(recipe.schedule.batch)
+        refuse_parts_in_several_processes(recipe.schedule, group)
         start = group.from_first(lambda: find_start(recipe, folder, resume=resume, overwrite=overwrite, say=tell))
         lightning.seed_everything(recipe.seed, verbose=False)
         place = choose_training_device(group, device, tell)

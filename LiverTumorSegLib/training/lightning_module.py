@@ -16,6 +16,7 @@ from ..networks import SliceNetwork
 from .distributed import ALONE, ProcessGroup
 from .input_mode import input_mode_of
 from .losses import CrossEntropy, over_levels
+from .micro_batches import add_gradients, batch_parts
 from .patch_sampling import DrawnPatches
 from .recipe import Recipe
 from .recipe_options import OneCycle, one_cycle
@@ -33,6 +34,9 @@ def class_targets(labels: torch.Tensor, wanted: Binary | Joint) -> torch.Tensor:
         return labels
     return ((labels == LESION_LABEL) if wanted[1] == "lesion" else (labels >= LIVER_LABEL)).to(labels.dtype)
 
+
+LARGEST_NORM = 1.0
+"""To which the gradients of a step are cut."""
 
 RECIPE, PATIENTS = "recipe", "patients"
 """Keys of the recipe, and of its patients' slice counts, in a checkpoint."""
@@ -70,9 +74,13 @@ class SliceSegmenter(lightning.LightningModule):
         if isinstance(loss, CrossEntropy):
             loss = loss.fitted((class_targets(patient.labels, recipe.labels) for patient in train), network.classes)
         self._loss = loss
+        self._parts = batch_parts(recipe.schedule.batch, recipe.schedule.micro_batch)
+        self.automatic_optimization = len(self._parts) == 1
 
-    def on_after_batch_transfer(self, batch: DrawnSlices | DrawnPatches, _dataloader: int) -> Batch:
-        return self._kind.augmented(batch)
+    def on_after_batch_transfer(
+        self, batch: DrawnSlices | DrawnPatches, _dataloader: int
+    ) -> Batch | DrawnSlices | DrawnPatches:
+        return self._kind.augmented(batch) if self.automatic_optimization else batch
 
     def on_train_batch_start(self, _batch: Batch, _number: int) -> None:
         """Seed what a network draws (dropout) by the step alone, so that training can go on at any."""
@@ -80,7 +88,27 @@ class SliceSegmenter(lightning.LightningModule):
         state = np.random.SeedSequence([self._recipe.seed, self.trainer.global_step, *([number] if number else [])])
         torch.manual_seed(int(state.generate_state(1, np.uint64)[0]))
 
-    def training_step(self, batch: Batch) -> torch.Tensor:
+    def training_step(self, batch: Any) -> torch.Tensor:
+        """The loss of a step; of a batch in parts, the step is made as well."""
+        return self._loss_of_batch(batch) if self.automatic_optimization else self._step_in_parts(batch)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Cut the gradients' norm, which Lightning does by itself for whole batches alone."""
+        if not self.automatic_optimization:
+            self.clip_gradients(optimizer, LARGEST_NORM, "norm")
+
+    def _step_in_parts(self, drawn: Any) -> torch.Tensor:
+        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        optimizer.zero_grad()  # type: ignore[union-attr]
+        loss = add_gradients(
+            drawn, self._parts, lambda part: self._loss_of_batch(self._kind.augmented(part)), self.manual_backward
+        )
+        optimizer.step()  # type: ignore[union-attr]
+        if schedule is not None:
+            schedule.step()  # type: ignore[union-attr, call-arg]
+        return loss
+
+    def _loss_of_batch(self, batch: Batch) -> torch.Tensor:
         logits = self.network(self._channels(batch).contiguous(memory_format=self._kind.layout))
         if not self._group.several:
             return self.loss(logits, batch["labels"], batch["lesions_apart"])

@@ -115,11 +115,31 @@ class _Loss(StrictModel):
     ``[batch, *size]`` below the number of classes, or 0 and 1 for a sigmoid; the last is bool ``[batch]``.
     """
 
+    @property
+    def joins_samples(self) -> bool:
+        """Whether the loss of a batch is other than the mean of its samples' losses."""
+        return False
+
+    def check_parts(self, batch: int, micro_batch: int | None) -> None:
+        """Raise ``ValueError`` where a batch in parts would have other gradients than the whole."""
+        if self.joins_samples and micro_batch and micro_batch < batch:
+            name = getattr(self, "name", "")
+            msg = (
+                f"the loss “{name}” joins the samples of a batch, whose parts then have other gradients: leave "
+                "schedule.micro_batch out, or take one that is a mean over samples, such as cross_entropy without "
+                "weights, focal, or {name: dice_ce, over_batch: false}"
+            )
+            raise ValueError(msg)
+
 
 class PartialLabel(_Loss):
     """Cross-entropy and Dice, for three classes, where some labels say only “liver or lesion”."""
 
     name: Literal["partial_label"] = "partial_label"
+
+    @property
+    def joins_samples(self) -> bool:
+        return True
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor, lesions_apart: torch.Tensor) -> torch.Tensor:
         return partial_label_loss(logits, labels, lesions_apart)
@@ -135,6 +155,10 @@ class CrossEntropy(_Loss):
 
     name: Literal["cross_entropy"] = "cross_entropy"
     weights: Annotated[tuple[float, ...], Field(min_length=2)] | Literal["median_frequency"] | None = None
+
+    @property
+    def joins_samples(self) -> bool:
+        return self.weights is not None  # which make it a mean over weights
 
     @field_validator("weights")
     @classmethod
@@ -183,6 +207,10 @@ class RegionLoss(_Loss):
 
     background: bool = True
     over_batch: bool = True
+
+    @property
+    def joins_samples(self) -> bool:
+        return self.over_batch
 
     def _options(self, logits: torch.Tensor) -> dict[str, Any]:
         several = logits.shape[1] > 1

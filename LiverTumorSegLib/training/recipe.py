@@ -274,6 +274,7 @@ class Recipe(StrictModel):
             raise ValueError(msg)
 
     def _check_loss(self) -> None:
+        self.loss.check_parts(self.schedule.batch, self.schedule.micro_batch)
         joined = [source.folder for source in self.data if not source.lesions_apart]
         if isinstance(self.loss, PartialLabel):
             if self.labels != JOINT:

@@ -183,6 +183,7 @@ class Schedule(StrictModel):
     Args:
         steps: batches that are seen.
         batch: samples a batch.
+        micro_batch: samples of it that are computed together, the gradients of all then being added up; None for all.
         optimizer: name of an optimiser, or its name and options.
         learning_rate: the largest.
         policy: how the learning rate changes, a name, or a name and options.
@@ -194,6 +195,7 @@ class Schedule(StrictModel):
 
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
+    micro_batch: int | None = Field(None, gt=0)
     optimizer: NamedOptimiser = AdamW()
     learning_rate: float = Field(gt=0)
     policy: NamedPolicy = OneCycle()

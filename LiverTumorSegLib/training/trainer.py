@@ -35,7 +35,7 @@ from .checkpoints import CHECKPOINTS, PICTURES
 from .distributed import ALONE, ProcessGroup
 from .input_mode import input_mode_of
 from .lightning_distributed import trainer_options as of_processes
-from .lightning_module import SliceSegmenter
+from .lightning_module import LARGEST_NORM, SliceSegmenter
 from .network import check_finite_weights
 from .recipe import Recipe
 from .recipe_options import Plateau
@@ -68,12 +68,12 @@ def explain_failure(error: Exception, device: torch.device, batch: int) -> Excep
     Args:
         error: that ended a training.
         device: it ran on.
-        batch: samples of a step; where a single one meets what may be a lack of memory, it is taken for a failed GPU.
+        batch: samples that are computed together; where a single one meets what may be a lack of memory, it is taken
+            for a failed GPU.
     """
     if is_out_of_memory(error) or (may_be_out_of_memory(error) and batch > 1):
-        return UserError(
-            f"{device} ran out of memory while training: close other programs, or lower schedule.batch or crop."
-        )
+        mend = "lower schedule.batch, schedule.micro_batch or crop"
+        return UserError(f"{device} ran out of memory while training: close other programs, or {mend}.")
     return UserError(describe_failure(device, error, _GO_ON)) if is_device_failure(error) else error
 
 
@@ -105,7 +105,9 @@ class TrainingRun:
     ) -> None:
         self._recipe, self._segmenter, self._start, self._group = recipe, segmenter, start, group
         self._device, self._precision = device or (torch.device("cpu"), recipe.schedule.precision)
-        self._each = recipe.schedule.batch // group.rank.count
+        self._each = min(
+            recipe.schedule.batch // group.rank.count, recipe.schedule.micro_batch or recipe.schedule.batch
+        )
         self._averaging = Averaging(decay=recipe.schedule.average)
         self._best = BestWeights(self._averaging, recipe.callbacks.best.monitor)
         self._log = MetricsLog(start.log / "curves.png", recipe.schedule.steps)
@@ -187,7 +189,7 @@ class TrainingRun:
         return lightning.Trainer(
             max_steps=schedule.steps,
             precision=self._precision,
-            gradient_clip_val=1.0,
+            gradient_clip_val=LARGEST_NORM if self._segmenter.automatic_optimization else None,
             callbacks=[*self._callbacks, CheckpointWriter(folder, options.checkpoint_every, schedule.learning_rate)],
             logger=_loggers(self._start) if self._group.is_first else False,
             enable_progress_bar=False,

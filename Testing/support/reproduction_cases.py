@@ -22,7 +22,7 @@ def recipe(name, row, small=False, weights=None, split=None):
     known = systems.load(name)
     (chosen,) = (each for each in known.rows if each.name == row)
     split = split or {"validation": ["volume-0"]}
-    return systems.recipe_of_row(known, chosen, DATA, weights or {}, small=small, split=split)
+    return systems.recipe_of_row(known, chosen, [DATA], weights or {}, small=small, split=split)
 
 
 def row_result(name, published, *values, low=None, high=None, notes=()):

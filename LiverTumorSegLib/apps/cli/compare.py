@@ -179,17 +179,23 @@ class ProtocolName(str, Enum):
     """Choices of ``--protocol``."""
 
     PUBLISHED = "published"
+    SLICES = "slices"
     SOUND = "sound"
 
 
 def reproduce(
     name: Annotated[str, typer.Argument(help="dhanush, kulkarni, li, ahmad or elmenabawy.")],
     data: Annotated[
-        Path, typer.Option(readable=False, help="Folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.")
+        list[Path],
+        typer.Option(
+            readable=False,
+            help="Folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures; may be given for each of several.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; run again, it goes on there.")],
     protocol: Annotated[
-        ProtocolName, typer.Option(help="As the paper has it, or patients held out and measured one by one.")
+        ProtocolName,
+        typer.Option(help="As the paper has it; slices, which Kulkarni's figures suggest; or patients held out."),
     ] = ProtocolName.PUBLISHED,
     quick: Annotated[
         bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")

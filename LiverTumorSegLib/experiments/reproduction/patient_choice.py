@@ -36,7 +36,7 @@ def choose_patients(data: DataSet, words: str | None) -> DataSet:
     taken = wanted or set(data.patients)
     left = tuple(name for name in data.patients if name in taken and name not in unwanted)
     if not left:
-        msg = f"--patients {words} leaves nobody of {data.layout.folder}: {_HELP}."
+        msg = f"--patients {words} leaves nobody of {data.folders}: {_HELP}."
         raise UserError(msg)
     return replace(data, patients=left, chosen=words)
 
@@ -45,7 +45,8 @@ def _named(entry: str, data: DataSet) -> Sequence[str]:
     fits = _test_of(entry)
     found = [name for name in data.patients if fits(name)]
     if not found:
-        msg = f"--patients: “{entry}” is nobody in {data.layout.folder}: {_HELP}."
+        apart = f" {data.repeated_persons}" if data.repeated else ""
+        msg = f"--patients: “{entry}” is nobody in {data.folders}: {_HELP}.{apart}"
         raise UserError(msg)
     return found
 

@@ -10,11 +10,13 @@ from ...core import text_files
 from ...core.atomic_files import whole_file
 from ...core.text_files import round_floats
 from .results import JSON, NOT_GIVEN, Figure, ProtocolResult, Reproduction, RowResult
-from .slice_metrics import MEASURES
+from .slice_metrics import MEASURES, PATIENT_MEASURES
 from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
 from .volume_steps import VolumeSteps, describe
 
 _NOTHING = "-"
+NOTHING_FOUND = "nothing found"
+"""Name of the row of a result that never finds anything."""
 
 
 def published_cell(metric: Metric, value: float | None) -> str:
@@ -45,6 +47,14 @@ _VOLUMES = (
     "which is too narrow for less than some ten patients, and of how many these are."
 )
 _NOT_COMPARABLE = "not comparable"
+_NOTHING_SAID = (
+    f"The row “{NOTHING_FOUND}” is what a network that never finds anything scores on the same slices or patients: "
+    "a figure that is no better has nothing learnt in it. It has no distance, and to it all pixels are equally likely."
+)
+LEAK = (
+    "Those of all patients are shuffled and some held out: nearly every one has neighbours, a few mm away in the same "
+    "patient, that were trained on, so that the figures say little of patients never seen."
+)
 
 
 def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
@@ -69,17 +79,15 @@ def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
 
 
 def unsound_steps(system: System) -> Iterator[str]:
-    """Faults of the published protocol, which a sound one would not have."""
+    """Faults of the published protocol, which a sound one would not have; and of that by slices."""
     published, sound = system.protocols["published"], system.protocols["sound"]
     if published.drawn == "slices":
-        yield (
-            "The paper does not say outright what was split; it is read here as splitting slices (see below). Those of "
-            "all patients are shuffled and some held out: nearly every one has neighbours, a few mm away in the "
-            "same patient, that were trained on, so that the figures say little of patients never seen."
-        )
+        yield f"The paper does not say outright what was split; it is read here as splitting slices (see below). {LEAK}"
     else:
         yield "Patients are held out with all of their slices, as they should be."
         yield "They are drawn whatever tumour they have: a part may hold hardly any, and its figures vary by chance."
+    if "slices" in system.protocols and published.drawn != "slices":
+        yield f"The protocol “slices” splits slices in their place. {LEAK}"
     if published.measured_on == "slices":
         yield (
             "Figures are of single slices, on pixels after preprocessing: long livers count more, distances are no mm, "
@@ -87,7 +95,9 @@ def unsound_steps(system: System) -> Iterator[str]:
         )
     if published.shown != "all":
         yield f"Only slices that show the {published.shown} are measured: what is found elsewhere costs nothing."
-    yield "There is no interval, so that differences between rows may be chance."
+    over_patients = any(metric.slices in PATIENT_MEASURES for metric in system.metrics)
+    but = " but for means over patients" if over_patients and published.measured_on == "slices" else ""
+    yield f"There is no interval{but}, so that differences between rows may be chance."
     yield f"The sound one holds out {_share(sound)}, each part with its share of tumour."
 
 
@@ -98,13 +108,20 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
         drawn = "by tumour load" if protocol.stratified else "at random"
         share = _share(protocol, small=done.quick)
         yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol)}"
+        if protocol.why:
+            yield protocol.why
     if any(protocol.measured_on == "slices" for protocol in run.values()):
         ways = dict.fromkeys((metric.name, metric.slices) for metric in system.metrics)
-        yield from (f"{name}, published protocol: {MEASURES[key]}." for name, key in ways if key)
-        yield from _worth_of_nothing(done)
+        of_slices = " and ".join(name for name, protocol in run.items() if protocol.measured_on == "slices")
+        yield from (f"{name}, {of_slices} protocol: {MEASURES[key]}." for name, key in ways if key)
     if any(protocol.measured_on == "volumes" for protocol in run.values()):
         yield _VOLUMES
         yield from _steps(done)
+        slices_alone = [metric.title for metric in system.metrics if metric.slices and metric.volumes is None]
+        if slices_alone:
+            yield f"Of whole CTs, which are measured by patient, there is no {' and no '.join(slices_alone)}."
+    if any(row.nothing for result in done.protocols.values() for row in result.rows):
+        yield _NOTHING_SAID
 
 
 def _steps(done: Reproduction) -> Iterator[str]:
@@ -117,15 +134,6 @@ def _steps(done: Reproduction) -> Iterator[str]:
     for steps, names in rows.items():
         of = "" if len(rows) == 1 else f"{'; '.join(names)}: "
         yield from (f"{of}{sentence}" for sentence in describe(steps))
-
-
-def _worth_of_nothing(done: Reproduction) -> Iterator[str]:
-    """A remark on a measure that finding nothing at all does well by."""
-    rows = done.protocols["published"].rows
-    scored = zip(done.metrics, rows[0].nothing if rows else (), strict=False)
-    told = [f"{metric.title} {measured_cell(metric, figure)}" for metric, figure in scored if figure.value]
-    if told:
-        yield f"Finding nothing at all would score, published protocol: {'; '.join(told)}."
 
 
 def _share(protocol: Protocol, *, small: bool = False) -> str:
@@ -171,21 +179,41 @@ _COLUMNS = ["row", "metric", "published", "comparable", "protocol", "measured", 
 def headings(done: Reproduction) -> list[str]:
     """Of the table's columns."""
     marked = "quick, " if done.quick else ""
-    return ["row", "metric", "published", *(f"measured, {marked}{name} protocol" for name in done.protocols)]
+    reason = {"slices": ", as the figures suggest"}
+    measured = (f"measured, {marked}{name} protocol{reason.get(name, '')}" for name in done.protocols)
+    return ["row", "metric", "published", *measured]
 
 
 def table(done: Reproduction) -> list[list[str]]:
-    """A row of cells for each figure of each row."""
+    """A row of cells for each figure of each row, and for what finding nothing would score."""
     found = []
     for name, by_protocol in _rows(done).items():
         for at, metric in enumerate(done.metrics):
+            if not any(row.has(metric) for row in by_protocol if row):
+                continue
             figures = [row.figures[at] if row else None for row in by_protocol]
             known = next(row for row in by_protocol if row)
             published = published_cell(metric, known.published[at])
             if not known.comparable and known.published[at] is not None:
                 published = f"{published}, {_NOT_COMPARABLE}"
             found.append([name, metric.title, published, *(measured_cell(metric, f) for f in figures)])
-    return found
+    return found + _rows_of_nothing(done)
+
+
+def _rows_of_nothing(done: Reproduction) -> list[list[str]]:
+    by_protocol = [nothing_found(result) for result in done.protocols.values()]
+    if not any(by_protocol):
+        return []
+    columns = [each or (None,) * len(done.metrics) for each in by_protocol]
+    cells = [[measured_cell(metric, each[at]) for each in columns] for at, metric in enumerate(done.metrics)]
+    return [[NOTHING_FOUND, metric.title, _NOTHING, *each] for metric, each in zip(done.metrics, cells, strict=True)]
+
+
+def nothing_found(result: ProtocolResult) -> tuple[Figure | None, ...]:
+    """What finding nothing would score, by metric: of the first row whose models look for what it is of."""
+    rows = [row.nothing for row in result.rows if row.nothing]
+    by_metric = zip(*rows, strict=True)
+    return tuple(next((figure for figure in each if figure.value is not None), None) for each in by_metric)
 
 
 def write(folder: Path, system: System, done: Reproduction) -> None:
@@ -221,10 +249,17 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
     for protocol, result in done.protocols.items():
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
-                measured = figure.value, figure.low, figure.high, figure.counted
+                if not row.has(metric):
+                    continue
                 given = NOT_GIVEN if published is None else published
                 comparable = "yes" if row.comparable else "no"
-                yield row.name, metric.title, given, comparable, protocol, *measured, marked
+                yield row.name, metric.title, given, comparable, protocol, *_numbers(figure), marked
+        for metric, nothing in zip(done.metrics, nothing_found(result), strict=False):
+            yield NOTHING_FOUND, metric.title, None, None, protocol, *_numbers(nothing), marked
+
+
+def _numbers(figure: Figure | None) -> tuple[float | None, ...]:
+    return (figure.value, figure.low, figure.high, figure.counted) if figure else (None, None, None, 0)
 
 
 def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, NamedTuple
@@ -21,7 +22,8 @@ from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
 from .data import DataSet
-from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
+from .nothing import patient_of_nothing, slices_of_nothing
+from .slice_metrics import PATIENT_MEASURES, SliceScores, patient_values, run_slice_trial
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_steps import VolumeSteps, steps_of
 
@@ -90,6 +92,7 @@ class RowResult(StrictModel):
         published: the paper's figures by metric, None where it gives none.
         figures: what was measured, by metric.
         nothing: what finding nothing at all would score, by metric; empty where that is not known.
+        structures: that its models find; empty for all of the table's.
         sizes: how much went into it.
         notes: what is to be known of this row.
         comparable: whether it starts as the paper's did; else its figures are not compared with the published ones.
@@ -100,10 +103,15 @@ class RowResult(StrictModel):
     published: tuple[PublishedFigure, ...]
     figures: tuple[Figure, ...]
     nothing: tuple[Figure, ...] = ()
+    structures: tuple[str, ...] = ()
     sizes: TrainingSizes
     notes: tuple[str, ...] = ()
     comparable: bool = True
     steps: VolumeSteps | None = None
+
+    def has(self, metric: Metric) -> bool:
+        """Whether the row's models find what a metric is of."""
+        return not self.structures or metric.structure is None or metric.structure in self.structures
 
 
 class ProtocolResult(StrictModel):
@@ -204,6 +212,9 @@ def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores
     """A metric over the held-out slices of all trials of a row."""
     if metric.slices is None or metric.structure is None:
         return Figure(value=None, counted=0)
+    if metric.slices in PATIENT_MEASURES:
+        by_patient = patient_values([scores[metric.structure] for scores in trials])
+        return _mean_of_patients({name: _in_paper_unit(metric, value) for name, value in by_patient.items()})
     value, count = slice_metrics.compute_metric(metric.slices, [scores[metric.structure] for scores in trials])
     return Figure(value=_in_paper_unit(metric, value), counted=count)
 
@@ -217,6 +228,10 @@ def figure_over_patients(metric: Metric, trials: Sequence[Sequence[PatientResult
     values: dict[str, float | None] = {}
     for trial in trials:
         values |= {one.name: _in_paper_unit(metric, _patient_value(metric, one)) for one in trial}
+    return _mean_of_patients(values)
+
+
+def _mean_of_patients(values: Mapping[str, float | None]) -> Figure:
     found = statistics.summarise(values, {name: name for name in values})
     return Figure(value=found["mean"], counted=found["counted"], low=found["low"], high=found["high"])
 
@@ -230,7 +245,7 @@ def _mean_loss(losses: Sequence[float | None], trials: Sequence[Sequence[Patient
 
 def _patient_value(metric: Metric, result: PatientResult) -> float | None:
     measures = result.liver if metric.structure == "liver" else result.lesion
-    if not measures or not measures["reference_ml"]:
+    if not measures or not measures["reference_ml"] or metric.volumes is None:
         return None
     return result.auc.get(str(metric.structure)) if metric.volumes == "auc" else measures[metric.volumes]
 
@@ -245,10 +260,12 @@ class Trial(NamedTuple):
     Args:
         recipe: which holds its patients or slices out.
         folder: to write to.
+        twin: folder of the trial that is trained alike, None where there is none.
     """
 
     recipe: Recipe
     folder: Path
+    twin: Path | None = None
 
 
 class RowFigures(NamedTuple):
@@ -256,7 +273,7 @@ class RowFigures(NamedTuple):
 
     Args:
         measured: of the row's models.
-        nothing: what a model that never finds anything would score on the same slices; empty for whole CTs.
+        nothing: what a model that never finds anything would score on the same slices or patients.
         steps: with which whole CTs were segmented; None for slices.
     """
 
@@ -274,24 +291,33 @@ def measure_trials(
         UserError: as :func:`.slice_metrics.run_slice_trial` and :func:`LiverTumorSegLib.experiments.trial.run_trial`.
         Cancelled: the user asked to stop; what is done stays.
     """
-    parts = [options.part(at / len(trials), (at + 1) / len(trials)) for at in range(len(trials))]
+    stretches = [options.part(at / len(trials), (at + 1) / len(trials)) for at in range(len(trials))]
+    parts = [replace(part, twin=trial.twin) for part, trial in zip(stretches, trials, strict=True)]
     both = list(zip(trials, parts, strict=True))
     if protocol.measured_on == "slices":
-        scores = [run_slice_trial(*trial, data.root, metrics, protocol.shown, part) for trial, part in both]
-        nothing = [{name: score_of_nothing(one) for name, one in each.items()} for each in scores]
+        scores = [
+            run_slice_trial(trial.recipe, trial.folder, data.root, metrics, protocol.shown, part)
+            for trial, part in both
+        ]
+        nothing = [{name: slices_of_nothing(one) for name, one in each.items()} for each in scores]
         ours, none = (tuple(figure_over_slices(metric, each) for metric in metrics) for each in (scores, nothing))
         return RowFigures(ours, none)
     steps = steps_of(trials[0].recipe, metrics)
     patients = [
-        run_trial(recipe, data.root, folder, part, measuring=steps.measuring) for (recipe, folder), part in both
+        run_trial(trial.recipe, data.root, trial.folder, part, measuring=steps.measuring) for trial, part in both
     ]
     losses = [log_table.last_value(log_table.read_rows(each.folder / MODEL_FOLDER), VALIDATION_LOSS) for each in trials]
+    of_nothing = [[patient_of_nothing(one) for one in each] for each in patients]
     return RowFigures(
-        tuple(
-            _mean_loss(losses, patients)
-            if metric.volumes == VALIDATION_LOSS
-            else figure_over_patients(metric, patients)
-            for metric in metrics
-        ),
-        steps=steps,
+        _of_whole_cts(metrics, patients, _mean_loss(losses, patients)),
+        _of_whole_cts(metrics, of_nothing, Figure(value=None, counted=0)),
+        steps,
+    )
+
+
+def _of_whole_cts(
+    metrics: Sequence[Metric], trials: Sequence[Sequence[PatientResult]], loss: Figure
+) -> tuple[Figure, ...]:
+    return tuple(
+        loss if metric.volumes == VALIDATION_LOSS else figure_over_patients(metric, trials) for metric in metrics
     )

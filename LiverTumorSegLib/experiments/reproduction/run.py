@@ -1,14 +1,14 @@
 """A published system trained and measured again, row by row; what is done is not done again.
 
 ``FOLDER/PROTOCOL/ROW[/fold-N]`` are the trials, ``FOLDER/PROTOCOL/split.json`` says who is held out where patients
-are, and ``FOLDER/slices`` are pictures where a system trains from such.
+are, and ``FOLDER/pictures`` are pictures where a system trains from such.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Tri
 from .systems import QUICK_PATIENTS, Protocol, ProtocolName, PublishedRow, System
 
 _OF_LOOKING = 0.05
-EXPORTED, SPLIT = "slices", "split.json"
+EXPORTED, SPLIT = "pictures", "split.json"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ReproductionRequest:
     @property
     def how(self) -> Protocol:
         """The protocol."""
-        return self.system.protocols[self.protocol]
+        return self.system.protocol(self.protocol)
 
     @property
     def rows(self) -> tuple[PublishedRow, ...]:
@@ -81,9 +81,9 @@ class ReproductionRequest:
             UserError: the row cannot be trained on them.
         """
         try:
-            return systems.recipe_of_row(self.system, row, data.source, self.weights, small=self.small, split=split)
+            return systems.recipe_of_row(self.system, row, data.sources, self.weights, small=self.small, split=split)
         except ValidationError as error:
-            msg = f"{row.name} cannot be trained on {data.layout.folder}: {explain_validation_error(error, Recipe)}"
+            msg = f"{row.name} cannot be trained on {data.folders}: {explain_validation_error(error, Recipe)}"
             raise UserError(msg) from error
 
 
@@ -95,6 +95,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
+    if data.repeated:
+        options.say(data.repeated_persons)
     draft = systems.split_of_draft(wanted.how, data.patients)
     drafts = {row.name: wanted.recipe(row, data, draft) for row in wanted.rows}
     for name, recipe in drafts.items():
@@ -109,7 +111,8 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(wanted.rows) for number in (at, at + 1))
         options.say(f"{row.name}, {wanted.protocol} protocol.")
         done.append(_row(row, wanted, prepared, rounds, options.part(start, end)))
-    return ProtocolResult(command=options.command, rows=tuple(done), notes=notes)
+    repeated = (data.repeated_persons,) if data.repeated else ()
+    return ProtocolResult(command=options.command, rows=tuple(done), notes=(*repeated, *notes))
 
 
 def _check_network(name: str, recipe: Recipe) -> None:
@@ -139,7 +142,7 @@ def _prepared(
     if not wanted.how.exported:
         return data.thinned(every), ()
     if not data.can_be_exported:
-        return data.thinned(every), (f"{data.layout.title} was read as it is, not from exported JPG and PNG files.",)
+        return data.thinned(every), (f"{data.titles} was read as it is, not from exported JPG and PNG files.",)
     place, chain = wanted.folder / EXPORTED, recipe.preprocessing
     return data_set.export_slices(data, place, chain, every, overwrite=options.overwrite, job=options.job), ()
 
@@ -152,7 +155,8 @@ def _rounds(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> 
     if path.exists() and not options.overwrite:
         split = splits.load(path, data.patients)
         same = set(split.names) == set(data.patients)
-        if same and len(split.folds) == (systems.fold_count(wanted.how, small=wanted.small) or 0):
+        alike = len(split.folds) == (systems.fold_count(wanted.how, small=wanted.small) or 0)
+        if same and alike and bool(split.test) == bool(wanted.how.validation):
             return split.rounds
         msg = f"{path} was drawn for other patients or folds: choose another folder, or do it anew (--overwrite)."
         raise UserError(msg)
@@ -166,7 +170,7 @@ def _drawn(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> S
     loads: dict[str, float] = dict.fromkeys(data.patients, 0.0)
     persons: list[tuple[str, str]] = []
     if wanted.how.stratified:
-        found = check_data_sets([data.used], processes=os.cpu_count() or 1, job=options.job)
+        found = check_data_sets(data.used, processes=os.cpu_count() or 1, job=options.job)
         _refuse_unreadable({name: why for each in found.sets for name, why in each.failed.items()})
         loads, persons = found.loads, found.persons
     return systems.draw_split(wanted.how, loads, persons, seed=wanted.seed, small=wanted.small)
@@ -187,7 +191,11 @@ def _row(
     samples = [_samples(recipe, data, options) for recipe in recipes]
     if not wanted.small:
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
-    planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
+    twins: Sequence[Path | None] = [None] * len(rounds)
+    if row.trained_as:
+        twins = _folders(systems.folder_of(row.trained_as), wanted, len(rounds))
+    folders = _folders(row.folder, wanted, len(rounds))
+    planned = [Trial(*each) for each in zip(recipes, folders, twins, strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
     ended = [log_table.last_value(log_table.read_rows(trial.folder / MODEL_FOLDER), "step") for trial in planned]
     sizes = TrainingSizes(
@@ -204,6 +212,7 @@ def _row(
         published=tuple(system.published(row).values()),
         figures=figures.measured,
         nothing=figures.nothing,
+        structures=recipes[0].labels[1:],
         sizes=sizes,
         notes=(*_notes(row, wanted, recipes[0]), *_endings(recipes, ended)),
         comparable=wanted.starts_as_published(row),
@@ -211,8 +220,8 @@ def _row(
     )
 
 
-def _folders(row: PublishedRow, wanted: ReproductionRequest, count: int) -> list[Path]:
-    folder = wanted.folder / wanted.protocol / row.folder
+def _folders(row: str, wanted: ReproductionRequest, count: int) -> list[Path]:
+    folder = wanted.folder / wanted.protocol / row
     return [folder / f"fold-{number}" for number in range(count)] if count > 1 else [folder]
 
 
@@ -220,6 +229,8 @@ def _notes(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> It
     start = encoder_files.describe_start(recipe, wanted.system.encoder_weights(row))
     if start:
         yield start
+    if row.trained_as:
+        yield f"Its models are those of {row.trained_as}, or trained alike where that row is not there."
 
 
 def _endings(recipes: Sequence[Recipe], ended: Sequence[float | None]) -> Iterator[str]:
@@ -246,7 +257,7 @@ def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
 
 def reproduce(
     name: str,
-    data: Path,
+    data: Path | Sequence[Path],
     folder: Path,
     protocol: ProtocolName,
     *,
@@ -263,9 +274,9 @@ def reproduce(
 
     Args:
         name: of :func:`.systems.names`.
-        data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.
+        data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures, or several that are used together.
         folder: to write to.
-        protocol: ``published``, as far as the paper says, or ``sound``.
+        protocol: ``published``, as far as the paper says, ``sound``, or ``slices``, which Kulkarni's figures suggest.
         quick: make it small, see :func:`.systems.make_quick`.
         weights: files of ImageNet weights, and the word ``imagenet`` where the missing ones are to be downloaded; rows
             without any start from random weights and are not compared with the published figures.
@@ -274,13 +285,14 @@ def reproduce(
         options: where to run, and whom to tell.
 
     Raises:
-        UserError: there is no such system, the data or weights cannot be used, or the folder holds something else.
+        UserError: there is no such system or protocol, the data or weights cannot be used, or the folder holds
+            something else.
         Cancelled: the user asked to stop; what is done stays.
     """
     chosen, options = systems.load(name), options or RunOptions()
+    chosen.protocol(protocol)
     files = encoder_files.by_network(weights, chosen.from_weights)
-    found = choose_patients(data_set.find(data, intensities), patients)
-    found = replace(found, patients=found.patients[: QUICK_PATIENTS if quick else None])
+    found = choose_patients(data_set.find(data, intensities), patients).first(QUICK_PATIENTS if quick else None)
     fresh = Reproduction(name=name, quick=quick, data=found.in_words, metrics=chosen.metrics)
     known = results.read_results(folder, fresh, overwrite=options.overwrite, say=options.say)
     wanted = ReproductionRequest(chosen, protocol, files, folder, quick)

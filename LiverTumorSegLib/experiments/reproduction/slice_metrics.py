@@ -1,8 +1,8 @@
 """Measures on single slices as published systems take them, and the trials that take them of held-out slices.
 
 Papers do not say how they join slices to a figure, so each way has a name of its own: pixels of all slices pooled, or
-a mean over slices. A slice without the structure in which none is found agrees wholly: it counts 1 in the latter, as
-Dice and IoU with a smoothing term in numerator and denominator do in most training scripts.
+a mean over slices or patients. A slice without the structure in which none is found agrees wholly: in a mean over all
+slices it counts 1, as Dice and IoU with a smoothing term in numerator and denominator do in most training scripts.
 
 Of a trial, ``FOLDER/model`` is the model, ``FOLDER/model-log`` its log, and ``FOLDER/slices.json`` says what was
 trained and holds what was measured. What is there is not done again: a trial that was ended at any moment goes on.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 from operator import add
 from pathlib import Path
 from statistics import fmean
@@ -64,16 +65,25 @@ class SliceScores(StrictModel):
         slices: in any order.
         inside: pixels of the structure by level of probability, as :class:`Histogram` has them; empty if not counted.
         outside: the same of the others.
+        patients: whose the slices are: each patient's name, and how many there are in a row.
     """
 
     slices: tuple[SliceScore, ...]
     inside: tuple[int, ...] = ()
     outside: tuple[int, ...] = ()
+    patients: tuple[tuple[str, int], ...] = ()
 
     @property
     def histogram(self) -> Histogram | None:
         """Of the probabilities, where they were counted."""
         return Histogram(np.array(self.inside), np.array(self.outside)) if self.inside else None
+
+    @property
+    def by_patient(self) -> dict[str, Counts]:
+        """Pixels of all slices of a patient together; empty where it is not known whose they are."""
+        ends = list(accumulate(count for _, count in self.patients))
+        parts = (self.slices[start:end] for start, end in zip([0, *ends], ends, strict=False))
+        return {name: _total(part) for (name, _), part in zip(self.patients, parts, strict=True)}
 
 
 class MeasuredFigure(NamedTuple):
@@ -90,12 +100,6 @@ def score_slice(found: NDArray[np.bool_], reference: NDArray[np.bool_], *, dista
     return SliceScore(both, mine - both, theirs - both, found.size - mine - theirs + both, assd)
 
 
-def score_of_nothing(scores: SliceScores) -> SliceScores:
-    """Score of a result that never finds anything on the same slices, its probabilities unknown."""
-    missed = (SliceScore(0, 0, one.tp + one.fn, one.fp + one.tn, None) for one in scores.slices)
-    return SliceScores(slices=tuple(missed))
-
-
 def compute_metric(name: str, several: Sequence[SliceScores]) -> MeasuredFigure:
     """A measure over the slices of one or several trainings, each with its own held-out ones.
 
@@ -107,14 +111,25 @@ def compute_metric(name: str, several: Sequence[SliceScores]) -> MeasuredFigure:
         histograms = [scores.histogram for scores in several if scores.histogram]
         pooled = measure_curves(reduce(add, histograms))["auc"] if histograms else None
         return MeasuredFigure(pooled, sum(len(scores.slices) for scores in several))
+    if name in PATIENT_MEASURES:
+        return _mean(patient_values(several).values())
     slices = [one for scores in several for one in scores.slices]
     return _POOLED[name](slices) if name in _POOLED else _mean(map(_BY_SLICE[name], slices))
 
 
+def patient_values(several: Sequence[SliceScores]) -> dict[str, float | None]:
+    """Dice of each patient's held-out slices together, None where their reference does not show the structure."""
+    counts = {name: one for scores in several for name, one in scores.by_patient.items()}
+    return {name: one.dice if one.tp + one.fn else None for name, one in counts.items()}
+
+
+def _total(slices: Sequence[SliceScore]) -> Counts:
+    return Counts(*(sum(one[at] or 0 for one in slices) for at in range(4)))  # type: ignore[arg-type]
+
+
 def _pooled(key: str) -> Callable[[Sequence[SliceScore]], MeasuredFigure]:
     def measured(slices: Sequence[SliceScore]) -> MeasuredFigure:
-        total = Counts(*(sum(one[at] or 0 for one in slices) for at in range(4)))  # type: ignore[arg-type]
-        return MeasuredFigure(total.measures()[key], len(slices))
+        return MeasuredFigure(_total(slices).measures()[key], len(slices))
 
     return measured
 
@@ -130,14 +145,19 @@ def _agreed(value: float | None) -> float:
 
 
 _POOLED = {key: _pooled(key) for key in ("accuracy", "sensitivity", "specificity", "dice", "iou")}
+_POOLED["f1"] = _POOLED["dice"]
 _BY_SLICE: dict[str, Callable[[SliceScore], float | None]] = {
     "mean_dice": lambda one: _agreed(one.counts.dice),
     "mean_iou": lambda one: _agreed(one.counts.iou),
     "shown_dice": lambda one: one.counts.dice if one.tp + one.fn else None,
     "shown_assd_px": lambda one: one.assd_px,
 }
+PATIENT_MEASURES = ("patient_dice",)
+"""Measures that are means over patients."""
+
 MEASURES = {
     "accuracy": "share of all pixels that are right, slices pooled",
+    "f1": "harmonic mean of precision and sensitivity of all pixels, slices pooled, which is the same as their Dice",
     "sensitivity": "share of the structure's pixels that were found, slices pooled",
     "specificity": "share of all other pixels that were left alone, slices pooled",
     "dice": "Dice of all pixels, slices pooled",
@@ -145,7 +165,8 @@ MEASURES = {
     "auc": "area under the ROC curve of all pixels, slices pooled",
     "mean_dice": "mean over slices of Dice, 1 where there is nothing and nothing is found",
     "mean_iou": "mean over slices of IoU, 1 where there is nothing and nothing is found",
-    "shown_dice": "mean over the slices whose reference shows the structure of Dice",
+    "shown_dice": "mean over the slices whose reference shows the structure of Dice, 0 where none of it is found",
+    "patient_dice": "mean over the patients whose held-out slices show the structure of Dice, their pixels pooled",
     "shown_assd_px": "mean over the slices in which both show the structure of the average symmetric distance of the "
     "contours, in pixels",
 }
@@ -169,9 +190,14 @@ class _Tally:
         self._structure = structure
         self._distances, self._curve = "shown_assd_px" in measures, "auc" in measures
         self._slices: list[SliceScore] = []
+        self._patients: dict[str, int] = {}
         self._histogram: Histogram | None = None
 
-    def add(self, found: NDArray[np.uint8], reference: NDArray[np.uint8], likely: NDArray[np.float32]) -> None:
+    def add(
+        self, name: str, found: NDArray[np.uint8], reference: NDArray[np.uint8], likely: NDArray[np.float32]
+    ) -> None:
+        """Slices of the patient of this name; all of one patient follow each other."""
+        self._patients[name] = self._patients.get(name, 0) + len(found)
         ours, theirs = structure_mask(found, self._structure), structure_mask(reference, self._structure)
         self._slices += [score_slice(*pair, distances=self._distances) for pair in zip(ours, theirs, strict=True)]
         if self._curve:
@@ -179,11 +205,11 @@ class _Tally:
             self._histogram = counted if self._histogram is None else self._histogram + counted
 
     def scores(self) -> SliceScores:
-        counted = self._histogram
+        counted, whose = self._histogram, tuple(self._patients.items())
         if counted is None:
-            return SliceScores(slices=tuple(self._slices))
+            return SliceScores(slices=tuple(self._slices), patients=whose)
         inside, outside = (tuple(counts.tolist()) for counts in (counted.positives, counted.negatives))
-        return SliceScores(slices=tuple(self._slices), inside=inside, outside=outside)
+        return SliceScores(slices=tuple(self._slices), inside=inside, outside=outside, patients=whose)
 
 
 @torch.inference_mode()
@@ -234,7 +260,7 @@ def _add(
         reference = patient.labels[list(positions[at : at + len(found)])].numpy()
         for number, name in enumerate(trained.description.labels[1:]):
             if name in tallies:
-                tallies[name].add(found.numpy(), reference, likely[:, number].numpy())
+                tallies[name].add(patient.name, found.numpy(), reference, likely[:, number].numpy())
         at += len(found)
 
 

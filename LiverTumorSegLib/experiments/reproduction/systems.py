@@ -22,8 +22,8 @@ from ...training.recipe import Recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 
-ProtocolName = Literal["published", "sound"]
-PROTOCOLS: tuple[ProtocolName, ...] = ("published", "sound")
+ProtocolName = Literal["published", "slices", "sound"]
+PROTOCOLS: tuple[ProtocolName, ...] = ("published", "slices", "sound")
 ShownSlices = Literal["all", "liver", "lesion"]
 
 
@@ -36,14 +36,14 @@ class Metric(StrictModel):
         percent: whether the paper gives percent.
         slices: what it is on slices, a key of :data:`.slice_scores.MEASURES`.
         volumes: what it is on volumes, a key of :data:`LiverTumorSegLib.evaluation.case.MEASURES`, ``auc``, or
-            ``validation_loss``, the last that training has measured.
+            ``validation_loss``, the last that training has measured; None for what slices alone have.
     """
 
     name: str
     structure: Literal["liver", "lesion"] | None = None
     percent: bool = False
     slices: str | None = None
-    volumes: str
+    volumes: str | None = None
 
     @property
     def title(self) -> str:
@@ -65,6 +65,7 @@ class Protocol(StrictModel):
         measured_on: single slices, preprocessed as they are, or whole CTs on their own voxels, each by itself.
         shown: which slices are measured.
         exported: whether slices go through JPG and PNG files, as ``livertumorseg export-slices`` writes them.
+        why: reason for a protocol beside the published and the sound one.
     """
 
     drawn: Literal["slices", "patients"]
@@ -75,6 +76,12 @@ class Protocol(StrictModel):
     measured_on: Literal["slices", "volumes"]
     shown: ShownSlices = "all"
     exported: bool = False
+    why: str = ""
+
+
+def folder_of(name: str) -> str:
+    """A row's name as a folder's."""
+    return name.lower().replace(",", "").replace(" ", "-")
 
 
 class PublishedRow(StrictModel):
@@ -86,6 +93,7 @@ class PublishedRow(StrictModel):
         epochs: how often every training slice, or volume, is seen.
         samples_a_patient: patches of a volume and epoch, for networks on volumes.
         validate_epochs: epochs from one validation to the next, 0 for none.
+        trained_as: an earlier row whose models it has, since it differs only in what is done with their output.
         recipe: what differs from the system's.
     """
 
@@ -94,17 +102,19 @@ class PublishedRow(StrictModel):
     epochs: int = Field(gt=0)
     samples_a_patient: int = Field(0, ge=0)
     validate_epochs: int = Field(0, ge=0)
+    trained_as: str = ""
     recipe: dict[str, Any]
 
     @property
     def folder(self) -> str:
         """Its name as a folder's."""
-        return self.name.lower().replace(",", "").replace(" ", "-")
+        return folder_of(self.name)
 
     @property
     def from_random(self) -> PublishedRow:
-        """The same from random weights, which its name says."""
-        return self.model_copy(update={"name": f"{self.name}, from random weights"})
+        """The same from random weights, which its name says, and that of the row whose models it has."""
+        named = {"name": self.name} | ({"trained_as": self.trained_as} if self.trained_as else {})
+        return self.model_copy(update={key: f"{name}, from random weights" for key, name in named.items()})
 
 
 class System(StrictModel):
@@ -114,7 +124,7 @@ class System(StrictModel):
         title: in a line.
         source: the paper and where its figures are.
         data: what it was trained and tested on.
-        protocols: the paper's, as far as it says, and a sound one.
+        protocols: the paper's, as far as it says, and a sound one; and what else its figures may be of.
         metrics: of the table.
         rows: of the table.
         every: every how many slices of a CT one is kept.
@@ -159,6 +169,17 @@ class System(StrictModel):
     def encoder_weights(self, row: PublishedRow) -> str | None:
         """What the encoder of a row starts from in the paper, None for random weights."""
         return (self.recipe | row.recipe).get("encoder_weights")
+
+    def protocol(self, name: ProtocolName) -> Protocol:
+        """The protocol of this name.
+
+        Raises:
+            UserError: the system has none.
+        """
+        if name not in self.protocols:
+            msg = f"There is no protocol “{name}” of {self.title}: choose one of {', '.join(self.protocols)}."
+            raise UserError(msg)
+        return self.protocols[name]
 
     def published(self, row: PublishedRow) -> dict[Metric, float | None]:
         """A row's figures as the paper gives them."""
@@ -248,7 +269,7 @@ _LICENCE = {"name": "that of the data", "terms": "the weights were trained on th
 def recipe_of_row(
     system: System,
     row: PublishedRow,
-    data: Source,
+    data: Sequence[Source],
     weights: Mapping[str, str],
     *,
     small: bool,
@@ -269,7 +290,8 @@ def recipe_of_row(
     """
     recipe = system.recipe | row.recipe
     encoder = weights.get(recipe["network"]["name"]) if recipe.get("encoder_weights") else None
-    recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
+    recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, **split}
+    recipe["data"] = [one.model_dump() for one in data]
     recipe["encoder_weights"] = encoder
     recipe.setdefault("postprocessing", NO_CLEAN_UP.model_dump(mode="json"))
     recipe["schedule"] = {"steps": 1, "validate_every": min(1, row.validate_epochs)} | recipe["schedule"]

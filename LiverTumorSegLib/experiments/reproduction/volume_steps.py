@@ -25,20 +25,31 @@ class VolumeSteps(StrictModel):
     Args:
         measuring: coarse pass, and what was measured of the same segmentation.
         clean_up: of the labels.
+        smoothing: standard deviation in pixels of the Gaussian after the network, 0 for none.
     """
 
     measuring: Measuring
     clean_up: Postprocessing
+    smoothing: float = 0.0
 
 
 def steps_of(recipe: Recipe, metrics: Sequence[Metric]) -> VolumeSteps:
-    """Every slice, the recipe's clean-up alone, and the probabilities where the table has a measure of them."""
+    """Every slice, the recipe's Gaussian and clean-up alone, and the probabilities where the table measures them."""
     curves = dict.fromkeys(metric.structure for metric in metrics if metric.volumes == "auc")
-    return VolumeSteps(measuring=Measuring(coarse_pass=False, curves=tuple(curves)), clean_up=recipe.postprocessing)
+    return VolumeSteps(
+        measuring=Measuring(coarse_pass=False, curves=tuple(curves)),
+        clean_up=recipe.postprocessing,
+        smoothing=recipe.network.options.get("smoothing", 0.0),
+    )
 
 
 def describe(steps: VolumeSteps) -> Iterator[str]:
     """Sentences on what ran and what did not."""
+    if steps.smoothing:
+        yield (
+            "After the network, as the paper has it, a Gaussian smoothed the probabilities of each slice, with a "
+            f"standard deviation of {steps.smoothing:g} pixels."
+        )
     if not steps.measuring.coarse_pass:
         yield "Every slice of a CT was segmented: no coarse pass looked for the liver first."
     ran = [option for option in _CHANGING if _value(steps, option) != option.off]

@@ -47,7 +47,7 @@ def test_one_that_fails_stops_no_other_and_is_named(two, data, tmp_path):
     content = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert (content["command"], list(content["failed"])) == ("compare them", ["broken"])
     assert [one["name"] for one in content["results"]["quick"]] == ["volume-0", "volume-1", "volume-2"]
-    page = (tmp_path / "out" / "comparison.md").read_text()
+    page = (tmp_path / "out" / "comparison.md").read_text(encoding="utf-8")
     assert "Not in the table: broken. No training slice" in page
     assert "Not under equal conditions, sampling: not the same in quick and broken." in page
     assert (tmp_path / "out" / "comparison.csv").read_text().startswith('"recipe",')

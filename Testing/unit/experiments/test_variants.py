@@ -69,13 +69,13 @@ def test_chains_keep_the_recipe_s_pixels_and_bring_their_channels_and_precision(
     assert list(made.recipes)[0] == "own"
     assert not made.left_out
     assert {recipe.preprocessing.spacing_mm for recipe in made.recipes.values()} == {6}
-    kulkarni, li, wide = (made.recipes[name] for name in ("kulkarni", "li", "dhanush"))
+    kulkarni, li, wide = (made.recipes[name] for name in ("kulkarni", "li", "elmenabawy_without"))
     assert kulkarni.network.in_channels == 9
     assert [step.step for step in kulkarni.preprocessing.root] == ["channels", "resample"]
     assert li.network.in_channels == 3
     assert [step.step for step in li.preprocessing.root] == ["window", "histogram_equalisation", "resample"]
     assert (li.schedule.precision, wide.schedule.precision) == ("bf16-mixed", "32-true")
-    assert "dhanush is trained in 32 bits, which so wide a window needs." in made.notes
+    assert "elmenabawy_without is trained in 32 bits, which so wide a window needs." in made.notes
 
 
 def test_parameters_are_those_of_the_network_itself(base):

@@ -7,7 +7,10 @@ from support.network_tester import NetworkTester
 from torch.nn import functional as F
 
 from LiverTumorSegLib import networks
+from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.networks import create
 from LiverTumorSegLib.networks.alexnet_fcn import Upsampling
+from LiverTumorSegLib.preprocessing import smoothed
 
 
 class TestAlexNetFCN(NetworkTester):
@@ -109,3 +112,24 @@ def test_dropout_follows_both_layers_in_training_alone():
     slices = torch.rand(1, 1, 63, 63)
     assert not torch.equal(network(slices), network(slices))
     assert torch.equal(network.eval()(slices), network(slices))
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_the_trained_networks_probabilities_are_smoothed_and_those_in_training_are_not(classes):
+    torch.manual_seed(0)
+    network = create("alexnet_fcn", 1, classes, fc_channels=8, dropout=0.0, smoothing=0.5)
+    slices = torch.rand(2, 1, 64, 70)
+
+    def probabilities(logits):
+        return logits.sigmoid() if classes == 1 else logits.softmax(1)
+
+    plain = network(slices).detach()
+    found = probabilities(network.eval()(slices))
+    torch.testing.assert_close(found, smoothed(probabilities(plain), 0.5), rtol=1e-4, atol=1e-5)
+    assert (found - probabilities(plain)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("smoothing", [-1.0, float("nan")])
+def test_a_smoothing_that_is_no_size_is_refused(smoothing):
+    with pytest.raises(UserError, match="smoothing is a number from 0 on"):
+        create("alexnet_fcn", 1, 3, fc_channels=8, smoothing=smoothing)

@@ -45,7 +45,7 @@ def trained(monkeypatch):
 
 def cells(folder):
     """The table of the page, without its headings."""
-    lines = (folder / "reproduction.md").read_text().splitlines()
+    lines = (folder / "reproduction.md").read_text(encoding="utf-8").splitlines()
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][1:]
 
 
@@ -62,25 +62,30 @@ def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, wo
     assert trained == ["u-net", "resnet-50-from-random-weights"]
     published = [line[:4] for line in cells(tmp_path / "out")[1:]]
     apart = [f"{figure}, not comparable" for figure in ("0.7711", "0.7318", "0.99")]
-    assert [line[2] for line in published] == ["0.8215", "0.7976", "1.00", *apart]
-    assert {line[0] for line in published} == {"U-Net", "ResNet-50, from random weights"}
-    assert all(0 <= float(line[3]) <= 1 for line in published)
+    given = ["0.8215", "0.7976", "1.00", "not given", "not given", *apart, "not given", "not given"]
+    assert [line[2] for line in published] == [*given, *["-"] * 5]
+    assert {line[0] for line in published} == {"U-Net", "ResNet-50, from random weights", "nothing found"}
+    assert all(0 <= float(line[3].partition(" ")[0]) <= 1 for line in published)
+    nothing = {line[1]: float(line[3].partition(" ")[0]) for line in published if line[0] == "nothing found"}
+    assert nothing["lesion ROC AUC"] == 0.5
+    assert nothing["lesion Dice of patients"] == nothing["lesion Dice of slices with tumour"] == 0
 
     assert run(*words, "--protocol", "sound")[0] == 0
     assert trained == ["u-net", "resnet-50-from-random-weights"] * 2
     both = cells(tmp_path / "out")[1:]
     assert [line[:4] for line in both] == published
-    assert all(len(line) == 5 and line[4] != "-" for line in both)
-    page = (tmp_path / "out" / "reproduction.md").read_text()
+    assert all(len(line) == 5 for line in both)
+    assert all((line[4] == "-") == ("slices with tumour" in line[1]) for line in both)
+    page = (tmp_path / "out" / "reproduction.md").read_text(encoding="utf-8")
     assert "Every slice of a CT was segmented: no coarse pass looked for the liver first." in page
     assert "No clean-up ran, since the paper has none" in page
     assert "Labels and probabilities, and so Dice and AUC, are of one segmentation." in page
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "pictures",
         "published",
         "reproduction.csv",
         "reproduction.json",
         "reproduction.md",
-        "slices",
         "sound",
     ]
 
@@ -115,7 +120,7 @@ def test_a_folder_of_another_reproduction_is_refused(run, words, tmp_path):
     code, _, complained = run(*other)
     assert code == 3
     assert "holds the reproduction of kulkarni" in " ".join(complained.split())
-    assert json.loads((tmp_path / "out" / "reproduction.json").read_text())["name"] == "kulkarni"
+    assert json.loads((tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8"))["name"] == "kulkarni"
 
 
 def offline(_url, *_given, **_options):

@@ -19,11 +19,11 @@ def lits(tmp_path_factory):
 
 
 def test_cts_are_named_by_their_folder_and_no_more_than_wanted_are_used(lits):
-    found = data.find(lits, most=2)
-    assert found.source == VolumeSource(volumes="LITS")
+    found = data.find(lits).first(2)
+    assert found.sources == (VolumeSource(volumes="LITS"),)
     assert found.root == lits.parent
     assert found.patients == ("volume-0", "volume-1")
-    assert [scan.name for scan in found.used.scans] == ["volume-0", "volume-1"]
+    assert [scan.name for scan in found.used[0].scans] == ["volume-0", "volume-1"]
     assert found.can_be_exported
 
 
@@ -36,7 +36,7 @@ def test_thinning_leaves_so_many_slices(lits):
     found = data.find(lits)
     assert data.thinning_for(found, 24) == 1
     assert data.thinning_for(found, 4) == 3
-    assert found.thinned(3).source.every == 3
+    assert found.thinned(3).sources[0].every == 3
 
 
 def test_slice_pictures_are_read_where_their_hu_are_said(tmp_path):
@@ -47,14 +47,14 @@ def test_slice_pictures_are_read_where_their_hu_are_said(tmp_path):
     assert found.thinned(2) == found
     assert data.thinning_for(found, 5) == 2
     assert not found.can_be_exported
-    patients = slices.read_patients(found.source, found.root, CHAIN, found.patients)
+    patients = slices.read_patients(found.sources[0], found.root, CHAIN, found.patients)
     assert [one.name for one in patients] == ["volume-0", "volume-1", "volume-2"]
 
 
 def test_hu_are_not_asked_for_where_they_are_known(lits, tmp_path):
     with pytest.raises(UserError, match="LITS holds LiTS whose HU are known: leave --intensities out"):
         data.find(lits, (-40, 160))
-    dumped = export(lits, tmp_path / "slices", overwrite=False).layout.folder
+    dumped = export(lits, tmp_path / "slices", overwrite=False).layouts[0].folder
     with pytest.raises(UserError, match="whose HU are known"):
         data.find(dumped, (-40, 160))
 
@@ -65,18 +65,18 @@ def test_data_are_described_with_the_hu_that_the_user_said(lits, tmp_path):
 
 
 def export(lits, folder, every=2, most=None, **options):
-    return data.export_slices(data.find(lits, most=most), folder, CHAIN, every, job=Job(), **options)
+    return data.export_slices(data.find(lits).first(most), folder, CHAIN, every, job=Job(), **options)
 
 
 def test_slices_are_exported_once_as_the_paper_has_them(lits, tmp_path):
     found = export(lits, tmp_path / "slices", overwrite=False)
-    assert found.source == SliceSource(folder="slices")
+    assert found.sources == (SliceSource(folder="slices"),)
     written = sorted((tmp_path / "slices" / "images").iterdir())
     assert len(written) == 3 * 5
     times = [path.stat().st_mtime_ns for path in written]
     export(lits, tmp_path / "slices", overwrite=False)
     assert [path.stat().st_mtime_ns for path in written] == times
-    (one, *_) = slices.read_patients(found.source, found.root, CHAIN)
+    (one, *_) = slices.read_patients(found.sources[0], found.root, CHAIN)
     assert np.array_equal(one.numbers, [0, 2, 4, 6, 8])
 
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from support.training_cases import make_volumes
+from support.training_cases import make_volumes, write_phantom_as_msd
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.core.errors import UserError
@@ -14,7 +14,7 @@ from LiverTumorSegLib.experiments.reproduction.patient_choice import choose_pati
 
 def cohort(*names):
     layout = Layout(Path("LITS"), "lits", (), ())
-    return DataSet(layout, Path(), VolumeSource(volumes="LITS"), names)
+    return DataSet((layout,), Path(), (VolumeSource(volumes="LITS"),), names)
 
 
 LITS = cohort(*(f"volume-{number}" for number in range(131)))
@@ -67,4 +67,17 @@ def test_an_entry_that_is_nobody_and_a_choice_of_nobody_are_named(words, said):
 def test_the_choice_stands_in_the_words_for_the_data(tmp_path):
     found = choose_patients(data_set.find(make_volumes(tmp_path) / "LITS"), "not:1")
     assert found.in_words == "LITS (LiTS, 2 patients of --patients not:1)"
-    assert [scan.name for scan in found.used.scans] == ["volume-0", "volume-2"]
+    assert [scan.name for layout in found.used for scan in layout.scans] == ["volume-0", "volume-2"]
+
+
+def test_of_several_data_sets_a_number_is_everybodys_whose_name_ends_in_it(tmp_path):
+    make_volumes(tmp_path, (0, 1))
+    make_volumes(tmp_path, (1, 2, 3), write_phantom_as_msd)
+    found = choose_patients(data_set.find([tmp_path / "LITS", tmp_path / "MSD"]), "1-2")
+    assert found.patients == ("volume-1", "liver_2")
+    assert found.in_words == (
+        "LITS (LiTS, 1 patients of --patients 1-2) and MSD (MSD Task03_Liver, 1 patients of --patients 1-2)"
+    )
+    assert found.first(1).patients == ("volume-1",)
+    with pytest.raises(UserError, match=r"LITS and .*MSD: give numbers.*counted once: 1 of MSD"):
+        choose_patients(found, "9")

@@ -7,7 +7,7 @@ from support.reproduction_cases import reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import report, systems
-from LiverTumorSegLib.experiments.reproduction.results import read_results
+from LiverTumorSegLib.experiments.reproduction.results import Figure, read_results
 
 PUBLISHED = reproduced(
     "elmenabawy",
@@ -30,6 +30,27 @@ def test_published_figures_stand_beside_measured_ones():
     ]
 
 
+def test_what_finding_nothing_would_score_is_a_row_of_its_own(tmp_path):
+    row = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), 0.83, 0.81, 0.97, 0.1, 0.2)
+    nothing = tuple(Figure(value=value, counted=3) for value in (0.828, 0.828, 0.5, 0.0, None))
+    done = reproduced("kulkarni", [row.model_copy(update={"nothing": nothing})], quick=False, protocol="slices")
+    assert report.headings(done)[-1] == "measured, slices protocol, as the figures suggest"
+    assert report.table(done)[-5:] == [
+        ["nothing found", "lesion mean Dice", "-", "0.828"],
+        ["nothing found", "lesion mean IoU", "-", "0.828"],
+        ["nothing found", "lesion ROC AUC", "-", "0.500"],
+        ["nothing found", "lesion Dice of slices with tumour", "-", "0.000"],
+        ["nothing found", "lesion Dice of patients", "-", "-"],
+    ]
+    lines = list(csv.DictReader(io.StringIO(report.as_csv(done))))
+    found = [line for line in lines if line["row"] == "nothing found"]
+    assert [(line["measured"], line["published"], line["protocol"]) for line in found][:2] == [
+        ("0.828", "", "slices")
+    ] * 2
+    more = done.with_protocol("sound", done.protocols["slices"].model_copy(update={"rows": (row,)}))
+    assert [line[-1] for line in report.table(more)][-5:] == ["-"] * 5
+
+
 def test_the_other_protocol_adds_its_column_with_intervals():
     assert report.headings(BOTH)[-1] == "measured, sound protocol"
     assert report.table(BOTH)[0][-2:] == ["80.0", "70.0 (1.0 to 99.2, n = 3)"]
@@ -41,6 +62,26 @@ def test_a_row_that_one_protocol_has_not_come_to_is_empty():
     )
     cells = report.table(BOTH.with_protocol("sound", more))
     assert [line[-2:] for line in cells if line[1] == "liver ASSD"] == [["2.000", "-"], ["-", "2.000"]]
+
+
+def test_a_row_has_no_line_for_what_its_models_do_not_look_for():
+    liver = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 4, *[None] * 4)
+    lesions = row_result("U-Net lesions", [None] * 8, *[None] * 4, *[0.5] * 4)
+    rows = [
+        row.model_copy(update={"structures": (structure,)})
+        for row, structure in ((liver, "liver"), (lesions, "lesion"))
+    ]
+    done = reproduced("dhanush", rows)
+    assert [(line[0], line[1].split()[0]) for line in report.table(done)] == [
+        *[("U-Net", "liver")] * 4,
+        *[("U-Net lesions", "lesion")] * 4,
+    ]
+    assert len(report.as_csv(done).splitlines()) == 1 + 8
+
+
+def test_a_figure_of_the_whole_network_stands_in_every_row():
+    row = row_result("U-Net", (None,) * 11, *[0.5] * 11).model_copy(update={"structures": ("liver",)})
+    assert [line[1] for line in report.table(reproduced("ahmad", [row]))][-1] == "validation loss"
 
 
 def test_what_a_paper_does_not_give_is_said():
@@ -72,10 +113,10 @@ def test_quick_is_in_the_table_and_in_every_file(tmp_path):
     done = reproduced("li", [row_result("U-Net", (0.822, None), 0.51234567, 0.25)])
     assert report.headings(done)[-1] == "measured, quick, published protocol"
     report.write(tmp_path, systems.load("li"), done)
-    assert (tmp_path / "reproduction.md").read_text().startswith("# li: U-Net,")
-    assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text()
-    assert json.loads((tmp_path / "reproduction.json").read_text())["quick"] is True
-    line, _ = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text()))
+    assert (tmp_path / "reproduction.md").read_text(encoding="utf-8").startswith("# li: U-Net,")
+    assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))["quick"] is True
+    line, _ = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text(encoding="utf-8")))
     assert (line["quick"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
 
 
@@ -96,9 +137,10 @@ def test_the_page_says_all_that_belongs_to_the_table():
 
 
 def test_a_row_that_starts_otherwise_than_the_papers_is_not_compared():
-    row = row_result("ResNet-50, from random weights", (0.7711, 0.7318, None), 0.5, 0.5, 0.5)
+    row = row_result("ResNet-50, from random weights", (0.7711, 0.7318, *[None] * 3), *[0.5] * 5)
     done = reproduced("kulkarni", [row.model_copy(update={"comparable": False})], quick=False)
-    assert [line[2] for line in report.table(done)] == ["0.7711, not comparable", "0.7318, not comparable", "not given"]
+    apart = ["0.7711, not comparable", "0.7318, not comparable"]
+    assert [line[2] for line in report.table(done)] == [*apart, *["not given"] * 3]
     lines = list(csv.DictReader(io.StringIO(report.as_csv(done))))
     assert {line["comparable"] for line in lines} == {"no"}
     assert lines[0]["published"] == "0.7711"

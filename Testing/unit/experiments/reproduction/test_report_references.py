@@ -18,6 +18,7 @@ COMMAND = re.compile(
 )
 PRINTED = {
     "preprocess --chain ahmad": ["gaussian", "window", "resample", "augmentation", "rotation", "without any number"],
+    "preprocess --chain dhanush": ["How contrast is improved is not given", "level 150", "width 500", "histogram"],
     "preprocess --chain elmenabawy": ["No range is given for the histogram", "-2000 to 2000", "median", "3 x 3"],
     "preprocess --chain kulkarni": ["Windows, bins and size are not given", "bins 100", "256 x 256", "width 150"],
     "networks dalu_net": ["the same 2D", "encoder", "slices of the stack", "The published network has 3D convolutions"],

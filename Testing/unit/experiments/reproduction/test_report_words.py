@@ -25,6 +25,8 @@ def test_everything_is_said_in_whole_sentences(name):
 def test_a_split_by_slices_is_named_as_what_it_is_and_only_where_it_is_one(name):
     leaks = "that were trained on" in " ".join(unsound_steps(systems.load(name)))
     assert leaks == (name in ("dhanush", "kulkarni", "li"))
+    by_patient = "Patients are held out with all of their slices" in " ".join(unsound_steps(systems.load(name)))
+    assert by_patient == (name not in ("dhanush", "li"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,13 +40,19 @@ def test_what_papers_leave_open_of_the_split_is_our_reading_of_them(name):
 
 
 def test_whole_cts_with_training_on_liver_alone_are_named():
-    row = row_result("U-Net", (96, 94, 0.76), *[0.5] * 3)
+    row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
     chosen = report_sections(systems.load("dhanush"), reproduced("dhanush", [row]))[
         "What was chosen where the paper is silent"
     ]
     (sentence,) = [each for each in chosen if each.startswith("training slices of the sound protocol: ")]
     assert "only those that show the liver" in sentence
     assert "whole CTs are measured" in sentence
+
+
+def test_a_part_for_validation_is_said_to_be_measured_nowhere():
+    row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
+    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [row]))["What was measured"]
+    assert any("Training validates on 10 % of the slices, which it does not learn from" in each for each in said)
 
 
 @pytest.mark.parametrize(("quick", "folds"), [(True, 2), (False, 4)])
@@ -55,15 +63,13 @@ def test_the_folds_that_were_made_are_named(quick, folds):
     assert f"Published protocol: each of {folds} folds of the patients in turn held out, drawn at random." in said
 
 
-def test_what_finding_nothing_scores_stands_beside_measures_that_flatter_it():
-    known, row = systems.load("kulkarni"), row_result("U-Net", (0.8215, 0.7976, 1.0), 0.7, 0.7, 0.9)
-    nothing = tuple(Figure(value=value, counted=3) for value in (0.864, 0.0, None))
+def test_what_finding_nothing_scores_is_explained_where_it_stands_in_the_table():
+    known, row = systems.load("kulkarni"), row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), *[0.7] * 5)
+    nothing = tuple(Figure(value=value, counted=3) for value in (0.864, 0.8, 0.5, 0.0, 0.0))
     said = report_sections(known, reproduced("kulkarni", [row.model_copy(update={"nothing": nothing})]))
-    assert (
-        "Finding nothing at all would score, published protocol: lesion mean Dice 0.864." in said["What was measured"]
-    )
+    assert "The row “nothing found” is what a network" in said["What was measured"][-1]
     assert not any(
-        "nothing at all" in each for each in report_sections(known, reproduced("kulkarni", [row]))["What was measured"]
+        "nothing found" in each for each in report_sections(known, reproduced("kulkarni", [row]))["What was measured"]
     )
 
 
@@ -98,6 +104,14 @@ def test_what_training_validates_on_is_said_where_there_is_any():
     known, row = systems.load("li"), row_result("U-Net", (0.822, None), 0.5, 0.5)
     said = " ".join(report_sections(known, reproduced("li", [row], quick=False))["What was measured"])
     assert "20 % of the slices held out, drawn at random. Training validates on 10 % of the slices, which" in said
-    dhanush = row_result("U-Net", (96, 94, 0.76), *[0.5] * 3)
-    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [dhanush]))["What was measured"]
+    kulkarni = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), *[0.5] * 5)
+    said = report_sections(systems.load("kulkarni"), reproduced("kulkarni", [kulkarni]))["What was measured"]
     assert not any("Training validates" in each for each in said)
+
+
+def test_a_protocol_beside_the_papers_says_why_it_is_there():
+    known, row = systems.load("kulkarni"), row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), *[0.7] * 5)
+    said = report_sections(known, reproduced("kulkarni", [row], protocol="slices"))["What was measured"]
+    assert "Slices protocol: 20 % of the slices held out, drawn at random." in said
+    assert known.protocols["slices"].why in said
+    assert any(each.startswith("Dice of patients, slices protocol: mean over the patients") for each in said)

@@ -75,6 +75,8 @@ def test_rows_are_named_by_what_they_start_from(lits, tmp_path, wanted, resnet18
     assert none == [f"{name}, from random weights" for name in own]
     assert some == [name if name.startswith("ResNet") else f"{name}, from random weights" for name in own]
     assert every == own
+    trained = [request.rows[-1].trained_as for request, _, _ in wanted]
+    assert trained == [*["AlexNet-FCN without, from random weights"] * 2, "AlexNet-FCN without"]
     assert wanted[0][0].rows[0].folder == "resnet-18-without-from-random-weights"
     assert wanted[0][0].rows[0].figures == wanted[0][0].system.rows[0].figures
 

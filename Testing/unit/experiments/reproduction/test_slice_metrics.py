@@ -7,7 +7,7 @@ from LiverTumorSegLib.experiments.reproduction.slice_metrics import (
     SliceScore,
     SliceScores,
     compute_metric,
-    score_of_nothing,
+    patient_values,
     score_slice,
 )
 
@@ -101,10 +101,17 @@ def test_every_measure_has_words():
     assert all(compute_metric(name, [THREE]) for name in MEASURES)
 
 
-def test_finding_nothing_scores_well_where_there_is_little_to_find():
-    nothing = score_of_nothing(THREE)
-    assert compute_metric("mean_dice", [nothing]).value == pytest.approx(2 / 3)
-    assert compute_metric("accuracy", [nothing]).value == pytest.approx(280 / 300)
-    assert compute_metric("sensitivity", [nothing]).value == 0
-    assert compute_metric("auc", [nothing]).value is None
-    assert [sum(one[:4]) for one in nothing.slices] == [100, 100, 100]
+def test_patients_are_measured_by_all_of_their_slices_and_count_alike():
+    """One patient of 1 slice, one of 2 of which half is found, one without any."""
+    several = scores((20, 0, 0, 80, None), (10, 0, 0, 90, None), (0, 0, 10, 90, None), (0, 5, 0, 95, None))
+    known = several.model_copy(update={"patients": (("a", 1), ("b", 2), ("c", 1))})
+    assert patient_values([known]) == {"a": 1.0, "b": pytest.approx(20 / 30), "c": None}
+    assert compute_metric("patient_dice", [known]) == (pytest.approx((1 + 2 / 3) / 2), 2)
+    assert compute_metric("patient_dice", [several]) == (None, 0)
+
+
+def test_a_tumour_that_is_missed_makes_0_over_slices_with_tumour_and_over_patients():
+    missed = scores((0, 0, 9, 91, None), (0, 0, 0, 100, None)).model_copy(update={"patients": (("a", 2),)})
+    assert compute_metric("shown_dice", [missed]) == (0.0, 1)
+    assert compute_metric("patient_dice", [missed]) == (0.0, 1)
+    assert compute_metric("mean_dice", [missed]).value == 0.5

@@ -169,3 +169,29 @@ def test_damaged_figures_are_named(trial, tmp_path):
     (tmp_path / "trial" / "slices.json").write_text("{")
     with pytest.raises(UserError, match="slices.json cannot be read as the record of a trial"):
         trial()
+
+
+def test_slices_for_validation_are_watched_and_never_measured(trial, data, tmp_path):
+    validated = (
+        "validation=[]",
+        "split={slices: 0.2, validation: 0.1, seed: 5}",
+        SPLIT[2],
+        "schedule.validate_every=1",
+    )
+    plan = recipe_with(tmp_path, *validated)
+    watched = slice_metrics.patients.read(plan, data, None, say=lambda _: None, job=Job()).validation
+    held_out = slice_metrics.with_held_out(plan)
+    measured = slice_metrics.patients.read(held_out, data, None, say=lambda _: None, job=Job()).validation
+    numbers = [{(one.name, int(n)) for one in those for n in one.numbers} for those in (watched, measured)]
+    assert [len(each) for each in numbers] == [3, 6]
+    assert not numbers[0] & numbers[1]
+    assert len(trial(plan)["liver"].slices) == 6
+    assert "validation_loss" in next((tmp_path / "trial" / "model-log").glob("*/metrics.csv")).read_text()
+
+
+def test_patients_who_are_kept_for_a_test_are_measured_in_place_of_those_of_the_validation(data, tmp_path):
+    plan = recipe_with(tmp_path, SPLIT[2], "validation=[volume-2]", "test=[volume-1]")
+    found = run_slice_trial(plan, tmp_path / "trial", data, METRICS, "all", RunOptions(device="cpu"))
+    assert found["liver"].patients == (("volume-1", 10),)
+    said = model_folder.read_description(tmp_path / "trial" / "model").training
+    assert (said.patients, said.validation_patients) == (("volume-0",), ("volume-2",))

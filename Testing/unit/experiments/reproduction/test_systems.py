@@ -11,14 +11,23 @@ from LiverTumorSegLib.preprocessing import named_chains
 
 PUBLISHED = {
     "ahmad": {"U-Net": (), "U-Net as TorchIO projects have it": ()},
-    "dhanush": {"U-Net": (96, 94, 0.76), "SegNet": (98, 97, 0.89)},
+    "dhanush": {
+        "U-Net": (96, 94, 0.76, *[None] * 5),
+        "SegNet": (98, 97, 0.89, *[None] * 5),
+        "U-Net lesions": (),
+        "SegNet lesions": (),
+    },
     "elmenabawy": {
         "ResNet-18 without": (82.3, 4.21, 57.7, 5.76),
         "ResNet-18 with": (84.2, 3.65, 61.4, 4.77),
         "AlexNet-FCN without": (88.5, 3.87, 59.7, 5.32),
         "AlexNet-FCN with": (90.4, 2.65, 62.4, 4.98),
+        "Korabelnikov": (88.7, None, 59.9, None),
     },
-    "kulkarni": {"U-Net": (0.8215, 0.7976, 1.00), "ResNet-50": (0.7711, 0.7318, 0.99)},
+    "kulkarni": {
+        "U-Net": (0.8215, 0.7976, 1.00, None, None),
+        "ResNet-50": (0.7711, 0.7318, 0.99, None, None),
+    },
     "li": {
         "U-Net": (0.822, None),
         "AU-Net": (0.852, None),
@@ -33,9 +42,19 @@ METRICS = {
         for measure in ("Dice", "Jaccard", "sensitivity", "specificity", "Hausdorff distance, mm")
     ]
     + ["validation loss"],
-    "dhanush": ["liver accuracy, %", "liver sensitivity, %", "liver Dice"],
+    "dhanush": [
+        f"{structure} {measure}"
+        for structure in ("liver", "lesion")
+        for measure in ("accuracy, %", "sensitivity, %", "Dice", "F1")
+    ],
     "elmenabawy": ["liver Dice, %", "liver ASSD", "lesion Dice, %", "lesion ASSD"],
-    "kulkarni": ["lesion mean Dice", "lesion mean IoU", "lesion ROC AUC"],
+    "kulkarni": [
+        "lesion mean Dice",
+        "lesion mean IoU",
+        "lesion ROC AUC",
+        "lesion Dice of slices with tumour",
+        "lesion Dice of patients",
+    ],
     "li": ["liver Dice", "lesion Dice"],
 }
 
@@ -77,6 +96,30 @@ def test_who_starts_from_imagenet_is_known():
     assert found == dict.fromkeys(PUBLISHED, ()) | starting
 
 
+def test_kulkarni_splits_cts_as_section_3_7_says_and_slices_as_the_figures_suggest():
+    protocols = systems.load("kulkarni").protocols
+    assert {name: protocol.drawn for name, protocol in protocols.items()} == {
+        "published": "patients",
+        "slices": "slices",
+        "sound": "patients",
+    }
+    assert protocols["published"].exported
+    assert protocols["slices"].exported
+    assert "as the figures suggest" in protocols["slices"].why
+
+
+def test_a_protocol_that_a_system_has_not_is_refused_with_those_there_are():
+    with pytest.raises(UserError, match="no protocol “slices” of U-Net on volumes: choose one of published, sound"):
+        systems.load("ahmad").protocol("slices")
+
+
+def test_a_row_is_trained_as_an_earlier_one():
+    for name in PUBLISHED:
+        rows = systems.load(name).rows
+        for at, row in enumerate(rows):
+            assert not row.trained_as or row.trained_as in [each.name for each in rows[:at]]
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_metric_can_be_measured_under_both_protocols(name):
     known = systems.load(name)
@@ -105,7 +148,7 @@ def test_two_rows_never_share_a_folder():
 
 def test_accuracy_sensitivity_and_dice_of_dhanush_imply_a_foreground_as_large_as_the_liver():
     """FP + FN = (1 - accuracy) n, TP = sensitivity P, Dice = 2 TP / (2 TP + FP + FN)."""
-    for accuracy, sensitivity, dice in PUBLISHED["dhanush"].values():
+    for accuracy, sensitivity, dice, *_ in (PUBLISHED["dhanush"][name] for name in ("U-Net", "SegNet")):
         foreground = (100 - accuracy) / (1 / dice - 1) / (2 * sensitivity)
         assert 0.06 < foreground < 0.09
 

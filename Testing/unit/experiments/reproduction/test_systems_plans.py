@@ -9,6 +9,7 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.splits import Round
 from LiverTumorSegLib.experiments.reproduction import systems
 from LiverTumorSegLib.experiments.reproduction.systems import Protocol
+from LiverTumorSegLib.postprocessing.options import OPTIONS
 from LiverTumorSegLib.preprocessing import Resize, named
 from LiverTumorSegLib.training.network import build_network
 
@@ -22,7 +23,7 @@ def test_every_recipe_loads_and_its_network_builds(name, row):
         spec = plan.network
         made = networks.create(spec.name, spec.in_channels, spec.classes, **spec.options)
     assert made.classes == plan.network.classes
-    assert plan.preprocessing == named(name if "without" not in row else f"{name}_without")
+    assert plan.preprocessing == named(f"{name}_without" if "without" in row or row == "Korabelnikov" else name)
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -49,6 +50,23 @@ def test_optimisers_losses_and_starting_weights_are_the_papers():
     assert recipe("kulkarni", "ResNet-50").encoder_weights is None
     assert [row.epochs for row in systems.load("kulkarni").rows] == [50, 10]
     assert {row.epochs for row in systems.load("elmenabawy").rows} == {40}
+
+
+def test_elmenabawy_takes_1000_slices_that_show_the_liver_in_parts_and_cleans_nothing_up():
+    plan = recipe("elmenabawy", "AlexNet-FCN with")
+    assert (plan.schedule.batch, plan.schedule.micro_batch) == (1000, 16)
+    assert plan.sampling.shuffled == systems.load("elmenabawy").protocols["published"].shown == "liver"
+    steps = {option.name: option.off for option in OPTIONS if option.name != "sensitivity"}
+    assert plan.postprocessing.model_dump(exclude={"sensitivity"}) == steps
+    row = systems.load("elmenabawy").rows[0]
+    assert systems.with_steps(plan, row, 16917 * 3 // 4).schedule.steps == 508  # 40 * 12687 / 1000 is 507.5
+
+
+def test_korabelnikov_is_alexnet_without_preprocessing_but_for_the_smoothing_of_what_it_finds():
+    plain, smooth = (recipe("elmenabawy", row) for row in ("AlexNet-FCN without", "Korabelnikov"))
+    same = {"name": plain.name, "title": plain.title, "network": plain.network}
+    assert smooth.model_copy(update=same) == plain
+    assert smooth.network.options == {"smoothing": 0.25**0.5}
 
 
 def test_no_weights_are_averaged_and_no_rate_changes_where_no_paper_says_so():
@@ -110,8 +128,20 @@ def rounds(name, protocol, loads=LOADS, small=False, persons=()):
 
 
 def test_slices_are_drawn_from_all_patients():
-    split = systems.split_of_round(systems.load("dhanush").protocols["published"], Round(tuple(LOADS), ()), 0)
+    split = systems.split_of_round(systems.load("kulkarni").protocols["slices"], Round(tuple(LOADS), ()), 0)
     assert split == {"patients": list(LOADS), "split": {"slices": 0.2, "seed": 0}}
+
+
+def test_a_part_for_validation_is_not_the_one_that_is_measured():
+    known = systems.load("dhanush").protocols
+    split = systems.split_of_round(known["published"], Round(tuple(LOADS), ()), 0)
+    assert split["split"] == {"slices": 0.2, "validation": 0.1, "seed": 0}
+    (only,) = rounds("dhanush", "sound")
+    assert sorted(only.train + only.validation + only.test) == list(LOADS)
+    assert (len(only.validation), len(only.test)) == (1, 2)
+    split = systems.split_of_round(known["sound"], only, 0)
+    everybody = [*only.train, *only.validation, *only.test]
+    assert split == {"patients": everybody, "validation": list(only.validation), "test": list(only.test)}
 
 
 def test_held_out_patients_are_the_recipes_validation():

@@ -40,6 +40,16 @@ def test_a_clean_up_that_a_recipe_states_is_named_with_its_limits():
     ]
 
 
+def test_a_gaussian_after_the_network_is_named():
+    known = systems.load("elmenabawy")
+    first, *rest = describe(steps_of(recipe("elmenabawy", "Korabelnikov"), known.metrics))
+    assert first == (
+        "After the network, as the paper has it, a Gaussian smoothed the probabilities of each slice, with a standard "
+        "deviation of 0.5 pixels."
+    )
+    assert rest == list(describe(steps_of(recipe("elmenabawy", "AlexNet-FCN without"), known.metrics)))
+
+
 def test_a_system_may_state_a_clean_up_for_all_its_rows(monkeypatch):
     known = systems.load("ahmad")
     cleaning = known.model_copy(update={"recipe": known.recipe | {"postprocessing": {"fill_holes": False}}})
