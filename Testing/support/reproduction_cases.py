@@ -17,11 +17,13 @@ DATA = VolumeSource(volumes="LITS")
 ROWS = [(name, row.name) for name in systems.names() for row in systems.load(name).rows]
 
 
-def recipe(name, row, small=False, weights=None, split=None):
+def recipe(name, row, size="published", weights=None, split=None):
     """The recipe of a row."""
     known = systems.load(name)
     (chosen,) = (each for each in known.rows if each.name == row)
-    return systems.recipe_of_row(known, chosen, DATA, weights or {}, small=small, split=split or {"validation": []})
+    return systems.recipe_of_row(
+        known, chosen, DATA, weights or {}, size=size, split=split or {"validation": ["volume-0"]}
+    )
 
 
 def row_result(name, published, *values, low=None, high=None, notes=()):
@@ -32,8 +34,8 @@ def row_result(name, published, *values, low=None, high=None, notes=()):
     return RowResult(name=name, published=published, figures=figures, sizes=sizes, notes=notes)
 
 
-def reproduced(name, rows, quick=True, protocol="published"):
+def reproduced(name, rows, size="quick", protocol="published"):
     """What a reproduction holds after one protocol."""
     metrics = systems.load(name).metrics
-    done = Reproduction(name=name, quick=quick, data="LITS (LiTS, 4 patients)", metrics=metrics)
+    done = Reproduction(name=name, size=size, data="LITS (LiTS, 4 patients)", metrics=metrics)
     return done.with_protocol(protocol, ProtocolResult(command=f"livertumorseg reproduce {name}", rows=tuple(rows)))

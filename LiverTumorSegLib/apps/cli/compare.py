@@ -175,6 +175,14 @@ def _broken_headings(row: list[str]) -> list[str]:
     return [first, *(cell.replace(" ", "\n", 1) for cell in others)]
 
 
+class Size(str, Enum):
+    """Choices of ``--size``."""
+
+    PUBLISHED = "published"
+    SMALL = "small"
+    QUICK = "quick"
+
+
 class ProtocolName(str, Enum):
     """Choices of ``--protocol``."""
 
@@ -191,9 +199,12 @@ def reproduce(
     protocol: Annotated[
         ProtocolName, typer.Option(help="As the paper has it, or patients held out and measured one by one.")
     ] = ProtocolName.PUBLISHED,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")
-    ] = False,
+    size: Annotated[
+        Size,
+        typer.Option(
+            help="As published, a true training for two CPU cores, or in minutes, with figures of no meaning."
+        ),
+    ] = Size.PUBLISHED,
     encoder_weights: Annotated[
         list[Path] | None, typer.Option(help="File of torchvision's ImageNet weights; may be given for each encoder.")
     ] = None,
@@ -221,7 +232,7 @@ def reproduce(
                 data,
                 output,
                 protocol.value,
-                quick=quick,
+                size=size.value,
                 weights=encoder_weights or [],
                 intensities=intensities,
                 options=options,
@@ -234,10 +245,11 @@ def reproduce(
 
 
 def _print_reproduction(done: Reproduction) -> None:
-    from ...experiments.reproduction import report, systems
+    from ...experiments.reproduction import report, sizes, systems
     from ...experiments.reproduction.report import report_sections
 
-    table = Table(*report.headings(done), title=f"{done.name}{', quick: no reproduction' if done.quick else ''}")
+    marked = f": {sizes.MARKS[done.size]}" if sizes.MARKS[done.size] else ""
+    table = Table(*report.headings(done), title=f"{done.name}{marked}")
     for row in report.table(done):
         table.add_row(*row)
     show(table)

@@ -10,8 +10,9 @@ from ...core import text_files
 from ...core.atomic_files import whole_file
 from ...core.text_files import round_floats
 from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
+from .sizes import MARKS, NOTES, SizeName, fold_count
 from .slice_metrics import MEASURES
-from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
+from .systems import Metric, Protocol, ProtocolName, System
 
 _NOT_GIVEN, _NOTHING = "not given", "-"
 
@@ -53,7 +54,7 @@ def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
         done: what was measured.
     """
     found = {
-        "What was measured": [*([QUICK_NOTE] if done.quick else []), *_measured(system, done)],
+        "What was measured": [*filter(None, [NOTES[done.size]]), *_measured(system, done)],
         "Where the published protocol, as it is read here, differs from a sound one": list(unsound_steps(system)),
         "What the paper leaves undefined": [_sentence(each) for each in system.undefined],
         "What was chosen where the paper is silent": [
@@ -93,7 +94,7 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     run = {name: system.protocols[name] for name in done.protocols}
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
-        yield f"{name.capitalize()} protocol: {_share(protocol, small=done.quick)} held out, drawn {drawn}."
+        yield f"{name.capitalize()} protocol: {_share(protocol, done.size)} held out, drawn {drawn}."
     if any(protocol.measured_on == "slices" for protocol in run.values()):
         ways = dict.fromkeys((metric.name, metric.slices) for metric in system.metrics)
         yield from (f"{name}, published protocol: {MEASURES[key]}." for name, key in ways if key)
@@ -111,8 +112,8 @@ def _worth_of_nothing(done: Reproduction) -> Iterator[str]:
         yield f"Finding nothing at all would score, published protocol: {'; '.join(told)}."
 
 
-def _share(protocol: Protocol, *, small: bool = False) -> str:
-    folds = fold_count(protocol, small=small)
+def _share(protocol: Protocol, size: SizeName = "published") -> str:
+    folds = fold_count(protocol.folds, size)
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
     return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
@@ -141,12 +142,12 @@ def _sentence(clause: str) -> str:
 
 CSV, MARKDOWN = "reproduction.csv", "reproduction.md"
 _DIGITS = 6
-_COLUMNS = ["row", "metric", "published", "protocol", "measured", "low", "high", "counted", "quick"]
+_COLUMNS = ["row", "metric", "published", "protocol", "measured", "low", "high", "counted", "size"]
 
 
 def headings(done: Reproduction) -> list[str]:
     """Of the table's columns."""
-    marked = "quick, " if done.quick else ""
+    marked = "" if done.size == "published" else f"{done.size}, "
     return ["row", "metric", "published", *(f"measured, {marked}{name} protocol" for name in done.protocols)]
 
 
@@ -177,7 +178,7 @@ def write(folder: Path, system: System, done: Reproduction) -> None:
 
 def markdown(system: System, done: Reproduction) -> str:
     """The table and all that is said beneath it."""
-    marked = " (quick, no reproduction)" if done.quick else ""
+    marked = f" ({MARKS[done.size]})" if MARKS[done.size] else ""
     lines = [f"# {done.name}: {system.title}{marked}", "", f"{system.source}.", ""]
     columns = headings(done)
     lines += [_line(columns), _line(["---"] * len(columns)), *map(_line, table(done))]
@@ -192,12 +193,11 @@ def as_csv(done: Reproduction) -> str:
 
 
 def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
-    marked = "quick" if done.quick else ""
     for protocol, result in done.protocols.items():
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
                 measured = figure.value, figure.low, figure.high, figure.counted
-                yield row.name, metric.title, published, protocol, *measured, marked
+                yield row.name, metric.title, published, protocol, *measured, done.size
 
 
 def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:

@@ -17,6 +17,7 @@ from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
 from .data import DataSet
+from .sizes import SizeName
 from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_auc import volume_auc
@@ -100,7 +101,7 @@ class Reproduction(StrictModel):
 
     Args:
         name: of the system.
-        quick: whether it was made small.
+        size: that it was made of.
         data: name of the data's folder, and what it holds.
         metrics: of the table.
         protocols: those that were run.
@@ -109,7 +110,7 @@ class Reproduction(StrictModel):
     format: Literal[1] = 1
     software: str = f"LiverTumorSeg {__version__}"
     name: str
-    quick: bool
+    size: SizeName
     data: str
     metrics: tuple[Metric, ...]
     protocols: dict[ProtocolName, ProtocolResult] = Field(default_factory=dict)
@@ -121,7 +122,7 @@ class Reproduction(StrictModel):
 
     def same_but_for_protocols(self, other: Reproduction) -> bool:
         """Whether both are of one system, on the same data and as large."""
-        keys = ("name", "quick", "data", "metrics")
+        keys = ("name", "size", "data", "metrics")
         return all(getattr(self, key) == getattr(other, key) for key in keys)
 
 
@@ -145,10 +146,9 @@ def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool) -> Repr
         return found
     if overwrite:
         return wanted
-    how = "quick" if found.quick else "in full"
     msg = (
-        f"{folder} holds the reproduction of {found.name} on {found.data}, {how}: choose another folder, or have it "
-        "replaced (--overwrite)."
+        f"{folder} holds the reproduction of {found.name} on {found.data}, size {found.size}: choose another "
+        "folder, or have it replaced (--overwrite)."
     )
     raise UserError(msg)
 

@@ -25,10 +25,11 @@ from ...training.recipe import Recipe
 from ...training.slice_sampling import slices_showing
 from ..run_options import RunOptions
 from . import data as data_set
-from . import encoder_files, report, results, systems
+from . import encoder_files, report, results, sizes, systems
 from .data import DataSet
 from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
-from .systems import QUICK_PATIENTS, Protocol, ProtocolName, PublishedRow, System
+from .sizes import SHRINKING, SizeName
+from .systems import Protocol, ProtocolName, PublishedRow, System
 
 _OF_LOOKING = 0.05
 EXPORTED, SPLIT = "slices", "split.json"
@@ -43,14 +44,14 @@ class ReproductionRequest:
         protocol: which of its protocols.
         weights: files of ImageNet weights, by network.
         folder: to write to.
-        small: whether it is made quick.
+        size: that it is made of.
     """
 
     system: System
     protocol: ProtocolName
     weights: Mapping[str, Path]
     folder: Path
-    small: bool
+    size: SizeName
 
     @property
     def how(self) -> Protocol:
@@ -69,7 +70,7 @@ class ReproductionRequest:
             UserError: the row cannot be trained on them.
         """
         try:
-            return systems.recipe_of_row(self.system, row, data.source, self.weights, small=self.small, split=split)
+            return systems.recipe_of_row(self.system, row, data.source, self.weights, size=self.size, split=split)
         except ValidationError as error:
             msg = f"{row.name} cannot be trained on {data.layout.folder}: {explain_validation_error(error, Recipe)}"
             raise UserError(msg) from error
@@ -83,7 +84,7 @@ def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions
         Cancelled: the user asked to stop; what is done stays.
     """
     system = wanted.system
-    drafts = {row.name: wanted.recipe(row, data, {"validation": []}) for row in system.rows}
+    drafts = {row.name: wanted.recipe(row, data, {"validation": data.patients[:1]}) for row in system.rows}
     for name, recipe in drafts.items():
         _check_network(name, recipe)
     looking = options.part(0, _OF_LOOKING)
@@ -115,8 +116,8 @@ def _prepared(
     """The data as rows are trained from them, and what is to be said about that."""
     if recipe.patches:
         return data, ()
-    fewest = data_set.thinning_for(data, systems.QUICK_SLICES) if wanted.small else 1
-    every = max(wanted.system.every, fewest)
+    how = SHRINKING[wanted.size]
+    every = max(wanted.system.every, data_set.thinning_for(data, how.slices) if how and how.slices else 1)
     if not wanted.how.exported:
         return data.thinned(every), ()
     if not data.can_be_exported:
@@ -133,7 +134,7 @@ def _rounds(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> 
     if path.exists() and not options.overwrite:
         split = splits.load(path, data.patients)
         same = set(split.names) == set(data.patients)
-        if same and len(split.folds) == (systems.fold_count(wanted.how, small=wanted.small) or 0):
+        if same and len(split.folds) == (sizes.fold_count(wanted.how.folds, wanted.size) or 0):
             return split.rounds
         msg = f"{path} was drawn for other patients or folds: choose another folder, or do it anew (--overwrite)."
         raise UserError(msg)
@@ -150,7 +151,7 @@ def _drawn(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> S
         found = check_data_sets([data.used], processes=os.cpu_count() or 1, job=options.job)
         _refuse_unreadable({name: why for each in found.sets for name, why in each.failed.items()})
         loads, persons = found.loads, found.persons
-    return systems.draw_split(wanted.how, loads, persons, seed=wanted.seed, small=wanted.small)
+    return systems.draw_split(wanted.how, loads, persons, seed=wanted.seed, size=wanted.size)
 
 
 def _refuse_unreadable(failed: Mapping[str, str]) -> None:
@@ -166,7 +167,7 @@ def _row(
     system, how = wanted.system, wanted.how
     recipes = [wanted.recipe(row, data, systems.split_of_round(how, each, wanted.seed)) for each in rounds]
     samples = [_samples(recipe, data, options) for recipe in recipes]
-    if not wanted.small:
+    if wanted.size == "published":
         recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
     planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
@@ -213,7 +214,7 @@ def reproduce(
     folder: Path,
     protocol: ProtocolName,
     *,
-    quick: bool = False,
+    size: SizeName = "published",
     weights: Sequence[Path] = (),
     intensities: tuple[float, float] | None = None,
     options: RunOptions | None = None,
@@ -228,7 +229,7 @@ def reproduce(
         data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.
         folder: to write to.
         protocol: ``published``, as far as the paper says, or ``sound``.
-        quick: make it small, see :func:`.systems.make_quick`.
+        size: that it is made of, see :mod:`.sizes`.
         weights: files of ImageNet weights.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
         options: where to run, and whom to tell.
@@ -240,10 +241,11 @@ def reproduce(
     chosen, options = systems.load(name), options or RunOptions()
     files = encoder_files.by_network(weights)
     encoder_files.refuse_unused(files, chosen.from_weights)
-    found = data_set.find(data, intensities, QUICK_PATIENTS if quick else None)
-    fresh = Reproduction(name=name, quick=quick, data=found.in_words, metrics=chosen.metrics)
+    how = SHRINKING[size]
+    found = data_set.find(data, intensities, how.patients if how else None)
+    fresh = Reproduction(name=name, size=size, data=found.in_words, metrics=chosen.metrics)
     known = results.read_results(folder, fresh, overwrite=options.overwrite)
-    wanted = ReproductionRequest(chosen, protocol, files, folder, quick)
+    wanted = ReproductionRequest(chosen, protocol, files, folder, size)
     done = known.with_protocol(protocol, run_protocol(wanted, found, options))
     report.write(folder, chosen, done)
     return done

@@ -15,9 +15,9 @@ from ...core.schema import StrictModel
 from ...datasets import splits
 from ...datasets.sources import Source
 from ...datasets.splits import Round, Split
-from ...preprocessing import Resize, named
 from ...training.recipe import Recipe
-from . import encoder_files
+from . import encoder_files, sizes
+from .sizes import SizeName
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -156,62 +156,6 @@ def load(name: str) -> System:
     return System.model_validate(yaml.safe_load((RECIPES / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
-QUICK_PATIENTS, QUICK_SLICES, QUICK_FOLDS = 6, 24, 2
-"""At most so many patients, so many slices of each CT that are trained on, and so many folds."""
-
-_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE = 30, 4, 0.01, 96, 284
-_PATCH, _PATCH_MM = 32, 5.0
-_NARROW: dict[str, dict[str, Any]] = {
-    "alexnet_fcn": {"fc_channels": 256},
-    "attention_unet": {"features": [8, 8, 16, 32, 64]},
-    "attention_unet_ds": {"features": [8, 8, 16, 32, 64]},
-    "dalu_net": {"features": [8, 8, 16, 32, 64]},
-    "resnet18": {"width": 16},
-    "resnet50": {"width": 16},
-    "segnet": {"features": [8, 16, 32, 64, 64]},
-    "unet": {"features": [8, 8, 16, 32, 64, 8]},
-    "unet3d": {"features": [8, 8, 16, 32, 64, 8]},
-    "unet_valid": {"features": [8, 16, 32, 64, 128]},
-}
-
-QUICK_NOTE = (
-    f"Quick: {_STEPS} steps of {_BATCH} samples, a learning rate of {_LEAST_RATE:g} at least, {_SIDE} x {_SIDE} pixels "
-    f"(volumes: {_PATCH_MM:g} mm), narrow networks where random weights are started from, at most "
-    f"{QUICK_PATIENTS} patients, {QUICK_SLICES} slices of each CT (slice pictures: all) and {QUICK_FOLDS} folds. "
-    "These figures show that the road works and reproduce nothing."
-)
-
-
-def make_quick(recipe: dict[str, Any], *, narrow: bool) -> dict[str, Any]:
-    """A recipe with few steps on coarse pixels.
-
-    Args:
-        recipe: as YAML has it.
-        narrow: whether its network gets few channels, which weights from ImageNet do not fit.
-    """
-    network = recipe["network"]
-    if narrow:
-        network = network | {"options": network.get("options", {}) | _NARROW[network["name"]]}
-    rate = max(recipe["schedule"]["learning_rate"], _LEAST_RATE)
-    schedule = recipe["schedule"] | {"steps": _STEPS, "batch": _BATCH, "learning_rate": rate}
-    small = recipe | {"network": network, "schedule": schedule}
-    return small | (_coarse_volumes(recipe) if "patches" in recipe else _coarse_slices(recipe))
-
-
-def _coarse_slices(recipe: dict[str, Any]) -> dict[str, Any]:
-    steps = [step for step in named(recipe["preprocessing"]).root if not isinstance(step, Resize)]
-    coarse = [*(step.model_dump() for step in steps), {"step": "resize", "height": _SIDE, "width": _SIDE}]
-    unpadded = recipe["network"]["name"] == "unet_valid"
-    return {"preprocessing": coarse, "crop": _UNPADDED_SIDE if unpadded else _SIDE}
-
-
-def _coarse_volumes(recipe: dict[str, Any]) -> dict[str, Any]:
-    steps = [step.model_dump() for step in named(recipe["preprocessing"]).root]
-    coarse = [step | {"spacing_mm": _PATCH_MM} if step["step"] == "resample" else step for step in steps]
-    patches = {"spacing_mm": [_PATCH_MM] * 3, "size": [_PATCH] * 3}
-    return {"preprocessing": coarse, "patches": patches, "augmentation": "none"}
-
-
 _LICENCE = {"name": "that of the data", "terms": "the weights were trained on the data named above, whose terms hold."}
 
 
@@ -221,17 +165,17 @@ def recipe_of_row(
     data: Source,
     weights: Mapping[str, Path],
     *,
-    small: bool,
+    size: SizeName,
     split: Mapping[str, Any],
 ) -> Recipe:
-    """A row's recipe, its steps still to be counted unless it is small.
+    """A row's recipe, its steps still to be counted where it is as published.
 
     Args:
         system: whose row.
         row: which.
         data: of the user.
         weights: files for encoders, by network.
-        small: whether it is made quick.
+        size: that it is made of.
         split: the recipe's ``split``, or its ``patients`` and ``validation``.
 
     Raises:
@@ -239,11 +183,11 @@ def recipe_of_row(
     """
     recipe = system.recipe | row.recipe
     network = recipe["network"]["name"]
-    encoder = encoder_files.for_network(network, recipe.get("encoder_weights"), weights, quick=small)
+    encoder = encoder_files.for_network(network, recipe.get("encoder_weights"), weights, quick=size != "published")
     recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
     recipe["encoder_weights"] = encoder
     recipe["schedule"] = {"steps": 1} | recipe["schedule"]
-    return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)
+    return Recipe.model_validate(sizes.shrink(recipe, size, narrow=encoder is None))
 
 
 def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
@@ -260,7 +204,7 @@ def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
 
 
 def draw_split(
-    protocol: Protocol, loads: Mapping[str, float], persons: list[tuple[str, str]], *, seed: int, small: bool
+    protocol: Protocol, loads: Mapping[str, float], persons: list[tuple[str, str]], *, seed: int, size: SizeName
 ) -> Split:
     """Patients that are trained on and that are measured, where patients are held out.
 
@@ -269,21 +213,16 @@ def draw_split(
         loads: tumour load of each in ml.
         persons: pairs of names that are one person; these stay together where the protocol is stratified.
         seed: of the draw.
-        small: whether there are few folds.
+        size: which may ask for fewer folds, or for more patients that are held out.
 
     Raises:
         UserError: there are too few patients.
     """
     known = loads if protocol.stratified else dict.fromkeys(loads, 0.0)
     groups = persons if protocol.stratified else ()
-    folds = fold_count(protocol, small=small)
-    share = None if folds else protocol.held_out
+    folds = sizes.fold_count(protocol.folds, size)
+    share = sizes.held_out_share(protocol.held_out, size, len(loads))
     return splits.draw(known, folds=folds, validation=share, seed=seed, groups=groups)
-
-
-def fold_count(protocol: Protocol, *, small: bool) -> int | None:
-    """The number of folds, None for a share that is held out."""
-    return min(protocol.folds, QUICK_FOLDS) if protocol.folds and small else protocol.folds
 
 
 def split_of_round(protocol: Protocol, patients: Round, seed: int) -> dict[str, Any]:

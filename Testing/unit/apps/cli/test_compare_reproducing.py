@@ -1,22 +1,22 @@
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 from support.training_cases import make_data, make_volumes
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record
-from LiverTumorSegLib.experiments.reproduction import slice_metrics, systems
+from LiverTumorSegLib.experiments.reproduction import sizes, slice_metrics
 from LiverTumorSegLib.networks import imagenet_weights
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """Quicker than quick."""
-    monkeypatch.setattr(systems, "_STEPS", 3)
-    monkeypatch.setattr(systems, "_BATCH", 2)
-    monkeypatch.setattr(systems, "_SIDE", 48)
-    monkeypatch.setitem(systems._NARROW, "resnet50", {"width": 4})
+    widths = {**sizes.QUICK.widths, "resnet50": {"width": 4}}
+    tiny = replace(sizes.QUICK, steps=3, batch=(2, 2), side=(48, 284), widths=widths)
+    monkeypatch.setitem(sizes.SHRINKING, "quick", tiny)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def lits(tmp_path_factory):
 @pytest.fixture
 def words(lits, tmp_path):
     cache = ("--cache", tmp_path / "cache", "--device", "cpu")
-    return ("reproduce", "kulkarni", "--data", lits, "-o", tmp_path / "out", "--quick", *cache)
+    return ("reproduce", "kulkarni", "--data", lits, "-o", tmp_path / "out", "--size", "quick", *cache)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def cells(folder):
 def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, words, tmp_path, trained):
     code, said, complained = run(*words)
     assert (code, complained) == (0, "")
-    assert "quick: no reproduction" in said
+    assert "quick, no reproduction" in " ".join(said.split())
     assert "measured, quick, published protocol" in " ".join(said.split())
     assert "U-Net, published protocol." in said
     assert "It started from random weights, not from ImageNet's." in said
@@ -115,7 +115,7 @@ def offline(_url, **_options):
 
 def test_weights_that_cannot_be_had_are_named_before_anything_is_read(run, words, tmp_path, monkeypatch):
     monkeypatch.setattr(imagenet_weights.torch.hub, "load_state_dict_from_url", offline)
-    code, _, complained = run(*(word for word in words if word != "--quick"))
+    code, _, complained = run(*(word for word in words if word not in ("--size", "quick")))
     assert code == 3
     sentence = " ".join(complained.split())
     assert "ResNet-50 starts from the weights in https://download.pytorch.org/models/resnet50-0676ba61.pth" in sentence
@@ -125,7 +125,7 @@ def test_weights_that_cannot_be_had_are_named_before_anything_is_read(run, words
 
 def test_slice_pictures_are_reproduced_from_as_they_are(run, tmp_path):
     folder = make_data(tmp_path / "data") / "lits"
-    words = ("reproduce", "kulkarni", "--data", folder, "-o", tmp_path / "out", "--quick", "--device", "cpu")
+    words = ("reproduce", "kulkarni", "--data", folder, "-o", tmp_path / "out", "--size", "quick", "--device", "cpu")
     assert "--intensities -40 160" in " ".join(run(*words)[2].split())
     code, said, _ = run(*words, "--intensities", "-40", "160")
     assert code == 0

@@ -11,7 +11,7 @@ from LiverTumorSegLib.experiments.reproduction import report, systems
 PUBLISHED = reproduced(
     "elmenabawy",
     [row_result("ResNet-18 with", (84.2, 3.65, 61.4, 4.77), 80.04, 2.0, None, 3.25, notes=("It is a test.",))],
-    quick=False,
+    size="published",
 )
 SOUND = row_result("ResNet-18 with", (84.2, 3.65, 61.4, 4.77), 70.0, 4.0, 30.0, 9.0, low=1.0, high=99.25)
 BOTH = PUBLISHED.with_protocol(
@@ -53,9 +53,9 @@ def test_quick_is_in_the_table_and_in_every_file(tmp_path):
     report.write(tmp_path, systems.load("li"), done)
     assert (tmp_path / "reproduction.md").read_text().startswith("# li: U-Net,")
     assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text()
-    assert json.loads((tmp_path / "reproduction.json").read_text())["quick"] is True
+    assert json.loads((tmp_path / "reproduction.json").read_text())["size"] == "quick"
     (line,) = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text()))
-    assert (line["quick"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
+    assert (line["size"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
 
 
 def test_no_cell_is_a_formula_to_a_spreadsheet():

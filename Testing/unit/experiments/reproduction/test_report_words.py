@@ -45,11 +45,11 @@ def test_whole_cts_with_training_on_liver_alone_are_named():
     assert "whole CTs are measured" in sentence
 
 
-@pytest.mark.parametrize(("quick", "folds"), [(True, 2), (False, 4)])
-def test_the_folds_that_were_made_are_named(quick, folds):
+@pytest.mark.parametrize(("size", "folds"), [("quick", 2), ("small", 2), ("published", 4)])
+def test_the_folds_that_were_made_are_named(size, folds):
     known = systems.load("elmenabawy")
     row = row_result(known.rows[0].name, (82.3, 4.21, 57.7, 5.76), *[0.5] * 4)
-    said = report_sections(known, reproduced("elmenabawy", [row], quick=quick))["What was measured"]
+    said = report_sections(known, reproduced("elmenabawy", [row], size=size))["What was measured"]
     assert f"Published protocol: each of {folds} folds of the patients in turn held out, drawn at random." in said
 
 

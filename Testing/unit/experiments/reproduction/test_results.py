@@ -31,10 +31,10 @@ def test_an_empty_folder_is_begun(tmp_path):
     assert read_results(tmp_path / "none", fresh(), overwrite=False) == fresh()
 
 
-@pytest.mark.parametrize("change", [{"quick": False}, {"data": "other"}, {"name": "ahmad"}])
+@pytest.mark.parametrize("change", [{"size": "small"}, {"data": "other"}, {"name": "ahmad"}])
 def test_another_reproduction_is_not_overwritten_unasked(tmp_path, change):
     keep(tmp_path)
-    with pytest.raises(UserError, match="holds the reproduction of li on LITS .*, quick: .*--overwrite"):
+    with pytest.raises(UserError, match="holds the reproduction of li on LITS .*, size quick: .*--overwrite"):
         read_results(tmp_path, fresh(**change), overwrite=False)
     assert read_results(tmp_path, fresh(**change), overwrite=True) == fresh(**change)
 

@@ -30,9 +30,9 @@ def lits(tmp_path):
 
 
 def test_quick_takes_the_first_patients_and_says_how_many(lits, tmp_path, wanted):
-    done = reproduce("li", lits, tmp_path / "out", "published", quick=True)
+    done = reproduce("li", lits, tmp_path / "out", "published", size="quick")
     assert done.data == "LITS (LiTS, 6 patients)"
-    assert (wanted[0][0].small, wanted[0][1].patients[-1]) == (True, "volume-5")
+    assert (wanted[0][0].size, wanted[0][1].patients[-1]) == ("quick", "volume-5")
     assert reproduce("li", lits, tmp_path / "whole", "published").data == "LITS (LiTS, 7 patients)"
 
 
@@ -46,7 +46,7 @@ def test_the_files_are_written_when_all_rows_are_there(lits, tmp_path, wanted):
 
 
 def test_nothing_is_run_where_the_folder_holds_another_reproduction(lits, tmp_path, wanted):
-    reproduce("li", lits, tmp_path / "out", "published", quick=True)
+    reproduce("li", lits, tmp_path / "out", "published", size="quick")
     with pytest.raises(UserError, match="holds the reproduction of li"):
         reproduce("li", lits, tmp_path / "out", "sound")
     assert len(wanted) == 1
