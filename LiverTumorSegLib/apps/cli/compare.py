@@ -205,6 +205,11 @@ def reproduce(
             help="As published, a true training for two CPU cores, or in minutes, with figures of no meaning."
         ),
     ] = Size.PUBLISHED,
+    rows: Annotated[str | None, typer.Option(help="Rows of the table to do, with commas between; else all.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training data, in place of the paper's or the size's.")
+    ] = None,
+    changes: Changes = None,
     encoder_weights: Annotated[
         list[Path] | None, typer.Option(help="File of torchvision's ImageNet weights; may be given for each encoder.")
     ] = None,
@@ -213,6 +218,9 @@ def reproduce(
     ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on, and refuse where there is nothing to go on with.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train and measure a published system; prints its figures beside the measured ones."""
@@ -220,6 +228,7 @@ def reproduce(
         from ...experiments.reproduction import report
         from ...experiments.reproduction.run import reproduce as run
         from ...experiments.run_options import RunOptions
+        from ...training.recipe import parse_changes
     except ModuleNotFoundError as error:
         msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
         raise UserError(msg) from error
@@ -235,6 +244,10 @@ def reproduce(
                 size=size.value,
                 weights=encoder_weights or [],
                 intensities=intensities,
+                rows=_names_in(rows or ""),
+                epochs=epochs,
+                changes=parse_changes(changes or []),
+                resume=resume,
                 options=options,
             )
         except Cancelled:

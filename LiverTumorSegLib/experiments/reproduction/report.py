@@ -172,6 +172,15 @@ def write(folder: Path, system: System, done: Reproduction) -> None:
     """
     _write(folder / CSV, as_csv(done))
     _write(folder / MARKDOWN, markdown(system, done))
+    keep(folder, done)
+
+
+def keep(folder: Path, done: Reproduction) -> None:
+    """Write ``reproduction.json`` alone, which says what is being reproduced before any row is done.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
     content = Reproduction.model_validate(round_floats(done.model_dump(), _DIGITS))
     _write(folder / JSON, content.model_dump_json(indent=1) + "\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -104,6 +104,8 @@ class Reproduction(StrictModel):
         size: that it was made of.
         data: name of the data's folder, and what it holds.
         metrics: of the table.
+        epochs: passes over the training data in place of the paper's, or of the size's steps; None for these.
+        changes: values of the user in place of the recipes', by dotted key.
         protocols: those that were run.
     """
 
@@ -113,42 +115,85 @@ class Reproduction(StrictModel):
     size: SizeName
     data: str
     metrics: tuple[Metric, ...]
+    epochs: int | None = None
+    changes: dict[str, Any] = Field(default_factory=dict)
     protocols: dict[ProtocolName, ProtocolResult] = Field(default_factory=dict)
 
-    def with_protocol(self, name: ProtocolName, result: ProtocolResult) -> Reproduction:
-        """The same with what one protocol measured, the published one first."""
+    def with_protocol(self, name: ProtocolName, result: ProtocolResult, order: Sequence[str] = ()) -> Reproduction:
+        """The same with what one protocol measured, the published one first; rows of before that it lacks stay.
+
+        Args:
+            name: of the protocol.
+            result: what it measured.
+            order: names of the table's rows.
+        """
+        before = self.protocols[name].rows if name in self.protocols else ()
+        new = {row.name for row in result.rows}
+        kept = tuple(row for row in before if row.name not in new)
+        places = {row: place for place, row in enumerate(order)}
+        rows = sorted((*result.rows, *kept), key=lambda row: places.get(row.name, len(places)))
+        result = result.model_copy(update={"rows": tuple(rows)})
         both: dict[ProtocolName, ProtocolResult] = {**self.protocols, name: result}
         return self.model_copy(update={"protocols": {key: both[key] for key in PROTOCOLS if key in both}})
 
-    def same_but_for_protocols(self, other: Reproduction) -> bool:
-        """Whether both are of one system, on the same data and as large."""
-        keys = ("name", "size", "data", "metrics")
-        return all(getattr(self, key) == getattr(other, key) for key in keys)
+    def difference(self, other: Reproduction) -> str:
+        """The first setting in which another differs, in words; nothing where both are of one system, data and size."""
+        for key in ("name", "size", "data", "epochs", "changes", "metrics"):
+            mine, theirs = getattr(self, key), getattr(other, key)
+            if mine != theirs:
+                return _TOLD[key].format(_in_words(mine), _in_words(theirs))
+        return ""
 
 
-def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool) -> Reproduction:
+_TOLD = {
+    "name": "is of {}, not of {}",
+    "data": "is on {}, not on {}",
+    "size": "has --size {}, not {}",
+    "epochs": "has --epochs {}, not {}",
+    "changes": "has --set {}, not {}",
+    "metrics": "measures what this version does not",
+}
+
+
+def _in_words(setting: Any) -> str:
+    if isinstance(setting, dict):
+        return " ".join(f"{key}={value}" for key, value in setting.items()) or "nothing"
+    return "as published" if setting is None else str(setting)
+
+
+def read_results(folder: Path, wanted: Reproduction, *, overwrite: bool, resume: bool = False) -> Reproduction:
     """Read what a folder holds already of a reproduction; ``wanted`` itself where it holds nothing.
 
+    Args:
+        folder: of the reproduction.
+        wanted: what is to be done.
+        overwrite: whether another reproduction may be given up.
+        resume: whether there has to be one to go on with.
+
     Raises:
-        UserError: it holds another reproduction that may not be given up, or a damaged one.
+        UserError: it holds another reproduction that may not be given up, a damaged one, or none to go on with.
     """
     path = folder / JSON
     try:
         found = Reproduction.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return wanted
+        if not resume:
+            return wanted
+        msg = f"{folder} holds no reproduction to go on with: leave --resume out, or give the folder of one."
+        raise UserError(msg) from None
     except (OSError, ValidationError) as error:
         if overwrite:
             return wanted
         msg = f"{path} is not what this version writes: choose another folder, or have it replaced (--overwrite)."
         raise UserError(msg) from error
-    if found.same_but_for_protocols(wanted):
+    other = found.difference(wanted)
+    if not other:
         return found
     if overwrite:
         return wanted
     msg = (
-        f"{folder} holds the reproduction of {found.name} on {found.data}, size {found.size}: choose another "
-        "folder, or have it replaced (--overwrite)."
+        f"The reproduction in {folder} {other}: give the same settings to go on with it, choose another folder, or "
+        "have it replaced (--overwrite)."
     )
     raise UserError(msg)
 

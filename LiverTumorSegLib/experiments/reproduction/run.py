@@ -7,15 +7,12 @@ are, and ``FOLDER/slices`` are pictures where a system trains from such.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ...core.errors import UserError
-from ...core.schema import explain_validation_error
+from ...core.labels import LESION_LABEL, LIVER_LABEL
 from ...datasets import splits
 from ...datasets.quality_check import check_data_sets
 from ...datasets.splits import Round, Split
@@ -27,79 +24,53 @@ from ..run_options import RunOptions
 from . import data as data_set
 from . import encoder_files, report, results, sizes, systems
 from .data import DataSet
+from .request import ReproductionRequest
 from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
 from .sizes import SHRINKING, SizeName
-from .systems import Protocol, ProtocolName, PublishedRow, System
+from .systems import ProtocolName, PublishedRow
 
 _OF_LOOKING = 0.05
 EXPORTED, SPLIT = "slices", "split.json"
 
 
-@dataclass(frozen=True)
-class ReproductionRequest:
-    """A system to be reproduced, and the way to do it.
-
-    Args:
-        system: which.
-        protocol: which of its protocols.
-        weights: files of ImageNet weights, by network.
-        folder: to write to.
-        size: that it is made of.
-    """
-
-    system: System
-    protocol: ProtocolName
-    weights: Mapping[str, Path]
-    folder: Path
-    size: SizeName
-
-    @property
-    def how(self) -> Protocol:
-        """The protocol."""
-        return self.system.protocols[self.protocol]
-
-    @property
-    def seed(self) -> int:
-        """Of all that is drawn."""
-        return self.system.recipe["seed"]
-
-    def recipe(self, row: PublishedRow, data: DataSet, split: Mapping[str, Any]) -> Recipe:
-        """A row's recipe for some data.
-
-        Raises:
-            UserError: the row cannot be trained on them.
-        """
-        try:
-            return systems.recipe_of_row(self.system, row, data.source, self.weights, size=self.size, split=split)
-        except ValidationError as error:
-            msg = f"{row.name} cannot be trained on {data.layout.folder}: {explain_validation_error(error, Recipe)}"
-            raise UserError(msg) from error
-
-
-def run_protocol(wanted: ReproductionRequest, data: DataSet, options: RunOptions) -> ProtocolResult:
+def run_protocol(
+    wanted: ReproductionRequest, data: DataSet, options: RunOptions, keep: Callable[[ProtocolResult], None]
+) -> None:
     """Train and measure every row under one protocol.
 
+    Args:
+        wanted: what is reproduced.
+        data: of the user.
+        options: where to run, and whom to tell.
+        keep: given what is measured after each row.
+
     Raises:
-        UserError: weights are missing, the data cannot be used, or as the trials.
+        UserError: the data cannot be used, or as the trials.
         Cancelled: the user asked to stop; what is done stays.
     """
-    system = wanted.system
-    drafts = {row.name: wanted.recipe(row, data, {"validation": data.patients[:1]}) for row in system.rows}
-    for name, recipe in drafts.items():
-        _check_network(name, recipe)
+    rows = wanted.system.rows
     looking = options.part(0, _OF_LOOKING)
     rounds = _rounds(wanted, data, looking)
-    prepared, notes = _prepared(wanted, data, drafts[system.rows[0].name], looking)
-    done = []
-    for at, row in enumerate(system.rows):
-        start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(system.rows) for number in (at, at + 1))
+    prepared, notes = _prepared(wanted, data, wanted.draft(rows[0], data), looking)
+    done: list[RowResult] = []
+    for at, row in enumerate(rows):
+        start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(rows) for number in (at, at + 1))
         options.say(f"{row.name}, {wanted.protocol} protocol.")
         done.append(_row(row, wanted, prepared, rounds, options.part(start, end)))
-    return ProtocolResult(command=options.command, rows=tuple(done), notes=notes)
+        keep(ProtocolResult(command=options.command, rows=tuple(done), notes=notes))
+
+
+def check_networks(wanted: ReproductionRequest, data: DataSet) -> None:
+    """Have weights that are missing, and settings that fit nothing, known before anything is read.
+
+    Raises:
+        UserError: weights are missing, or a row cannot be trained on the data.
+    """
+    for row in wanted.system.rows:
+        _check_network(row.name, wanted.draft(row, data))
 
 
 def _check_network(name: str, recipe: Recipe) -> None:
-    """Have weights that are missing known before anything is read."""
     try:
         build_network(recipe)
     except UserError as error:
@@ -167,9 +138,8 @@ def _row(
     system, how = wanted.system, wanted.how
     recipes = [wanted.recipe(row, data, systems.split_of_round(how, each, wanted.seed)) for each in rounds]
     samples = [_samples(recipe, data, options) for recipe in recipes]
-    if wanted.size == "published":
-        recipes = [systems.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
-    planned = [Trial(*each) for each in zip(recipes, _folders(row, wanted, len(rounds)), strict=True)]
+    recipes = [wanted.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
+    planned = [Trial(*each) for each in zip(recipes, wanted.trainings(row), strict=True)]
     figures = results.measure_trials(planned, system.metrics, how, data, options)
     sizes = TrainingSizes(
         trainings=len(rounds),
@@ -190,21 +160,27 @@ def _row(
     )
 
 
-def _folders(row: PublishedRow, wanted: ReproductionRequest, count: int) -> list[Path]:
-    folder = wanted.folder / wanted.protocol / row.folder
-    return [folder / f"fold-{number}" for number in range(count)] if count > 1 else [folder]
-
-
 def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
     if recipe.encoder_weights is None and (wanted.system.recipe | row.recipe).get("encoder_weights"):
         yield "It started from random weights, not from ImageNet's."
 
 
 def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
-    """Slices that a recipe trains on, or patients where it cuts patches from volumes."""
-    if recipe.patches:
-        return len(set(recipe.patients) - set(recipe.validation))
+    """Slices that a recipe trains on, or patients where it cuts patches from volumes.
+
+    Raises:
+        UserError: nothing of what is to be learnt is in any patient.
+    """
     found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
+    wanted = LESION_LABEL if "lesion" in recipe.labels else LIVER_LABEL
+    if max(int(patient.overview.shown.max()) for patient in found.train) < wanted:
+        msg = (
+            f"None of the {len(found.train)} patients of {data.layout.folder} that would be trained on has "
+            f"{'a lesion' if wanted == LESION_LABEL else 'any liver'} in its labels: give other data."
+        )
+        raise UserError(msg)
+    if recipe.patches:
+        return len(found.train)
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 
 
@@ -217,9 +193,13 @@ def reproduce(
     size: SizeName = "published",
     weights: Sequence[Path] = (),
     intensities: tuple[float, float] | None = None,
+    rows: Sequence[str] = (),
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    resume: bool = False,
     options: RunOptions | None = None,
 ) -> Reproduction:
-    """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md``.
+    """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md`` after every row.
 
     What is in the folder of this reproduction, by whichever protocol, stays and comes into the tables; what is done is
     not done again.
@@ -232,20 +212,39 @@ def reproduce(
         size: that it is made of, see :mod:`.sizes`.
         weights: files of ImageNet weights.
         intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
+        rows: names of those that are wanted; all of them where none is named.
+        epochs: passes over the training data, in place of the paper's or of the size's steps.
+        changes: values in place of the recipes' own, by dotted key.
+        resume: whether there has to be a reproduction in the folder to go on with.
         options: where to run, and whom to tell.
 
     Raises:
         UserError: there is no such system, the data or weights cannot be used, or the folder holds something else.
         Cancelled: the user asked to stop; what is done stays.
     """
-    chosen, options = systems.load(name), options or RunOptions()
-    files = encoder_files.by_network(weights)
+    options = options or RunOptions()
+    if resume and options.overwrite:
+        msg = "--resume goes on with what is there and --overwrite begins it anew: leave one of them out."
+        raise UserError(msg)
+    whole = systems.load(name)
+    chosen, files = whole.only(rows), encoder_files.by_network(weights)
     encoder_files.refuse_unused(files, chosen.from_weights)
     how = SHRINKING[size]
     found = data_set.find(data, intensities, how.patients if how else None)
-    fresh = Reproduction(name=name, size=size, data=found.in_words, metrics=chosen.metrics)
-    known = results.read_results(folder, fresh, overwrite=options.overwrite)
-    wanted = ReproductionRequest(chosen, protocol, files, folder, size)
-    done = known.with_protocol(protocol, run_protocol(wanted, found, options))
-    report.write(folder, chosen, done)
-    return done
+    wanted = ReproductionRequest(chosen, protocol, files, folder, size, epochs, changes or {})
+    fresh = Reproduction(
+        name=name, size=size, data=found.in_words, metrics=chosen.metrics, epochs=epochs, changes=dict(changes or {})
+    )
+    known = results.read_results(folder, fresh, overwrite=options.overwrite, resume=resume)
+    wanted.refuse_too_few(found)
+    check_networks(wanted, found)
+    report.keep(folder, known)
+    order = [row.name for row in whole.rows]
+
+    def keep(result: ProtocolResult) -> None:
+        nonlocal known
+        known = known.with_protocol(protocol, result, order)
+        report.write(folder, whole, known)
+
+    run_protocol(wanted, found, options, keep)
+    return known

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from ...core.schema import StrictModel
 from ...datasets import splits
 from ...datasets.sources import Source
 from ...datasets.splits import Round, Split
-from ...training.recipe import Recipe
+from ...training.recipe import Recipe, replace_entry
 from . import encoder_files, sizes
 from .sizes import SizeName
 
@@ -134,6 +135,21 @@ class System(StrictModel):
         recipes = [self.recipe | row.recipe for row in self.rows]
         return tuple(dict.fromkeys(each["network"]["name"] for each in recipes if each.get("encoder_weights")))
 
+    def only(self, names: Sequence[str]) -> System:
+        """The same with some rows alone, in their order; all of them where none is named.
+
+        Raises:
+            UserError: it has no row of a name.
+        """
+        known = {row.name.lower(): row for row in self.rows}
+        for name in names:
+            if name.lower() not in known:
+                there = ", ".join(row.name for row in self.rows)
+                msg = f"There is no row “{name}”: choose of {there}, with commas between them."
+                raise UserError(msg)
+        chosen = {name.lower() for name in names} or set(known)
+        return self.model_copy(update={"rows": tuple(row for key, row in known.items() if key in chosen)})
+
     def published(self, row: PublishedRow) -> dict[Metric, float | None]:
         """A row's figures as the paper gives them."""
         return dict(zip(self.metrics, row.figures or [None] * len(self.metrics), strict=True))
@@ -167,6 +183,7 @@ def recipe_of_row(
     *,
     size: SizeName,
     split: Mapping[str, Any],
+    changes: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """A row's recipe, its steps still to be counted where it is as published.
 
@@ -177,8 +194,10 @@ def recipe_of_row(
         weights: files for encoders, by network.
         size: that it is made of.
         split: the recipe's ``split``, or its ``patients`` and ``validation``.
+        changes: values of the user by dotted key, in place of the recipe's own.
 
     Raises:
+        UserError: a key of the changes is none of a recipe.
         ValidationError: the recipe and the user's data do not fit together.
     """
     recipe = system.recipe | row.recipe
@@ -187,18 +206,22 @@ def recipe_of_row(
     recipe |= {"title": f"{row.name} ({system.title})", "licence": _LICENCE, "data": [data.model_dump()], **split}
     recipe["encoder_weights"] = encoder
     recipe["schedule"] = {"steps": 1} | recipe["schedule"]
-    return Recipe.model_validate(sizes.shrink(recipe, size, narrow=encoder is None))
+    content = copy.deepcopy(sizes.shrink(recipe, size, narrow=encoder is None))
+    for key, value in (changes or {}).items():
+        replace_entry(content, key, value)
+    return Recipe.model_validate(content)
 
 
-def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
+def with_steps(recipe: Recipe, row: PublishedRow, samples: int, epochs: int | None = None) -> Recipe:
     """A recipe with the steps of a row's epochs.
 
     Args:
         recipe: which.
         row: its row.
         samples: slices, or patients where patches are cut from volumes.
+        epochs: in place of the row's.
     """
-    seen = row.epochs * samples * (row.samples_a_patient or 1)
+    seen = (epochs or row.epochs) * samples * (row.samples_a_patient or 1)
     steps = ceil(seen / recipe.schedule.batch)
     return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps})})
 

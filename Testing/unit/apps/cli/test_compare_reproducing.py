@@ -105,7 +105,7 @@ def test_a_folder_of_another_reproduction_is_refused(run, words, tmp_path):
     other = ["reproduce", "dhanush", *words[2:]]
     code, _, complained = run(*other)
     assert code == 3
-    assert "holds the reproduction of kulkarni" in " ".join(complained.split())
+    assert "is of kulkarni, not of dhanush" in " ".join(complained.split())
     assert json.loads((tmp_path / "out" / "reproduction.json").read_text())["name"] == "kulkarni"
 
 

@@ -31,10 +31,17 @@ def test_an_empty_folder_is_begun(tmp_path):
     assert read_results(tmp_path / "none", fresh(), overwrite=False) == fresh()
 
 
-@pytest.mark.parametrize("change", [{"size": "small"}, {"data": "other"}, {"name": "ahmad"}])
-def test_another_reproduction_is_not_overwritten_unasked(tmp_path, change):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"size": "small"}, "has --size quick, not small"),
+        ({"data": "other"}, "is on LITS .*, not on other"),
+        ({"name": "ahmad"}, "is of li, not of ahmad"),
+    ],
+)
+def test_another_reproduction_is_not_overwritten_unasked(tmp_path, change, said):
     keep(tmp_path)
-    with pytest.raises(UserError, match="holds the reproduction of li on LITS .*, size quick: .*--overwrite"):
+    with pytest.raises(UserError, match=f"The reproduction in .* {said}: .*--overwrite"):
         read_results(tmp_path, fresh(**change), overwrite=False)
     assert read_results(tmp_path, fresh(**change), overwrite=True) == fresh(**change)
 

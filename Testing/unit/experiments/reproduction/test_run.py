@@ -1,5 +1,7 @@
 import math
 
+import nibabel
+import numpy as np
 import pytest
 import yaml
 from support.training_cases import make_volumes
@@ -41,9 +43,9 @@ def shrunk(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(lits, tmp_path):
-    def run(name, protocol="published", **options):
+    def run(name, protocol="published", given=None, **options):
         named = RunOptions(device="cpu", cache=tmp_path / "cache", command="reproduce it", **options)
-        return reproduce(name, lits, tmp_path / "out", protocol, options=named)
+        return reproduce(name, lits, tmp_path / "out", protocol, options=named, **given or {})
 
     return run
 
@@ -121,3 +123,25 @@ def test_who_is_held_out_stays_and_a_split_of_others_is_not_replaced_unasked(run
     splits.Split(seed=0, train=("volume-0",), validation=("volume-3",)).save(path, overwrite=True)
     with pytest.raises(UserError, match="split.json was drawn for other patients or folds"):
         run("dhanush", "sound")
+
+
+def test_epochs_of_the_user_go_before_the_papers_and_settings_before_the_recipes(run, shrunk):
+    shrunk("dhanush", 1, crop=48)
+    (row,) = run("dhanush", given={"epochs": 1, "changes": {"schedule.batch": 4}}).protocols["published"].rows
+    assert row.sizes.steps == math.ceil(row.sizes.samples / 4)
+
+
+def test_steps_of_the_user_are_not_counted_anew(run, shrunk):
+    shrunk("dhanush", 1, crop=48)
+    (row,) = run("dhanush", given={"changes": {"schedule.steps": 3}}).protocols["published"].rows
+    assert row.sizes.steps == 3
+
+
+def test_data_without_a_lesion_are_refused_before_training_for_lesions(run, shrunk, lits, tmp_path):
+    shrunk("kulkarni", 1, crop=64, preprocessing="li", labels=["background", "lesion"])
+    for path in lits.glob("segmentation-*"):
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(np.minimum(image.get_fdata(), 1).astype(np.uint8), image.affine), path)
+    with pytest.raises(UserError, match=r"None of the \d patients of .*LITS that would be trained on has a lesion"):
+        run("kulkarni", "sound")
+    assert not list((tmp_path / "out").rglob("model-log"))

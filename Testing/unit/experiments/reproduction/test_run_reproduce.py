@@ -16,9 +16,10 @@ def wanted(monkeypatch):
     """What is run, in place of running it."""
     seen = []
 
-    def run(wanted, data, options):
+    def run(wanted, data, options, keep):
         seen.append((wanted, data, options))
-        return ProtocolResult(command="", rows=(row_result("U-Net", (0.822,), 0.5),))
+        done = tuple(row_result(row.name, row.figures, 0.5) for row in wanted.system.rows)
+        keep(ProtocolResult(command="", rows=done))
 
     monkeypatch.setattr(module, "run_protocol", run)
     return seen
@@ -47,7 +48,7 @@ def test_the_files_are_written_when_all_rows_are_there(lits, tmp_path, wanted):
 
 def test_nothing_is_run_where_the_folder_holds_another_reproduction(lits, tmp_path, wanted):
     reproduce("li", lits, tmp_path / "out", "published", size="quick")
-    with pytest.raises(UserError, match="holds the reproduction of li"):
+    with pytest.raises(UserError, match="has --size quick, not published"):
         reproduce("li", lits, tmp_path / "out", "sound")
     assert len(wanted) == 1
     done = reproduce("li", lits, tmp_path / "out", "sound", options=RunOptions(overwrite=True))
@@ -58,4 +59,73 @@ def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lit
     monkeypatch.setattr(module.encoder_files, "by_network", lambda files: {"resnet18": files[0]})
     with pytest.raises(UserError, match="leave --encoder-weights out"):
         reproduce("li", lits, tmp_path / "out", "published", weights=[tmp_path / "resnet18.pth"])
+    assert not wanted
+
+
+def test_rows_are_done_one_by_one_and_stand_in_the_papers_order(lits, tmp_path, wanted):
+    reproduce("li", lits, tmp_path / "out", "published", rows=["dalu-net"])
+    done = reproduce("li", lits, tmp_path / "out", "published", rows=["AU-Net", "U-Net"])
+    assert [row.name for row in wanted[1][0].system.rows] == ["U-Net", "AU-Net"]
+    assert [row.name for row in done.protocols["published"].rows] == ["U-Net", "AU-Net", "DALU-Net"]
+
+
+def test_an_unknown_row_is_answered_with_those_there_are(lits, tmp_path, wanted):
+    with pytest.raises(UserError, match="There is no row “VNet”: choose of U-Net, AU-Net, AU-Net with DS, DALU-Net"):
+        reproduce("li", lits, tmp_path / "out", "published", rows=["VNet"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epochs": 3}, "has --epochs as published, not 3"),
+        ({"changes": {"schedule.batch": 2}}, "has --set nothing, not schedule.batch=2"),
+        ({"size": "small"}, "has --size published, not small"),
+    ],
+)
+@pytest.mark.parametrize("resume", [True, False])
+def test_going_on_with_other_settings_is_one_sentence(lits, tmp_path, wanted, given, said, resume):
+    reproduce("li", lits, tmp_path / "out", "published")
+    with pytest.raises(UserError, match=said):
+        reproduce("li", lits, tmp_path / "out", "sound", resume=resume, **given)
+    assert len(wanted) == 1
+
+
+def test_settings_are_known_from_before_the_first_row_is_done(lits, tmp_path, wanted, monkeypatch):
+    monkeypatch.setattr(module, "run_protocol", lambda *_: None)
+    reproduce("li", lits, tmp_path / "out", "published", epochs=2)
+    with pytest.raises(UserError, match="has --epochs 2, not as published"):
+        reproduce("li", lits, tmp_path / "out", "published")
+
+
+def test_resume_goes_on_with_what_is_there_alone(lits, tmp_path, wanted):
+    with pytest.raises(UserError, match="holds no reproduction to go on with: leave --resume out"):
+        reproduce("li", lits, tmp_path / "out", "published", resume=True)
+    assert not (tmp_path / "out").exists()
+    reproduce("li", lits, tmp_path / "out", "published")
+    assert reproduce("li", lits, tmp_path / "out", "sound", resume=True).protocols.keys() == {"published", "sound"}
+    with pytest.raises(UserError, match="leave one of them out"):
+        reproduce("li", lits, tmp_path / "out", "sound", resume=True, options=RunOptions(overwrite=True))
+
+
+@pytest.mark.parametrize("key", ["data", "validation", "split.seed"])
+def test_what_the_protocol_decides_cannot_be_set(lits, tmp_path, wanted, key):
+    with pytest.raises(UserError, match=f"“{key}” is what the protocol decides"):
+        reproduce("li", lits, tmp_path / "out", "published", changes={key: []})
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "size", "needed"),
+    [("elmenabawy", "published", "quick", 2), ("li", "sound", "quick", 2), ("elmenabawy", "sound", "small", 2)],
+)
+def test_too_few_patients_are_said_before_anything_is_run(tmp_path, wanted, name, protocol, size, needed):
+    alone = make_volumes(tmp_path / "data", [0]) / "LITS"
+    with pytest.raises(UserError, match=f"has too few patients for .*, 1: give a folder with {needed} or more"):
+        reproduce(name, alone, tmp_path / "out", protocol, size=size)
+    assert not wanted
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_setting_that_fits_nothing_is_said_before_anything_is_run(lits, tmp_path, wanted):
+    with pytest.raises(UserError, match=r"U-Net cannot be trained on .*schedule, batch should be larger than 0"):
+        reproduce("li", lits, tmp_path / "out", "published", changes={"schedule.batch": 0})
     assert not wanted
