@@ -1,10 +1,13 @@
 """Parts of reproductions that several tests share."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.datasets.volumes import VolumeSource
-from LiverTumorSegLib.experiments.reproduction import systems
+from LiverTumorSegLib.experiments.reproduction import run, systems
+from LiverTumorSegLib.experiments.reproduction.estimate import Estimate
 from LiverTumorSegLib.experiments.reproduction.results import (
     Figure,
     ProtocolResult,
@@ -24,6 +27,12 @@ def recipe(name, row, size="published", weights=None, split=None):
     return systems.recipe_of_row(
         known, chosen, DATA, weights or {}, size=size, split=split or {"validation": ["volume-0"]}
     )
+
+
+def unmeasured(monkeypatch):
+    """Reproductions begin without a look at what they will take."""
+    nothing = Estimate((), 0.0, 0.0, 0.0, (Path(), Path()), None, "cpu")
+    monkeypatch.setattr(run, "estimate", lambda *_, **__: nothing)
 
 
 def row_result(name, published, *values, low=None, high=None, notes=()):

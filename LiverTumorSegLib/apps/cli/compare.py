@@ -218,6 +218,9 @@ def reproduce(
     ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say steps, hours, memory and disk, after a few steps, and stop.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on, and refuse where there is nothing to go on with.")
     ] = False,
@@ -226,33 +229,37 @@ def reproduce(
     """Train and measure a published system; prints its figures beside the measured ones."""
     try:
         from ...experiments.reproduction import report
-        from ...experiments.reproduction.run import reproduce as run
+        from ...experiments.reproduction import run as reproduction
+        from ...experiments.reproduction.request import Settings
         from ...experiments.run_options import RunOptions
         from ...training.recipe import parse_changes
     except ModuleNotFoundError as error:
         msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
         raise UserError(msg) from error
 
+    settings = Settings(
+        size=size.value,
+        rows=_names_in(rows or ""),
+        epochs=epochs,
+        changes=parse_changes(changes or []),
+        weights=encoder_weights or [],
+        intensities=intensities,
+        resume=resume,
+    )
     with interruptible() as cancel, bar() as progress:
         options = RunOptions(device, cache, overwrite, command_line(), say, job(progress, cancel))
         try:
-            done = run(
-                name,
-                data,
-                output,
-                protocol.value,
-                size=size.value,
-                weights=encoder_weights or [],
-                intensities=intensities,
-                rows=_names_in(rows or ""),
-                epochs=epochs,
-                changes=parse_changes(changes or []),
-                resume=resume,
-                options=options,
-            )
+            if dry_run:
+                foreseen = reproduction.foresee(name, data, output, protocol.value, settings, options)
+            else:
+                done = reproduction.reproduce(name, data, output, protocol.value, settings, options)
         except Cancelled:
             err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
             raise typer.Exit(CANCELLED) from None
+    if dry_run:
+        for sentence in foreseen.sentences():
+            say(sentence)
+        return
     _print_reproduction(done)
     say(f"Wrote {output / report.MARKDOWN}. Research only, not a medical device.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,29 @@ from .sizes import SHRINKING, SizeName
 from .systems import Protocol, ProtocolName, PublishedRow, System
 
 _OF_THE_PROTOCOL = ("data", "patients", "validation", "split", "name", "title", "licence")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user says of a reproduction beyond system, data, folder and protocol.
+
+    Args:
+        size: that it is made of, see :mod:`.sizes`.
+        rows: names of those that are wanted; all of them where none is named.
+        epochs: passes over the training data, in place of the paper's or of the size's steps.
+        changes: values in place of the recipes' own, by dotted key.
+        weights: files of ImageNet weights.
+        intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
+        resume: whether there has to be a reproduction in the folder to go on with.
+    """
+
+    size: SizeName = "published"
+    rows: Sequence[str] = ()
+    epochs: int | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    weights: Sequence[Path] = ()
+    intensities: tuple[float, float] | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import UserError
 from ...core.labels import LESION_LABEL, LIVER_LABEL
@@ -24,10 +24,11 @@ from ..run_options import RunOptions
 from . import data as data_set
 from . import encoder_files, report, results, sizes, systems
 from .data import DataSet
-from .request import ReproductionRequest
+from .estimate import Estimate, estimate
+from .request import ReproductionRequest, Settings
 from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
-from .sizes import SHRINKING, SizeName
-from .systems import ProtocolName, PublishedRow
+from .sizes import SHRINKING
+from .systems import ProtocolName, PublishedRow, System
 
 _OF_LOOKING = 0.05
 EXPORTED, SPLIT = "slices", "split.json"
@@ -184,60 +185,103 @@ def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
     return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 
 
+@dataclass(frozen=True)
+class _Start:
+    """All that is known before anything is done: the whole system, what is wanted of it, and what there is."""
+
+    whole: System
+    wanted: ReproductionRequest
+    data: DataSet
+    known: Reproduction
+
+
+def _start(
+    name: str, data: Path, folder: Path, protocol: ProtocolName, settings: Settings, options: RunOptions
+) -> _Start:
+    if settings.resume and options.overwrite:
+        msg = "--resume goes on with what is there and --overwrite begins it anew: leave one of them out."
+        raise UserError(msg)
+    whole = systems.load(name)
+    chosen, files = whole.only(settings.rows), encoder_files.by_network(settings.weights)
+    encoder_files.refuse_unused(files, chosen.from_weights)
+    how = SHRINKING[settings.size]
+    found = data_set.find(data, settings.intensities, how.patients if how else None)
+    size, epochs, changes = settings.size, settings.epochs, dict(settings.changes)
+    wanted = ReproductionRequest(chosen, protocol, files, folder, size, epochs, changes)
+    fresh = Reproduction(
+        name=name, size=size, data=found.in_words, metrics=chosen.metrics, epochs=epochs, changes=changes
+    )
+    known = results.read_results(folder, fresh, overwrite=options.overwrite, resume=settings.resume)
+    wanted.refuse_too_few(found)
+    check_networks(wanted, found)
+    return _Start(whole, wanted, found, known)
+
+
+def foresee(
+    name: str,
+    data: Path,
+    folder: Path,
+    protocol: ProtocolName,
+    settings: Settings | None = None,
+    options: RunOptions | None = None,
+) -> Estimate:
+    """Find out what a reproduction will take, by a few steps of each row, and refuse what the machine cannot hold.
+
+    Args:
+        name: of :func:`.systems.names`.
+        data: as for :func:`reproduce`, like all others.
+        folder: that would be written to.
+        protocol: that would be followed.
+        settings: what else the user says; None for nothing.
+        options: where to run, and whom to tell.
+
+    Raises:
+        UserError: as :func:`reproduce`, or there is too little memory or room on disk.
+        Cancelled: the user asked to stop.
+    """
+    options = options or RunOptions()
+    begun = _start(name, data, folder, protocol, settings or Settings(), options)
+    return _foreseen(begun, options, timed=True)
+
+
+def _foreseen(begun: _Start, options: RunOptions, *, timed: bool) -> Estimate:
+    found = estimate(begun.wanted, begun.data, options, timed=False)
+    found.refuse_unfitting()
+    return estimate(begun.wanted, begun.data, options, timed=True) if timed else found
+
+
 def reproduce(
     name: str,
     data: Path,
     folder: Path,
     protocol: ProtocolName,
-    *,
-    size: SizeName = "published",
-    weights: Sequence[Path] = (),
-    intensities: tuple[float, float] | None = None,
-    rows: Sequence[str] = (),
-    epochs: int | None = None,
-    changes: Mapping[str, Any] | None = None,
-    resume: bool = False,
+    settings: Settings | None = None,
     options: RunOptions | None = None,
 ) -> Reproduction:
     """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md`` after every row.
 
     What is in the folder of this reproduction, by whichever protocol, stays and comes into the tables; what is done is
-    not done again.
+    not done again. What it will take is said before anything starts.
 
     Args:
         name: of :func:`.systems.names`.
         data: folder of LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures.
         folder: to write to.
         protocol: ``published``, as far as the paper says, or ``sound``.
-        size: that it is made of, see :mod:`.sizes`.
-        weights: files of ImageNet weights.
-        intensities: HU of the darkest and brightest grey of slice pictures that do not say them.
-        rows: names of those that are wanted; all of them where none is named.
-        epochs: passes over the training data, in place of the paper's or of the size's steps.
-        changes: values in place of the recipes' own, by dotted key.
-        resume: whether there has to be a reproduction in the folder to go on with.
+        settings: what else the user says; None for nothing.
         options: where to run, and whom to tell.
 
     Raises:
-        UserError: there is no such system, the data or weights cannot be used, or the folder holds something else.
+        UserError: there is no such system, the data or weights cannot be used, the machine has too little memory or
+            room on disk, or the folder holds something else.
         Cancelled: the user asked to stop; what is done stays.
     """
     options = options or RunOptions()
-    if resume and options.overwrite:
-        msg = "--resume goes on with what is there and --overwrite begins it anew: leave one of them out."
-        raise UserError(msg)
-    whole = systems.load(name)
-    chosen, files = whole.only(rows), encoder_files.by_network(weights)
-    encoder_files.refuse_unused(files, chosen.from_weights)
-    how = SHRINKING[size]
-    found = data_set.find(data, intensities, how.patients if how else None)
-    wanted = ReproductionRequest(chosen, protocol, files, folder, size, epochs, changes or {})
-    fresh = Reproduction(
-        name=name, size=size, data=found.in_words, metrics=chosen.metrics, epochs=epochs, changes=dict(changes or {})
-    )
-    known = results.read_results(folder, fresh, overwrite=options.overwrite, resume=resume)
-    wanted.refuse_too_few(found)
-    check_networks(wanted, found)
+    begun = _start(name, data, folder, protocol, settings or Settings(), options)
+    known, whole = begun.known, begun.whole
+    foreseen = _foreseen(begun, options.part(0, 0), timed=begun.wanted.size != "quick")
+    for sentence in foreseen.sentences():
+        options.say(sentence)
     report.keep(folder, known)
     order = [row.name for row in whole.rows]
 
@@ -246,5 +290,5 @@ def reproduce(
         known = known.with_protocol(protocol, result, order)
         report.write(folder, whole, known)
 
-    run_protocol(wanted, found, options, keep)
+    run_protocol(begun.wanted, begun.data, options, keep)
     return known

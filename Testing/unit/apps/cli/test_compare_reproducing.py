@@ -136,3 +136,27 @@ def test_an_unknown_system_is_refused(run, words):
     code, _, complained = run("reproduce", "lee", *words[2:])
     assert code == 3
     assert "choose one of ahmad, dhanush, elmenabawy, kulkarni, li" in " ".join(complained.split())
+
+
+def test_a_dry_run_says_what_it_will_take_and_writes_nothing(run, words, tmp_path):
+    code, said, complained = run(*words, "--dry-run", "--rows", "u-net", "--set", "schedule.batch=4")
+    assert (code, complained) == (0, "")
+    assert "U-Net: 3 steps of " in said
+    assert "ResNet-50" not in said
+    assert all(word in said for word in ("In all about", "Memory: about", "Disk: "))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--resume",), "holds no reproduction to go on with"),
+        (("--rows", "vnet"), "There is no row “vnet”"),
+        (("--set", "schedule.nothing=1"), "U-Net cannot be trained on"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(run, words, tmp_path, more, sentence):
+    code, _, complained = run(*words, *more)
+    assert code == 3
+    assert sentence in " ".join(complained.split())
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 import yaml
+from support.reproduction_cases import unmeasured
 from support.training_cases import make_volumes
 
 from LiverTumorSegLib.core.errors import UserError
@@ -12,6 +13,7 @@ from LiverTumorSegLib.models import model_folder
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import systems
+from LiverTumorSegLib.experiments.reproduction.request import Settings
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
 
@@ -42,10 +44,12 @@ def shrunk(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(lits, tmp_path):
+def run(lits, tmp_path, monkeypatch):
+    unmeasured(monkeypatch)
+
     def run(name, protocol="published", given=None, **options):
         named = RunOptions(device="cpu", cache=tmp_path / "cache", command="reproduce it", **options)
-        return reproduce(name, lits, tmp_path / "out", protocol, options=named, **given or {})
+        return reproduce(name, lits, tmp_path / "out", protocol, Settings(**given or {}), named)
 
     return run
 

@@ -1,11 +1,12 @@
 import pytest
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from support.reproduction_cases import row_result
+from support.reproduction_cases import row_result, unmeasured
 from support.training_cases import make_volumes
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.experiments.reproduction import run as module
+from LiverTumorSegLib.experiments.reproduction.request import Settings
 from LiverTumorSegLib.experiments.reproduction.results import ProtocolResult
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
@@ -22,6 +23,7 @@ def wanted(monkeypatch):
         keep(ProtocolResult(command="", rows=done))
 
     monkeypatch.setattr(module, "run_protocol", run)
+    unmeasured(monkeypatch)
     return seen
 
 
@@ -31,7 +33,7 @@ def lits(tmp_path):
 
 
 def test_quick_takes_the_first_patients_and_says_how_many(lits, tmp_path, wanted):
-    done = reproduce("li", lits, tmp_path / "out", "published", size="quick")
+    done = reproduce("li", lits, tmp_path / "out", "published", Settings(size="quick"))
     assert done.data == "LITS (LiTS, 6 patients)"
     assert (wanted[0][0].size, wanted[0][1].patients[-1]) == ("quick", "volume-5")
     assert reproduce("li", lits, tmp_path / "whole", "published").data == "LITS (LiTS, 7 patients)"
@@ -47,7 +49,7 @@ def test_the_files_are_written_when_all_rows_are_there(lits, tmp_path, wanted):
 
 
 def test_nothing_is_run_where_the_folder_holds_another_reproduction(lits, tmp_path, wanted):
-    reproduce("li", lits, tmp_path / "out", "published", size="quick")
+    reproduce("li", lits, tmp_path / "out", "published", Settings(size="quick"))
     with pytest.raises(UserError, match="has --size quick, not published"):
         reproduce("li", lits, tmp_path / "out", "sound")
     assert len(wanted) == 1
@@ -58,20 +60,20 @@ def test_nothing_is_run_where_the_folder_holds_another_reproduction(lits, tmp_pa
 def test_weights_that_nothing_starts_from_are_refused_before_anything_is_run(lits, tmp_path, wanted, monkeypatch):
     monkeypatch.setattr(module.encoder_files, "by_network", lambda files: {"resnet18": files[0]})
     with pytest.raises(UserError, match="leave --encoder-weights out"):
-        reproduce("li", lits, tmp_path / "out", "published", weights=[tmp_path / "resnet18.pth"])
+        reproduce("li", lits, tmp_path / "out", "published", Settings(weights=[tmp_path / "resnet18.pth"]))
     assert not wanted
 
 
 def test_rows_are_done_one_by_one_and_stand_in_the_papers_order(lits, tmp_path, wanted):
-    reproduce("li", lits, tmp_path / "out", "published", rows=["dalu-net"])
-    done = reproduce("li", lits, tmp_path / "out", "published", rows=["AU-Net", "U-Net"])
+    reproduce("li", lits, tmp_path / "out", "published", Settings(rows=["dalu-net"]))
+    done = reproduce("li", lits, tmp_path / "out", "published", Settings(rows=["AU-Net", "U-Net"]))
     assert [row.name for row in wanted[1][0].system.rows] == ["U-Net", "AU-Net"]
     assert [row.name for row in done.protocols["published"].rows] == ["U-Net", "AU-Net", "DALU-Net"]
 
 
 def test_an_unknown_row_is_answered_with_those_there_are(lits, tmp_path, wanted):
     with pytest.raises(UserError, match="There is no row “VNet”: choose of U-Net, AU-Net, AU-Net with DS, DALU-Net"):
-        reproduce("li", lits, tmp_path / "out", "published", rows=["VNet"])
+        reproduce("li", lits, tmp_path / "out", "published", Settings(rows=["VNet"]))
 
 
 @pytest.mark.parametrize(
@@ -86,31 +88,34 @@ def test_an_unknown_row_is_answered_with_those_there_are(lits, tmp_path, wanted)
 def test_going_on_with_other_settings_is_one_sentence(lits, tmp_path, wanted, given, said, resume):
     reproduce("li", lits, tmp_path / "out", "published")
     with pytest.raises(UserError, match=said):
-        reproduce("li", lits, tmp_path / "out", "sound", resume=resume, **given)
+        reproduce("li", lits, tmp_path / "out", "sound", Settings(resume=resume, **given))
     assert len(wanted) == 1
 
 
 def test_settings_are_known_from_before_the_first_row_is_done(lits, tmp_path, wanted, monkeypatch):
     monkeypatch.setattr(module, "run_protocol", lambda *_: None)
-    reproduce("li", lits, tmp_path / "out", "published", epochs=2)
+    reproduce("li", lits, tmp_path / "out", "published", Settings(epochs=2))
     with pytest.raises(UserError, match="has --epochs 2, not as published"):
         reproduce("li", lits, tmp_path / "out", "published")
 
 
 def test_resume_goes_on_with_what_is_there_alone(lits, tmp_path, wanted):
     with pytest.raises(UserError, match="holds no reproduction to go on with: leave --resume out"):
-        reproduce("li", lits, tmp_path / "out", "published", resume=True)
+        reproduce("li", lits, tmp_path / "out", "published", Settings(resume=True))
     assert not (tmp_path / "out").exists()
     reproduce("li", lits, tmp_path / "out", "published")
-    assert reproduce("li", lits, tmp_path / "out", "sound", resume=True).protocols.keys() == {"published", "sound"}
+    assert reproduce("li", lits, tmp_path / "out", "sound", Settings(resume=True)).protocols.keys() == {
+        "published",
+        "sound",
+    }
     with pytest.raises(UserError, match="leave one of them out"):
-        reproduce("li", lits, tmp_path / "out", "sound", resume=True, options=RunOptions(overwrite=True))
+        reproduce("li", lits, tmp_path / "out", "sound", Settings(resume=True), RunOptions(overwrite=True))
 
 
 @pytest.mark.parametrize("key", ["data", "validation", "split.seed"])
 def test_what_the_protocol_decides_cannot_be_set(lits, tmp_path, wanted, key):
     with pytest.raises(UserError, match=f"“{key}” is what the protocol decides"):
-        reproduce("li", lits, tmp_path / "out", "published", changes={key: []})
+        reproduce("li", lits, tmp_path / "out", "published", Settings(changes={key: []}))
 
 
 @pytest.mark.parametrize(
@@ -120,12 +125,12 @@ def test_what_the_protocol_decides_cannot_be_set(lits, tmp_path, wanted, key):
 def test_too_few_patients_are_said_before_anything_is_run(tmp_path, wanted, name, protocol, size, needed):
     alone = make_volumes(tmp_path / "data", [0]) / "LITS"
     with pytest.raises(UserError, match=f"has too few patients for .*, 1: give a folder with {needed} or more"):
-        reproduce(name, alone, tmp_path / "out", protocol, size=size)
+        reproduce(name, alone, tmp_path / "out", protocol, Settings(size=size))
     assert not wanted
     assert not (tmp_path / "out").exists()
 
 
 def test_a_setting_that_fits_nothing_is_said_before_anything_is_run(lits, tmp_path, wanted):
     with pytest.raises(UserError, match=r"U-Net cannot be trained on .*schedule, batch should be larger than 0"):
-        reproduce("li", lits, tmp_path / "out", "published", changes={"schedule.batch": 0})
+        reproduce("li", lits, tmp_path / "out", "published", Settings(changes={"schedule.batch": 0}))
     assert not wanted
