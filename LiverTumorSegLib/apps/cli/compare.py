@@ -228,7 +228,7 @@ def reproduce(
 ) -> None:
     """Train and measure a published system; prints its figures beside the measured ones."""
     try:
-        from ...experiments.reproduction import report
+        from ...experiments.reproduction import output_files
         from ...experiments.reproduction import run as reproduction
         from ...experiments.reproduction.request import Settings
         from ...experiments.run_options import RunOptions
@@ -261,7 +261,7 @@ def reproduce(
             say(sentence)
         return
     _print_reproduction(done)
-    say(f"Wrote {output / report.MARKDOWN}. Research only, not a medical device.")
+    say(f"Wrote {output / output_files.PAGE}, .md, .csv and .json. Research only, not a medical device.")
 
 
 def _print_reproduction(done: Reproduction) -> None:

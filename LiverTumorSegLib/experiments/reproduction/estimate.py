@@ -91,6 +91,11 @@ class Estimate:
         times = [self.reading, *(row.seconds for row in self.rows)]
         return None if None in times else sum(filter(None, times))
 
+    def of_whole_row(self, name: str) -> float | None:
+        """Seconds that a row will take, reading aside; None where none of it was to be done, or only a part."""
+        rows = [row for row in self.rows if row.name == name and row.trainings[0] == row.trainings[1]]
+        return rows[0].seconds if rows else None
+
     def refuse_unfitting(self) -> None:
         """Refuse what the machine has no memory or no room for.
 

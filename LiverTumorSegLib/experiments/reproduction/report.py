@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ...core import text_files
-from ...core.atomic_files import whole_file
-from ...core.text_files import round_floats
-from .results import JSON, Figure, ProtocolResult, Reproduction, RowResult
+from .estimate import in_hours
+from .results import Figure, ProtocolResult, Reproduction, RowResult, TrainingSizes
 from .sizes import MARKS, NOTES, SizeName, fold_count
 from .slice_metrics import MEASURES
 from .systems import Metric, Protocol, ProtocolName, System
@@ -122,13 +120,43 @@ def _share(protocol: Protocol, size: SizeName = "published") -> str:
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:
     yield from (f"{name} protocol: {note}" for note in result.notes)
     for row in result.rows:
-        sizes = row.sizes
-        times = f"{sizes.trainings} trainings, each " if sizes.trainings > 1 else ""
-        size = (
-            f"{times}{sizes.steps} steps on {_counted(sizes.samples, sizes.unit)} of "
-            f"{_counted(sizes.patients, 'patients')}, measured on {_counted(sizes.measured, sizes.measured_unit)}"
-        )
-        yield " ".join([f"{name} protocol, {row.name}: {size}.", *row.notes])
+        yield " ".join([f"{name} protocol, {row.name}: {describe_sizes(row.sizes)}.", *_ends(row), *row.notes])
+
+
+def describe_sizes(sizes: TrainingSizes) -> str:
+    """What went into a row, in words."""
+    times = f"{sizes.trainings} trainings, each " if sizes.trainings > 1 else ""
+    return (
+        f"{times}{sizes.steps} steps on {_counted(sizes.samples, sizes.unit)} of "
+        f"{_counted(sizes.patients, 'patients')}, measured on {_counted(sizes.measured, sizes.measured_unit)}"
+    )
+
+
+def _ends(row: RowResult) -> Iterator[str]:
+    """How its trainings ended, and the time they took beside what was said beforehand."""
+    if any(course.steps < course.planned for course in row.courses):
+        yield f"Of these, {describe_steps(row)} were done, as the loss no longer got better."
+    if row.courses:
+        yield f"Flattened: {describe_flattening(row)}."
+    if row.seconds is not None:
+        said = f", foreseen {in_hours(row.foreseen)}" if row.foreseen else ""
+        yield f"It took {in_hours(row.seconds)}{said}."
+
+
+def describe_steps(row: RowResult) -> str:
+    """Steps that each of a row's trainings took."""
+    taken = [course.steps for course in row.courses] or [row.sizes.steps]
+    return " and ".join(map(str, taken)) if len(set(taken)) > 1 else f"{taken[0]}"
+
+
+def describe_flattening(row: RowResult) -> str:
+    """Whether the curves of a row's trainings had flattened, by :data:`.course.FLAT_RULE`."""
+    flat = [course.flattened for course in row.courses]
+    if not flat or None in flat:
+        return "not known"
+    if len(set(flat)) == 1:
+        return "yes" if flat[0] else "no"
+    return f"{sum(map(bool, flat))} of {len(flat)} trainings"
 
 
 def _counted(count: int, plural: str) -> str:
@@ -140,8 +168,6 @@ def _sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-CSV, MARKDOWN = "reproduction.csv", "reproduction.md"
-_DIGITS = 6
 _COLUMNS = ["row", "metric", "published", "protocol", "measured", "low", "high", "counted", "size"]
 
 
@@ -162,27 +188,6 @@ def table(done: Reproduction) -> list[list[str]]:
                 [name, metric.title, published_cell(metric, published), *(measured_cell(metric, f) for f in figures)]
             )
     return found
-
-
-def write(folder: Path, system: System, done: Reproduction) -> None:
-    """Write ``reproduction.csv``, ``reproduction.md`` and ``reproduction.json``, each whole in place of its elder.
-
-    Raises:
-        UserError: the folder cannot be written to.
-    """
-    _write(folder / CSV, as_csv(done))
-    _write(folder / MARKDOWN, markdown(system, done))
-    keep(folder, done)
-
-
-def keep(folder: Path, done: Reproduction) -> None:
-    """Write ``reproduction.json`` alone, which says what is being reproduced before any row is done.
-
-    Raises:
-        UserError: the folder cannot be written to.
-    """
-    content = Reproduction.model_validate(round_floats(done.model_dump(), _DIGITS))
-    _write(folder / JSON, content.model_dump_json(indent=1) + "\n")
 
 
 def markdown(system: System, done: Reproduction) -> str:
@@ -218,8 +223,3 @@ def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path, overwrite=True) as new:
-        new.write_text(text, encoding="utf-8")

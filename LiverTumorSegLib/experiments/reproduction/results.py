@@ -16,6 +16,7 @@ from ...training.recipe import Recipe
 from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
+from .course import Course
 from .data import DataSet
 from .sizes import SizeName
 from .slice_metrics import SliceScores, run_slice_trial, score_of_nothing
@@ -62,6 +63,26 @@ class TrainingSizes(StrictModel):
     measured_unit: Literal["slices", "patients"]
 
 
+class Example(StrictModel):
+    """A picture of image, reference and prediction.
+
+    Args:
+        kind: whether it is the best, the median or the worst by Dice.
+        structure: whose Dice.
+        dice: of the slice, or of the whole patient in three dimensions.
+        of: how many slices or patients it is one of.
+        unit: which of the two.
+        picture: file below the reproduction's folder.
+    """
+
+    kind: Literal["best", "median", "worst"]
+    structure: Literal["liver", "lesion"]
+    dice: float
+    of: int
+    unit: Literal["slices", "patients"]
+    picture: str
+
+
 class RowResult(StrictModel):
     """One row.
 
@@ -72,6 +93,11 @@ class RowResult(StrictModel):
         nothing: what finding nothing at all would score, by metric; empty where that is not known.
         sizes: how much went into it.
         notes: what is to be known of this row.
+        courses: of its trainings.
+        roc: false and true positive rates by structure, where the paper has a ROC curve and slices are measured.
+        examples: pictures of its first model.
+        seconds: that it took, with its pictures; None in tables of before this was counted.
+        foreseen: seconds that were said beforehand; None where none were, or where a part was done already.
     """
 
     name: str
@@ -80,6 +106,11 @@ class RowResult(StrictModel):
     nothing: tuple[Figure, ...] = ()
     sizes: TrainingSizes
     notes: tuple[str, ...] = ()
+    courses: tuple[Course, ...] = ()
+    roc: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    seconds: float | None = None
+    foreseen: float | None = None
 
 
 class ProtocolResult(StrictModel):
@@ -87,11 +118,13 @@ class ProtocolResult(StrictModel):
 
     Args:
         command: that measured them.
+        machine: that they were measured on, without its name.
         rows: of the table.
         notes: what is to be known of all of them.
     """
 
     command: str
+    machine: str = ""
     rows: tuple[RowResult, ...]
     notes: tuple[str, ...] = ()
 

@@ -7,41 +7,44 @@ are, and ``FOLDER/slices`` are pictures where a system trains from such.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import UserError
-from ...core.labels import LESION_LABEL, LIVER_LABEL
 from ...datasets import splits
 from ...datasets.quality_check import check_data_sets
 from ...datasets.splits import Round, Split
-from ...training import patients
 from ...training.network import build_network
 from ...training.recipe import Recipe
-from ...training.slice_sampling import slices_showing
 from ..run_options import RunOptions
 from . import data as data_set
-from . import encoder_files, report, results, sizes, systems
+from . import encoder_files, output_files, results, sizes, systems
 from .data import DataSet
 from .estimate import Estimate, estimate
 from .request import ReproductionRequest, Settings
-from .results import ProtocolResult, Reproduction, RowResult, TrainingSizes, Trial
+from .results import ProtocolResult, Reproduction, RowResult
+from .rows import describe_machine, run_row
 from .sizes import SHRINKING
-from .systems import ProtocolName, PublishedRow, System
+from .systems import ProtocolName, System
 
 _OF_LOOKING = 0.05
 EXPORTED, SPLIT = "slices", "split.json"
 
 
 def run_protocol(
-    wanted: ReproductionRequest, data: DataSet, options: RunOptions, keep: Callable[[ProtocolResult], None]
+    wanted: ReproductionRequest,
+    data: DataSet,
+    foreseen: Estimate,
+    options: RunOptions,
+    keep: Callable[[ProtocolResult], None],
 ) -> None:
     """Train and measure every row under one protocol.
 
     Args:
         wanted: what is reproduced.
         data: of the user.
+        foreseen: what it will take.
         options: where to run, and whom to tell.
         keep: given what is measured after each row.
 
@@ -54,11 +57,12 @@ def run_protocol(
     rounds = _rounds(wanted, data, looking)
     prepared, notes = _prepared(wanted, data, wanted.draft(rows[0], data), looking)
     done: list[RowResult] = []
+    machine = describe_machine(options.device)
     for at, row in enumerate(rows):
         start, end = (_OF_LOOKING + (1 - _OF_LOOKING) * number / len(rows) for number in (at, at + 1))
         options.say(f"{row.name}, {wanted.protocol} protocol.")
-        done.append(_row(row, wanted, prepared, rounds, options.part(start, end)))
-        keep(ProtocolResult(command=options.command, rows=tuple(done), notes=notes))
+        done.append(run_row(row, wanted, prepared, rounds, foreseen, options.part(start, end)))
+        keep(ProtocolResult(command=options.command, machine=machine, rows=tuple(done), notes=notes))
 
 
 def check_networks(wanted: ReproductionRequest, data: DataSet) -> None:
@@ -131,58 +135,6 @@ def _refuse_unreadable(failed: Mapping[str, str]) -> None:
         name, why = next(iter(failed.items()))
         msg = f"{name} cannot be trained on or measured: {why}"
         raise UserError(msg)
-
-
-def _row(
-    row: PublishedRow, wanted: ReproductionRequest, data: DataSet, rounds: Sequence[Round], options: RunOptions
-) -> RowResult:
-    system, how = wanted.system, wanted.how
-    recipes = [wanted.recipe(row, data, systems.split_of_round(how, each, wanted.seed)) for each in rounds]
-    samples = [_samples(recipe, data, options) for recipe in recipes]
-    recipes = [wanted.with_steps(recipe, row, count) for recipe, count in zip(recipes, samples, strict=True)]
-    planned = [Trial(*each) for each in zip(recipes, wanted.trainings(row), strict=True)]
-    figures = results.measure_trials(planned, system.metrics, how, data, options)
-    sizes = TrainingSizes(
-        trainings=len(rounds),
-        steps=recipes[0].schedule.steps,
-        patients=len(rounds[0].train),
-        samples=samples[0],
-        unit="volumes" if recipes[0].patches else "slices",
-        measured=max(figure.counted for figure in figures.measured),
-        measured_unit="slices" if how.measured_on == "slices" else "patients",
-    )
-    return RowResult(
-        name=row.name,
-        published=tuple(system.published(row).values()),
-        figures=figures.measured,
-        nothing=figures.nothing,
-        sizes=sizes,
-        notes=tuple(_doubts(row, wanted, recipes[0])),
-    )
-
-
-def _doubts(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
-    if recipe.encoder_weights is None and (wanted.system.recipe | row.recipe).get("encoder_weights"):
-        yield "It started from random weights, not from ImageNet's."
-
-
-def _samples(recipe: Recipe, data: DataSet, options: RunOptions) -> int:
-    """Slices that a recipe trains on, or patients where it cuts patches from volumes.
-
-    Raises:
-        UserError: nothing of what is to be learnt is in any patient.
-    """
-    found = patients.read(recipe, data.root, options.cache, say=options.say, job=options.job)
-    wanted = LESION_LABEL if "lesion" in recipe.labels else LIVER_LABEL
-    if max(int(patient.overview.shown.max()) for patient in found.train) < wanted:
-        msg = (
-            f"None of the {len(found.train)} patients of {data.layout.folder} that would be trained on has "
-            f"{'a lesion' if wanted == LESION_LABEL else 'any liver'} in its labels: give other data."
-        )
-        raise UserError(msg)
-    if recipe.patches:
-        return len(found.train)
-    return sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
 
 
 @dataclass(frozen=True)
@@ -258,7 +210,7 @@ def reproduce(
     settings: Settings | None = None,
     options: RunOptions | None = None,
 ) -> Reproduction:
-    """Train and measure a published system, and write ``reproduction.csv``, ``.json`` and ``.md`` after every row.
+    """Train and measure a published system, and write its tables, page and ``.json`` after every row.
 
     What is in the folder of this reproduction, by whichever protocol, stays and comes into the tables; what is done is
     not done again. What it will take is said before anything starts.
@@ -282,13 +234,13 @@ def reproduce(
     foreseen = _foreseen(begun, options.part(0, 0), timed=begun.wanted.size != "quick")
     for sentence in foreseen.sentences():
         options.say(sentence)
-    report.keep(folder, known)
+    output_files.keep(folder, known)
     order = [row.name for row in whole.rows]
 
     def keep(result: ProtocolResult) -> None:
         nonlocal known
         known = known.with_protocol(protocol, result, order)
-        report.write(folder, whole, known)
+        output_files.write(folder, whole, known)
 
-    run_protocol(begun.wanted, begun.data, options, keep)
+    run_protocol(begun.wanted, begun.data, foreseen, options, keep)
     return known

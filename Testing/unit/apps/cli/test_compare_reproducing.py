@@ -69,11 +69,22 @@ def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, wo
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "published",
         "reproduction.csv",
+        "reproduction.html",
         "reproduction.json",
         "reproduction.md",
         "slices",
         "sound",
     ]
+
+    for row in ("u-net", "resnet-50"):
+        card = (tmp_path / "out" / "published" / row / "model" / "MODEL_CARD.md").read_text()
+        assert "Reproduction of a published row, published protocol" in card
+        assert f"| lesion mean Dice | {published[0 if row == 'u-net' else 3][2]} |" in card
+    page = (tmp_path / "out" / "reproduction.html").read_text()
+    assert page.count("<svg") == 5  # four rows' curves, and the ROC curves
+    assert page.count("data:image/jpeg") >= 4
+    assert str(tmp_path) not in page
+    assert str(tmp_path) not in (tmp_path / "out" / "reproduction.json").read_text()
 
     before = (tmp_path / "out" / "reproduction.csv").read_bytes()
     for protocol in ("published", "sound"):
@@ -93,6 +104,7 @@ def test_a_reproduction_that_was_stopped_goes_on_to_the_same_figures(run, words,
     monkeypatch.setattr(slice_metrics, "measure_slices", stop)
     assert run(*words)[0] == 130
     assert not (tmp_path / "out" / "reproduction.md").exists()
+    assert json.loads((tmp_path / "out" / "reproduction.json").read_text())["protocols"] == {}
     monkeypatch.setattr(slice_metrics, "measure_slices", before)
     assert run(*words)[0] == 0
     assert trained == ["u-net", "resnet-50"] * 2

@@ -6,7 +6,7 @@ import pytest
 from support.reproduction_cases import reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from LiverTumorSegLib.experiments.reproduction import report, systems
+from LiverTumorSegLib.experiments.reproduction import output_files, report, systems
 
 PUBLISHED = reproduced(
     "elmenabawy",
@@ -50,7 +50,7 @@ def test_what_a_paper_does_not_give_is_said():
 def test_quick_is_in_the_table_and_in_every_file(tmp_path):
     done = reproduced("li", [row_result("U-Net", (0.822,), 0.51234567)])
     assert report.headings(done)[-1] == "measured, quick, published protocol"
-    report.write(tmp_path, systems.load("li"), done)
+    output_files.write(tmp_path, systems.load("li"), done)
     assert (tmp_path / "reproduction.md").read_text().startswith("# li: U-Net,")
     assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text()
     assert json.loads((tmp_path / "reproduction.json").read_text())["size"] == "quick"

@@ -17,7 +17,7 @@ def wanted(monkeypatch):
     """What is run, in place of running it."""
     seen = []
 
-    def run(wanted, data, options, keep):
+    def run(wanted, data, _foreseen, options, keep):
         seen.append((wanted, data, options))
         done = tuple(row_result(row.name, row.figures, 0.5) for row in wanted.system.rows)
         keep(ProtocolResult(command="", rows=done))
@@ -43,6 +43,7 @@ def test_the_files_are_written_when_all_rows_are_there(lits, tmp_path, wanted):
     reproduce("li", lits, tmp_path / "out", "sound")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "reproduction.csv",
+        "reproduction.html",
         "reproduction.json",
         "reproduction.md",
     }
