@@ -11,6 +11,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from ...core.about import DISCLAIMER
 from ...core.sanitize import escape_for_page
 from ...evaluation import charts
+from ...evaluation.panels import FALSE_COLOUR, MISSED_COLOUR
 from . import report
 from .course import FLAT_RULE
 from .estimate import in_hours
@@ -58,7 +59,12 @@ def _environment() -> Environment:
         "steps": report.describe_steps,
         "flat": report.describe_flattening,
     }
-    environment.globals |= {"disclaimer": DISCLAIMER, "flat_rule": FLAT_RULE}
+    environment.globals |= {
+        "disclaimer": DISCLAIMER,
+        "flat_rule": FLAT_RULE,
+        "missed_colour": f"rgb{MISSED_COLOUR}",
+        "false_colour": f"rgb{FALSE_COLOUR}",
+    }
     return environment
 
 

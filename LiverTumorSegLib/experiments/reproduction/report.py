@@ -8,7 +8,7 @@ from typing import Any
 from ...core import text_files
 from .estimate import in_hours
 from .results import Figure, ProtocolResult, Reproduction, RowResult, TrainingSizes
-from .sizes import MARKS, NOTES, SizeName, fold_count
+from .sizes import MARKS, NOTES, SHRINKING, SizeName, fold_count
 from .slice_metrics import MEASURES
 from .systems import Metric, Protocol, ProtocolName, System
 
@@ -35,6 +35,7 @@ def measured_cell(metric: Metric, figure: Figure | None) -> str:
 _EVERYWHERE = {
     "seed": "0; the last weights are measured.",
     "gradients": "cut to a norm of 1, as in all trainings here.",
+    "precision": "bfloat16 beside weights of 32 bits where the chain's range allows it, else, and when quick, 32 bits.",
 }
 _VOLUMES = (
     "Whole CTs: each held-out patient is measured by itself, on the CT's own voxels in three dimensions, by the "
@@ -114,7 +115,10 @@ def _share(protocol: Protocol, size: SizeName = "published") -> str:
     folds = fold_count(protocol.folds, size)
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
-    return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
+    how = SHRINKING[size]
+    least = how.validation if how and protocol.drawn == "patients" else 1
+    raised = f", and {least} at least where there are twice as many," if least > 1 else ""
+    return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}{raised}"
 
 
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:

@@ -8,6 +8,7 @@ from support.training_cases import make_data, make_volumes
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record
 from LiverTumorSegLib.experiments.reproduction import sizes, slice_metrics
+from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.networks import imagenet_weights
 
 
@@ -77,7 +78,7 @@ def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, wo
     ]
 
     for row in ("u-net", "resnet-50"):
-        card = (tmp_path / "out" / "published" / row / "model" / "MODEL_CARD.md").read_text()
+        card = (tmp_path / "out" / "published" / row / "model" / model_folder.CARD).read_text()
         assert "Reproduction of a published row, published protocol" in card
         assert f"| lesion mean Dice | {published[0 if row == 'u-net' else 3][2]} |" in card
     page = (tmp_path / "out" / "reproduction.html").read_text()

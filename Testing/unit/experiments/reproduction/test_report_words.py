@@ -63,3 +63,11 @@ def test_what_finding_nothing_scores_stands_beside_measures_that_flatter_it():
     assert not any(
         "nothing at all" in each for each in report_sections(known, reproduced("kulkarni", [row]))["What was measured"]
     )
+
+
+@pytest.mark.parametrize(("size", "raised"), [("small", True), ("quick", False), ("published", False)])
+def test_more_held_out_patients_of_the_small_size_are_named(size, raised):
+    row = row_result("U-Net", (96, 94, 0.76), *[0.5] * 3)
+    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [row], size=size, protocol="sound"))
+    (sentence,) = [each for each in said["What was measured"] if each.startswith("Sound protocol")]
+    assert ("and 8 at least where there are twice as many" in sentence) == raised
