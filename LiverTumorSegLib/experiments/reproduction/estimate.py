@@ -47,7 +47,7 @@ class RowEstimate:
         seconds: of all that are left; None where no time was taken.
         step_seconds: of one step; None where no time was taken.
         memory: bytes while it is trained.
-        batch: samples of a step.
+        batch: samples that are computed together.
         sample_memory: bytes of that for each sample.
         disk: bytes of its models and of what it keeps while it is trained.
     """
@@ -194,6 +194,7 @@ def _row(
         held_out = share * slices
         seconds = left * (steps * times.step + held_out * (validations * times.validation + times.measuring))
     fixed, sample = _memory(recipe)
+    batch = getattr(recipe.schedule, "micro_batch", None) or recipe.schedule.batch
     weights = fixed - _PROGRAM_BYTES
     count = len(wanted.trainings(row))
     return RowEstimate(
@@ -202,8 +203,8 @@ def _row(
         steps=steps,
         seconds=0.0 if not left else seconds,
         step_seconds=times.step if times else None,
-        memory=fixed + recipe.schedule.batch * sample,
-        batch=recipe.schedule.batch,
+        memory=fixed + batch * sample,
+        batch=batch,
         sample_memory=sample,
         disk=left * weights / 4 + (2 * weights if left else 0.0),
     )

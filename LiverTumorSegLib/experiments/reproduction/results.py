@@ -163,8 +163,13 @@ class Reproduction(StrictModel):
         before = self.protocols[name].rows if name in self.protocols else ()
         new = {row.name for row in result.rows}
         kept = tuple(row for row in before if row.name not in new)
-        places = {row: place for place, row in enumerate(order)}
-        rows = sorted((*result.rows, *kept), key=lambda row: places.get(row.name, len(places)))
+
+        def place(row: RowResult) -> int:
+            """A row may be called by more than its name in the paper, such as what it started from."""
+            alike = (at for at, known in enumerate(order) if row.name == known or row.name.startswith(f"{known}, "))
+            return next(alike, len(order))
+
+        rows = sorted((*result.rows, *kept), key=place)
         result = result.model_copy(update={"rows": tuple(rows)})
         both: dict[ProtocolName, ProtocolResult] = {**self.protocols, name: result}
         return self.model_copy(update={"protocols": {key: both[key] for key in PROTOCOLS if key in both}})

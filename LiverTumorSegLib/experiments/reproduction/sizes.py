@@ -36,8 +36,8 @@ class Shrinking:
         rates: learning rates at least, by optimiser; one that is not named keeps its own.
         augmented: whether patches are augmented as published.
         mixed: whether bfloat16 is used where the chain's range allows it.
-        validate_every: steps from one validation to the next, 0 for none.
-        patience: validations without a better loss after which a training ends; None for never.
+        validate_every: steps from one validation to the next; without a patience of recipes that validate alone.
+        patience: validations without a better loss after which a training ends; None for the recipe's own callbacks.
         patients: at most, None for all.
         slices: of each CT that are trained on, at most; None for all.
         folds: at most.
@@ -79,6 +79,7 @@ QUICK = Shrinking(
     },
     rates=dict.fromkeys(_LEAST_RATES, 0.01),
     augmented=False,
+    validate_every=10,
     patients=6,
     slices=24,
     folds=2,
@@ -119,9 +120,10 @@ NOTES: Mapping[SizeName, str] = {
         "random weights are started from (residual ones as published), at most "
         f"{SMALL.folds} folds and at least {SMALL.validation} held-out patients where there are twice as many. The "
         f"learning rate is the published one, but at least {_SMALL_RATES}, since the published ones are for many times "
-        "more steps. A training ends earlier where the loss of what is held out was not better for "
-        f"{SMALL.validate_every * (SMALL.patience or 0)} steps; the last weights are measured, so that the choice that "
-        "this makes on held-out data is slight. The figures are true of this size, not of the paper's."
+        "more steps. A training ends earlier where the loss of what it validates on was not better for "
+        f"{SMALL.validate_every * (SMALL.patience or 0)} steps. Where the paper keeps nothing for that, it is what is "
+        "measured; the last weights are taken, so that the choice that this makes is slight. The figures are "
+        "true of this size, not of the paper's."
     ),
     "quick": (
         f"Quick: {QUICK.steps} steps of {QUICK.batch[0]} samples, a learning rate of 0.01 at least, "
@@ -180,11 +182,16 @@ def _narrowed(recipe: dict[str, Any], how: Shrinking) -> dict[str, Any]:
 
 def _shortened(recipe: dict[str, Any], how: Shrinking) -> dict[str, Any]:
     schedule = _with_precision(recipe) if how.mixed else dict(recipe["schedule"])
+    schedule.pop("micro_batch", None)  # so small a batch needs no parts
     rate = max(schedule["learning_rate"], how.rates.get(_name_of(schedule["optimizer"]), 0))
-    batch = how.batch["patches" in recipe]
-    schedule |= {"steps": how.steps, "batch": batch, "learning_rate": rate, "validate_every": how.validate_every}
+    batch, every = how.batch["patches" in recipe], _validate_every(recipe, how)
+    schedule |= {"steps": how.steps, "batch": batch, "learning_rate": rate, "validate_every": every}
     lowered = _name_of(schedule.get("policy", "")) == "plateau"
-    return schedule | ({"policy": "constant"} if lowered and not how.validate_every else {})
+    return schedule | ({"policy": "constant"} if lowered and not every else {})
+
+
+def _validate_every(recipe: dict[str, Any], how: Shrinking) -> int:
+    return how.validate_every if how.patience or recipe["schedule"].get("validate_every") else 0
 
 
 def _name_of(entry: str | Mapping[str, Any]) -> str:
@@ -199,8 +206,10 @@ def _with_precision(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _callbacks(recipe: dict[str, Any], how: Shrinking) -> dict[str, Any]:
-    """The size's own end before the last step, in place of the paper's callbacks."""
-    if how.patience is None or not (recipe.get("validation") or recipe.get("split")):
+    """The size's own end before the last step in place of the paper's callbacks, which stay where it has none."""
+    if how.patience is None:
+        return {"callbacks": recipe.get("callbacks", {}) if _validate_every(recipe, how) else {}}
+    if not (recipe.get("validation") or recipe.get("split")):
         return {"callbacks": {}}
     return {"callbacks": {"early_stopping": {"monitor": "loss", "patience": how.patience}}}
 
@@ -217,8 +226,12 @@ def _coarse_volumes(recipe: dict[str, Any], how: Shrinking) -> dict[str, Any]:
     steps = [step.model_dump() for step in named(recipe["preprocessing"]).root]
     coarse = [step | {"spacing_mm": spacing} if step["step"] == "resample" else step for step in steps]
     patches = recipe["patches"] | {"spacing_mm": [spacing] * 3, "size": [side] * 3}
-    augmented = _coarse_augmentation(recipe, spacing) if how.augmented else "none"
-    return {"preprocessing": coarse, "patches": patches, "augmentation": augmented}
+    made: dict[str, Any] = {"preprocessing": coarse, "patches": patches}
+    made["augmentation"] = _coarse_augmentation(recipe, spacing) if how.augmented else "none"
+    if recipe.get("frame"):
+        sides = zip(recipe["frame"], recipe["patches"]["spacing_mm"], strict=True)
+        made["frame"] = [round(count * before / spacing) for count, before in sides]
+    return made
 
 
 def _coarse_augmentation(recipe: dict[str, Any], spacing: float) -> dict[str, Any]:

@@ -137,14 +137,15 @@ def _times(events: Sequence[tuple[float, str]], recipe: Recipe, data: DataSet, o
     found = patients.read(with_held_out(recipe), data.root, options.cache, say=options.say, job=options.job)
     samples = sum(len(slices_showing(patient, recipe.sampling.shuffled or "all")) for patient in found.train)
     slices = {name: data.slices[name] for name in recipe.patients}
-    held_out = sum(slices[name] for name in recipe.validation) or sum(slices.values()) * _share(recipe)
+    watched = sum(slices[name] for name in recipe.validation) or sum(slices.values()) * _share(recipe)
+    held_out = sum(slices[name] for name in getattr(recipe, "test", ())) or watched
     steps = [at for at, sentence in events if sentence.startswith("Step ")]
     gaps = [after - before for before, after in pairwise(steps)]
     warm = _WARM_UP if len(gaps) > _WARM_UP + 1 else _SHORT_WARM_UP
     step = median(gaps[warm:-1] or gaps)
     return StepTimes(
         step=step,
-        validation=max(0.0, gaps[-1] - step) / held_out if recipe.schedule.validate_every else 0.0,
+        validation=max(0.0, gaps[-1] - step) / watched if recipe.schedule.validate_every else 0.0,
         measuring=(events[-1][0] - first("Measuring")) / held_out,
         reading=(first("Starting") - first("Reading")) / sum(slices.values()),
         samples=samples / (sum(slices.values()) - held_out),

@@ -55,3 +55,10 @@ def test_a_damaged_file_is_named(tmp_path):
 
 def test_it_comes_back_from_its_file_as_it_was(tmp_path):
     assert Reproduction.model_validate_json((keep(tmp_path) / JSON).read_bytes()) == DONE
+
+
+def test_rows_stand_in_the_papers_order_whatever_their_names_add(tmp_path):
+    rows = [row_result(name, (0.822,), 0.5) for name in ("DALU-Net", "AU-Net, from random weights", "another")]
+    told = DONE.protocols["published"].model_copy(update={"rows": tuple(rows)})
+    found = DONE.with_protocol("published", told, ["U-Net", "AU-Net", "DALU-Net"]).protocols["published"].rows
+    assert [row.name for row in found] == ["U-Net", "AU-Net, from random weights", "DALU-Net", "another"]

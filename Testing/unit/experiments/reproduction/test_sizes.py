@@ -77,14 +77,29 @@ def test_nobody_is_asked_to_be_validated_on_where_nobody_is_held_out():
     assert shrink(known.recipe | known.rows[0].recipe | {"validation": []}, "small", narrow=True)["callbacks"] == {}
 
 
-def test_a_size_without_validations_takes_no_callback_that_needs_them():
+def validating(**schedule):
     known = load("li")
     plan = known.recipe | known.rows[0].recipe | HELD_OUT
-    plan |= {"schedule": plan["schedule"] | {"policy": {"name": "plateau"}}}
-    plan |= {"callbacks": {"early_stopping": {"patience": 3}}}
-    quick = shrink(plan, "quick", narrow=True)
+    plan |= {"schedule": plan["schedule"] | {"policy": {"name": "plateau"}, **schedule}}
+    return plan | {"callbacks": {"early_stopping": {"patience": 3}}}
+
+
+def test_a_size_without_validations_takes_no_callback_that_needs_them():
+    quick = shrink(validating(validate_every=0), "quick", narrow=True)
     assert (quick["schedule"]["policy"], quick["callbacks"]) == ("constant", {})
-    assert shrink(plan, "small", narrow=True)["schedule"]["policy"] == {"name": "plateau"}
+    assert shrink(validating(), "small", narrow=True)["schedule"]["policy"] == {"name": "plateau"}
+
+
+def test_the_quick_size_validates_where_the_paper_does():
+    quick = shrink(validating(validate_every=400), "quick", narrow=True)
+    assert (quick["schedule"]["validate_every"], quick["callbacks"]["early_stopping"]["patience"]) == (10, 3)
+
+
+def test_a_batch_in_parts_and_a_frame_of_volumes_follow_the_size():
+    assert "micro_batch" not in shrink(validating(micro_batch=2), "small", narrow=True)["schedule"]
+    known = load("ahmad")
+    whole = known.recipe | known.rows[0].recipe | HELD_OUT | {"frame": [200, 256, 256]}
+    assert shrink(whole, "small", narrow=True)["frame"] == [100, 128, 128]
 
 
 @pytest.mark.parametrize(
