@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from ...core.atomic_files import whole_file
+from ...core.schema import StrictModel
 from ...datasets import sources
 from ...datasets.slices import Patient
 from ...evaluation.label_pair import LabelPair, structure_mask
@@ -32,11 +34,18 @@ from .results import Example, Trial
 from .slice_metrics import SliceRecord, SliceScore, with_held_out
 from .systems import Metric, Protocol
 
-FOLDER = "examples"
+FOLDER, _NOTE = "examples", "examples.json"
 KINDS: tuple[Literal["best", "median", "worst"], ...] = ("best", "median", "worst")
 _JPEG = {"quality": 72, "subsampling": 0}
 
 Place = TypeVar("Place")
+
+
+class _Drawn(StrictModel):
+    """What was drawn of which weights, so that it is not drawn again."""
+
+    weights: str = ""
+    examples: tuple[Example, ...] = ()
 
 
 def draw_row(
@@ -63,10 +72,15 @@ def draw_row(
     structure = "lesion" if any(metric.structure == "lesion" for metric in metrics) else "liver"
     by_slice = how.measured_on == "slices"
     draw = _slice_pictures if by_slice else _volume_pictures
-    place, made = trial.folder.parent / f"{trial.folder.name}-{FOLDER}", []
+    place = trial.folder.parent / f"{trial.folder.name}-{FOLDER}"
+    place.mkdir(parents=True, exist_ok=True)
+    weights = model_folder.read_description(trial.folder / MODEL_FOLDER).weights.sha256
+    known = _read_drawn(place)
+    if known.weights == weights and all((folder / one.picture).is_file() for one in known.examples):
+        return known.examples
+    made = []
     for kind, dice, of, picture in draw(trial, structure, how, data, options):
         path = place / f"{kind}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, overwrite=True) as unfinished:
             figures.write_picture(unfinished, picture.convert("RGB"), "JPEG", **_JPEG)
         made.append(
@@ -79,7 +93,17 @@ def draw_row(
                 picture=path.relative_to(folder).as_posix(),
             )
         )
-    return tuple(made)
+    drawn = _Drawn(weights=weights, examples=tuple(made))
+    with whole_file(place / _NOTE, overwrite=True) as unfinished:
+        unfinished.write_text(drawn.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return drawn.examples
+
+
+def _read_drawn(place: Path) -> _Drawn:
+    try:
+        return _Drawn.model_validate_json((place / _NOTE).read_bytes())
+    except (OSError, ValidationError):
+        return _Drawn()
 
 
 def chosen(

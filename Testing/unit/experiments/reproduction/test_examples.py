@@ -5,7 +5,7 @@ from PIL import Image
 from support.reproduction_cases import unmeasured
 from support.training_cases import make_volumes
 
-from LiverTumorSegLib.experiments.reproduction import sizes
+from LiverTumorSegLib.experiments.reproduction import examples as module
 from LiverTumorSegLib.experiments.reproduction.examples import chosen
 from LiverTumorSegLib.experiments.reproduction.request import Settings
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
@@ -57,8 +57,18 @@ def test_patients_are_drawn_by_their_own_dice(examples, tmp_path):
     assert all((tmp_path / "out" / one.picture).is_file() for one in found)
 
 
+def test_pictures_that_are_there_are_not_drawn_again(examples, tmp_path, monkeypatch):
+    found = examples("dhanush", "published")
+    drawing = module._slice_pictures
+    monkeypatch.setattr(module, "_slice_pictures", lambda *_: pytest.fail("drawn again"))
+    assert examples("dhanush", "published") == found
+    (tmp_path / "out" / found[0].picture).unlink()
+    monkeypatch.setattr(module, "_slice_pictures", drawing)
+    assert examples("dhanush", "published") == found
+    assert (tmp_path / "out" / found[0].picture).is_file()
+
+
 def test_nothing_in_the_tables_is_a_place_on_this_machine(examples, tmp_path):
     examples("dhanush", "published")
     for path in (tmp_path / "out").glob("reproduction.*"):
         assert str(tmp_path) not in path.read_text()
-    assert sizes.QUICK.steps == 30
