@@ -179,6 +179,17 @@ def read_patients(wanted: Sequence[ScanRequest], folder: Path, *, say: Say, job:
     return patients
 
 
+def missing_bytes(wanted: Sequence[ScanRequest], folder: Path) -> int:
+    """Bytes by which a cache will grow for some scans, from their headers.
+
+    Args:
+        wanted: which scans; one that is asked for twice counts once.
+        folder: of the cache.
+    """
+    missing = {each.key: each for each in wanted if cache.load(folder / each.key) is None}
+    return sum(map(_bytes_of, missing.values()))
+
+
 def _fill(missing: Mapping[Path, ScanRequest], folder: Path, say: Say, job: Job) -> None:
     size = sum(_bytes_of(each) for each in missing.values())
     cache.check_room(folder, size)

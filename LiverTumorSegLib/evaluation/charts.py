@@ -25,6 +25,9 @@ Anchors = Mapping[str, str]
 """The id of each case's row in the page, from :func:`anchors_of`."""
 
 _COLOURS = {"liver": "#b5532b", "liver_only": "#7a6a00", "lesion": "#1f6f8b"}
+_LINES = ("#566173", "#b5532b", "#1f6f8b", "#7a6a00", "#7b4fa0", "#2d7d46")
+"""Colours of lines that are no structures'."""
+
 _INK, _FAINT, _GRID, _BOX = "#1c2430", "#566173", "#e3e7ed", "#c9d3e0"
 _INCHES, _DOT = (4.6, 3.0), 11
 _LINEAR_MM, _WIDE = 1.0, 20.0
@@ -139,6 +142,50 @@ def curves(given: Mapping[str, Mapping[str, Any]], kind: str) -> str:
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=across, ylabel=up)
         axes.grid(color=_GRID, linewidth=0.8)
         axes.legend(frameon=False, loc="best")
+        return _svg(figure, title, {})
+
+
+def lines(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    title: str,
+    across: str,
+    up: str,
+    *,
+    marked: str = "",
+    share: bool = False,
+) -> str:
+    """Lines of points, each with its name; lines that begin alike have a colour each, in the same order.
+
+    Args:
+        series: points by name, the first to the left.
+        title: of the chart.
+        across: what is to the right.
+        up: what is upwards.
+        marked: beginning of the names of lines that are heavier, with their points.
+        share: whether both axes are shares from 0 to 1, with the diagonal.
+
+    Returns:
+        The SVG; empty where there are no points.
+    """
+    drawn = {name: points for name, points in series.items() if points}
+    if not drawn:
+        return ""
+    groups = [[name for name in drawn if bool(marked and name.startswith(marked)) == heavy] for heavy in (False, True)]
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(title)
+        if share:
+            axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=0.8, linestyle=":")
+            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        for heavy, names in enumerate(groups):
+            for number, name in enumerate(names):
+                style: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3} if heavy else {}
+                colour = _LINES[(number + heavy) % len(_LINES)] if len(names) == 1 else _LINES[number % len(_LINES)]
+                dashes = "--" if marked and not heavy and len(names) > 1 else "-"
+                points = np.array(drawn[name]).T
+                axes.plot(*points, dashes, color=colour, label=name, **{"linewidth": 1.2, **style})
+        axes.set(xlabel=across, ylabel=up)
+        axes.grid(color=_GRID, linewidth=0.8)
+        axes.legend(frameon=False, loc="best", fontsize=8)
         return _svg(figure, title, {})
 
 

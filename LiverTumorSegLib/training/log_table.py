@@ -11,7 +11,7 @@ METRICS = "metrics.csv"
 
 
 def read_rows(model: Path) -> list[dict[str, float]]:
-    """The rows of a model's newest training, in the order of its steps; none where its log is gone or is no table.
+    """The rows of a model's newest training with any, in the order of its steps; none where there are no such logs.
 
     Args:
         model: folder.
@@ -20,11 +20,13 @@ def read_rows(model: Path) -> list[dict[str, float]]:
         Values by column (``step``, ``loss``, ``learning_rate`` and what validations measure), of each row those that
         it has.
     """
-    logs = [log / METRICS for log in training_logs(model) if (log / METRICS).exists()]
-    if not logs:
-        return []
+    tables = (_read(log / METRICS) for log in reversed(training_logs(model)))
+    return next((rows for rows in tables if rows), [])
+
+
+def _read(path: Path) -> list[dict[str, float]]:
     try:
-        with logs[-1].open(newline="", encoding="utf-8") as table:
+        with path.open(newline="", encoding="utf-8") as table:
             return [
                 {name: float(value) for name, value in row.items() if name and value} for row in csv.DictReader(table)
             ]

@@ -299,7 +299,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
     try:
         content = _read(path)
         for key, value in (changes or {}).items():
-            _replace(content, key, value)
+            replace_entry(content, key, value)
         return Recipe.model_validate(content)
     except (OSError, UnicodeDecodeError) as error:
         msg = f"There is no recipe that can be read at {path}: give the name of one that ships, or a YAML file."
@@ -366,7 +366,12 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
     return parsed
 
 
-def _replace(content: Any, key: str, value: Any) -> None:
+def replace_entry(content: Any, key: str, value: Any) -> None:
+    """Put a value at a dotted key of a recipe as YAML has it.
+
+    Raises:
+        UserError: the key leads through something that has no entries.
+    """
     *parents, last = key.split(".")
     for parent in parents:
         content = content.setdefault(parent, {}) if isinstance(content, dict) else None

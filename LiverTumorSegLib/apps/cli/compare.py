@@ -175,6 +175,14 @@ def _broken_headings(row: list[str]) -> list[str]:
     return [first, *(cell.replace(" ", "\n", 1) for cell in others)]
 
 
+class Size(str, Enum):
+    """Choices of ``--size``."""
+
+    PUBLISHED = "published"
+    SMALL = "small"
+    QUICK = "quick"
+
+
 class ProtocolName(str, Enum):
     """Choices of ``--protocol``."""
 
@@ -197,9 +205,17 @@ def reproduce(
         ProtocolName,
         typer.Option(help="As the paper has it; slices, which Kulkarni's figures suggest; or patients held out."),
     ] = ProtocolName.PUBLISHED,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Small, in minutes: a trial run, whose figures mean nothing.")
-    ] = False,
+    size: Annotated[
+        Size,
+        typer.Option(
+            help="As published, a true training for two CPU cores, or in minutes, with figures of no meaning."
+        ),
+    ] = Size.PUBLISHED,
+    rows: Annotated[str | None, typer.Option(help="Rows of the table to do, with commas between; else all.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training data, in place of the paper's or the size's.")
+    ] = None,
+    changes: Changes = None,
     encoder_weights: Annotated[
         list[Path] | None,
         typer.Option(
@@ -216,43 +232,59 @@ def reproduce(
     ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say steps, hours, memory and disk, after a few steps, and stop.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on, and refuse where there is nothing to go on with.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train and measure a published system; prints its figures beside the measured ones."""
     try:
-        from ...experiments.reproduction import report
-        from ...experiments.reproduction.run import reproduce as run
+        from ...experiments.reproduction import output_files
+        from ...experiments.reproduction import run as reproduction
+        from ...experiments.reproduction.request import Settings
         from ...experiments.run_options import RunOptions
+        from ...training.recipe import parse_changes
     except ModuleNotFoundError as error:
         msg = f"Training needs {error.name}: install it with pip install 'livertumorseg[train]'."
         raise UserError(msg) from error
 
+    settings = Settings(
+        size=size.value,
+        rows=_names_in(rows or ""),
+        epochs=epochs,
+        changes=parse_changes(changes or []),
+        weights=encoder_weights or [],
+        intensities=intensities,
+        patients=patients,
+        resume=resume,
+    )
     with interruptible() as cancel, bar() as progress:
         options = RunOptions(device, cache, overwrite, command_line(), say, job(progress, cancel))
         try:
-            done = run(
-                name,
-                data,
-                output,
-                protocol.value,
-                quick=quick,
-                weights=encoder_weights or [],
-                intensities=intensities,
-                patients=patients,
-                options=options,
-            )
+            if dry_run:
+                foreseen = reproduction.foresee(name, data, output, protocol.value, settings, options)
+            else:
+                done = reproduction.reproduce(name, data, output, protocol.value, settings, options)
         except Cancelled:
             err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
             raise typer.Exit(CANCELLED) from None
+    if dry_run:
+        for sentence in foreseen.sentences():
+            say(sentence)
+        return
     _print_reproduction(done)
-    say(f"Wrote {output / report.MARKDOWN}. Research only, not a medical device.")
+    say(f"Wrote {output / output_files.PAGE}, .md, .csv and .json. Research only, not a medical device.")
 
 
 def _print_reproduction(done: Reproduction) -> None:
-    from ...experiments.reproduction import report, systems
+    from ...experiments.reproduction import report, sizes, systems
     from ...experiments.reproduction.report import report_sections
 
-    table = Table(*report.headings(done), title=f"{done.name}{', quick: no reproduction' if done.quick else ''}")
+    marked = f": {sizes.MARKS[done.size]}" if sizes.MARKS[done.size] else ""
+    table = Table(*report.headings(done), title=f"{done.name}{marked}")
     for row in report.table(done):
         table.add_row(*row)
     show(table)

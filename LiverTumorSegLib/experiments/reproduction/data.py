@@ -87,7 +87,12 @@ class DataSet:
     @property
     def most_slices(self) -> int:
         """Slices of the longest scan, as headers say."""
-        return max(_slices(scan) for layout in self.used for scan in layout.scans)
+        return max(self.slices.values())
+
+    @property
+    def slices(self) -> dict[str, int]:
+        """Slices of those who are used, by name, as headers say."""
+        return {scan.name: _slices(scan) for layout in self.used for scan in layout.scans}
 
     @property
     def can_be_exported(self) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ...core import text_files
-from ...core.atomic_files import whole_file
-from ...core.text_files import round_floats
-from .results import JSON, NOT_GIVEN, Figure, ProtocolResult, Reproduction, RowResult
+from .estimate import in_hours
+from .results import NOT_GIVEN, Figure, ProtocolResult, Reproduction, RowResult
+from .sizes import MARKS, NOTES, SHRINKING, SizeName, fold_count
 from .slice_metrics import MEASURES, PATIENT_MEASURES
-from .systems import QUICK_NOTE, Metric, Protocol, ProtocolName, System, fold_count
+from .systems import Metric, Protocol, ProtocolName, System
 from .volume_steps import VolumeSteps, describe
 
 _NOTHING = "-"
@@ -24,6 +23,12 @@ def published_cell(metric: Metric, value: float | None) -> str:
     if value is None:
         return NOT_GIVEN
     return f"{value:g}" if metric.percent or value % 1 else f"{value:.2f}"
+
+
+def published_words(metric: Metric, row: RowResult, at: int) -> str:
+    """A row's published figure, by the metric's place in the table, and where it is not to be compared, that."""
+    given = published_cell(metric, row.published[at])
+    return given if row.comparable or row.published[at] is None else f"{given}, {_NOT_COMPARABLE}"
 
 
 def measured_cell(metric: Metric, figure: Figure | None) -> str:
@@ -39,6 +44,7 @@ def measured_cell(metric: Metric, figure: Figure | None) -> str:
 _EVERYWHERE = {
     "seed": "0; the last weights are measured.",
     "gradients": "cut to a norm of 1, as in all trainings here.",
+    "precision": "bfloat16 beside weights of 32 bits where the chain's range allows it, else, and when quick, 32 bits.",
 }
 _VOLUMES = (
     "Whole CTs: each held-out patient is measured by itself, on the CT's own voxels in three dimensions, by the "
@@ -66,7 +72,7 @@ def report_sections(system: System, done: Reproduction) -> dict[str, list[str]]:
     """
     found = {
         "What the published figures are": list(system.remarks),
-        "What was measured": [*([QUICK_NOTE] if done.quick else []), *_measured(system, done)],
+        "What was measured": [*filter(None, [NOTES[done.size]]), *_measured(system, done)],
         "Where the published protocol, as it is read here, differs from a sound one": list(unsound_steps(system)),
         "What the paper leaves undefined": [_sentence(each) for each in system.undefined],
         "What was chosen where the paper is silent": [
@@ -106,8 +112,8 @@ def _measured(system: System, done: Reproduction) -> Iterator[str]:
     run = {name: system.protocols[name] for name in done.protocols}
     for name, protocol in run.items():
         drawn = "by tumour load" if protocol.stratified else "at random"
-        share = _share(protocol, small=done.quick)
-        yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol)}"
+        share = _share(protocol, done.size)
+        yield f"{name.capitalize()} protocol: {share} held out, drawn {drawn}.{_watched(protocol, done.size)}"
         if protocol.why:
             yield protocol.why
     if any(protocol.measured_on == "slices" for protocol in run.values()):
@@ -136,16 +142,22 @@ def _steps(done: Reproduction) -> Iterator[str]:
         yield from (f"{of}{sentence}" for sentence in describe(steps))
 
 
-def _share(protocol: Protocol, *, small: bool = False) -> str:
-    folds = fold_count(protocol, small=small)
+def _share(protocol: Protocol, size: SizeName = "published") -> str:
+    folds = fold_count(protocol.folds, size)
     if folds:
         return f"each of {folds} folds of the {protocol.drawn} in turn"
-    return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}"
+    how = SHRINKING[size]
+    least = how.validation if how and protocol.drawn == "patients" else 1
+    raised = f", and {least} at least where there are twice as many," if least > 1 else ""
+    return f"{100 * (protocol.held_out or 0):.0f} % of the {protocol.drawn}{raised}"
 
 
-def _watched(protocol: Protocol) -> str:
+def _watched(protocol: Protocol, size: SizeName) -> str:
     if protocol.validation is None:
-        return ""
+        how = SHRINKING[size]
+        if how is None or how.patience is None:
+            return ""
+        return f" No part is held back for validations, so that a training takes all {how.steps} steps."
     share = f"{100 * protocol.validation:.0f} % of {'those left' if protocol.folds else f'the {protocol.drawn}'}"
     return f" Training validates on {share}, which it does not learn from and which are not measured."
 
@@ -153,13 +165,43 @@ def _watched(protocol: Protocol) -> str:
 def _sizes(name: ProtocolName, result: ProtocolResult) -> Iterator[str]:
     yield from (f"{name} protocol: {note}" for note in result.notes)
     for row in result.rows:
-        sizes = row.sizes
-        times = f"{sizes.trainings} trainings, each " if sizes.trainings > 1 else ""
-        size = (
-            f"{times}{sizes.steps} steps on {_counted(sizes.samples, sizes.unit)} of "
-            f"{_counted(sizes.patients, 'patients')}, measured on {_counted(sizes.measured, sizes.measured_unit)}"
-        )
-        yield " ".join([f"{name} protocol, {row.name}: {size}.", *row.notes])
+        yield " ".join([f"{name} protocol, {row.name}: {describe_sizes(row)}.", *_ends(row), *row.notes])
+
+
+def describe_sizes(row: RowResult) -> str:
+    """What went into a row, in words."""
+    sizes, steps = row.sizes, describe_steps(row)
+    each = " of" if " and " in steps else ", each"
+    times = f"{sizes.trainings} trainings{each} " if sizes.trainings > 1 else ""
+    return (
+        f"{times}{steps} steps on {_counted(sizes.samples, sizes.unit)} of "
+        f"{_counted(sizes.patients, 'patients')}, measured on {_counted(sizes.measured, sizes.measured_unit)}"
+    )
+
+
+def _ends(row: RowResult) -> Iterator[str]:
+    """Whether its curves had flattened, and the time they took beside what was said beforehand."""
+    if row.courses:
+        yield f"Flattened: {describe_flattening(row)}."
+    if row.seconds is not None:
+        said = f", foreseen {in_hours(row.foreseen)}" if row.foreseen else ""
+        yield f"It took {in_hours(row.seconds)}{said}."
+
+
+def describe_steps(row: RowResult) -> str:
+    """Steps that each of a row's trainings took."""
+    taken = [course.steps for course in row.courses] or [row.sizes.steps]
+    return " and ".join(map(str, taken)) if len(set(taken)) > 1 else f"{taken[0]}"
+
+
+def describe_flattening(row: RowResult) -> str:
+    """Whether the curves of a row's trainings had flattened, by :data:`.course.FLAT_RULE`."""
+    flat = [course.flattened for course in row.courses]
+    if not flat or None in flat:
+        return "not known"
+    if len(set(flat)) == 1:
+        return "yes" if flat[0] else "no"
+    return f"{sum(map(bool, flat))} of {len(flat)} trainings"
 
 
 def _counted(count: int, plural: str) -> str:
@@ -171,14 +213,12 @@ def _sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-CSV, MARKDOWN = "reproduction.csv", "reproduction.md"
-_DIGITS = 6
-_COLUMNS = ["row", "metric", "published", "comparable", "protocol", "measured", "low", "high", "counted", "quick"]
+_COLUMNS = ["row", "metric", "published", "comparable", "protocol", "measured", "low", "high", "counted", "size"]
 
 
 def headings(done: Reproduction) -> list[str]:
     """Of the table's columns."""
-    marked = "quick, " if done.quick else ""
+    marked = "" if done.size == "published" else f"{done.size}, "
     reason = {"slices": ", as the figures suggest"}
     measured = (f"measured, {marked}{name} protocol{reason.get(name, '')}" for name in done.protocols)
     return ["row", "metric", "published", *measured]
@@ -193,10 +233,8 @@ def table(done: Reproduction) -> list[list[str]]:
                 continue
             figures = [row.figures[at] if row else None for row in by_protocol]
             known = next(row for row in by_protocol if row)
-            published = published_cell(metric, known.published[at])
-            if not known.comparable and known.published[at] is not None:
-                published = f"{published}, {_NOT_COMPARABLE}"
-            found.append([name, metric.title, published, *(measured_cell(metric, f) for f in figures)])
+            cells = (measured_cell(metric, figure) for figure in figures)
+            found.append([name, metric.title, published_words(metric, known, at), *cells])
     return found + _rows_of_nothing(done)
 
 
@@ -216,21 +254,9 @@ def nothing_found(result: ProtocolResult) -> tuple[Figure | None, ...]:
     return tuple(next((figure for figure in each if figure.value is not None), None) for each in by_metric)
 
 
-def write(folder: Path, system: System, done: Reproduction) -> None:
-    """Write ``reproduction.csv``, ``reproduction.md`` and ``reproduction.json``, each whole in place of its elder.
-
-    Raises:
-        UserError: the folder cannot be written to.
-    """
-    _write(folder / CSV, as_csv(done))
-    _write(folder / MARKDOWN, markdown(system, done))
-    content = Reproduction.model_validate(round_floats(done.model_dump(), _DIGITS))
-    _write(folder / JSON, content.model_dump_json(indent=1) + "\n")
-
-
 def markdown(system: System, done: Reproduction) -> str:
     """The table and all that is said beneath it."""
-    marked = " (quick, no reproduction)" if done.quick else ""
+    marked = f" ({MARKS[done.size]})" if MARKS[done.size] else ""
     lines = [f"# {done.name}: {system.title}{marked}", "", f"{system.source}.", ""]
     columns = headings(done)
     lines += [_line(columns), _line(["---"] * len(columns)), *map(_line, table(done))]
@@ -245,7 +271,6 @@ def as_csv(done: Reproduction) -> str:
 
 
 def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
-    marked = "quick" if done.quick else ""
     for protocol, result in done.protocols.items():
         for row in result.rows:
             for metric, published, figure in zip(done.metrics, row.published, row.figures, strict=True):
@@ -253,9 +278,9 @@ def _figures(done: Reproduction) -> Iterator[tuple[Any, ...]]:
                     continue
                 given = NOT_GIVEN if published is None else published
                 comparable = "yes" if row.comparable else "no"
-                yield row.name, metric.title, given, comparable, protocol, *_numbers(figure), marked
+                yield row.name, metric.title, given, comparable, protocol, *_numbers(figure), done.size
         for metric, nothing in zip(done.metrics, nothing_found(result), strict=False):
-            yield NOTHING_FOUND, metric.title, None, None, protocol, *_numbers(nothing), marked
+            yield NOTHING_FOUND, metric.title, None, None, protocol, *_numbers(nothing), done.size
 
 
 def _numbers(figure: Figure | None) -> tuple[float | None, ...]:
@@ -271,8 +296,3 @@ def _rows(done: Reproduction) -> Mapping[str, list[RowResult | None]]:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path, overwrite=True) as new:
-        new.write_text(text, encoding="utf-8")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from ...core.about import __version__
-from ...core.errors import UserError
 from ...core.schema import StrictModel
 from ...evaluation import statistics
 from ...training import log_table
@@ -21,8 +19,10 @@ from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
 from ..trial import PatientResult, run_trial
 from . import slice_metrics
+from .course import Course
 from .data import DataSet
 from .nothing import patient_of_nothing, slices_of_nothing
+from .sizes import SizeName
 from .slice_metrics import PATIENT_MEASURES, SliceScores, patient_values, run_slice_trial
 from .systems import PROTOCOLS, Metric, Protocol, ProtocolName
 from .volume_steps import VolumeSteps, steps_of
@@ -44,7 +44,8 @@ PublishedFigure = Annotated[
     float | None, BeforeValidator(_given), PlainSerializer(_in_words, return_type=float | str, when_used="json")
 ]
 """A paper's figure; None, in JSON :data:`NOT_GIVEN`, where it gives none."""
-_FORMAT: Literal[2] = 2
+FORMAT: Literal[2] = 2
+"""Of the file: measured in one way."""
 
 
 class Figure(StrictModel):
@@ -67,7 +68,7 @@ class TrainingSizes(StrictModel):
 
     Args:
         trainings: how many.
-        steps: of one.
+        steps: that the first one took.
         patients: who was trained on in the first.
         samples: slices, or volumes, that were trained on in the first.
         unit: which of the two.
@@ -84,6 +85,26 @@ class TrainingSizes(StrictModel):
     measured_unit: Literal["slices", "patients"]
 
 
+class Example(StrictModel):
+    """A picture of image, reference and prediction.
+
+    Args:
+        kind: whether it is the best, the median or the worst by Dice.
+        structure: whose Dice.
+        dice: of the slice, or of the whole patient in three dimensions.
+        of: how many slices or patients it is one of.
+        unit: which of the two.
+        picture: file below the reproduction's folder.
+    """
+
+    kind: Literal["best", "median", "worst"]
+    structure: Literal["liver", "lesion"]
+    dice: float
+    of: int
+    unit: Literal["slices", "patients"]
+    picture: str
+
+
 class RowResult(StrictModel):
     """One row.
 
@@ -97,6 +118,11 @@ class RowResult(StrictModel):
         notes: what is to be known of this row.
         comparable: whether it starts as the paper's did; else its figures are not compared with the published ones.
         steps: with which whole CTs were segmented; None where slices were measured.
+        courses: of its trainings.
+        roc: false and true positive rates by structure, where the paper has a ROC curve and slices are measured.
+        examples: pictures of its first model.
+        seconds: that it took, with its pictures; None in tables of before this was counted.
+        foreseen: seconds that were said beforehand; None where none were, or where a part was done already.
     """
 
     name: str
@@ -108,6 +134,11 @@ class RowResult(StrictModel):
     notes: tuple[str, ...] = ()
     comparable: bool = True
     steps: VolumeSteps | None = None
+    courses: tuple[Course, ...] = ()
+    roc: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    seconds: float | None = None
+    foreseen: float | None = None
 
     def has(self, metric: Metric) -> bool:
         """Whether the row's models find what a metric is of."""
@@ -119,11 +150,13 @@ class ProtocolResult(StrictModel):
 
     Args:
         command: that measured them.
+        machine: that they were measured on, without its name.
         rows: of the table.
         notes: what is to be known of all of them.
     """
 
     command: str
+    machine: str = ""
     rows: tuple[RowResult, ...]
     notes: tuple[str, ...] = ()
 
@@ -133,79 +166,45 @@ class Reproduction(StrictModel):
 
     Args:
         name: of the system.
-        quick: whether it was made small.
+        size: that it was made of.
         data: name of the data's folder, and what it holds.
         metrics: of the table.
+        epochs: passes over the training data in place of the paper's, or of the size's steps; None for these.
+        changes: values of the user in place of the recipes', by dotted key.
         protocols: those that were run.
     """
 
-    format: Literal[2] = _FORMAT
+    format: Literal[2] = FORMAT
     software: str = f"LiverTumorSeg {__version__}"
     name: str
-    quick: bool
+    size: SizeName
     data: str
     metrics: tuple[Metric, ...]
+    epochs: int | None = None
+    changes: dict[str, Any] = Field(default_factory=dict)
     protocols: dict[ProtocolName, ProtocolResult] = Field(default_factory=dict)
 
-    def with_protocol(self, name: ProtocolName, result: ProtocolResult) -> Reproduction:
-        """The same with what one protocol measured, the published one first."""
+    def with_protocol(self, name: ProtocolName, result: ProtocolResult, order: Sequence[str] = ()) -> Reproduction:
+        """The same with what one protocol measured, the published one first; rows of before that it lacks stay.
+
+        Args:
+            name: of the protocol.
+            result: what it measured.
+            order: names of the table's rows.
+        """
+        before = self.protocols[name].rows if name in self.protocols else ()
+        new = {row.name for row in result.rows}
+        kept = tuple(row for row in before if row.name not in new)
+
+        def place(row: RowResult) -> int:
+            """A row may be called by more than its name in the paper, such as what it started from."""
+            alike = (at for at, known in enumerate(order) if row.name == known or row.name.startswith(f"{known}, "))
+            return next(alike, len(order))
+
+        rows = sorted((*result.rows, *kept), key=place)
+        result = result.model_copy(update={"rows": tuple(rows)})
         both: dict[ProtocolName, ProtocolResult] = {**self.protocols, name: result}
         return self.model_copy(update={"protocols": {key: both[key] for key in PROTOCOLS if key in both}})
-
-    def same_but_for_protocols(self, other: Reproduction) -> bool:
-        """Whether both are of one system, on the same data and as large."""
-        keys = ("name", "quick", "data", "metrics")
-        return all(getattr(self, key) == getattr(other, key) for key in keys)
-
-
-def read_results(
-    folder: Path, wanted: Reproduction, *, overwrite: bool, say: Callable[[str], None] = lambda _: None
-) -> Reproduction:
-    """Read what a folder holds already of a reproduction; ``wanted`` itself where it holds nothing.
-
-    Figures of an earlier version, which measured otherwise, are not taken: they would stand in one table with others.
-
-    Raises:
-        UserError: it holds another reproduction that may not be given up, or a damaged one.
-    """
-    path = folder / JSON
-    try:
-        content = path.read_bytes()
-        if _is_earlier(content, wanted):
-            say(
-                f"The figures in {path} were measured in another way by an earlier version and are not taken over: "
-                "run each protocol again for its column."
-            )
-            return wanted
-        found = Reproduction.model_validate_json(content)
-    except FileNotFoundError:
-        return wanted
-    except (OSError, ValidationError) as error:
-        if overwrite:
-            return wanted
-        msg = f"{path} is not what this version writes: choose another folder, or have it replaced (--overwrite)."
-        raise UserError(msg) from error
-    if found.same_but_for_protocols(wanted):
-        return found
-    if overwrite:
-        return wanted
-    how = "quick" if found.quick else "in full"
-    msg = (
-        f"{folder} holds the reproduction of {found.name} on {found.data}, {how}: choose another folder, or have it "
-        "replaced (--overwrite)."
-    )
-    raise UserError(msg)
-
-
-def _is_earlier(content: bytes, wanted: Reproduction) -> bool:
-    """Whether it is the same reproduction, by a version with another format."""
-    try:
-        found: Any = json.loads(content)
-    except ValueError:
-        return False
-    if not isinstance(found, dict) or not isinstance(known := found.get("format"), int) or known >= _FORMAT:
-        return False
-    return all(found.get(key) == getattr(wanted, key) for key in ("name", "quick", "data"))
 
 
 def figure_over_slices(metric: Metric, trials: Sequence[Mapping[str, SliceScores]]) -> Figure:

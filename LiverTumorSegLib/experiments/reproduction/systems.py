@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
@@ -17,8 +18,9 @@ from ...datasets import splits
 from ...datasets.sources import Source
 from ...datasets.splits import Round, Split
 from ...postprocessing.settings import NO_CLEAN_UP
-from ...preprocessing import Resize, named
-from ...training.recipe import Recipe
+from ...training.recipe import Recipe, replace_entry
+from . import sizes
+from .sizes import SizeName
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -181,6 +183,21 @@ class System(StrictModel):
             raise UserError(msg)
         return self.protocols[name]
 
+    def only(self, names: Sequence[str]) -> System:
+        """The same with some rows alone, in their order; all of them where none is named.
+
+        Raises:
+            UserError: it has no row of a name.
+        """
+        known = {row.name.lower(): row for row in self.rows}
+        for name in names:
+            if name.lower() not in known:
+                there = ", ".join(row.name for row in self.rows)
+                msg = f"There is no row “{name}”: choose of {there}, with commas between them."
+                raise UserError(msg)
+        chosen = {name.lower() for name in names} or set(known)
+        return self.model_copy(update={"rows": tuple(row for key, row in known.items() if key in chosen)})
+
     def published(self, row: PublishedRow) -> dict[Metric, float | None]:
         """A row's figures as the paper gives them."""
         return dict(zip(self.metrics, row.figures or [None] * len(self.metrics), strict=True))
@@ -203,66 +220,6 @@ def load(name: str) -> System:
     return System.model_validate(yaml.safe_load((RECIPES / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
-QUICK_PATIENTS, QUICK_SLICES, QUICK_FOLDS = 6, 24, 2
-"""At most so many patients, so many slices of each CT that are trained on, and so many folds."""
-
-_STEPS, _BATCH, _LEAST_RATE, _SIDE, _UNPADDED_SIDE, _VALIDATE_EVERY = 30, 4, 0.01, 96, 284, 10
-_PATCH, _PATCH_MM = 32, 5.0
-_NARROW: dict[str, dict[str, Any]] = {
-    "alexnet_fcn": {"fc_channels": 256},
-    "attention_unet": {"features": [8, 8, 16, 32, 64]},
-    "attention_unet_ds": {"features": [8, 8, 16, 32, 64]},
-    "dalu_net": {"features": [8, 8, 16, 32, 64]},
-    "resnet18": {"width": 16},
-    "resnet50": {"width": 16},
-    "segnet": {"features": [8, 16, 32, 64, 64]},
-    "unet": {"features": [8, 8, 16, 32, 64, 8]},
-    "unet3d": {"features": [8, 8, 16, 32, 64, 8]},
-    "unet_valid": {"features": [8, 16, 32, 64, 128]},
-}
-
-QUICK_NOTE = (
-    f"Quick: {_STEPS} steps of {_BATCH} samples, a learning rate of {_LEAST_RATE:g} at least, {_SIDE} x {_SIDE} pixels "
-    f"(volumes: {_PATCH_MM:g} mm), narrow networks where random weights are started from, at most "
-    f"{QUICK_PATIENTS} patients, {QUICK_SLICES} slices of each CT (slice pictures: all) and {QUICK_FOLDS} folds. "
-    "These figures show that the road works and reproduce nothing."
-)
-
-
-def make_quick(recipe: dict[str, Any], *, narrow: bool) -> dict[str, Any]:
-    """A recipe with few steps on coarse pixels.
-
-    Args:
-        recipe: as YAML has it.
-        narrow: whether its network gets few channels, which weights from ImageNet do not fit.
-    """
-    network = recipe["network"]
-    if narrow:
-        network = network | {"options": network.get("options", {}) | _NARROW[network["name"]]}
-    rate = max(recipe["schedule"]["learning_rate"], _LEAST_RATE)
-    schedule = recipe["schedule"] | {"steps": _STEPS, "batch": _BATCH, "learning_rate": rate}
-    if schedule.get("validate_every"):
-        schedule["validate_every"] = _VALIDATE_EVERY
-    small = recipe | {"network": network, "schedule": schedule}
-    return small | (_coarse_volumes(recipe) if "patches" in recipe else _coarse_slices(recipe))
-
-
-def _coarse_slices(recipe: dict[str, Any]) -> dict[str, Any]:
-    steps = [step for step in named(recipe["preprocessing"]).root if not isinstance(step, Resize)]
-    coarse = [*(step.model_dump() for step in steps), {"step": "resize", "height": _SIDE, "width": _SIDE}]
-    unpadded = recipe["network"]["name"] == "unet_valid"
-    return {"preprocessing": coarse, "crop": _UNPADDED_SIDE if unpadded else _SIDE}
-
-
-def _coarse_volumes(recipe: dict[str, Any]) -> dict[str, Any]:
-    steps = [step.model_dump() for step in named(recipe["preprocessing"]).root]
-    coarse = [step | {"spacing_mm": _PATCH_MM} if step["step"] == "resample" else step for step in steps]
-    shares = [before / _PATCH_MM for before in recipe["patches"]["spacing_mm"]]
-    patches = {"spacing_mm": [_PATCH_MM] * 3, "size": [_PATCH] * 3}
-    frame = [round(side * share) for side, share in zip(recipe.get("frame") or [], shares, strict=False)]
-    return {"preprocessing": coarse, "patches": patches, "augmentation": "none", "frame": frame or None}
-
-
 _LICENCE = {"name": "that of the data", "terms": "the weights were trained on the data named above, whose terms hold."}
 
 
@@ -272,20 +229,23 @@ def recipe_of_row(
     data: Sequence[Source],
     weights: Mapping[str, str],
     *,
-    small: bool,
+    size: SizeName,
     split: Mapping[str, Any],
+    changes: Mapping[str, Any] | None = None,
 ) -> Recipe:
-    """A row's recipe, its steps still to be counted unless it is small.
+    """A row's recipe, its steps still to be counted where it is as published.
 
     Args:
         system: whose row.
         row: which.
         data: of the user.
         weights: what encoders start from, by network; the others start from random weights.
-        small: whether it is made quick.
+        size: that it is made of.
         split: the recipe's ``split``, or its ``patients`` and ``validation``.
+        changes: values of the user by dotted key, in place of the recipe's own.
 
     Raises:
+        UserError: a key of the changes is none of a recipe.
         ValidationError: the recipe and the user's data do not fit together.
     """
     recipe = system.recipe | row.recipe
@@ -295,26 +255,30 @@ def recipe_of_row(
     recipe["encoder_weights"] = encoder
     recipe.setdefault("postprocessing", NO_CLEAN_UP.model_dump(mode="json"))
     recipe["schedule"] = {"steps": 1, "validate_every": min(1, row.validate_epochs)} | recipe["schedule"]
-    return Recipe.model_validate(make_quick(recipe, narrow=encoder is None) if small else recipe)
+    content = copy.deepcopy(sizes.shrink(recipe, size, narrow=encoder is None))
+    for key, value in (changes or {}).items():
+        replace_entry(content, key, value)
+    return Recipe.model_validate(content)
 
 
-def with_steps(recipe: Recipe, row: PublishedRow, samples: int) -> Recipe:
+def with_steps(recipe: Recipe, row: PublishedRow, samples: int, epochs: int | None = None) -> Recipe:
     """A recipe with the steps of a row's epochs, and of those between validations.
 
     Args:
         recipe: which.
         row: its row.
         samples: slices, or patients where patches are cut from volumes.
+        epochs: in place of the row's.
     """
     epoch, batch = samples * (row.samples_a_patient or 1), recipe.schedule.batch
-    counted = {"steps": ceil(row.epochs * epoch / batch)}
+    counted = {"steps": ceil((epochs or row.epochs) * epoch / batch)}
     if row.validate_epochs:
         counted["validate_every"] = ceil(row.validate_epochs * epoch / batch)
     return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update=counted)})
 
 
 def draw_split(
-    protocol: Protocol, loads: Mapping[str, float], persons: list[tuple[str, str]], *, seed: int, small: bool
+    protocol: Protocol, loads: Mapping[str, float], persons: list[tuple[str, str]], *, seed: int, size: SizeName
 ) -> Split:
     """Patients that are trained on and that are measured, where patients are held out.
 
@@ -323,24 +287,20 @@ def draw_split(
         loads: tumour load of each in ml.
         persons: pairs of names that are one person; these stay together where the protocol is stratified.
         seed: of the draw.
-        small: whether there are few folds.
+        size: which may ask for fewer folds, or for more patients that are held out.
 
     Raises:
         UserError: there are too few patients.
     """
     known = loads if protocol.stratified else dict.fromkeys(loads, 0.0)
     groups = persons if protocol.stratified else ()
-    folds = fold_count(protocol, small=small)
+    folds = sizes.fold_count(protocol.folds, size)
     if folds:
         return splits.draw(known, folds=folds, seed=seed, groups=groups)
+    share = sizes.held_out_share(protocol.held_out, size, len(loads))
     if protocol.validation is None:
-        return splits.draw(known, validation=protocol.held_out, seed=seed, groups=groups)
-    return splits.draw(known, validation=protocol.validation, test=protocol.held_out or 0.0, seed=seed, groups=groups)
-
-
-def fold_count(protocol: Protocol, *, small: bool) -> int | None:
-    """The number of folds, None for a share that is held out."""
-    return min(protocol.folds, QUICK_FOLDS) if protocol.folds and small else protocol.folds
+        return splits.draw(known, validation=share, seed=seed, groups=groups)
+    return splits.draw(known, validation=protocol.validation, test=share or 0.0, seed=seed, groups=groups)
 
 
 def split_of_round(protocol: Protocol, patients: Round, seed: int) -> dict[str, Any]:
@@ -374,4 +334,6 @@ def _persons(names: Sequence[str]) -> list[list[str]]:
 
 def split_of_draft(protocol: Protocol, patients: Sequence[str]) -> dict[str, Any]:
     """The same before anybody is drawn, for a recipe that is looked at and not trained."""
-    return {"validation": list(patients[:1]) if protocol.validation else []}
+    if protocol.drawn == "slices":
+        return {"split": {"slices": protocol.held_out, "validation": protocol.validation or 0}}
+    return {"validation": list(patients[:1]), "test": list(patients[1:2]) if protocol.validation else []}

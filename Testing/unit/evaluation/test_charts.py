@@ -136,3 +136,19 @@ def test_charts_can_be_drawn_beside_the_main_thread():
     thread.start()
     thread.join()
     assert drawn[0].startswith("<svg")
+
+
+def test_lines_have_names_and_nothing_is_no_chart():
+    svg = charts.lines({"held out": [(0, 1.0), (10, 0.5)], "trained on": [(0, 1.0)]}, "Loss", "step", "loss")
+    assert svg.startswith("<svg")
+    assert 'aria-label="Loss"' in svg
+    assert charts.lines({"held out": []}, "Loss", "step", "loss") == ""
+
+
+def test_marked_lines_have_their_points_and_shares_the_diagonal():
+    points = {"held out": [(0.0, 0.0), (0.5, 0.9), (1.0, 1.0)]}
+    plain, marked, share = (
+        charts.lines(points, "A", "b", "c", **options) for options in ({}, {"marked": "held"}, {"share": True})
+    )
+    assert marked.count("<use") > plain.count("<use")
+    assert share.count("<path") > plain.count("<path")

@@ -1,22 +1,23 @@
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 from support.training_cases import make_data, make_volumes
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record
-from LiverTumorSegLib.experiments.reproduction import slice_metrics, systems
+from LiverTumorSegLib.experiments.reproduction import sizes, slice_metrics
+from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.networks import imagenet_weights
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """Quicker than quick."""
-    monkeypatch.setattr(systems, "_STEPS", 3)
-    monkeypatch.setattr(systems, "_BATCH", 2)
-    monkeypatch.setattr(systems, "_SIDE", 48)
-    monkeypatch.setitem(systems._NARROW, "resnet50", {"width": 4})
+    widths = {**sizes.QUICK.widths, "resnet50": {"width": 4}}
+    tiny = replace(sizes.QUICK, steps=3, batch=(2, 2), side=(48, 284), widths=widths)
+    monkeypatch.setitem(sizes.SHRINKING, "quick", tiny)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def lits(tmp_path_factory):
 @pytest.fixture
 def words(lits, tmp_path):
     cache = ("--cache", tmp_path / "cache", "--device", "cpu")
-    return ("reproduce", "kulkarni", "--data", lits, "-o", tmp_path / "out", "--quick", *cache)
+    return ("reproduce", "kulkarni", "--data", lits, "-o", tmp_path / "out", "--size", "quick", *cache)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def cells(folder):
 def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, words, tmp_path, trained):
     code, said, complained = run(*words)
     assert (code, complained) == (0, "")
-    assert "quick: no reproduction" in said
+    assert "quick, no reproduction" in " ".join(said.split())
     assert "measured, quick, published protocol" in " ".join(said.split())
     assert "U-Net, published protocol." in said
     sentences = " ".join(said.split())
@@ -84,10 +85,21 @@ def test_a_system_is_reproduced_by_both_protocols_and_what_is_done_stays(run, wo
         "pictures",
         "published",
         "reproduction.csv",
+        "reproduction.html",
         "reproduction.json",
         "reproduction.md",
         "sound",
     ]
+
+    for row in ("u-net", "resnet-50-from-random-weights"):
+        card = (tmp_path / "out" / "published" / row / "model" / model_folder.CARD).read_text(encoding="utf-8")
+        assert "Reproduction of a published row, published protocol" in card
+        assert f"| lesion mean Dice | {published[0 if row == 'u-net' else 5][2]} |" in card
+    page = (tmp_path / "out" / "reproduction.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 5  # four rows' curves, and the ROC curves
+    assert page.count("data:image/jpeg") >= 4
+    assert str(tmp_path) not in page
+    assert str(tmp_path) not in (tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8")
 
     before = (tmp_path / "out" / "reproduction.csv").read_bytes()
     for protocol in ("published", "sound"):
@@ -107,6 +119,7 @@ def test_a_reproduction_that_was_stopped_goes_on_to_the_same_figures(run, words,
     monkeypatch.setattr(slice_metrics, "measure_slices", stop)
     assert run(*words)[0] == 130
     assert not (tmp_path / "out" / "reproduction.md").exists()
+    assert json.loads((tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8"))["protocols"] == {}
     monkeypatch.setattr(slice_metrics, "measure_slices", before)
     assert run(*words)[0] == 0
     assert trained == ["u-net", "resnet-50-from-random-weights"] * 2
@@ -119,7 +132,7 @@ def test_a_folder_of_another_reproduction_is_refused(run, words, tmp_path):
     other = ["reproduce", "dhanush", *words[2:]]
     code, _, complained = run(*other)
     assert code == 3
-    assert "holds the reproduction of kulkarni" in " ".join(complained.split())
+    assert "is of kulkarni, not of dhanush" in " ".join(complained.split())
     assert json.loads((tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8"))["name"] == "kulkarni"
 
 
@@ -140,7 +153,7 @@ def test_weights_that_cannot_be_had_are_named_before_anything_is_read(run, words
 
 def test_slice_pictures_are_reproduced_from_as_they_are(run, tmp_path):
     folder = make_data(tmp_path / "data") / "lits"
-    words = ("reproduce", "kulkarni", "--data", folder, "-o", tmp_path / "out", "--quick", "--device", "cpu")
+    words = ("reproduce", "kulkarni", "--data", folder, "-o", tmp_path / "out", "--size", "quick", "--device", "cpu")
     assert "--intensities -40 160" in " ".join(run(*words)[2].split())
     code, said, _ = run(*words, "--intensities", "-40", "160")
     assert code == 0
@@ -151,3 +164,27 @@ def test_an_unknown_system_is_refused(run, words):
     code, _, complained = run("reproduce", "lee", *words[2:])
     assert code == 3
     assert "choose one of ahmad, dhanush, elmenabawy, kulkarni, li" in " ".join(complained.split())
+
+
+def test_a_dry_run_says_what_it_will_take_and_writes_nothing(run, words, tmp_path):
+    code, said, complained = run(*words, "--dry-run", "--rows", "u-net", "--set", "schedule.batch=4")
+    assert (code, complained) == (0, "")
+    assert "U-Net: 3 steps of " in said
+    assert "ResNet-50" not in said
+    assert all(word in said for word in ("In all about", "Memory: about", "Disk: "))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--resume",), "holds no reproduction to go on with"),
+        (("--rows", "vnet"), "There is no row “vnet”"),
+        (("--set", "schedule.nothing=1"), "U-Net cannot be trained on"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(run, words, tmp_path, more, sentence):
+    code, _, complained = run(*words, *more)
+    assert code == 3
+    assert sentence in " ".join(complained.split())
+    assert not (tmp_path / "out").exists()

@@ -6,13 +6,14 @@ import pytest
 from support.reproduction_cases import reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
-from LiverTumorSegLib.experiments.reproduction import report, systems
-from LiverTumorSegLib.experiments.reproduction.results import Figure, read_results
+from LiverTumorSegLib.experiments.reproduction import output_files, report, systems
+from LiverTumorSegLib.experiments.reproduction.earlier_results import read_results
+from LiverTumorSegLib.experiments.reproduction.results import Figure
 
 PUBLISHED = reproduced(
     "elmenabawy",
     [row_result("ResNet-18 with", (84.2, 3.65, 61.4, 4.77), 80.04, 2.0, None, 3.25, notes=("It is a test.",))],
-    quick=False,
+    size="published",
 )
 SOUND = row_result("ResNet-18 with", (84.2, 3.65, 61.4, 4.77), 70.0, 4.0, 30.0, 9.0, low=1.0, high=99.25)
 BOTH = PUBLISHED.with_protocol(
@@ -33,7 +34,7 @@ def test_published_figures_stand_beside_measured_ones():
 def test_what_finding_nothing_would_score_is_a_row_of_its_own(tmp_path):
     row = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), 0.83, 0.81, 0.97, 0.1, 0.2)
     nothing = tuple(Figure(value=value, counted=3) for value in (0.828, 0.828, 0.5, 0.0, None))
-    done = reproduced("kulkarni", [row.model_copy(update={"nothing": nothing})], quick=False, protocol="slices")
+    done = reproduced("kulkarni", [row.model_copy(update={"nothing": nothing})], size="published", protocol="slices")
     assert report.headings(done)[-1] == "measured, slices protocol, as the figures suggest"
     assert report.table(done)[-5:] == [
         ["nothing found", "lesion mean Dice", "-", "0.828"],
@@ -60,7 +61,7 @@ def test_a_row_that_one_protocol_has_not_come_to_is_empty():
     more = BOTH.protocols["sound"].model_copy(
         update={"rows": (row_result("AlexNet-FCN with", (1, 2, 3, 4), 1, 2, 3, 4),)}
     )
-    cells = report.table(BOTH.with_protocol("sound", more))
+    cells = report.table(PUBLISHED.with_protocol("sound", more))
     assert [line[-2:] for line in cells if line[1] == "liver ASSD"] == [["2.000", "-"], ["-", "2.000"]]
 
 
@@ -95,10 +96,10 @@ def test_what_a_row_lacks_is_said_in_the_table_in_csv_and_in_json(tmp_path):
         ["liver Dice", "0.822", "0.500"],
         ["lesion Dice", "not given", "0.250"],
     ]
-    report.write(tmp_path, systems.load("li"), done)
-    lines = list(csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text())))
+    output_files.write(tmp_path, systems.load("li"), done)
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text(encoding="utf-8"))))
     assert [line["published"] for line in lines] == ["0.822", "not given"]
-    (row,) = json.loads((tmp_path / "reproduction.json").read_text())["protocols"]["published"]["rows"]
+    (row,) = json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))["protocols"]["published"]["rows"]
     assert row["published"] == [0.822, "not given"]
     assert read_results(tmp_path, done, overwrite=False) == done
 
@@ -112,12 +113,12 @@ def test_what_the_published_figures_are_is_said_before_all_else():
 def test_quick_is_in_the_table_and_in_every_file(tmp_path):
     done = reproduced("li", [row_result("U-Net", (0.822, None), 0.51234567, 0.25)])
     assert report.headings(done)[-1] == "measured, quick, published protocol"
-    report.write(tmp_path, systems.load("li"), done)
+    output_files.write(tmp_path, systems.load("li"), done)
     assert (tmp_path / "reproduction.md").read_text(encoding="utf-8").startswith("# li: U-Net,")
     assert "(quick, no reproduction)" in (tmp_path / "reproduction.md").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))["quick"] is True
+    assert json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))["size"] == "quick"
     line, _ = csv.DictReader(io.StringIO((tmp_path / "reproduction.csv").read_text(encoding="utf-8")))
-    assert (line["quick"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
+    assert (line["size"], line["measured"], line["published"]) == ("quick", "0.512346", "0.822")
 
 
 def test_no_cell_is_a_formula_to_a_spreadsheet():
@@ -138,7 +139,7 @@ def test_the_page_says_all_that_belongs_to_the_table():
 
 def test_a_row_that_starts_otherwise_than_the_papers_is_not_compared():
     row = row_result("ResNet-50, from random weights", (0.7711, 0.7318, *[None] * 3), *[0.5] * 5)
-    done = reproduced("kulkarni", [row.model_copy(update={"comparable": False})], quick=False)
+    done = reproduced("kulkarni", [row.model_copy(update={"comparable": False})], size="published")
     apart = ["0.7711, not comparable", "0.7318, not comparable"]
     assert [line[2] for line in report.table(done)] == [*apart, *["not given"] * 3]
     lines = list(csv.DictReader(io.StringIO(report.as_csv(done))))

@@ -3,6 +3,7 @@ from support.reproduction_cases import recipe, reproduced, row_result
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments.reproduction import systems
+from LiverTumorSegLib.experiments.reproduction.course import Course
 from LiverTumorSegLib.experiments.reproduction.report import report_sections, unsound_steps
 from LiverTumorSegLib.experiments.reproduction.results import Figure
 from LiverTumorSegLib.experiments.reproduction.volume_steps import steps_of
@@ -55,12 +56,26 @@ def test_a_part_for_validation_is_said_to_be_measured_nowhere():
     assert any("Training validates on 10 % of the slices, which it does not learn from" in each for each in said)
 
 
-@pytest.mark.parametrize(("quick", "folds"), [(True, 2), (False, 4)])
-def test_the_folds_that_were_made_are_named(quick, folds):
+@pytest.mark.parametrize(("size", "folds"), [("quick", 2), ("small", 2), ("published", 4)])
+def test_the_folds_that_were_made_are_named(size, folds):
     known = systems.load("elmenabawy")
     row = row_result(known.rows[0].name, (82.3, 4.21, 57.7, 5.76), *[0.5] * 4)
-    said = report_sections(known, reproduced("elmenabawy", [row], quick=quick))["What was measured"]
-    assert f"Published protocol: each of {folds} folds of the patients in turn held out, drawn at random." in said
+    said = report_sections(known, reproduced("elmenabawy", [row], size=size))["What was measured"]
+    start = f"Published protocol: each of {folds} folds of the patients in turn held out, drawn at random."
+    assert any(each.startswith(start) for each in said)
+
+
+def test_trainings_that_ended_early_are_counted_as_long_as_they_took():
+    row = row_result("U-Net", (0.822, None), 0.5, 0.5)
+    sizes = row.sizes.model_copy(update={"trainings": 2, "steps": 750})
+    taken = tuple(Course(steps=steps, planned=3000, loss=((1, 1.0),), flattened=True) for steps in (750, 3000))
+    for courses, words in (
+        (taken, "2 trainings of 750 and 3000 steps on"),
+        (taken[:1], "2 trainings, each 750 steps on"),
+    ):
+        done = reproduced("li", [row.model_copy(update={"sizes": sizes, "courses": courses})])
+        (said,) = report_sections(systems.load("li"), done)["Sizes"]
+        assert words in said
 
 
 def test_what_finding_nothing_scores_is_explained_where_it_stands_in_the_table():
@@ -102,7 +117,7 @@ def test_rows_with_other_steps_are_told_apart():
 
 def test_what_training_validates_on_is_said_where_there_is_any():
     known, row = systems.load("li"), row_result("U-Net", (0.822, None), 0.5, 0.5)
-    said = " ".join(report_sections(known, reproduced("li", [row], quick=False))["What was measured"])
+    said = " ".join(report_sections(known, reproduced("li", [row], size="published"))["What was measured"])
     assert "20 % of the slices held out, drawn at random. Training validates on 10 % of the slices, which" in said
     kulkarni = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), *[0.5] * 5)
     said = report_sections(systems.load("kulkarni"), reproduced("kulkarni", [kulkarni]))["What was measured"]
@@ -115,3 +130,22 @@ def test_a_protocol_beside_the_papers_says_why_it_is_there():
     assert "Slices protocol: 20 % of the slices held out, drawn at random." in said
     assert known.protocols["slices"].why in said
     assert any(each.startswith("Dice of patients, slices protocol: mean over the patients") for each in said)
+
+
+@pytest.mark.parametrize(("size", "raised"), [("small", True), ("quick", False), ("published", False)])
+def test_more_held_out_patients_of_the_small_size_are_named(size, raised):
+    row = row_result("U-Net", (96, 94, 0.76, *[None] * 5), *[0.5] * 8)
+    said = report_sections(systems.load("dhanush"), reproduced("dhanush", [row], size=size, protocol="sound"))
+    (sentence,) = [each for each in said["What was measured"] if each.startswith("Sound protocol")]
+    assert ("and 8 at least where there are twice as many" in sentence) == raised
+
+
+def test_where_nothing_is_held_back_a_small_training_takes_all_its_steps_and_that_is_said():
+    row = row_result("U-Net", (0.8215, 0.7976, 1.0, None, None), *[0.5] * 5)
+    for size in ("small", "quick", "published"):
+        said = " ".join(
+            report_sections(systems.load("kulkarni"), reproduced("kulkarni", [row], size))["What was measured"]
+        )
+        assert ("No part is held back for validations, so that a training takes all 3000 steps." in said) == (
+            size == "small"
+        )

@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 import yaml
+from support.reproduction_cases import unmeasured
 from support.training_cases import make_volumes, write_phantom_as_msd
 
 from LiverTumorSegLib.core.errors import UserError
@@ -14,6 +15,7 @@ from LiverTumorSegLib.models import model_folder
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.experiments import record
 from LiverTumorSegLib.experiments.reproduction import systems
+from LiverTumorSegLib.experiments.reproduction.request import Settings
 from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.training.log_table import read_rows
@@ -45,10 +47,12 @@ def shrunk(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(lits, tmp_path):
-    def run(name, protocol="published", **options):
+def run(lits, tmp_path, monkeypatch):
+    unmeasured(monkeypatch)
+
+    def run(name, protocol="published", given=None, **options):
         named = RunOptions(device="cpu", cache=tmp_path / "cache", command="reproduce it", **options)
-        return reproduce(name, lits, tmp_path / "out", protocol, options=named)
+        return reproduce(name, lits, tmp_path / "out", protocol, Settings(**given or {}), named)
 
     return run
 
@@ -80,15 +84,15 @@ def test_validation_has_curves_and_is_never_what_is_measured(run, shrunk, tmp_pa
     place = tmp_path / "out"
     for protocol in ("published", "sound"):
         (log,) = (place / protocol / "u-net" / "model-log").iterdir()
-        assert "validation_loss" in (log / "metrics.csv").read_text()
+        assert "validation_loss" in (log / "metrics.csv").read_text(encoding="utf-8")
     trained = model_folder.read_description(place / "sound" / "u-net" / "model").training
     split = splits.load(place / "sound" / "split.json")
-    measured = json.loads((place / "sound" / "u-net" / "patients.json").read_text())["patients"]
+    measured = json.loads((place / "sound" / "u-net" / "patients.json").read_text(encoding="utf-8"))["patients"]
     assert tuple(measured) == split.test
     assert trained.validation_patients == split.validation
     assert set(trained.patients) == set(split.train)
     assert len({*split.train, *split.validation, *split.test}) == 4
-    record = json.loads((place / "published" / "u-net" / "slices.json").read_text())
+    record = json.loads((place / "published" / "u-net" / "slices.json").read_text(encoding="utf-8"))
     shown = sum(one[0] + one[2] > 0 for one in record["scores"]["liver"]["slices"])
     assert shown == len(record["scores"]["liver"]["slices"]) <= 8
     assert [figure.value for figure in row.figures[4:]] == [None] * 4
@@ -98,7 +102,7 @@ def test_folds_by_patient_are_measured_slice_by_slice_and_all_count(run, shrunk,
     shrunk("elmenabawy", 3, crop=48)
     (row,) = run("elmenabawy").protocols["published"].rows
     place = tmp_path / "out" / "published"
-    folders = sorted((place / "resnet-18-without").iterdir())
+    folders = sorted((place / "resnet-18-without").glob("fold-?"))
     assert len(splits.load(place / "split.json").folds) == 4
     assert [folder.name for folder in folders] == [f"fold-{number}" for number in range(4)]
     held_out = []
@@ -204,7 +208,7 @@ def test_a_row_that_differs_in_its_output_alone_is_not_trained_twice(run, shrunk
     assert done == ["plain", "plain", "smooth"]
 
 
-def test_two_data_sets_are_trained_on_and_measured_as_one(run, shrunk, lits, tmp_path):
+def test_two_data_sets_are_trained_on_and_measured_as_one(run, shrunk, lits, tmp_path, monkeypatch):
     shrunk("kulkarni", 1, preprocessing="li", crop=48)
     content = yaml.safe_load((systems.RECIPES / "kulkarni.yaml").read_text(encoding="utf-8"))
     content["protocols"]["sound"]["held_out"] = 0.4
@@ -212,6 +216,7 @@ def test_two_data_sets_are_trained_on_and_measured_as_one(run, shrunk, lits, tmp
     make_volumes(tmp_path / "data", (2, 4, 5), write_phantom_as_msd)
     options = RunOptions(device="cpu", cache=tmp_path / "cache")
     both = [lits, lits.parent / "MSD"]
+    unmeasured(monkeypatch)
     done = reproduce("kulkarni", both, tmp_path / "out", "sound", options=options)
     (row,) = done.protocols["sound"].rows
     assert done.data == "LITS (LiTS, 4 patients) and MSD (MSD Task03_Liver, 2 patients)"
@@ -244,3 +249,25 @@ def test_early_stopping_watches_patients_who_are_not_measured_and_is_said(run, s
     assert row.notes == (
         f"Training ended early, after {row.sizes.steps} of 20 steps, as its validations got no better.",
     )
+
+
+def test_epochs_of_the_user_go_before_the_papers_and_settings_before_the_recipes(run, shrunk):
+    shrunk("dhanush", 1, crop=48)
+    (row,) = run("dhanush", given={"epochs": 1, "changes": {"schedule.batch": 4}}).protocols["published"].rows
+    assert row.sizes.steps == math.ceil(row.sizes.samples / 4)
+
+
+def test_steps_of_the_user_are_not_counted_anew(run, shrunk):
+    shrunk("dhanush", 1, crop=48)
+    (row,) = run("dhanush", given={"changes": {"schedule.steps": 3}}).protocols["published"].rows
+    assert row.sizes.steps == 3
+
+
+def test_data_without_a_lesion_are_refused_before_training_for_lesions(run, shrunk, lits, tmp_path):
+    shrunk("kulkarni", 1, crop=64, preprocessing="li", labels=["background", "lesion"])
+    for path in lits.glob("segmentation-*"):
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(np.minimum(image.get_fdata(), 1).astype(np.uint8), image.affine), path)
+    with pytest.raises(UserError, match=r"None of the \d patients of .*LITS that would be trained on has a lesion"):
+        run("kulkarni", "sound")
+    assert not list((tmp_path / "out").rglob("model-log"))

@@ -28,7 +28,7 @@ def test_every_recipe_loads_and_its_network_builds(name, row):
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
 def test_every_quick_recipe_builds_a_small_network(name, row):
-    plan = recipe(name, row, small=True)
+    plan = recipe(name, row, size="quick")
     assert sum(weights.numel() for weights in build_network(plan).parameters()) < 6e6
     assert plan.encoder_weights is None
     assert plan.schedule.steps == 30
@@ -85,7 +85,7 @@ def test_the_callbacks_of_li_watch_the_loss_of_every_epoch():
         10,
     )
     assert plan.callbacks.early_stopping.model_dump() == {"monitor": "loss", "patience": 20}
-    assert recipe("li", "AU-Net", small=True).schedule.validate_every == 10
+    assert recipe("li", "AU-Net", size="quick").schedule.validate_every == 10
 
 
 def test_what_training_validates_on_is_neither_trained_on_nor_measured():
@@ -104,7 +104,7 @@ def test_what_training_validates_on_is_neither_trained_on_nor_measured():
 
 def test_of_folds_each_has_patients_of_the_others_to_validate_on():
     protocol = Protocol(drawn="patients", folds=4, validation=0.2, measured_on="volumes")
-    for each in systems.draw_split(protocol, LOADS, [], seed=0, small=False).rounds:
+    for each in systems.draw_split(protocol, LOADS, [], seed=0, size="published").rounds:
         entries = systems.split_of_round(protocol, each, 0)
         assert entries["test"] == list(each.validation)
         assert len(entries["validation"]) == 1
@@ -122,9 +122,9 @@ def test_steps_on_volumes_are_those_of_their_patches():
     assert systems.with_steps(recipe("ahmad", "U-Net"), row, 10).schedule.steps == 100 * 10 * 8 / 2
 
 
-def rounds(name, protocol, loads=LOADS, small=False, persons=()):
+def rounds(name, protocol, loads=LOADS, size="published", persons=()):
     how = systems.load(name).protocols[protocol]
-    return systems.draw_split(how, loads, list(persons), seed=0, small=small).rounds
+    return systems.draw_split(how, loads, list(persons), seed=0, size=size).rounds
 
 
 def test_slices_are_drawn_from_all_patients():
@@ -154,13 +154,13 @@ def test_four_folds_hold_everybody_out_once_and_two_where_it_is_quick():
     assert len(found) == 4
     assert sorted(name for each in found for name in each.validation) == list(LOADS)
     assert all(set(each.train) | set(each.validation) == set(LOADS) for each in found)
-    assert len(rounds("elmenabawy", "sound", small=True)) == 2
+    assert len(rounds("elmenabawy", "sound", size="quick")) == 2
 
 
 def test_a_sound_split_gives_each_part_its_share_of_tumour():
     for seed in range(5):
         protocol = Protocol(drawn="patients", folds=4, stratified=True, measured_on="volumes")
-        found = systems.draw_split(protocol, LOADS, [], seed=seed, small=False).rounds
+        found = systems.draw_split(protocol, LOADS, [], seed=seed, size="published").rounds
         assert all(sum(LOADS[name] >= 4 for name in each.validation) == 1 for each in found)
 
 
@@ -174,13 +174,13 @@ def test_too_few_patients_are_said():
         rounds("li", "sound", {"volume-0": 1.0})
 
 
-@pytest.mark.parametrize("small", [True, False])
-def test_a_file_of_weights_is_taken_by_the_network_it_fits_alone(tmp_path, small):
+@pytest.mark.parametrize("size", ["small", "published"])
+def test_a_file_of_weights_is_taken_by_the_network_it_fits_alone(tmp_path, size):
     given = {"resnet18": str(tmp_path / "resnet18.pth")}
-    plan = recipe("elmenabawy", "ResNet-18 with", small=small, weights=given)
+    plan = recipe("elmenabawy", "ResNet-18 with", size=size, weights=given)
     assert plan.encoder_weights == str(tmp_path / "resnet18.pth")
     assert plan.network.options == {"imagenet_input": True}
-    other = recipe("elmenabawy", "AlexNet-FCN with", small=small, weights=given)
+    other = recipe("elmenabawy", "AlexNet-FCN with", size=size, weights=given)
     assert other.encoder_weights is None
 
 
@@ -193,6 +193,6 @@ def test_ahmads_second_row_has_what_torchio_projects_share():
     same = {"preprocessing", "patches", "network", "loss", "schedule", "labels", "seed"}
     assert plan.model_dump(include=same) == first.model_dump(include=same)
     assert first.frame is None
-    assert recipe("ahmad", "U-Net as TorchIO projects have it", small=True).frame == (60, 77, 77)
+    assert recipe("ahmad", "U-Net as TorchIO projects have it", size="quick").frame == (60, 77, 77)
     row = systems.load("ahmad").rows[1]
     assert systems.with_steps(plan, row, 10).schedule.validate_every == 200
