@@ -458,6 +458,7 @@ EVERY_NETWORK = {
     "attention_unet_ds": {"features": [4, 4, 4, 4, 4]},
     "dalu_net": {"features": [4, 4, 4, 4, 4]},
     "unet3d": {"features": [4, 4, 4, 4, 4, 4]},
+    "click_unet": {"features": [4, 4, 4, 4]},  # without clicks it sees patches as any network for volumes
 }
 
 
@@ -471,7 +472,7 @@ def of_network(name, classes=3, labels=("background", "liver", "lesion")):
         network=spec,
         labels=labels,
         stack=SliceStack(slices=slices, spacing_mm=2.5),
-        patches=Patches(spacing_mm=(2.5, 0.9, 0.8), size=(16, 32, 32)) if name == "unet3d" else None,
+        patches=Patches(spacing_mm=(2.5, 0.9, 0.8), size=(16, 32, 32)) if network.axes == 3 else None,
     )
     return Model(description, Centred(network))
 
