@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -34,6 +35,7 @@ from ..training.earlier_recipes import completed
 from ..training.patients import split_patients
 from ..training.recipe import Recipe
 from ..training.validate import store_figures
+from .click_measures import LesionClicks, click_into_lesions
 from .record import MODEL_FOLDER, TrialRecord, begin_trial, new_record, train
 from .run_options import RunOptions
 
@@ -79,6 +81,8 @@ class PatientResult(StrictModel):
         device: where, and in which precision.
         auc: area under the ROC curve of the voxels, by structure, where it was asked for; None where the reference
             shows nothing of the structure.
+        clicks: of a model for clicks, each lesion by the number of clicks; the other measures then are of the labels
+            that one exact click into each lesion makes.
     """
 
     name: str
@@ -91,6 +95,7 @@ class PatientResult(StrictModel):
     seconds: float
     device: str
     auc: dict[str, float | None] = Field(default_factory=dict)
+    clicks: tuple[LesionClicks, ...] = ()
 
     @property
     def liver_dice(self) -> float | None:
@@ -145,7 +150,11 @@ def measure_patient(
     """
     task, settings = job or Job(), EvaluationSettings()
     volume, reference = sources.read(source, data, name)
-    done = segment(volume, trained, device, task.at, task.cancel, options=measuring.options)
+    began = perf_counter()
+    clicked = (
+        click_into_lesions(volume, reference, trained, device, task) if trained.description.clicks is not None else None
+    )
+    done = clicked or segment(volume, trained, device, task.at, task.cancel, options=measuring.options)
     axial = volume.axial
     pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
     measured = case.measure_pair(pair, settings, name)
@@ -160,10 +169,15 @@ def measure_patient(
         detection=counts["above"] if of_lesions else None,
         touched=counts["any"] if of_lesions else None,
         confusion=measured.confusion.tolist(),
-        seconds=done.seconds,
+        seconds=perf_counter() - began,
         device=done.device,
-        auc={structure: _auc(done, reference, structure) for structure in measuring.curves},
+        auc=_areas(done, reference, measuring.curves) if isinstance(done, Segmentation) else {},
+        clicks=clicked.lesions if clicked else (),
     )
+
+
+def _areas(done: Segmentation, reference: NDArray[np.uint8], curves: Sequence[str]) -> dict[str, float | None]:
+    return {structure: _auc(done, reference, structure) for structure in curves}
 
 
 def _auc(done: Segmentation, reference: NDArray[np.uint8], structure: str) -> float | None:

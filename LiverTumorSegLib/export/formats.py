@@ -99,6 +99,9 @@ def export(
             exists, or the exported network differs by more than :mod:`.check` allows.
     """
     chosen = _format(name)
+    if model.description.clicks is not None:
+        msg = f"The model “{model.description.name}” answers to clicks, for which no other program has a format."
+        raise UserError(msg)
     refuse_folder(folder, overwrite=overwrite, holds=chosen.contents)
     chosen.check(model.description)
     shown = prepare_sample_slice(model, volume, number)

@@ -123,9 +123,14 @@ def segment(
         options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
 
     Raises:
-        UserError: the device is not there, or has too little memory for a single slice.
+        UserError: the model is for clicks, the device is not there, or has too little memory for a single slice.
         Cancelled: ``cancel`` was used; answered within one batch.
     """
+    if model.description.clicks is not None:
+        msg = (
+            f"The model “{model.description.name}” segments one lesion a click, and no whole CT: choose another model."
+        )
+        raise UserError(msg)
     began, task = perf_counter(), job(progress, cancel)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from support.click_cases import click_model
 from support.export_cases import small
 
 from LiverTumorSegLib import export as exports
@@ -11,6 +12,12 @@ from LiverTumorSegLib.export import FORMATS, export
 def test_a_format_that_is_not_there_is_named_with_those_that_are(tmp_path):
     with pytest.raises(UserError, match="no format called “tflite”: choose one of onnx, torch-export, monai-bundle"):
         export(small("unet"), "tflite", tmp_path / "out")
+
+
+def test_a_model_for_clicks_has_no_format(tmp_path):
+    with pytest.raises(UserError, match="answers to clicks"):
+        export(click_model(), "onnx", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_differs_from_the_original_is_never_written(monkeypatch, tmp_path, small_phantom):

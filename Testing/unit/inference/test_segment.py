@@ -7,6 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from support.click_cases import click_model
 from support.models import KEEP_ALL, Thresholds, describe
 from support.volumes import reordered
 
@@ -89,6 +90,11 @@ def test_the_coarse_pass_finds_what_the_full_pass_finds():
         for coarse in (True, False)
     ]
     assert np.array_equal(*results)
+
+
+def test_a_model_for_clicks_is_refused(ct):
+    with pytest.raises(UserError, match="segments one lesion a click, and no whole CT: choose another model"):
+        segment(ct, click_model(), "cpu")
 
 
 def test_a_volume_without_a_liver_is_a_result_that_says_so(thresholds):
@@ -452,6 +458,7 @@ EVERY_NETWORK = {
     "attention_unet_ds": {"features": [4, 4, 4, 4, 4]},
     "dalu_net": {"features": [4, 4, 4, 4, 4]},
     "unet3d": {"features": [4, 4, 4, 4, 4, 4]},
+    "click_unet": {"features": [4, 4, 4, 4]},  # without clicks it sees patches as any network for volumes
 }
 
 
@@ -465,7 +472,7 @@ def of_network(name, classes=3, labels=("background", "liver", "lesion")):
         network=spec,
         labels=labels,
         stack=SliceStack(slices=slices, spacing_mm=2.5),
-        patches=Patches(spacing_mm=(2.5, 0.9, 0.8), size=(16, 32, 32)) if name == "unet3d" else None,
+        patches=Patches(spacing_mm=(2.5, 0.9, 0.8), size=(16, 32, 32)) if network.axes == 3 else None,
     )
     return Model(description, Centred(network))
 

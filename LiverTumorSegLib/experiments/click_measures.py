@@ -1,0 +1,267 @@
+"""How well lesions are segmented by clicks: a simulated reader clicks into each, and again where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import fmean
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.progress import Job
+from ..core.schema import StrictModel
+from ..core.volume import Volume
+from ..inference.clicks.frame import ClickFrame, Point
+from ..inference.clicks.lesion import Known, find_lesion
+from ..models.model_folder import Model
+from ..training.clicks.reader import depths, largest_part
+
+CLICKS = 5
+SCATTERS_MM = (0.0, 3.0, 5.0)
+"""Standard deviations of a click's distance from where it was meant, over all axes together."""
+
+_FEWEST_VOXELS = 5
+_SPARE = 2
+_GOOD, _FAILED = 0.8, 0.5
+SIZES_MM = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_mm": (20.0, float("inf"))}
+
+Found = Callable[[Sequence[Point], Sequence[Point], "NDArray[np.bool_] | None"], "NDArray[np.bool_]"]
+"""Gives a mask ``[slice, row, column]`` for points inside, points outside, and the mask before."""
+
+
+class LesionClicks(StrictModel):
+    """One lesion's Dice by the number of clicks.
+
+    Args:
+        diameter_mm: of the ball of its volume.
+        scatter_mm: how far clicks were from where they were meant, a standard deviation.
+        dice: after one click, two, and so on.
+        seconds: from the first click to its answer.
+    """
+
+    diameter_mm: float
+    scatter_mm: float
+    dice: tuple[float, ...]
+    seconds: float
+
+    @property
+    def needed(self) -> int | None:
+        """Clicks until a Dice of 0.8; None where it was never reached."""
+        return next((count for count, dice in enumerate(self.dice, start=1) if dice >= _GOOD), None)
+
+
+class ClickedPatient(NamedTuple):
+    """What clicks made of a patient.
+
+    Args:
+        labels: uint8 ``[k, j, i]``: every lesion as one click into its middle marks it.
+        lesions: each of them, at each scatter.
+        device: that answered, and in which precision.
+    """
+
+    labels: NDArray[np.uint8]
+    lesions: tuple[LesionClicks, ...]
+    device: str
+
+
+def click_into_lesions(
+    volume: Volume, reference: NDArray[np.uint8], model: Model, device: str, job: Job
+) -> ClickedPatient:
+    """Click into every lesion of a patient, with exact clicks and with scattered ones.
+
+    The first click is in the deepest place of a lesion, each following one in the deepest place of the largest
+    connected error. Parts of less than five voxels are left out. The liver's median is that of the reference's liver.
+
+    Args:
+        volume: the CT.
+        reference: labels ``[k, j, i]``.
+        model: for clicks.
+        device: where to run.
+        job: told of every lesion.
+
+    Raises:
+        UserError: the device is not there.
+        Cancelled: the user asked to stop.
+    """
+    frame, view = ClickFrame(volume), volume.axial.of(reference)
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    marked, places, known = volume.axial.of(labels), _places(frame), Known(labels=_liver(reference))
+    masks, clicked = list(_lesions(view)), []
+    told = [""]
+
+    def find(inside: Sequence[Point], outside: Sequence[Point], before: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        previous = None if before is None else _array(volume, before)
+        found = find_lesion(volume, model, inside, outside, Known(previous, known.labels), device, job.cancel)
+        told[0] = found.device
+        return volume.axial.of(found.mask)
+
+    for number, mask in enumerate(masks):
+        job.at(number / len(masks), f"Clicking into lesion {number + 1} of {len(masks)}")
+        for scatter in SCATTERS_MM:
+            random = np.random.default_rng([number, round(scatter * 1000)])
+            answers, seconds = click_through(find, mask, places, volume.axial.spacing, scatter, random)
+            clicked.append(
+                LesionClicks(
+                    diameter_mm=_diameter_mm(mask, volume.voxel_ml),
+                    scatter_mm=scatter,
+                    dice=tuple(_dice(answer, mask) for answer in answers),
+                    seconds=seconds,
+                )
+            )
+            if not scatter:
+                marked[answers[0]] = LESION_LABEL
+    return ClickedPatient(labels, tuple(clicked), told[0])
+
+
+def click_through(
+    find: Found,
+    mask: NDArray[np.bool_],
+    places: Callable[[Sequence[float]], Point],
+    spacing: tuple[float, float, float],
+    scatter_mm: float,
+    random: np.random.Generator,
+) -> tuple[list[NDArray[np.bool_]], float]:
+    """Answers after one click, two, and so on, and the seconds of the first.
+
+    Args:
+        find: segments.
+        mask: the lesion, ``[slice, row, column]``.
+        places: the point in RAS of a slice, row and column.
+        spacing: millimetres between slices, rows and columns.
+        scatter_mm: standard deviation of clicks, over all axes together.
+        random: source of random numbers.
+    """
+    inside: list[Point] = []
+    outside: list[Point] = []
+    answers: list[NDArray[np.bool_]] = []
+    wrong, seconds = mask, 0.0
+    while len(answers) < CLICKS:
+        place = _deepest(wrong, spacing)
+        side = inside if mask[place] else outside
+        side.append(places(_scattered(place, spacing, scatter_mm, random, mask.shape)))
+        began = perf_counter()
+        answers.append(find(inside, outside, answers[-1] if answers else None))
+        seconds = seconds or perf_counter() - began
+        error = _error(answers[-1], mask)
+        if error is None:
+            answers += [answers[-1]] * (CLICKS - len(answers))
+            break
+        wrong = error
+    return answers, seconds
+
+
+def summarise(patients: Mapping[str, Sequence[LesionClicks]], scatter_mm: float = 0.0) -> dict[str, dict[str, float]]:
+    """Means over lesions by size, over all of them, and over the means of patients.
+
+    Args:
+        patients: lesions by the patient's name.
+        scatter_mm: of which clicks.
+
+    Returns:
+        By class of size, ``lesions`` and ``patients``: how many (``count``), Dice after 1, 2, 3 and 5 clicks
+        (``dice_1`` ...), the share with less than 0.5 after one click (``failed``), the share that reaches 0.8
+        (``good``) and the clicks that these need on average (``needed``). A class without lesions is left out.
+    """
+    chosen = {name: [each for each in lesions if each.scatter_mm == scatter_mm] for name, lesions in patients.items()}
+    everyone = [each for lesions in chosen.values() for each in lesions]
+    table = {
+        name: _means([each for each in everyone if low <= each.diameter_mm < high])
+        for name, (low, high) in SIZES_MM.items()
+    }
+    table["lesions"] = _means(everyone)
+    by_patient = [_means(lesions) for lesions in chosen.values() if lesions]
+    if by_patient:
+        shared = set.intersection(*(set(each) for each in by_patient)) - {"count"}
+        table["patients"] = {"count": float(len(by_patient))} | {
+            key: fmean(each[key] for each in by_patient) for key in sorted(shared)
+        }
+    return {name: means for name, means in table.items() if means}
+
+
+def _means(lesions: Sequence[LesionClicks]) -> dict[str, float]:
+    if not lesions:
+        return {}
+    needed = [each.needed for each in lesions if each.needed is not None]
+    means = {f"dice_{count}": fmean(each.dice[count - 1] for each in lesions) for count in (1, 2, 3, 5)}
+    means |= {
+        "count": float(len(lesions)),
+        "failed": fmean(each.dice[0] < _FAILED for each in lesions),
+        "good": len(needed) / len(lesions),
+    }
+    return means | ({"needed": fmean(needed)} if needed else {})
+
+
+def _lesions(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
+    parts, count = ndimage.label(view == LESION_LABEL)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    return (parts == number for number in range(1, count + 1) if sizes[number] >= _FEWEST_VOXELS)
+
+
+def _liver(reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.where(reference == LIVER_LABEL, reference, 0).astype(np.uint8)
+
+
+def _array(volume: Volume, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is seen in the axial view, as the CT's array has it."""
+    whole = np.zeros(volume.voxels.shape, np.bool_)
+    volume.axial.of(whole)[:] = seen
+    return whole
+
+
+def _places(frame: ClickFrame) -> Callable[[Sequence[float]], Point]:
+    to_ras = frame.volume.axial.affine(frame.volume.affine, frame.volume.voxels.shape)
+
+    def place(index: Sequence[float]) -> Point:
+        x, y, z, _ = (to_ras @ [*reversed(index), 1.0]).tolist()
+        return x, y, z
+
+    return place
+
+
+def _boxed(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(slice(max(0, side.start - _SPARE), side.stop + _SPARE) for side in box)
+
+
+def _deepest(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    """The voxel of a mask that is farthest from what is not."""
+    box = _boxed(mask)
+    depth = depths(mask[box], spacing)
+    deep, row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(deep) + box[0].start, int(row) + box[1].start, int(column) + box[2].start
+
+
+def _error(answer: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """The largest connected part in which an answer is wrong."""
+    both = answer | mask
+    box = _boxed(both)
+    part = largest_part(answer[box] != mask[box])
+    if part is None:
+        return None
+    whole = np.zeros_like(mask)
+    whole[box] = part
+    return whole
+
+
+def _scattered(
+    place: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    scatter_mm: float,
+    random: np.random.Generator,
+    shape: tuple[int, ...],
+) -> list[float]:
+    each = scatter_mm / np.sqrt(3)
+    moved = [at + random.normal(0, 1) * each / mm for at, mm in zip(place, spacing, strict=True)]
+    return [float(np.clip(at, 0, n - 1)) for at, n in zip(moved, shape, strict=True)]
+
+
+def _dice(answer: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
+    return 2 * float((answer & mask).sum()) / float(answer.sum() + mask.sum())
+
+
+def _diameter_mm(mask: NDArray[np.bool_], voxel_ml: float) -> float:
+    return float(np.cbrt(6 / np.pi * float(mask.sum()) * voxel_ml * 1000))

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from support.click_cases import LESIONS, ball, click_model, clicked_ct
+
+from LiverTumorSegLib.core.progress import Job
+from LiverTumorSegLib.experiments.click_measures import (
+    SCATTERS_MM,
+    LesionClicks,
+    click_into_lesions,
+    click_through,
+    summarise,
+)
+
+SPACING = (2.0, 1.0, 1.0)
+LESION = np.zeros((20, 40, 40), bool)
+LESION[6:14, 10:30, 10:30] = True
+
+
+def clicks(*dice, diameter=15.0, scatter=0.0):
+    return LesionClicks(diameter_mm=diameter, scatter_mm=scatter, dice=dice, seconds=0.1)
+
+
+def asked(answers, scatter=0.0):
+    """The clicks that a segmenter with these answers is given."""
+    given, answers = [], iter(answers)
+
+    def find(inside, outside, before):
+        given.append((list(inside), list(outside), before))
+        return next(answers)
+
+    made = click_through(find, LESION, tuple, SPACING, scatter, np.random.default_rng(0))
+    return given, made
+
+
+def test_the_first_click_is_in_the_middle_and_what_is_right_needs_no_other():
+    given, (answers, seconds) = asked([LESION])
+    (inside, outside, before) = given[0]
+    assert len(given) == 1
+    assert abs(np.array(inside[0]) - (9.5, 19.5, 19.5)).max() < 8
+    assert LESION[tuple(int(at) for at in inside[0])]
+    assert (outside, before) == ([], None)
+    assert len(answers) == 5
+    assert seconds > 0
+
+
+def test_the_next_click_is_in_the_largest_error_on_its_side():
+    missed, beyond = LESION.copy(), LESION.copy()
+    missed[6:14, 10:30, 20:30] = False
+    beyond[:, 30:40, 10:30] = True
+    given, _ = asked([missed, beyond, LESION])
+    assert given[1][0][1][2] >= 20
+    assert np.array_equal(given[1][2], missed)
+    assert len(given[2][0]) == 2
+    assert given[2][1][0][1] >= 30
+
+
+def test_scattered_clicks_miss_the_middle_by_so_many_millimetres():
+    exact = np.array(asked([LESION])[0][0][0][0])
+    away = []
+    for seed in range(400):
+        given = []
+        click_through(
+            lambda inside, *_, given=given: given.append(inside[0]) or LESION,
+            LESION,
+            tuple,
+            SPACING,
+            3.0,
+            np.random.default_rng(seed),
+        )
+        away.append((np.array(given[0]) - exact) * SPACING)
+    assert np.sqrt((np.array(away) ** 2).sum(axis=1).mean()) == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def patient():
+    ct = clicked_ct()
+    reference = np.ones(ct.voxels.shape, np.uint8)
+    for centre, radius in LESIONS.values():
+        reference[ball(centre, radius)] = 2
+    return click_into_lesions(ct, reference, click_model(), "cpu", Job()), reference
+
+
+def test_every_lesion_is_clicked_into_at_each_scatter(patient):
+    found, _ = patient
+    assert len(found.lesions) == len(LESIONS) * len(SCATTERS_MM)
+    assert sorted({round(each.diameter_mm) for each in found.lesions}) == [12, 56]
+    assert all(each.dice[0] > 0.9 for each in found.lesions)
+    assert all(each.needed == 1 for each in found.lesions)
+
+
+def test_the_labels_are_those_of_one_exact_click_into_each(patient):
+    found, reference = patient
+    assert set(np.unique(found.labels)) == {0, 2}
+    both = ((found.labels == 2) & (reference == 2)).sum()
+    assert 2 * both / ((found.labels == 2).sum() + (reference == 2).sum()) > 0.93
+
+
+def test_means_are_by_size_by_lesion_and_by_patient():
+    table = summarise(
+        {
+            "a": [clicks(0.4, 0.6, 0.8, 0.8, 0.9, diameter=8), clicks(0.9, 0.9, 0.9, 0.9, 0.9, diameter=30)],
+            "b": [clicks(0.6, 0.7, 0.7, 0.7, 0.7), clicks(0.0, 0, 0, 0, 0, scatter=3.0)],
+            "c": [],
+        }
+    )
+    assert table["lesions"]["count"] == 3
+    assert table["lesions"]["dice_1"] == pytest.approx(1.9 / 3)
+    assert table["patients"]["dice_1"] == pytest.approx((0.65 + 0.6) / 2)
+    assert table["under_10_mm"]["failed"] == 1
+    assert table["over_20_mm"]["needed"] == 1
+    assert table["lesions"]["good"] == pytest.approx(2 / 3)
+    assert "needed" not in table["10_to_20_mm"]
+    assert summarise({"b": [clicks(0.5, 0.5, 0.5, 0.5, 0.5)]}, scatter_mm=3.0) == {}
