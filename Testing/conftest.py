@@ -26,6 +26,9 @@ from LiverTumorSegLib.preprocessing import Chain
 __all__ = ["_one_archive", "archive"]
 
 
+_LOCALE = locale.setlocale(locale.LC_ALL)
+
+
 def pytest_collection_modifyitems(items):
     mark_and_sort(items)
 
@@ -138,7 +141,7 @@ def _own_models(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_locale():
-    """SimpleITK leaves the locale C behind where a test has it write DICOM."""
-    before = locale.setlocale(locale.LC_ALL)
+    """SimpleITK leaves the locale C behind where a test, or a fixture of its module, has it write DICOM."""
+    locale.setlocale(locale.LC_ALL, _LOCALE)
     yield
-    locale.setlocale(locale.LC_ALL, before)
+    locale.setlocale(locale.LC_ALL, _LOCALE)
