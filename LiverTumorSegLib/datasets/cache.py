@@ -111,6 +111,11 @@ def keep(entry: Path, patient: Patient) -> None:
             raise
 
 
+def nearest_folder(folder: Path) -> Path:
+    """A folder, or the first of those around it that is there already."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
 def check_room(folder: Path, needed: float) -> None:
     """Refuse a place that so many bytes cannot be written to.
 
@@ -118,8 +123,7 @@ def check_room(folder: Path, needed: float) -> None:
         UserError: the disk has not enough room, or the folder cannot be written to.
     """
     refuse_unwritable(folder / _NOTE)
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(nearest).free
+    free = shutil.disk_usage(nearest_folder(folder)).free
     if needed > free:
         msg = (
             f"The cache in {folder} needs {format_size(needed)} more, but its disk has {format_size(free)} left: "

@@ -15,10 +15,13 @@ from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..core.volume import Volume
+from ..evaluation.lesion_detection import SIZE_CLASSES, size_class
+from ..evaluation.overlap import dice
 from ..inference.clicks.frame import ClickFrame, Point
 from ..inference.clicks.lesion import Known, find_lesion
 from ..models.model_folder import Model
-from ..training.clicks.reader import depths, largest_part
+from ..training.clicks.lesions import ball_diameter_mm
+from ..training.clicks.reader import depths, largest_part, scattered
 
 CLICKS = 5
 SCATTERS_MM = (0.0, 3.0, 5.0)
@@ -27,7 +30,6 @@ SCATTERS_MM = (0.0, 3.0, 5.0)
 _FEWEST_VOXELS = 5
 _SPARE = 2
 _GOOD, _FAILED = 0.8, 0.5
-SIZES_MM = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_mm": (20.0, float("inf"))}
 
 Found = Callable[[Sequence[Point], Sequence[Point], "NDArray[np.bool_] | None"], "NDArray[np.bool_]"]
 """Gives a mask ``[slice, row, column]`` for points inside, points outside, and the mask before."""
@@ -89,32 +91,32 @@ def click_into_lesions(
     """
     frame, view = ClickFrame(volume), volume.axial.of(reference)
     labels = np.zeros(volume.voxels.shape, np.uint8)
-    marked, places, known = volume.axial.of(labels), _places(frame), Known(labels=_liver(reference))
-    masks, clicked = list(_lesions(view)), []
-    told = [""]
+    marked, known = volume.axial.of(labels), Known(labels=_liver(reference))
+    masks, clicked, answered = list(_lesions(view)), [], ""
 
     def find(inside: Sequence[Point], outside: Sequence[Point], before: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        nonlocal answered
         previous = None if before is None else _array(volume, before)
         found = find_lesion(volume, model, inside, outside, Known(previous, known.labels), device, job.cancel)
-        told[0] = found.device
+        answered = found.device
         return volume.axial.of(found.mask)
 
     for number, mask in enumerate(masks):
         job.at(number / len(masks), f"Clicking into lesion {number + 1} of {len(masks)}")
         for scatter in SCATTERS_MM:
             random = np.random.default_rng([number, round(scatter * 1000)])
-            answers, seconds = click_through(find, mask, places, volume.axial.spacing, scatter, random)
+            answers, seconds = click_through(find, mask, frame.point, volume.axial.spacing, scatter, random)
             clicked.append(
                 LesionClicks(
-                    diameter_mm=_diameter_mm(mask, volume.voxel_ml),
+                    diameter_mm=ball_diameter_mm(float(mask.sum()) * volume.voxel_ml * 1000),
                     scatter_mm=scatter,
-                    dice=tuple(_dice(answer, mask) for answer in answers),
+                    dice=tuple(dice(answer, mask) or 0.0 for answer in answers),
                     seconds=seconds,
                 )
             )
             if not scatter:
                 marked[answers[0]] = LESION_LABEL
-    return ClickedPatient(labels, tuple(clicked), told[0])
+    return ClickedPatient(labels, tuple(clicked), answered)
 
 
 def click_through(
@@ -142,7 +144,8 @@ def click_through(
     while len(answers) < CLICKS:
         place = _deepest(wrong, spacing)
         side = inside if mask[place] else outside
-        side.append(places(_scattered(place, spacing, scatter_mm, random, mask.shape)))
+        clicked = scattered(place, spacing, scatter_mm / np.sqrt(3), random)
+        side.append(places(_within(clicked, mask.shape)))
         began = perf_counter()
         answers.append(find(inside, outside, answers[-1] if answers else None))
         seconds = seconds or perf_counter() - began
@@ -168,10 +171,7 @@ def summarise(patients: Mapping[str, Sequence[LesionClicks]], scatter_mm: float 
     """
     chosen = {name: [each for each in lesions if each.scatter_mm == scatter_mm] for name, lesions in patients.items()}
     everyone = [each for lesions in chosen.values() for each in lesions]
-    table = {
-        name: _means([each for each in everyone if low <= each.diameter_mm < high])
-        for name, (low, high) in SIZES_MM.items()
-    }
+    table = {name: _means([each for each in everyone if size_class(each.diameter_mm) == name]) for name in SIZE_CLASSES}
     table["lesions"] = _means(everyone)
     by_patient = [_means(lesions) for lesions in chosen.values() if lesions]
     if by_patient:
@@ -212,16 +212,6 @@ def _array(volume: Volume, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return whole
 
 
-def _places(frame: ClickFrame) -> Callable[[Sequence[float]], Point]:
-    to_ras = frame.volume.axial.affine(frame.volume.affine, frame.volume.voxels.shape)
-
-    def place(index: Sequence[float]) -> Point:
-        x, y, z, _ = (to_ras @ [*reversed(index), 1.0]).tolist()
-        return x, y, z
-
-    return place
-
-
 def _boxed(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
     (box,) = ndimage.find_objects(mask.astype(np.uint8))
     return tuple(slice(max(0, side.start - _SPARE), side.stop + _SPARE) for side in box)
@@ -247,21 +237,5 @@ def _error(answer: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.boo
     return whole
 
 
-def _scattered(
-    place: tuple[int, int, int],
-    spacing: tuple[float, float, float],
-    scatter_mm: float,
-    random: np.random.Generator,
-    shape: tuple[int, ...],
-) -> list[float]:
-    each = scatter_mm / np.sqrt(3)
-    moved = [at + random.normal(0, 1) * each / mm for at, mm in zip(place, spacing, strict=True)]
-    return [float(np.clip(at, 0, n - 1)) for at, n in zip(moved, shape, strict=True)]
-
-
-def _dice(answer: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
-    return 2 * float((answer & mask).sum()) / float(answer.sum() + mask.sum())
-
-
-def _diameter_mm(mask: NDArray[np.bool_], voxel_ml: float) -> float:
-    return float(np.cbrt(6 / np.pi * float(mask.sum()) * voxel_ml * 1000))
+def _within(place: Sequence[float], shape: tuple[int, ...]) -> list[float]:
+    return [float(np.clip(at, 0, n - 1)) for at, n in zip(place, shape, strict=True)]

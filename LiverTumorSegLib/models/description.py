@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -82,8 +83,24 @@ class ClickPatches(StrictModel):
             raise ValueError(msg)
         return self
 
+    def step_mm(self, zoom: float) -> tuple[float, float, float]:
+        """Millimetres between slices, rows and columns of a patch at a zoom."""
+        deep, row, column = (mm * zoom for mm in self.spacing_mm)
+        return deep, row, column
+
+    def finest_zoom(self, extent_mm: Sequence[float]) -> int:
+        """Which zoom is the finest whose patch shows so many millimetres with room around; the last where none does."""
+        for number, zoom in enumerate(self.zooms):
+            sides = zip(extent_mm, self.size, self.step_mm(zoom), strict=True)
+            if all(extent <= _FILLED * n * step for extent, n, step in sides):
+                return number
+        return len(self.zooms) - 1
+
 
 _LARGEST_ZOOM = 16
+_FILLED = 0.8
+"""Share of a patch's side that what is looked at may fill."""
+
 CLICK_CHANNELS = ("image", "inside", "outside", "previous", "automatic", "automatic is known", "zoom")
 """Channels that a network for clicks sees, in their order."""
 

@@ -21,10 +21,9 @@ from ...training.network import build_network
 from ...training.recipe import Recipe
 from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
-from . import data as data_set
 from .data import DataSet
 from .request import ReproductionRequest
-from .sizes import SHRINKING, held_out_share
+from .sizes import held_out_share
 from .step_times import StepTimes, measure_row
 from .systems import PublishedRow
 
@@ -105,7 +104,7 @@ class Estimate:
         """
         needed: dict[int, tuple[float, Path]] = {}
         for size, folder in zip((self.cache_bytes, self.output_bytes), self.folders, strict=True):
-            disk = _nearest(folder).stat().st_dev
+            disk = cache.nearest_folder(folder).stat().st_dev
             before, _ = needed.get(disk, (0.0, folder))
             needed[disk] = before + size, folder
         for size, folder in needed.values():
@@ -155,8 +154,7 @@ def estimate(wanted: ReproductionRequest, data: DataSet, options: RunOptions, *,
     """
     folder = options.cache or cache.default_folder()
     device = choose_device(options.device, "auto").device
-    how = SHRINKING[wanted.size]
-    every = max(wanted.system.every, data_set.thinning_for(data, how.slices) if how and how.slices else 1)
+    every = wanted.thinning(data)
     drafts = [wanted.draft(row, data) for row in wanted.rows]
     treated = data.treated(wanted.system.damaged)
     used = [treated if recipe.patches else treated.thinned(every) for recipe in drafts]
@@ -164,7 +162,7 @@ def estimate(wanted: ReproductionRequest, data: DataSet, options: RunOptions, *,
     size = volumes.missing_bytes(requests, folder)
     rows, reading = [], 0.0
     for row, recipe, these in zip(wanted.rows, drafts, used, strict=True):
-        left = [place for place in wanted.trainings(row) if not (place / "model").exists()]
+        left = [place for place in wanted.trainings(row) if not (place / MODEL_FOLDER).exists()]
         times = measure_row(row, wanted, these, options) if timed and left else None
         rows.append(_row(row, recipe, wanted, data, len(left), times))
         reading = max(reading, times.reading if times else 0.0)
@@ -276,12 +274,8 @@ def _free_memory(device: torch.device) -> float | None:
     return 1024.0 * int(kilobytes[0]) if kilobytes else None
 
 
-def _nearest(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
-
-
 def _refuse_full(needed: float, folder: Path) -> None:
-    free = shutil.disk_usage(_nearest(folder)).free
+    free = shutil.disk_usage(cache.nearest_folder(folder)).free
     if needed > free:
         msg = (
             f"This needs {format_size(needed)} on the disk of {folder}, which has {format_size(free)} left: free "

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ...core.errors import UserError
 from ...core.schema import explain_validation_error
 from ...training.recipe import Recipe
+from . import data as data_set
 from . import sizes, systems
 from .data import DataSet
 from .sizes import SHRINKING, SizeName
@@ -104,6 +105,11 @@ class ReproductionRequest:
         """Whether steps follow from epochs and the training data, where neither user nor size gives their number."""
         given = SHRINKING[self.size] is not None and self.epochs is None
         return not given and "schedule.steps" not in self.changes
+
+    def thinning(self, data: DataSet) -> int:
+        """Every how many slices of a CT one is kept: as the paper has it, or fewer where the size has a limit."""
+        how = SHRINKING[self.size]
+        return max(self.system.every, data_set.thinning_for(data, how.slices) if how and how.slices else 1)
 
     def recipe(self, row: PublishedRow, data: DataSet, split: Mapping[str, Any]) -> Recipe:
         """A row's recipe for some data.

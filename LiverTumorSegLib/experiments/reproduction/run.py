@@ -102,8 +102,7 @@ def _prepared(
     data = data.treated(wanted.system.damaged)
     if recipe.patches:
         return data, ()
-    how = SHRINKING[wanted.size]
-    every = max(wanted.system.every, data_set.thinning_for(data, how.slices) if how and how.slices else 1)
+    every = wanted.thinning(data)
     if not wanted.how.exported:
         return data.thinned(every), ()
     if not data.can_be_exported:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .frame import Box, ClickFrame
-from .patches import Millimetres, Patch
+from .patches import Millimetres, Patch, linear_shares
 
 _INSIDE_MM, _OUTSIDE_MM = 1.0, 1.5
 """How far around a click its side is certain."""
@@ -99,12 +99,8 @@ def _interpolated(frame: ClickFrame, answer: Answer, box: Box) -> NDArray[np.flo
         n, step = patch.size[axis], patch.step_mm[axis]
         at = (np.arange(side.start, side.stop) * frame.spacing[axis] - patch.centre[axis]) / step + (n - 1) / 2
         outside.append((at < -0.5) | (at > n - 0.5))
-        at = at.clip(0, n - 1)
-        below = np.floor(at).astype(int).clip(0, n - 2)
-        weights = np.zeros((len(at), n), np.float32)
-        weights[np.arange(len(at)), below] = 1 - (at - below)
-        weights[np.arange(len(at)), below + 1] += at - below
-        values = torch.tensordot(values, torch.from_numpy(weights), dims=([0], [1]))  # the axis comes out as the last
+        weights = torch.from_numpy(linear_shares(at.clip(0, n - 1), n).astype(np.float32))
+        values = torch.tensordot(values, weights, dims=([0], [1]))  # the axis comes out as the last
     logits: NDArray[np.float32] = values.numpy()
     logits[outside[0]] = logits[:, outside[1]] = logits[:, :, outside[2]] = _NONE_AT_ALL
     return logits

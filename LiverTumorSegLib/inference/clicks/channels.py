@@ -8,10 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...models.description import CLICK_CHANNELS
 from .patches import Millimetres, Patch, Slab, Voxels, cut
-
-INSIDE, OUTSIDE, PREVIOUS = (CLICK_CHANNELS.index(name) for name in ("inside", "outside", "previous"))
 
 _RADIUS_MM, _LEAST_VOXELS = 3.0, 1.5
 _CONTRAST = 0.5
@@ -56,7 +53,8 @@ def stack_channels(
         step_mm: of the patch's voxels.
 
     Returns:
-        Float32 ``[channel, slice, row, column]``, in the order of :data:`CLICK_CHANNELS`.
+        Float32 ``[channel, slice, row, column]``, in the order of
+        :data:`LiverTumorSegLib.models.description.CLICK_CHANNELS`.
     """
     image = around.image
     size = (image.shape[0], image.shape[1], image.shape[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,11 +69,19 @@ class ClickFrame:
         deep, row, column = (float(at * mm) for at, mm in zip(index, self.spacing, strict=True))
         return deep, row, column
 
+    def point(self, voxel: Sequence[float]) -> Point:
+        """The point in RAS millimetres of a slice, row and column of the view, which need not be whole."""
+        x, y, z, _ = (self._to_ras @ [*reversed(voxel), 1.0]).tolist()
+        return x, y, z
+
+    @cached_property
+    def _to_ras(self) -> NDArray[np.float64]:
+        """From column, row and slice to RAS."""
+        return self.volume.axial.affine(self.volume.affine, self.volume.voxels.shape)
+
     @cached_property
     def _from_ras(self) -> NDArray[np.float64]:
-        """From RAS to column, row and slice."""
-        placed = self.volume.axial.affine(self.volume.affine, self.volume.voxels.shape)
-        return np.asarray(np.linalg.inv(placed), np.float64)
+        return np.asarray(np.linalg.inv(self._to_ras), np.float64)
 
     def box_of(self, patch: Patch) -> Box:
         """Voxels that a patch reaches."""

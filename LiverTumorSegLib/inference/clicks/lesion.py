@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.labels import FULL_PROBABILITY, LIVER_LABEL
-from ...core.progress import CancelToken, job
+from ...core.progress import CancelToken, Job, job
 from ...core.volume import Volume
 from ...models.description import ClickPatches
 from ...models.model_folder import Model
@@ -27,7 +27,6 @@ from .patches import Millimetres, Patch, cut
 NO_LESION_SEEN = (
     "The model sees no lesion at the click: what is marked is the likeliest part around it, and there may be none."
 )
-_FILLED = 0.8
 _MOST_LIVER = 2_000_000
 """Voxels of the liver that its median is taken of at most; more change nothing."""
 
@@ -120,13 +119,13 @@ def find_lesion(
         raise UserError(msg)
     frame, task = ClickFrame(volume), job(None, cancel)
     look = _Look(frame, model, patches, frame.of(inside), frame.of(outside), known, device)
-    answer = None
-    for zoom in look.zooms():
-        task.at(0, "Looking at the clicks")
-        answer = look.at(zoom)
+    finest, *wider = look.zooms()
+    answer, seen = look.at(finest, task), finest
+    for zoom in wider:
         if not answer.touches_border(look.inside):
             break
-    return look.found(answer, zoom)  # type: ignore[arg-type]  # there is one zoom at least
+        answer, seen = look.at(zoom, task), zoom
+    return look.found(answer, seen)
 
 
 class _Look:
@@ -159,17 +158,14 @@ class _Look:
             points = np.concatenate([points, corners])
         return points.min(axis=0), points.max(axis=0)
 
-    def zooms(self) -> list[float]:
+    def zooms(self) -> tuple[float, ...]:
         """The zooms to try, from the finest that shows all that is known to be lesion."""
-        extent = self._high - self._low
-        size = np.array(self.patches.size) * self.patches.spacing_mm
-        fitting = [zoom for zoom in self.patches.zooms if (extent <= _FILLED * size * zoom).all()]
-        return fitting or [self.patches.zooms[-1]]
+        return self.patches.zooms[self.patches.finest_zoom((self._high - self._low).tolist()) :]
 
-    def at(self, zoom: float) -> Answer:
+    def at(self, zoom: float, task: Job) -> Answer:
+        task.at(0, "Looking at the clicks")
         deep, row, column = ((self._low + self._high) / 2).tolist()
-        steps = [mm * zoom for mm in self.patches.spacing_mm]
-        patch = Patch((deep, row, column), self.patches.size, (steps[0], steps[1], steps[2]))
+        patch = Patch((deep, row, column), self.patches.size, self.patches.step_mm(zoom))
         (logits,) = self._engine.in_batches([0], lambda _: self._engine(self._channels(patch, zoom)))
         return judge(patch, logits[0, 0].float().cpu(), self.inside)
 
@@ -205,7 +201,7 @@ class _Look:
         box, part, probability = on_grid(self.frame, answer, self.inside, self.outside)
         warnings = [NO_LESION_SEEN] if answer.is_doubtful else []
         if answer.touches_border(self.inside):
-            most = max(n * mm for n, mm in zip(self.patches.size, self.patches.spacing_mm, strict=True)) * zoom
+            most = max(n * mm for n, mm in zip(self.patches.size, self.patches.step_mm(zoom), strict=True))
             warnings.append(f"The lesion may go on beyond the {most:.0f} mm that were looked at: click there, too.")
         device = str(self._engine.placement)
         notes = (*self._engine.notes, *warnings)

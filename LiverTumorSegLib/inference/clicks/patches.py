@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -34,10 +34,6 @@ class Slab:
     first: tuple[float, float]
     pixel_mm: tuple[float, float]
     brightest: float = 1.0
-
-    def with_pixels(self, pixels: torch.Tensor) -> Slab:
-        """Others in the same places, whose values are taken as they are."""
-        return replace(self, pixels=pixels, brightest=1.0)
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,23 @@ def _shares_of_slices(slab: Slab, patch: Patch) -> NDArray[np.float32]:
     parts = max(1, ceil(step / gap - _SLACK))
     places = ((np.arange(depth * parts) + 0.5) / parts - depth / 2) * step
     wanted = patch.centre[0] + (places if patch.upwards else -places)
-    at = np.interp(wanted, known, np.arange(len(known)))
-    below = np.floor(at).astype(int).clip(0, max(0, len(known) - 2))
-    share = np.zeros((len(wanted), len(known)))
-    rows = np.arange(len(wanted))
-    share[rows, below] = 1 - (at - below)
-    share[rows, np.minimum(below + 1, len(known) - 1)] += at - below
+    share = linear_shares(np.interp(wanted, known, np.arange(len(known))), len(known))
     return share.reshape(depth, parts, -1).mean(axis=1).astype(np.float32)
+
+
+def linear_shares(at: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Share of each of ``count`` samples in a value between them, ``[place, sample]``.
+
+    Args:
+        at: places, from 0 to ``count - 1``.
+        count: how many samples there are.
+    """
+    below = np.floor(at).astype(int).clip(0, max(0, count - 2))
+    shares = np.zeros((len(at), count))
+    rows = np.arange(len(at))
+    shares[rows, below] = 1 - (at - below)
+    shares[rows, np.minimum(below + 1, count - 1)] += at - below
+    return shares
 
 
 def _resampled_planes(slab: Slab, patch: Patch, first: int, last: int) -> torch.Tensor:

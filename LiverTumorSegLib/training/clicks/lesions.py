@@ -16,10 +16,15 @@ from ...core.errors import UserError
 from ...core.labels import LESION_LABEL, LIVER_LABEL
 from ...datasets.slices import Patient
 from ...datasets.splits import patient_of
-from ...inference.clicks.patches import Millimetres, Slab
+from ...inference.clicks.patches import Millimetres, Patch, Slab
 
 SIZES_MM = (10.0, 20.0)
 """Diameters between small, middle-sized and large lesions."""
+
+
+def ball_diameter_mm(volume_mm3: float) -> float:
+    """Diameter of the ball of a volume."""
+    return float(np.cbrt(6 / np.pi * volume_mm3))
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Lesion:
     @property
     def diameter_mm(self) -> float:
         """Diameter of the ball of its volume."""
-        return float(np.cbrt(6 / np.pi * self.mask.sum() * np.prod(self.voxel_mm)))
+        return ball_diameter_mm(float(self.mask.sum() * np.prod(self.voxel_mm)))
 
     @property
     def size(self) -> int:
@@ -94,16 +99,21 @@ class ClickPatient:
         """Every connected part of the mask, by faces; slices that are no neighbours do not connect."""
         return tuple(_lesions(self.patient.labels.numpy(), self.patient.numbers, self.positions, self.pixel_mm))
 
+    def liver_slab(self, patch: Patch) -> Slab:
+        """The liver without its lesions, of the rows and columns that a patch reaches: slices are large."""
+        rows, columns = (
+            slice(max(0, int((at - reach) / self.pixel_mm) - 1), int((at + reach) / self.pixel_mm) + 3)
+            for at, reach in zip(patch.centre[1:], patch.reach_mm[1:], strict=True)
+        )
+        return self._slab(self.patient.labels[:, rows, columns] == LIVER_LABEL, slice(None), rows, columns)
+
     def mask_slab(self, lesion: Lesion) -> Slab:
         """The mask of a lesion in the place that it has among the slices."""
-        deep, rows, columns = lesion.box
+        return self._slab(torch.from_numpy(lesion.mask), *lesion.box)
+
+    def _slab(self, mask: torch.Tensor, slices: slice, rows: slice, columns: slice) -> Slab:
         first = (rows.start * self.pixel_mm, columns.start * self.pixel_mm)
-        return Slab(
-            torch.from_numpy(lesion.mask.astype(np.float32)),
-            self.positions[deep],
-            first,
-            (self.pixel_mm, self.pixel_mm),
-        )
+        return Slab(mask, self.positions[slices], first, (self.pixel_mm, self.pixel_mm))
 
     def millimetres(self, slice_: float, row: float, column: float) -> Millimetres:
         """A place among the slices, rows and columns, in the slab's frame."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.labels import LESION_LABEL, LIVER_LABEL
 from ...datasets.slices import Patient
-from ...inference.clicks.patches import Millimetres, Patch, Voxels, cut
+from ...inference.clicks.patches import Millimetres, Patch, cut
 from ...models.description import ClickPatches
 from ..augmentation import Augmentation, Intensities, change_intensities, draw_intensities
 from ..slice_sampling import Batch
@@ -20,9 +20,6 @@ from .lesions import ClickPatient, Lesion, click_patients
 from .options import ClickSampling
 from .painting import paint_lesion
 from .reader import first_click, scattered
-
-_FILLED = 0.8
-"""Share of a patch's side that a lesion may fill before it is looked at from further away."""
 
 _TRIES = 8
 
@@ -73,7 +70,7 @@ def _changed_liver(liver: torch.Tensor, changes: Intensities) -> torch.Tensor:
 
 
 class _Sample(NamedTuple):
-    """One patch: its image, labels, the liver's median, zoom, voxels' sides and first click."""
+    """One patch: its image, labels, the liver's median, zoom, voxels' sides but for magnification, and first click."""
 
     image: NDArray[np.float32]
     labels: NDArray[np.uint8]
@@ -145,15 +142,12 @@ class ClickSampler:
         }
 
     def _sample(self, random: np.random.Generator) -> _Sample:
-        drawn = random.random()
+        drawn, sample = random.random(), None
         if drawn < self._options.synthetic:
             sample = self._painted(random)
         elif drawn < self._options.synthetic + self._options.nothing:
             sample = self._empty(random)
-        else:
-            sample = None
-        if sample is None:
-            sample = self._real(random)
+        sample = sample or self._real(random)
         if random.random() < self._options.unknown_liver:
             sample = sample._replace(liver=sample.liver + random.normal(0, 0.06))
         return sample
@@ -181,7 +175,7 @@ class ClickSampler:
         labels = self._liver(patient, patch)
         labels[cut(patient.mask_slab(lesion), patch).numpy() > 0.5] = LESION_LABEL
         image = cut(patient.slab, patch).numpy()
-        return _Sample(image, labels, patient.liver_median, zoom, self._steps(zoom), patch.place(click))
+        return _Sample(image, labels, patient.liver_median, zoom, self._patches.step_mm(zoom), patch.place(click))
 
     def _painted(self, random: np.random.Generator) -> _Sample | None:
         radius = float(np.exp(random.uniform(*np.log(self._options.radius_mm))))
@@ -191,7 +185,7 @@ class ClickSampler:
             return None
         patient, patch, middle, labels = found
         image = cut(patient.slab, patch).numpy()
-        step = self._steps(zoom)
+        step = self._patches.step_mm(zoom)
         image, mask = paint_lesion(image, labels == LIVER_LABEL, middle, radius, step, random)
         if not mask.any():
             return None
@@ -205,7 +199,9 @@ class ClickSampler:
         if found is None:
             return None
         patient, patch, click, labels = found
-        return _Sample(cut(patient.slab, patch).numpy(), labels, patient.liver_median, zoom, self._steps(zoom), click)
+        return _Sample(
+            cut(patient.slab, patch).numpy(), labels, patient.liver_median, zoom, self._patches.step_mm(zoom), click
+        )
 
     def _in_liver(
         self, zoom: float, random: np.random.Generator
@@ -223,46 +219,28 @@ class ClickSampler:
         return None
 
     def _liver(self, patient: ClickPatient, patch: Patch) -> NDArray[np.uint8]:
-        """Labels of the patch without any lesion."""
-        labels = patient.patient.labels
-        slab = patient.slab.with_pixels(labels == LIVER_LABEL)
-        return (cut(slab, patch).numpy() > 0.5).astype(np.uint8)
+        """Labels of the patch: the liver alone, of which lesions are no part."""
+        return (cut(patient.liver_slab(patch), patch).numpy() > 0.5).astype(np.uint8)
 
     def _zoom(self, extent_mm: Millimetres, random: np.random.Generator) -> float:
-        zooms = self._patches.zooms
-        fits = [
-            all(
-                extent <= _FILLED * n * step * zoom
-                for extent, n, step in zip(extent_mm, self._patches.size, self._patches.spacing_mm, strict=True)
-            )
-            for zoom in zooms
-        ]
-        at = fits.index(True) if any(fits) else len(zooms) - 1
+        zooms, at = self._patches.zooms, self._patches.finest_zoom(extent_mm)
         if random.random() < self._options.other_zoom:
             at += random.choice([-1, 1])
         return zooms[int(np.clip(at, 0, len(zooms) - 1))]
 
     def _patch(self, click: Millimetres, zoom: float, random: np.random.Generator) -> Patch:
-        size: Voxels = self._patches.size
-        steps = self._patches.spacing_mm
+        size, step = self._patches.size, self._patches.step_mm(zoom)
         magnified = float(np.exp(random.uniform(*np.log(self._options.scale))))
         angle = np.deg2rad(random.uniform(-1, 1) * self._augmentation.rotation)
         mirrored = 1 if random.random() < 0.5 else -1
         cos, sin = np.cos(angle) / magnified, np.sin(angle) / magnified
         turn = ((float(cos), float(-sin * mirrored)), (float(sin), float(cos * mirrored)))
-        step = tuple(mm * zoom for mm in steps)
-        depth = step[0] / magnified
         jitter = random.uniform(-1, 1, 3) * self._options.jitter
         centre = [at + share * n * mm for at, share, n, mm in zip(click, jitter, size, step, strict=True)]
         return Patch(
             (centre[0], centre[1], centre[2]),
             size,
-            (depth, step[1], step[2]),
+            (step[0] / magnified, step[1], step[2]),
             turn,
             upwards=bool(random.random() < 0.5),
         )
-
-    def _steps(self, zoom: float) -> Millimetres:
-        """Sides of a voxel as the network takes them: magnification is of what is seen."""
-        deep, high, wide = (mm * zoom for mm in self._patches.spacing_mm)
-        return deep, high, wide
