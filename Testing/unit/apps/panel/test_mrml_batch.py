@@ -6,17 +6,10 @@ from support.panels import settle
 from support.slicer_harness.fixtures import mrml  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.batch import BatchAnswer, BatchRun
-from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
+from LiverTumorSegLib.apps.panel.panel import PanelSettings
 
 pytestmark = pytest.mark.usefixtures("mrml")
 CPU = PanelSettings(device="cpu")
-
-
-@pytest.fixture
-def jobs(warm_worker, mrml):  # noqa: F811
-    from LiverTumorSegLib.apps.panel.mrml_jobs import SceneJobs
-
-    return SceneJobs(Panel(warm_worker))
 
 
 @pytest.fixture

@@ -16,14 +16,6 @@ def run(command, **arguments):
     return Commands().run(command, arguments, Job())
 
 
-@pytest.fixture
-def files(small_phantom, tmp_path):
-    paths = {"volume": tmp_path / "ct.nrrd", "labels": tmp_path / "labels.nrrd"}
-    for path, array in zip(paths.values(), (small_phantom.volume.voxels, small_phantom.labels), strict=True):
-        arrays.write(path, array, small_phantom.volume.affine)
-    return {name: str(path) for name, path in paths.items()}
-
-
 def test_a_note_given_with_the_voxel_of_its_lesion_comes_back_and_follows_it(files):
     first, second = run("measure", **files)["table"]["lesions"]
     assert first["note"] == second["note"] == ""
