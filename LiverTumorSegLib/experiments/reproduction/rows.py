@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.labels import LESION_LABEL, LIVER_LABEL
 from ...datasets.splits import Round
@@ -135,10 +136,9 @@ def _write_into_card(model: Path, done: RowResult, wanted: ReproductionRequest, 
 
 def describe_machine(device: str) -> str:
     """What trains: processor cores, and the GPU where one is used; never the machine's name."""
-    cores = f"{os.cpu_count()} cores, {platform.machine()}"
-    if device != "cpu" and torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()}, {cores}"
-    return f"CPU, {cores}"
+    place = choose_device(device, "auto").device
+    name = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type.upper()
+    return f"{name}, {os.cpu_count()} cores, {platform.machine()}"
 
 
 def _notes(row: PublishedRow, wanted: ReproductionRequest, recipe: Recipe) -> Iterator[str]:
