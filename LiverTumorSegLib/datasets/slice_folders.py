@@ -20,7 +20,8 @@ from ..core.volume import Volume
 from ..io.raw_image import RawImage
 from .dump import IMAGES, MASKS, TABLE, LeftOut, read_note
 from .scans import ExaminedScan, LabelledScan, whole_labels
-from .slices import SliceFiles, find_pictures, group_by_patient, read_pixels, read_spacings
+from .slices import SliceFiles, find_pictures, group_by_patient, read_pixels
+from .spacing_tables import read_spacings
 from .splits import WRONG_SPACING, has_wrong_spacing
 
 _NO_HU = "The pictures do not say their HU: grey values from 0 to 255 stand for them."

@@ -6,13 +6,11 @@ the pictures are a training dump, already preprocessed: they are taken as they a
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +20,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, field_validator
 
-from ..core import text_files
 from ..core.errors import UserError
 from ..core.schema import StrictModel
 from ..core.volume import Volume
@@ -31,6 +28,7 @@ from ..preprocessing import Chain
 from .dump import IMAGES, MASKS, NOTE, TABLE, read_note, read_picture, to_bytes
 from .prepare import prepare
 from .scans import whole_labels
+from .spacing_tables import read_spacings, read_true_spacings
 
 _NAME = re.compile(r"(?P<patient>[^.].*)_slice_(?P<number>\d+)[a-z]?$")
 
@@ -63,55 +61,6 @@ def files_by_patient(source: SliceSource, root: Path) -> dict[str, tuple[SliceFi
     folder = root / source.folder
     found = group_by_patient(find_pictures(folder / IMAGES, ".jpg"), find_pictures(folder / MASKS, ".png"))
     return {name: slices for name, slices in found.items() if name not in source.leave_out}
-
-
-def read_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
-    """Millimetres between slice numbers, rows and columns by patient.
-
-    A table names patients as ``patient`` or, in LiTS, by the number of the ``volume``; without one nobody is stated.
-
-    Raises:
-        UserError: the table is damaged.
-    """
-    if not table.exists():
-        return {}
-    try:
-        with table.open(encoding="utf-8", newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
-        return {_patient(row): _spacing(row) for row in rows}
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
-        raise UserError(msg) from error
-
-
-def read_true_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
-    """The same as :func:`read_spacings`, of a table of ``in_plane_mm`` and ``slice_mm`` by patient.
-
-    Raises:
-        UserError: the table is missing or damaged.
-    """
-    try:
-        with table.open(encoding="utf-8", newline="") as lines:
-            rows = [(_patient(row), float(row["slice_mm"]), float(row["in_plane_mm"])) for row in csv.DictReader(lines)]
-        return {name: _positive(z, in_plane, in_plane) for name, z, in_plane in rows}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"{table} states no in_plane_mm and slice_mm by patient: mend it, or take it out of the recipe's data."
-        raise UserError(msg) from error
-
-
-def _patient(row: dict[str, str]) -> str:
-    return text_files.unmarked(row.get("patient") or f"volume-{row['volume']}")
-
-
-def _spacing(row: dict[str, str]) -> tuple[float, float, float]:
-    z, y, x = (float(row[key]) for key in ("dz_native_mm", "dy_mm", "dx_mm"))
-    return _positive(z, y, x)
-
-
-def _positive(z: float, y: float, x: float) -> tuple[float, float, float]:
-    if not all(0 < mm < inf for mm in (z, y, x)):
-        raise ValueError((z, y, x))
-    return z, y, x
 
 
 def read_pixels(path: Path) -> NDArray:
@@ -190,6 +139,18 @@ class Overview(NamedTuple):
         return cls(labels.flatten(1).amax(1).numpy(), in_unit)
 
 
+class AutomaticMap(NamedTuple):
+    """How likely lesion is by a model that never saw the patient.
+
+    Args:
+        levels: uint8 ``[slice, row, column]`` of the preprocessed slices, 255 for certainty.
+        known: bool ``[slice]``, of which slices it is.
+    """
+
+    levels: torch.Tensor
+    known: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Patient:
     """All slices of one patient, preprocessed.
@@ -203,6 +164,7 @@ class Patient:
         slice_mm: millimetres between consecutive slice numbers, None where neighbours are unknown.
         lesions_apart: False where label 1 stands for liver and lesions together.
         known: the overview, where it was kept; None to look when it is asked for.
+        automatic: another model's lesions; None where nobody asked, or knows.
     """
 
     name: str
@@ -212,6 +174,7 @@ class Patient:
     slice_mm: float | None
     lesions_apart: bool
     known: Overview | None = None
+    automatic: AutomaticMap | None = None
 
     @cached_property
     def overview(self) -> Overview:
@@ -243,7 +206,9 @@ class Patient:
         """The patient with the slices at these positions alone, copied into memory."""
         known = self.known and Overview(self.known.shown[chosen], self.known.in_unit)
         pixels, labels = self.pixels[chosen], self.labels[chosen]
-        return replace(self, numbers=self.numbers[chosen], pixels=pixels, labels=labels, known=known)
+        automatic = self.automatic and AutomaticMap(self.automatic.levels[chosen], self.automatic.known[chosen])
+        numbers = self.numbers[chosen]
+        return replace(self, numbers=numbers, pixels=pixels, labels=labels, known=known, automatic=automatic)
 
     def neighbours(self, at: int, distance_mm: float, count: int) -> list[int]:
         """Positions of ``count`` slices centred on ``at``, ``distance_mm`` apart; the nearest there is stands in."""

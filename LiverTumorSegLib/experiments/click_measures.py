@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 from time import perf_counter
 from typing import NamedTuple
@@ -43,10 +44,12 @@ class LesionClicks(StrictModel):
         scatter_mm: how far clicks were from where they were meant, a standard deviation.
         dice: after one click, two, and so on.
         seconds: from the first click to its answer.
+        automatic: whether the network was shown another model's probabilities.
     """
 
     diameter_mm: float
     scatter_mm: float
+    automatic: bool = False
     dice: tuple[float, ...]
     seconds: float
 
@@ -71,7 +74,12 @@ class ClickedPatient(NamedTuple):
 
 
 def click_into_lesions(
-    volume: Volume, reference: NDArray[np.uint8], model: Model, device: str, job: Job
+    volume: Volume,
+    reference: NDArray[np.uint8],
+    model: Model,
+    device: str,
+    job: Job,
+    automatic: NDArray[np.uint16] | None = None,
 ) -> ClickedPatient:
     """Click into every lesion of a patient, with exact clicks and with scattered ones.
 
@@ -84,6 +92,8 @@ def click_into_lesions(
         model: for clicks.
         device: where to run.
         job: told of every lesion.
+        automatic: another model's probabilities, as :class:`.Known` has them; with them the exact clicks are made once
+            more.
 
     Raises:
         UserError: the device is not there.
@@ -94,27 +104,37 @@ def click_into_lesions(
     marked, known = volume.axial.of(labels), Known(labels=_liver(reference))
     masks, clicked, answered = list(_lesions(view)), [], ""
 
-    def find(inside: Sequence[Point], outside: Sequence[Point], before: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    def find(
+        inside: Sequence[Point],
+        outside: Sequence[Point],
+        before: NDArray[np.bool_] | None,
+        levels: NDArray[np.uint16] | None = None,
+    ) -> NDArray[np.bool_]:
         nonlocal answered
         previous = None if before is None else _array(volume, before)
-        found = find_lesion(volume, model, inside, outside, Known(previous, known.labels), device, job.cancel)
+        found = find_lesion(volume, model, inside, outside, Known(previous, known.labels, levels), device, job.cancel)
         answered = found.device
         return volume.axial.of(found.mask)
 
+    turns: list[tuple[Found, float, bool]] = [(find, scatter, False) for scatter in SCATTERS_MM]
+    if automatic is not None:
+        turns.append((partial(find, levels=automatic), 0.0, True))
+
     for number, mask in enumerate(masks):
         job.at(number / len(masks), f"Clicking into lesion {number + 1} of {len(masks)}")
-        for scatter in SCATTERS_MM:
+        for asked, scatter, shown in turns:
             random = np.random.default_rng([number, round(scatter * 1000)])
-            answers, seconds = click_through(find, mask, frame.point, volume.axial.spacing, scatter, random)
+            answers, seconds = click_through(asked, mask, frame.point, volume.axial.spacing, scatter, random)
             clicked.append(
                 LesionClicks(
                     diameter_mm=ball_diameter_mm(float(mask.sum()) * volume.voxel_ml * 1000),
                     scatter_mm=scatter,
+                    automatic=shown,
                     dice=tuple(dice(answer, mask) or 0.0 for answer in answers),
                     seconds=seconds,
                 )
             )
-            if not scatter:
+            if not scatter and not shown:
                 marked[answers[0]] = LESION_LABEL
     return ClickedPatient(labels, tuple(clicked), answered)
 
@@ -157,19 +177,26 @@ def click_through(
     return answers, seconds
 
 
-def summarise(patients: Mapping[str, Sequence[LesionClicks]], scatter_mm: float = 0.0) -> dict[str, dict[str, float]]:
+def summarise(
+    patients: Mapping[str, Sequence[LesionClicks]], scatter_mm: float = 0.0, *, automatic: bool = False
+) -> dict[str, dict[str, float]]:
     """Means over lesions by size, over all of them, and over the means of patients.
 
     Args:
         patients: lesions by the patient's name.
         scatter_mm: of which clicks.
+        automatic: whether of those with another model's probabilities.
 
     Returns:
         By class of size, ``lesions`` and ``patients``: how many (``count``), Dice after 1, 2, 3 and 5 clicks
         (``dice_1`` ...), the share with less than 0.5 after one click (``failed``), the share that reaches 0.8
         (``good``) and the clicks that these need on average (``needed``). A class without lesions is left out.
     """
-    chosen = {name: [each for each in lesions if each.scatter_mm == scatter_mm] for name, lesions in patients.items()}
+    turn = scatter_mm, automatic
+    chosen = {
+        name: [each for each in lesions if (each.scatter_mm, each.automatic) == turn]
+        for name, lesions in patients.items()
+    }
     everyone = [each for lesions in chosen.values() for each in lesions]
     table = {name: _means([each for each in everyone if size_class(each.diameter_mm) == name]) for name in SIZE_CLASSES}
     table["lesions"] = _means(everyone)

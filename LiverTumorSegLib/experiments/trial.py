@@ -22,6 +22,7 @@ from ..core.labels import FULL_PROBABILITY
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..datasets import sources
+from ..datasets.automatic_maps import read_levels
 from ..datasets.sources import Source
 from ..evaluation import case
 from ..evaluation.case import EvaluationSettings
@@ -130,6 +131,7 @@ def measure_patient(
     name: str,
     *,
     measuring: Measuring = AS_USERS,
+    automatic: Path | None = None,
     device: str = "auto",
     job: Job | None = None,
 ) -> PatientResult:
@@ -141,6 +143,7 @@ def measure_patient(
         data: folder that holds the source's.
         name: of the patient.
         measuring: how it is segmented, and what is measured beside the labels.
+        automatic: folder of another model's probabilities, which a model for clicks is shown in a second turn.
         device: where to run.
         job: told of every batch.
 
@@ -151,9 +154,10 @@ def measure_patient(
     task, settings = job or Job(), EvaluationSettings()
     volume, reference = sources.read(source, data, name)
     began = perf_counter()
-    clicked = (
-        click_into_lesions(volume, reference, trained, device, task) if trained.description.clicks is not None else None
-    )
+    clicked = None
+    if trained.description.clicks is not None:
+        levels = read_levels(automatic, name, reference.shape) if automatic else None
+        clicked = click_into_lesions(volume, reference, trained, device, task, levels)
     done = clicked or segment(volume, trained, device, task.at, task.cancel, options=measuring.options)
     axial = volume.axial
     pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
@@ -282,12 +286,20 @@ def _measure(
     """Measure patients, each on disk before the next is begun."""
     _clean_up_as(recipe, folder / MODEL_FOLDER)
     trained = model_folder.load(folder / MODEL_FOLDER)
+    maps = recipe.click_sampling.automatic
     for number, name in enumerate(names):
         part = options.job.part(number / len(names), (number + 1) / len(names))
         part.at(0, f"Measuring {name}")
         source = sources.source_of(recipe.data, data, name)
         result = measure_patient(
-            trained, source, data, name, measuring=record.measuring, device=options.device, job=part
+            trained,
+            source,
+            data,
+            name,
+            measuring=record.measuring,
+            automatic=data / maps if maps else None,
+            device=options.device,
+            job=part,
         )
         record = record.model_copy(update={"patients": record.patients | {name: result}})
         record.write(folder)

@@ -79,4 +79,4 @@ def _options(recipe: Recipe, *own: str) -> dict[str, Any]:
 
 _SLICES = InputMode(_slices, augment_slices, SliceScorer, torch.channels_last)
 _VOLUMES = InputMode(_patches, augment_patches, VolumeScorer, torch.channels_last_3d)
-_CLICKS = InputMode(_clicks, augment_clicks, ClickScorer, torch.channels_last_3d, _clicked)
+_CLICKS = InputMode(_clicks, augment_clicks, ClickScorer, torch.contiguous_format, _clicked)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from ..core.progress import Job
-from ..datasets import cache, slices, splits, volumes
+from ..datasets import automatic_maps, cache, slices, splits, volumes
 from ..datasets.cache import format_size
 from ..datasets.dump import LeftOut
 from ..datasets.scans import VolumeScan
@@ -108,6 +108,9 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
         say(sentence)
     wanted = {*parts.train, *(parts.validation if recipe.validates else ())}
     patients = _read(opened, wanted, recipe, data, cache_folder or cache.default_folder(), say, job, device)
+    if recipe.clicks and recipe.click_sampling.automatic:
+        folder = data / recipe.click_sampling.automatic
+        patients = automatic_maps.with_maps(patients, folder, recipe.preprocessing.spacing_mm)
     if isinstance(recipe.split, SliceSplit):
         train, validated = split_slices(patients, recipe.split)
         return Patients(train, validated if recipe.validates else [], ())

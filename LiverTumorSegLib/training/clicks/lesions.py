@@ -111,6 +111,14 @@ class ClickPatient:
         """The mask of a lesion in the place that it has among the slices."""
         return self._slab(torch.from_numpy(lesion.mask), *lesion.box)
 
+    def map_slab(self, levels: torch.Tensor) -> Slab:
+        """Bytes of every slice, 255 for 1."""
+        return Slab(levels, self.positions, (0.0, 0.0), (self.pixel_mm, self.pixel_mm), 255.0)
+
+    def slice_at(self, depth: float) -> int:
+        """Position of the slice nearest to a depth in millimetres."""
+        return int(np.abs(self.positions - depth).argmin())
+
     def _slab(self, mask: torch.Tensor, slices: slice, rows: slice, columns: slice) -> Slab:
         first = (rows.start * self.pixel_mm, columns.start * self.pixel_mm)
         return Slab(mask, self.positions[slices], first, (self.pixel_mm, self.pixel_mm))

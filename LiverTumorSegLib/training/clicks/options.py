@@ -28,6 +28,9 @@ class ClickSampling(StrictModel):
         jitter: how far the patch's middle may be from the click, as a share of the patch.
         scale: smallest and largest magnification.
         radius_mm: smallest and largest radius of painted lesions.
+        automatic: folder below that of the data with probabilities of lesions by models that never saw the patient, as
+            ``livertumorseg calibrate`` writes them into ``probabilities``; None where there are none.
+        automatic_known: share of samples of patients with such a map that are shown it.
     """
 
     synthetic: _Share = 0.3
@@ -42,3 +45,5 @@ class ClickSampling(StrictModel):
     jitter: Annotated[float, Field(ge=0, le=0.4)] = 0.2
     scale: tuple[float, float] = (0.7, 1.5)
     radius_mm: tuple[float, float] = (2.0, 20.0)
+    automatic: str | None = None
+    automatic_known: _Share = 0.5

@@ -49,10 +49,16 @@ def click_through(
 
 def _channels(batch: ClickBatch, clicks: list[Clicks], previous: list[torch.Tensor | None]) -> torch.Tensor:
     livers, zooms, steps = batch["liver"].tolist(), batch["zoom"].tolist(), batch["steps"].tolist()
+    known = batch["automatic_known"].tolist()
     return torch.stack(
         [
             stack_channels(
-                Surroundings(batch["pixels"][number, 0], livers[number], zooms[number]),
+                Surroundings(
+                    batch["pixels"][number, 0],
+                    livers[number],
+                    zooms[number],
+                    batch["automatic"][number] if known[number] else None,
+                ),
                 clicks[number].inside,
                 clicks[number].outside,
                 previous[number],
@@ -68,7 +74,7 @@ def _answers(network: SliceNetwork, channels: torch.Tensor) -> torch.Tensor:
     """Probabilities ``[batch, slice, row, column]``."""
     was_training = network.training
     network.eval()
-    logits = cast("torch.Tensor", network(channels.contiguous(memory_format=torch.channels_last_3d)))
+    logits = cast("torch.Tensor", network(channels))
     network.train(was_training)
     return logits[:, 0].float().sigmoid()
 

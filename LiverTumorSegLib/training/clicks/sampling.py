@@ -30,7 +30,8 @@ class DrawnClicks(TypedDict):
     ``image`` is ``[batch, 1, slice, row, column]`` in the unit of the preprocessing; ``labels`` are 1 for the liver and
     2 for the one lesion. ``liver`` is the liver's median and ``zoom`` how much larger voxels are than the finest, both
     ``[batch]``; ``steps`` are the voxels' sides and ``first`` the first clicks in voxels, both ``[batch, 3]``; and
-    ``seeds`` are for what the reader does next.
+    ``seeds`` are for what the reader does next. ``automatic`` is another model's probability, ``[batch, slice, row,
+    column]``, 0 where a sample's ``automatic_known`` is False.
     """
 
     image: torch.Tensor
@@ -40,6 +41,8 @@ class DrawnClicks(TypedDict):
     steps: torch.Tensor
     first: torch.Tensor
     seeds: torch.Tensor
+    automatic: torch.Tensor
+    automatic_known: torch.Tensor
     lesions_apart: torch.Tensor
     intensities: Intensities
 
@@ -52,6 +55,11 @@ class ClickBatch(Batch):
     steps: torch.Tensor
     first: torch.Tensor
     seeds: torch.Tensor
+    automatic: torch.Tensor
+    automatic_known: torch.Tensor
+
+
+_UNCHANGED = ("zoom", "steps", "first", "seeds", "automatic", "automatic_known", "lesions_apart")
 
 
 def augment_clicks(drawn: DrawnClicks) -> ClickBatch:
@@ -59,7 +67,7 @@ def augment_clicks(drawn: DrawnClicks) -> ClickBatch:
     image, labels = drawn["image"], drawn["labels"]
     pixels = change_intensities(image, labels, drawn["intensities"], in_window=True)
     liver = _changed_liver(drawn["liver"], drawn["intensities"])
-    rest = {name: drawn[name] for name in ("zoom", "steps", "first", "seeds", "lesions_apart")}  # type: ignore[literal-required]
+    rest = {name: drawn[name] for name in _UNCHANGED}  # type: ignore[literal-required]
     return {"pixels": pixels, "labels": labels, "liver": liver, **rest}  # type: ignore[typeddict-item]
 
 
@@ -70,7 +78,10 @@ def _changed_liver(liver: torch.Tensor, changes: Intensities) -> torch.Tensor:
 
 
 class _Sample(NamedTuple):
-    """One patch: its image, labels, the liver's median, zoom, voxels' sides but for magnification, and first click."""
+    """One patch: its image, labels, the liver's median, zoom, voxels' sides but for magnification, and first click.
+
+    ``automatic`` is another model's probability, None where it is not shown.
+    """
 
     image: NDArray[np.float32]
     labels: NDArray[np.uint8]
@@ -78,6 +89,7 @@ class _Sample(NamedTuple):
     zoom: float
     step_mm: Millimetres
     first: Millimetres
+    automatic: NDArray[np.float32] | None = None
 
 
 class ClickSampler:
@@ -129,6 +141,8 @@ class ClickSampler:
         random = np.random.default_rng([self._seed, number])
         samples = [self._sample(random) for _ in range(self._batch)]
         image = torch.from_numpy(np.stack([each.image for each in samples])[:, None])
+        nothing = np.zeros_like(samples[0].image)
+        maps = [nothing if each.automatic is None else each.automatic for each in samples]
         return {
             "image": image,
             "labels": torch.from_numpy(np.stack([each.labels for each in samples])),
@@ -137,6 +151,8 @@ class ClickSampler:
             "steps": torch.tensor([each.step_mm for each in samples], dtype=torch.float32),
             "first": torch.tensor([each.first for each in samples], dtype=torch.float32),
             "seeds": torch.from_numpy(random.integers(2**62, size=self._batch)),
+            "automatic": torch.from_numpy(np.stack(maps)),
+            "automatic_known": torch.tensor([each.automatic is not None for each in samples]),
             "lesions_apart": torch.ones(self._batch, dtype=torch.bool),
             "intensities": draw_intensities(self._augmentation, tuple(image.shape), random),
         }
@@ -175,7 +191,8 @@ class ClickSampler:
         labels = self._liver(patient, patch)
         labels[cut(patient.mask_slab(lesion), patch).numpy() > 0.5] = LESION_LABEL
         image = cut(patient.slab, patch).numpy()
-        return _Sample(image, labels, patient.liver_median, zoom, self._patches.step_mm(zoom), patch.place(click))
+        sample = _Sample(image, labels, patient.liver_median, zoom, self._patches.step_mm(zoom), patch.place(click))
+        return sample._replace(automatic=self._automatic(patient, patch, lesion.box[0], random))
 
     def _painted(self, random: np.random.Generator) -> _Sample | None:
         radius = float(np.exp(random.uniform(*np.log(self._options.radius_mm))))
@@ -199,9 +216,18 @@ class ClickSampler:
         if found is None:
             return None
         patient, patch, click, labels = found
-        return _Sample(
-            cut(patient.slab, patch).numpy(), labels, patient.liver_median, zoom, self._patches.step_mm(zoom), click
-        )
+        image, at = cut(patient.slab, patch).numpy(), patient.slice_at(patch.centre[0])
+        sample = _Sample(image, labels, patient.liver_median, zoom, self._patches.step_mm(zoom), click)
+        return sample._replace(automatic=self._automatic(patient, patch, slice(at, at + 1), random))
+
+    def _automatic(
+        self, patient: ClickPatient, patch: Patch, slices: slice, random: np.random.Generator
+    ) -> NDArray[np.float32] | None:
+        """Another model's probability in a patch, where it is known in these slices and is shown this time."""
+        known = patient.patient.automatic
+        if known is None or not known.known[slices].all() or random.random() >= self._options.automatic_known:
+            return None
+        return cut(patient.map_slab(known.levels), patch).numpy()
 
     def _in_liver(
         self, zoom: float, random: np.random.Generator

@@ -2,14 +2,11 @@ import pytest
 from PIL import Image
 from support.dataset_cases import labels, write_slices
 
-from LiverTumorSegLib.core import text_files
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.slices import (
     find_pictures,
     group_by_patient,
     read_pixels,
-    read_spacings,
-    read_true_spacings,
 )
 
 
@@ -22,35 +19,9 @@ def test_slices_are_grouped_by_patient_and_sorted_by_number(tmp_path):
     assert found["anna"][3].mask == tmp_path / "masks" / "anna_slice_3.png"
 
 
-def test_a_table_names_patients_or_the_numbers_of_lits(tmp_path):
-    (tmp_path / "slices.csv").write_text("volume,dx_mm,dy_mm,dz_native_mm\n7,0.8,0.9,2\n8,,,\n", encoding="utf-8")
-    assert read_spacings(tmp_path / "slices.csv") == {"volume-7": (2, 0.9, 0.8)}
-    assert read_spacings(tmp_path / "none.csv") == {}
-
-
 def test_numbers_are_read_as_they_are_stored_and_colours_refused(tmp_path):
     Image.new("I;16", (3, 2), 300).save(tmp_path / "mask.png")
     assert read_pixels(tmp_path / "mask.png").tolist() == [[300] * 3] * 2
     Image.new("RGB", (3, 2)).save(tmp_path / "mask.png")
     with pytest.raises(UserError, match="has colours"):
         read_pixels(tmp_path / "mask.png")
-
-
-@pytest.mark.parametrize("patient", ["=1+1", "'=1", "a;=2", "-3", "anna"])
-def test_a_patient_whose_name_looks_like_a_formula_is_found_in_our_own_table(tmp_path, patient):
-    rows = [["patient", "dx_mm", "dy_mm", "dz_native_mm"], [patient, 0.8, 0.9, 2.0]]
-    (tmp_path / "slices.csv").write_text(text_files.lines(rows), encoding="utf-8", newline="")
-    assert read_spacings(tmp_path / "slices.csv") == {patient: (2, 0.9, 0.8)}
-
-
-def test_true_spacings_are_read_by_patient(tmp_path):
-    (tmp_path / "true.csv").write_text("volume,in_plane_mm,slice_mm\n29,0.78,1.6\n")
-    assert read_true_spacings(tmp_path / "true.csv") == {"volume-29": (1.6, 0.78, 0.78)}
-
-
-@pytest.mark.parametrize("text", ["volume,in_plane_mm\n29,0.78\n", "volume,in_plane_mm,slice_mm\n29,0,1\n", None])
-def test_true_spacings_that_cannot_be_read_are_refused(tmp_path, text):
-    if text is not None:
-        (tmp_path / "true.csv").write_text(text)
-    with pytest.raises(UserError, match="states no in_plane_mm and slice_mm by patient"):
-        read_true_spacings(tmp_path / "true.csv")

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from support.click_training import LESION_GREY, LIVER_GREY, patient
 
+from LiverTumorSegLib.datasets.slices import AutomaticMap
 from LiverTumorSegLib.models.description import ClickPatches
 from LiverTumorSegLib.training.augmentation import SETS
 from LiverTumorSegLib.training.clicks.options import ClickSampling
@@ -98,3 +101,29 @@ def test_later_clicks_have_seeds_of_their_own():
 def test_samples_differ():
     images = drawn(scale=(0.8, 1.2), jitter=0.2)["image"]
     assert not np.allclose(images[0], images[1])
+
+
+def with_map(level=200, known=True):
+    """A patient whose map says so of every voxel of a lesion."""
+    one = patient()
+    levels = (one.labels == 2).to(torch.uint8) * level
+    return replace(one, automatic=AutomaticMap(levels, np.full(len(levels), known)))
+
+
+def test_another_model_s_map_is_shown_in_a_share_of_the_samples_of_real_lesions():
+    batch = drawn(0, [with_map()], scatter_mm=0, automatic_known=0.5)
+    known = batch["automatic_known"]
+    assert 0 < int(known.sum()) < len(known)
+    shown, labels = batch["automatic"], batch["labels"]
+    assert not shown[~known].any()
+    for each, lesion in zip(shown[known], labels[known] == 2, strict=True):
+        assert each[lesion].median() == pytest.approx(200 / 255, abs=0.01)
+
+
+def test_a_map_of_other_slices_is_not_shown():
+    assert not drawn(0, [with_map(known=False)], automatic_known=1)["automatic_known"].any()
+    assert not drawn(0, [with_map()], automatic_known=1, synthetic=1)["automatic_known"].any()
+
+
+def test_patients_without_maps_are_drawn_as_before():
+    torch.testing.assert_close(drawn(automatic_known=1)["image"], drawn(automatic_known=0)["image"])
