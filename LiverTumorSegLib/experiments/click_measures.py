@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from statistics import fmean
 from time import perf_counter
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..core.volume import Volume
-from ..evaluation.lesion_detection import SIZE_CLASSES, size_class
 from ..evaluation.overlap import dice
 from ..inference.clicks.frame import ClickFrame, Point
 from ..inference.clicks.lesion import Known, find_lesion
@@ -30,7 +28,8 @@ SCATTERS_MM = (0.0, 3.0, 5.0)
 
 _FEWEST_VOXELS = 5
 _SPARE = 2
-_GOOD, _FAILED = 0.8, 0.5
+GOOD = 0.8
+"""Dice of an outline that needs no other click."""
 
 Found = Callable[[Sequence[Point], Sequence[Point], "NDArray[np.bool_] | None"], "NDArray[np.bool_]"]
 """Gives a mask ``[slice, row, column]`` for points inside, points outside, and the mask before."""
@@ -56,7 +55,7 @@ class LesionClicks(StrictModel):
     @property
     def needed(self) -> int | None:
         """Clicks until a Dice of 0.8; None where it was never reached."""
-        return next((count for count, dice in enumerate(self.dice, start=1) if dice >= _GOOD), None)
+        return next((count for count, dice in enumerate(self.dice, start=1) if dice >= GOOD), None)
 
 
 class ClickedPatient(NamedTuple):
@@ -175,51 +174,6 @@ def click_through(
             break
         wrong = error
     return answers, seconds
-
-
-def summarise(
-    patients: Mapping[str, Sequence[LesionClicks]], scatter_mm: float = 0.0, *, automatic: bool = False
-) -> dict[str, dict[str, float]]:
-    """Means over lesions by size, over all of them, and over the means of patients.
-
-    Args:
-        patients: lesions by the patient's name.
-        scatter_mm: of which clicks.
-        automatic: whether of those with another model's probabilities.
-
-    Returns:
-        By class of size, ``lesions`` and ``patients``: how many (``count``), Dice after 1, 2, 3 and 5 clicks
-        (``dice_1`` ...), the share with less than 0.5 after one click (``failed``), the share that reaches 0.8
-        (``good``) and the clicks that these need on average (``needed``). A class without lesions is left out.
-    """
-    turn = scatter_mm, automatic
-    chosen = {
-        name: [each for each in lesions if (each.scatter_mm, each.automatic) == turn]
-        for name, lesions in patients.items()
-    }
-    everyone = [each for lesions in chosen.values() for each in lesions]
-    table = {name: _means([each for each in everyone if size_class(each.diameter_mm) == name]) for name in SIZE_CLASSES}
-    table["lesions"] = _means(everyone)
-    by_patient = [_means(lesions) for lesions in chosen.values() if lesions]
-    if by_patient:
-        shared = set.intersection(*(set(each) for each in by_patient)) - {"count"}
-        table["patients"] = {"count": float(len(by_patient))} | {
-            key: fmean(each[key] for each in by_patient) for key in sorted(shared)
-        }
-    return {name: means for name, means in table.items() if means}
-
-
-def _means(lesions: Sequence[LesionClicks]) -> dict[str, float]:
-    if not lesions:
-        return {}
-    needed = [each.needed for each in lesions if each.needed is not None]
-    means = {f"dice_{count}": fmean(each.dice[count - 1] for each in lesions) for count in (1, 2, 3, 5)}
-    means |= {
-        "count": float(len(lesions)),
-        "failed": fmean(each.dice[0] < _FAILED for each in lesions),
-        "good": len(needed) / len(lesions),
-    }
-    return means | ({"needed": fmean(needed)} if needed else {})
 
 
 def _lesions(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:

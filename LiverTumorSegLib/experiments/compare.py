@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from ..training.earlier_recipes import completed
 from ..training.recipe import Recipe
 from ..training.resume import Say, count_others, differing_keys, flatten_entries, shorten_value
 from ..training.validate import store_figures
-from . import summary
+from . import click_summary, summary
+from .click_summary import Figures, click_markdown, summarise_clicks
 from .folds import Fold, cross_validate, draw_folds, folds_of, measurable_patients
 from .run_options import RunOptions
 from .summary import Results, summarise_recipes
@@ -62,6 +64,12 @@ class Comparison:
         absent = {**self.failed, **self.left_out}
         return (*self.remarks, *(f"Not in the table: {name}. {why}" for name, why in absent.items()))
 
+    @cached_property
+    def clicks(self) -> dict[str, Figures]:
+        """Figures of the recipes whose networks are for clicks, by name."""
+        clicked = {name: {each.name: each.clicks for each in results} for name, results in self.results.items()}
+        return {name: summarise_clicks(found) for name, found in clicked.items() if any(found.values())}
+
     def write(self, folder: Path) -> None:
         """Write ``comparison.json``, ``comparison.csv`` and ``comparison.md``; nothing where nothing was measured.
 
@@ -78,12 +86,14 @@ class Comparison:
             "failed": dict(self.failed),
             "left_out": dict(self.left_out),
             **self.summary,
+            "clicks": self.clicks,
             "results": patients,
         }
         sentences = [*summary.explain_figures(self.summary), *self.beside, f"Command: `{self.command}`."]
         _write(folder / "comparison.json", json.dumps(round_floats(content, _DIGITS), indent=1) + "\n")
         _write(folder / "comparison.csv", summary.summary_csv(self.summary))
-        _write(folder / "comparison.md", summary.summary_markdown(self.summary, sentences))
+        clicks = "".join(f"\n{click_markdown(name, figures)}" for name, figures in self.clicks.items())
+        _write(folder / "comparison.md", summary.summary_markdown(self.summary, sentences) + clicks)
 
 
 def compare(
@@ -216,9 +226,17 @@ def write_into_card(folder: Path, compared: Comparison, recipes: Mapping[str, Re
         raise UserError(msg)
     described = model_folder.read_description(folder)
     own = compared.results.get(described.name) if len(compared.results) == 1 else None
-    table = _table(compared, described, recipes)
-    figures = _figures(own, compared.command) if own else described.figures
-    store_figures(folder, described.with_evidence(table), figures)
+    changed = described.with_evidence(_table(compared, described, recipes))
+    if described.name in compared.clicks:
+        changed = changed.with_evidence(_clicks(compared, described.name))
+    figures = _figures(own, compared.command, described) if own else described.figures
+    store_figures(folder, changed, figures)
+
+
+def _clicks(compared: Comparison, name: str) -> Evidence:
+    rows = click_summary.click_rows(compared.clicks[name])
+    text = " ".join(click_summary.MEANING)
+    return Evidence(title="Clicks", text=text, command=compared.command, head=click_summary.HEAD, rows=tuple(rows))
 
 
 def _table(compared: Comparison, described: Description, recipes: Mapping[str, Recipe]) -> Evidence:
@@ -249,16 +267,20 @@ def describe_changes(described: Description, recipe: Recipe) -> str:
     return f"Trained otherwise than the model itself: {changes}." if changes else ""
 
 
-def _figures(results: Results, command: str) -> MeasuredAccuracy:
+_CROSS_VALIDATED = (
+    "Dice in three dimensions, by patient, in a cross-validation: each patient is measured by a model of the same "
+    "recipe that was trained without that patient's fold"
+)
+
+
+def _figures(results: Results, command: str, described: Description) -> MeasuredAccuracy:
     cases = {
         each.name: PatientDice(
             liver_dice=each.liver_dice, lesion_dice=each.lesion_dice, false_lesion_ml=each.false_lesion_ml or 0.0
         )
         for each in results
     }
-    definition = (
-        "Dice in three dimensions, by patient, in a cross-validation: each patient is measured by a model of the same "
-        "recipe that was trained without that patient's fold, after postprocessing; liver: labels 1 and 2 together, "
-        "lesion: label 2."
-    )
+    of_clicks = "with one click into the middle of every lesion of the reference"
+    of_labels = "after postprocessing; liver: labels 1 and 2 together, lesion: label 2"
+    definition = f"{_CROSS_VALIDATED}, {of_labels if described.clicks is None else of_clicks}."
     return MeasuredAccuracy(definition=definition, command=command, cases=cases)

@@ -1,23 +1,18 @@
 import numpy as np
 import pytest
-from support.click_cases import LESIONS, ball, click_model, clicked_ct
+from support.click_cases import LESIONS, ball, click_model, clicked_ct, seen_while
 
 from LiverTumorSegLib.core.progress import Job
 from LiverTumorSegLib.experiments.click_measures import (
     SCATTERS_MM,
-    LesionClicks,
     click_into_lesions,
     click_through,
-    summarise,
 )
+from LiverTumorSegLib.models.description import CLICK_CHANNELS
 
 SPACING = (2.0, 1.0, 1.0)
 LESION = np.zeros((20, 40, 40), bool)
 LESION[6:14, 10:30, 10:30] = True
-
-
-def clicks(*dice, diameter=15.0, scatter=0.0):
-    return LesionClicks(diameter_mm=diameter, scatter_mm=scatter, dice=dice, seconds=0.1)
 
 
 def asked(answers, scatter=0.0):
@@ -95,19 +90,17 @@ def test_the_labels_are_those_of_one_exact_click_into_each(patient):
     assert 2 * both / ((found.labels == 2).sum() + (reference == 2).sum()) > 0.93
 
 
-def test_means_are_by_size_by_lesion_and_by_patient():
-    table = summarise(
-        {
-            "a": [clicks(0.4, 0.6, 0.8, 0.8, 0.9, diameter=8), clicks(0.9, 0.9, 0.9, 0.9, 0.9, diameter=30)],
-            "b": [clicks(0.6, 0.7, 0.7, 0.7, 0.7), clicks(0.0, 0, 0, 0, 0, scatter=3.0)],
-            "c": [],
-        }
-    )
-    assert table["lesions"]["count"] == 3
-    assert table["lesions"]["dice_1"] == pytest.approx(1.9 / 3)
-    assert table["patients"]["dice_1"] == pytest.approx((0.65 + 0.6) / 2)
-    assert table["under_10_mm"]["failed"] == 1
-    assert table["over_20_mm"]["needed"] == 1
-    assert table["lesions"]["good"] == pytest.approx(2 / 3)
-    assert "needed" not in table["10_to_20_mm"]
-    assert summarise({"b": [clicks(0.5, 0.5, 0.5, 0.5, 0.5)]}, scatter_mm=3.0) == {}
+def test_with_another_model_s_probabilities_exact_clicks_are_made_once_more():
+    ct = clicked_ct()
+    reference = np.ones(ct.voxels.shape, np.uint8)
+    reference[ball(*LESIONS["small"])] = 2
+    likely = np.zeros(ct.voxels.shape, np.uint16)
+
+    def click():
+        return click_into_lesions(ct, reference, click_model(), "cpu", Job(), likely)
+
+    found = click()
+    assert [each.automatic for each in found.lesions] == [False] * len(SCATTERS_MM) + [True]
+    known = seen_while(click)[:, CLICK_CHANNELS.index("automatic is known"), 0, 0, 0]
+    assert known.tolist()[0] == 0
+    assert known.tolist()[-1] == 1

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumo
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.splits import Split
 from LiverTumorSegLib.experiments import variants
+from LiverTumorSegLib.experiments.click_measures import LesionClicks
 from LiverTumorSegLib.experiments.compare import Comparison, chosen_folds, compare, write_into_card
 from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.models.model_folder import read_description
@@ -64,3 +66,22 @@ def test_what_was_not_measured_is_not_written(place):
     nothing = Comparison(None, {}, {"quick": "It failed."}, {}, (), "compare")
     with pytest.raises(UserError, match="Nothing was measured that could be written into the card"):
         write_into_card(root / "model", nothing, recipes)
+
+
+def test_lesions_by_clicks_have_a_table_of_their_own(place):
+    root, recipes, _, own = place
+    lesion = LesionClicks(diameter_mm=12.0, scatter_mm=0.0, dice=(0.5, 0.75, 0.8, 0.8, 0.9), seconds=0.1)
+    clicked = [each.model_copy(update={"clicks": (lesion,)}) for each in own.results["quick"]]
+    compared = replace(own, results={"quick": clicked})
+    compared.write(root / "clicked")
+    assert "## quick: lesions by clicks" in (root / "clicked" / "comparison.md").read_text(encoding="utf-8")
+    content = json.loads((root / "clicked" / "comparison.json").read_text(encoding="utf-8"))
+    assert content["clicks"]["quick"]["exact"]["by patient"]["dice_2"]["mean"] == 0.75
+    write_into_card(root / "model", compared, recipes)
+    (table,) = [each for each in read_description(root / "model").evidence if each.title == "Clicks"]
+    assert table.rows[-1][:4] == ("exact", "by patient", "3", "0.50 (0.50–0.50)")
+
+
+def test_a_comparison_without_clicks_has_no_table_of_them(place):
+    _, _, both, _ = place
+    assert both.clicks == {}
