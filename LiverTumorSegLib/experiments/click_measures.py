@@ -101,7 +101,7 @@ def click_into_lesions(
     frame, view = ClickFrame(volume), volume.axial.of(reference)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     marked, known = volume.axial.of(labels), Known(labels=_liver(reference))
-    masks, clicked, answered = list(_lesions(view)), [], ""
+    masks, clicked, answered = list(lesions_of(view)), [], ""
 
     def find(
         inside: Sequence[Point],
@@ -145,6 +145,7 @@ def click_through(
     spacing: tuple[float, float, float],
     scatter_mm: float,
     random: np.random.Generator,
+    clicks: int = CLICKS,
 ) -> tuple[list[NDArray[np.bool_]], float]:
     """Answers after one click, two, and so on, and the seconds of the first.
 
@@ -155,12 +156,13 @@ def click_through(
         spacing: millimetres between slices, rows and columns.
         scatter_mm: standard deviation of clicks, over all axes together.
         random: source of random numbers.
+        clicks: how many are made at most.
     """
     inside: list[Point] = []
     outside: list[Point] = []
     answers: list[NDArray[np.bool_]] = []
     wrong, seconds = mask, 0.0
-    while len(answers) < CLICKS:
+    while len(answers) < clicks:
         place = _deepest(wrong, spacing)
         side = inside if mask[place] else outside
         clicked = scattered(place, spacing, scatter_mm / np.sqrt(3), random)
@@ -170,13 +172,14 @@ def click_through(
         seconds = seconds or perf_counter() - began
         error = _error(answers[-1], mask)
         if error is None:
-            answers += [answers[-1]] * (CLICKS - len(answers))
+            answers += [answers[-1]] * (clicks - len(answers))
             break
         wrong = error
     return answers, seconds
 
 
-def _lesions(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
+def lesions_of(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
+    """Each connected part of label 2 that has five voxels or more, a mask ``[slice, row, column]`` each."""
     parts, count = ndimage.label(view == LESION_LABEL)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     return (parts == number for number in range(1, count + 1) if sizes[number] >= _FEWEST_VOXELS)
