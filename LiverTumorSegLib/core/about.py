@@ -1,7 +1,8 @@
-"""Version, default model, precisions and disclaimer of the program."""
+"""Version, models by default, precisions and disclaimer of the program."""
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "unet-lits"
+CLICK_MODEL = "lesion-click"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 DISCLAIMER = "For research only. This is not a medical device: do not base diagnosis or treatment on it."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -15,6 +15,9 @@ _TOWARDS = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Directions in RAS of slices, rows and columns in an axial view: towards head, back and patient's left."""
 
 _DIGITS = 6
+
+Box = tuple[slice, slice, slice]
+"""Of voxels along three axes; start and stop of each are known."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,19 @@ class AxialView:
     def of(self, array: NDArray) -> NDArray:
         """View ``[k, j, i]`` as ``[slice, row, column]``; no voxel is copied."""
         return array.transpose(self.axes)[self._steps]
+
+    def back(self, seen: NDArray) -> NDArray:
+        """View ``[slice, row, column]`` as ``[k, j, i]``, the inverse of :meth:`of`."""
+        return seen[self._steps].transpose(np.argsort(self.axes))
+
+    def box(self, box: Box, shape: tuple[int, ...]) -> Box:
+        """Slices, rows and columns of a box ``(k, j, i)`` of an array of this shape."""
+        return _three(_turned(box[axis], shape[axis], flip) for axis, flip in zip(self.axes, self.flips, strict=True))
+
+    def array_box(self, box: Box, shape: tuple[int, ...]) -> Box:
+        """The inverse of :meth:`box`."""
+        sides = dict(zip(self.axes, zip(box, self.flips, strict=True), strict=True))
+        return _three(_turned(sides[axis][0], shape[axis], sides[axis][1]) for axis in range(3))
 
     def place(self, point: Sequence[int], shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Indices ``(k, j, i)`` in an array of this shape of a slice, row and column of the view."""
@@ -126,6 +142,15 @@ def axial_view(affine: NDArray[np.float64]) -> AxialView:
         (senses[0] < 0, senses[1] < 0, senses[2] < 0),
         (float(spacing[first]), float(spacing[second]), float(spacing[third])),
     )
+
+
+def _turned(side: slice, length: int, flip: bool) -> slice:
+    return slice(length - side.stop, length - side.start) if flip else side
+
+
+def _three(sides: Iterable[slice]) -> Box:
+    first, second, third = sides
+    return first, second, third
 
 
 def _sense(direction: NDArray[np.float64], towards: NDArray[np.float64]) -> int:

@@ -7,6 +7,7 @@ import torch
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import ClickPatches, NetworkSpec
 from LiverTumorSegLib.models.model_folder import Model
 from LiverTumorSegLib.preprocessing import Chain
@@ -80,3 +81,30 @@ def seen_while(run):
     Darker.seen.clear()
     run()
     return torch.cat(Darker.seen)
+
+
+def darker_unet():
+    """A network that ships, set by hand to take for lesion what is darker than the mean of its patch."""
+    torch.manual_seed(0)
+    network = networks.create("click_unet", 7, 1, features=[4, 4, 4, 4])
+    with torch.no_grad():
+        for name, weights in network.named_parameters():
+            if name.endswith("conv.weight") or "head" in name:
+                weights.zero_()
+        network.down[0].conv1.conv.weight[0, 0, 0, 1, 1] = -1
+        network.down[0].conv2.conv.weight[0, 0, 0, 1, 1] = 1
+        network.up[0].conv_block.conv1.conv.weight[0, 4, 0, 1, 1] = 1  # the skip comes after what was upsampled
+        network.up[0].conv_block.conv2.conv.weight[0, 0, 0, 1, 1] = 1
+        network.head.weight[0, 0] = 20
+        network.head.bias[0] = -4
+    return network.eval()
+
+
+def save_click_model(folder):
+    """Write :func:`darker_unet` as a model folder."""
+    description = click_model(darker_unet()).description
+    fields = {name: getattr(description, name) for name in type(description).model_fields}
+    del fields["weights"], fields["format"]
+    fields["network"] = NetworkSpec(name="click_unet", in_channels=7, classes=1, options={"features": [4, 4, 4, 4]})
+    model_folder.save(folder, darker_unet(), lambda d: f"# {d.title}\n", **fields)
+    return folder

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.about import DEFAULT_MODEL
+from ...core.about import CLICK_MODEL, DEFAULT_MODEL
+from ...core.errors import UserError
 from ...core.volume import Volume
 from ..worker import arrays
 from ..worker.client import WorkerInterface
-from .job_runner import Answer, JobRunner, PanelState
+from .clicks import ClickedLesion, ClickHandover, LesionClick, click_arguments, clicked_lesion
+from .job_runner import IDLE, Answer, JobRunner, PanelState
 
 Note: TypeAlias = tuple[tuple[int, int, int], str]
 """A voxel ``(i, j, k)`` of a lesion, its ``inside_voxel``, and what is noted about it."""
+
+_WAITED_FOR = ("click", "prepare_clicks", "measure")
+"""Short jobs that a click comes after; the others it cannot be asked for beside."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class Panel(JobRunner):
         self.devices: list[Answer] = []
         self.why_no_gpu = ""
         self.opened = self.models_known = False
+        self._handed = ClickHandover()
+        self._next_click: Callable[[], None] | None = None
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
@@ -171,6 +180,99 @@ class Panel(JobRunner):
         }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)
+
+    def prepare_clicks(self, volume: Volume, *, device: str = "auto", model: str = CLICK_MODEL) -> None:
+        """Hand over a CT and have the model loaded, so that the first click is answered as fast as the others."""
+        self._check_idle("prepare_clicks")
+        self._begin_on(volume, "prepare_clicks", lambda _, __: None, {}, device=device, model=model)
+
+    def click(
+        self,
+        volume: Volume,
+        labels: NDArray[np.unsignedinteger] | None,
+        clicks: Sequence[LesionClick],
+        done: Callable[[ClickedLesion], None],
+        *,
+        base: NDArray[np.bool_] | None = None,
+        device: str = "auto",
+        model: str = CLICK_MODEL,
+    ) -> None:
+        """Segment the lesion that was clicked into; ``done`` gets it while :meth:`poll` runs.
+
+        The same arguments give the same lesion, so that a click is taken back, or moved, by asking without it. While
+        the worker is at a click, or measures, the newest click waits, in place of an earlier one that waits.
+
+        Args:
+            volume: the CT, the same object from click to click; what is handed over again is another object.
+            labels: as :attr:`Result.labels`, without what these clicks have made: as they were before the first of
+                them. None where nothing was segmented.
+            clicks: all of the lesion's, in their order.
+            done: gets the lesion.
+            base: bool ``[k, j, i]``: the lesion before its first click; None where there was none.
+            device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+            model: for clicks.
+        """
+        if self._job is not None and self._job.queued.command in _WAITED_FOR:
+            self._next_click = partial(self.click, volume, labels, clicks, done, base=base, device=device, model=model)
+            return
+        self._check_idle("click")
+        before = self._handed.base(base)
+
+        def finish(answer: Answer, folder: Path) -> None:
+            mask, _ = arrays.read(folder / "lesion.nrrd")
+            done(clicked_lesion(answer, mask, volume, labels, clicks, base))
+
+        files: dict[str, Any] = {"lesion": None}
+        chosen: Answer = {"clicks": click_arguments(clicks), "device": device, "model": model}
+        chosen["liver_hu"] = self._handed.liver_hu(volume, labels)
+        if before is not None:
+            files["base"] = (before.values.astype(np.uint8), volume.affine)
+            chosen["base_at"] = [side.start for side in before.box]
+        self._begin_on(volume, "click", finish, files, **chosen)
+
+    @property
+    def settled(self) -> bool:
+        """True when no job runs, no click waits and nothing is left for later."""
+        return super().settled and self._next_click is None
+
+    def poll(self) -> None:
+        """Take in what the worker said, and ask for the click that waits; call it some ten times a second."""
+        super().poll()
+        if self._next_click and self.state in IDLE:
+            click, self._next_click = self._next_click, None
+            click()
+
+    def cancel(self) -> None:
+        """Ask the running job to stop; a click that waits is forgotten."""
+        self._next_click = None
+        super().cancel()
+
+    def close(self) -> None:
+        """End the worker; a running job is lost."""
+        self._next_click = None
+        super().close()
+        self._handed.forget()
+
+    def _check_idle(self, command: str) -> None:
+        if self.state not in IDLE:
+            msg = f"{command} cannot start while the panel is {self.state.value}"
+            raise RuntimeError(msg)
+
+    def _begin_on(
+        self,
+        volume: Volume,
+        command: str,
+        finish: Callable[[Answer, Path], None],
+        files: dict[str, Any],
+        **chosen: Any,
+    ) -> None:
+        """Start a job on a CT whose file stays there for the next one."""
+        try:
+            file = self._handed.volume_file(self.worker, volume)
+        except (UserError, OSError) as error:
+            self._fail(str(error), traceback.format_exc())
+            return
+        self.begin(command, finish, files, volume=str(file), **chosen)
 
     def preview(
         self, volume: Volume, model: str, done: Callable[[NDArray[np.float32], NDArray[np.float64]], None]

@@ -19,7 +19,7 @@ from ...core.progress import Job
 from ...core.volume import Volume
 from ...inference.preview import preprocess_volume
 from ...inference.segment import Segmentation, SegmentationOptions
-from ...models import model_folder, store
+from ...models import store
 from ...models.description import JOINT, Description
 from ...models.download import download_model
 from ...models.model_folder import Model
@@ -34,6 +34,8 @@ from ...reporting.lesions import LesionTable
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
 from . import arrays
+from .click_commands import ClickCommands
+from .known_models import LastModel, model_card
 from .protocol import PAINTED
 from .source_series import with_images
 
@@ -41,7 +43,7 @@ Answer = dict[str, Any]
 
 
 class Commands:
-    """The commands by name, with what is kept from one to the next: the last model.
+    """The commands by name, with what is kept from one to the next: the last model, and what was clicked into.
 
     Args:
         base: folder that relative paths start from, the client's: a worker's own working folder is its alone.
@@ -49,12 +51,15 @@ class Commands:
 
     def __init__(self, base: Path = Path()) -> None:
         self._base = base
-        self._kept: tuple[object, Model] | None = None
+        self._model = LastModel(base).load
+        clicks = ClickCommands(LastModel(base).load)  # of their own, since both are in use together
         self._known: dict[str, Callable[..., Answer]] = {
             "segment": self.segment,
             "segment_file": self.segment_file,
             "segment_series": self.segment_series,
             "load_model": self.load_model,
+            "click": clicks.click,
+            "prepare_clicks": clicks.prepare,
             "preview": self.preview,
             "measure": self.measure,
             "report": self.report,
@@ -261,7 +266,7 @@ class Commands:
     def models(self, job: Job) -> Answer:
         """Every model with its card, the default first; what is wrong with those that are not valid."""
         job.at(0, "Looking for models")
-        return {"models": [_card(name, folder) for name, folder in store.available_models().items()]}
+        return {"models": [model_card(name, folder) for name, folder in store.available_models().items()]}
 
     def devices(self, job: Job) -> Answer:
         """Every device, the best first, and why ``auto`` takes the CPU where it does."""
@@ -285,14 +290,6 @@ class Commands:
         job.at(0, "Removing the model")
         store.remove_model(name)
         return {"name": name}
-
-    def _model(self, name: str) -> Model:
-        folder = store.find_model(name, self._base)
-        files_now = [folder / file for file in sorted(model_folder.FILES)]
-        key = [(str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files_now if f.is_file()]
-        if self._kept is None or self._kept[0] != key:
-            self._kept = (key, model_folder.load(folder))
-        return self._kept[1]
 
 
 @dataclass(frozen=True)
@@ -420,27 +417,3 @@ def _choose(
     choice = kept.unpainted(labels, cleaning["sensitivity"])
     choice.choose(labels, sensitivity)
     return choice, run | {"options": run["options"] | {"postprocessing": cleaning | {"sensitivity": sensitivity}}}
-
-
-def _card(name: str, folder: Path) -> Answer:
-    try:
-        description = model_folder.read_description(folder)
-    except UserError as error:
-        return {"name": name, "title": name, "error": str(error), "ships": store.is_shipped(folder)}
-    return {
-        "name": name,
-        "title": description.title,
-        "labels": list(description.labels),
-        "segments": description.segments,
-        "data": description.training.data,
-        "patients": len(description.training.patients),
-        "accuracy": description.figures.in_words if description.figures else "",
-        "definition": description.figures.definition if description.figures else "",
-        "licence": description.licence.name,
-        "terms": description.licence.terms,
-        "research_only": description.licence.research_only,
-        "sha256": description.weights.sha256,
-        "bytes": description.weights.bytes,
-        "postprocessing": description.postprocessing.model_dump(),
-        "ships": store.is_shipped(folder),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .frame import Box, ClickFrame
+from ...core.volume import Box
+from .editing import INSIDE_MM, OUTSIDE_MM, Boxed, ball
+from .frame import ClickFrame
 from .patches import Millimetres, Patch, linear_shares
-
-_INSIDE_MM, _OUTSIDE_MM = 1.0, 1.5
-"""How far around a click its side is certain."""
 
 _NONE_AT_ALL = -12.0
 _FACE_VOXELS = 4
@@ -66,7 +65,7 @@ def judge(patch: Patch, logits: torch.Tensor, inside: Sequence[Millimetres]) -> 
 
 def on_grid(
     frame: ClickFrame, answer: Answer, inside: Sequence[Millimetres], outside: Sequence[Millimetres]
-) -> tuple[Box, NDArray[np.bool_], float]:
+) -> tuple[Boxed, float]:
     """The lesion on the CT's grid.
 
     Args:
@@ -76,19 +75,29 @@ def on_grid(
         outside: clicks that do not.
 
     Returns:
-        The box, the mask in it, and the mean probability of the lesion's voxels.
+        The mask, and the mean probability of the lesion's voxels.
     """
     box = frame.box_of(answer.patch)
     logits = _interpolated(frame, answer, box)
     lesion = logits > answer.level
-    for points, radius, side in ((inside, _INSIDE_MM, True), (outside, _OUTSIDE_MM, False)):
+    for points, radius, side in ((inside, INSIDE_MM, True), (outside, OUTSIDE_MM, False)):
         for point in points:
-            lesion[_ball(frame, box, point, radius)] = side
+            lesion[ball(box, point, frame.spacing, radius)] = side
     parts, _ = ndimage.label(lesion)
     own = {int(parts[_voxel(_index(frame, box, each), parts.shape)]) for each in inside} - {0}
-    lesion = np.isin(parts, list(own))
-    likely = 1 / (1 + np.exp(-logits[lesion].clip(_NONE_AT_ALL)))
-    return box, lesion, float(likely.mean()) if lesion.any() else 0.0
+    near = _around_parts(parts, own)
+    lesion = np.isin(parts[near], list(own))
+    likely = 1 / (1 + np.exp(-logits[near][lesion].clip(_NONE_AT_ALL)))
+    first, second, third = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, near, strict=True))
+    return Boxed((first, second, third), lesion), float(likely.mean()) if lesion.any() else 0.0
+
+
+def _around_parts(parts: NDArray[np.int32], numbers: Collection[int]) -> tuple[slice, ...]:
+    """The box of some of the parts; a single voxel where there are none."""
+    found = [box for number, box in enumerate(ndimage.find_objects(parts), start=1) if number in numbers]
+    if not found:
+        return (slice(0, 1),) * 3
+    return tuple(slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*found, strict=True))
 
 
 def _interpolated(frame: ClickFrame, answer: Answer, box: Box) -> NDArray[np.float32]:
@@ -104,18 +113,6 @@ def _interpolated(frame: ClickFrame, answer: Answer, box: Box) -> NDArray[np.flo
     logits: NDArray[np.float32] = values.numpy()
     logits[outside[0]] = logits[:, outside[1]] = logits[:, :, outside[2]] = _NONE_AT_ALL
     return logits
-
-
-def _ball(frame: ClickFrame, box: Box, point: Millimetres, radius_mm: float) -> NDArray[np.bool_]:
-    """The voxels of a box around a click, at least the one that it lies in."""
-    far = [
-        ((np.arange(side.start, side.stop) * mm - at) / max(radius_mm, 0.51 * mm)) ** 2
-        for side, mm, at in zip(box, frame.spacing, point, strict=True)
-    ]
-    ball: NDArray[np.bool_] = far[0][:, None, None] + far[1][:, None] + far[2] <= 1
-    index = _voxel(_index(frame, box, point), ball.shape)
-    ball[index] = True
-    return ball
 
 
 def _index(frame: ClickFrame, box: Box, point: Millimetres) -> Millimetres:

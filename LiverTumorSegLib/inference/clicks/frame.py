@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from ...core.errors import UserError
-from ...core.volume import Volume
+from ...core.volume import Box, Volume
 from ...preprocessing import Chain, Slices
+from .editing import Boxed
 from .patches import Millimetres, Patch, Slab
 
 _AIR_HU = -200
@@ -20,7 +21,6 @@ _SPARE = 2
 """Voxels beyond what a patch reaches, for interpolation."""
 
 Point = tuple[float, float, float]
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,17 @@ class ClickFrame:
         pixel = [scale * mm for scale, mm in zip(made.scale, self.spacing[1:], strict=True)]
         return Slab(made.pixels[:, 0], self._positions(box[0]), (first[0], first[1]), (pixel[0], pixel[1]))
 
-    def slab_of(self, patch: Patch, array: NDArray, brightest: float = 1.0) -> Slab:
-        """The same of an array ``[k, j, i]`` on the CT's grid, as it is."""
+    def boxed(self, array: NDArray | Boxed) -> Boxed:
+        """An array ``[k, j, i]`` on the CT's grid as part of the axial view; what is one already stays as it is."""
+        if isinstance(array, Boxed):
+            return array
+        deep, rows, columns = (slice(0, n) for n in self.view.shape)
+        return Boxed((deep, rows, columns), self.volume.axial.of(array))
+
+    def slab_of(self, patch: Patch, known: Boxed, brightest: float = 1.0) -> Slab:
+        """The same of what is known on the CT's grid, as it is."""
         box = self.box_of(patch)
-        values = torch.from_numpy(np.ascontiguousarray(self.volume.axial.of(array)[box]).astype(np.float32))
+        values = torch.from_numpy(known.inside(box).astype(np.float32))
         first = [side.start * mm for side, mm in zip(box[1:], self.spacing[1:], strict=True)]
         return Slab(values, self._positions(box[0]), (first[0], first[1]), self.spacing[1:], brightest)
 

@@ -12,23 +12,22 @@ from numpy.typing import NDArray
 
 from ...core.device import choose_device
 from ...core.errors import UserError
-from ...core.labels import FULL_PROBABILITY, LIVER_LABEL
+from ...core.labels import FULL_PROBABILITY, liver_median
 from ...core.progress import CancelToken, Job, job
-from ...core.volume import Volume
+from ...core.volume import Box, Volume
 from ...models.description import ClickPatches
 from ...models.model_folder import Model
 from ...preprocessing import Chain, Slices
 from ..predictor import Predictor
 from .answer import Answer, judge, on_grid
 from .channels import Surroundings, guess_liver, stack_channels
-from .frame import Box, ClickFrame, Point
+from .editing import Boxed
+from .frame import ClickFrame, Point
 from .patches import Millimetres, Patch, cut
 
 NO_LESION_SEEN = (
     "The model sees no lesion at the click: what is marked is the likeliest part around it, and there may be none."
 )
-_MOST_LIVER = 2_000_000
-"""Voxels of the liver that its median is taken of at most; more change nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class FoundLesion:
     """One lesion on a CT's grid.
 
     Args:
-        box: slices, rows and columns of the axial view that it lies in.
+        box: slices, rows and columns of the axial view that it fills.
         part: bool, of the box's shape.
         volume: the CT.
         probability: that its voxels are lesion, on average, as the network says; not calibrated.
@@ -71,15 +70,18 @@ class Known:
     """What is known of a CT beside the clicks.
 
     Args:
-        previous: bool ``[k, j, i]``, the lesion as it was before these clicks; None where there was none.
-        labels: uint8 ``[k, j, i]``, of whose liver the median is taken; None where it is not known.
-        automatic: uint16 ``[k, j, i]``, how likely lesion is by another model, in parts of
+        previous: bool ``[k, j, i]``, or a part of the axial view: the lesion as it was before these clicks; None where
+            there was none.
+        labels: ``[k, j, i]``, of whose liver the median is taken; None where it is not known.
+        automatic: uint16 ``[k, j, i]``, or a part of the axial view: how likely lesion is by another model, in parts of
             :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`; None where none was asked.
+        liver_hu: the liver's median, where it was taken already.
     """
 
-    previous: NDArray[np.bool_] | None = None
-    labels: NDArray[np.uint8] | None = None
-    automatic: NDArray[np.uint16] | None = None
+    previous: NDArray[np.bool_] | Boxed | None = None
+    labels: NDArray[np.unsignedinteger] | None = None
+    automatic: NDArray[np.uint16] | Boxed | None = None
+    liver_hu: float | None = None
 
 
 @torch.inference_mode()
@@ -143,6 +145,7 @@ class _Look:
     ) -> None:
         _refuse_both(inside, outside)
         self.frame, self.patches, self.inside, self.outside, self.known = frame, patches, inside, outside, known
+        self._previous = _lesion_before(frame, known)
         self._chain = model.description.preprocessing
         self._engine = Predictor(model.network, choose_device(device, "auto"), 1)
         self._low, self._high = self._extent()
@@ -150,11 +153,8 @@ class _Look:
     def _extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Corners of what is known to be lesion: the clicks, and what was there before."""
         points = np.array(self.inside)
-        previous = self.known.previous
-        if previous is not None and previous.any():
-            shown = self.frame.volume.axial.of(previous)
-            edges = [np.flatnonzero(shown.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-            corners = np.array([[edge[0], edge[-1]] for edge in edges]).T * self.frame.spacing
+        if self._previous is not None:
+            corners = np.array([(side.start, side.stop - 1) for side in self._previous.box]).T * self.frame.spacing
             points = np.concatenate([points, corners])
         return points.min(axis=0), points.max(axis=0)
 
@@ -174,8 +174,8 @@ class _Look:
         image = cut(frame.slab(patch, self._chain), patch)
         automatic = None
         if known.automatic is not None:
-            automatic = cut(frame.slab_of(patch, known.automatic, FULL_PROBABILITY), patch)
-        previous = None if known.previous is None else cut(frame.slab_of(patch, known.previous), patch)
+            automatic = cut(frame.slab_of(patch, frame.boxed(known.automatic), FULL_PROBABILITY), patch)
+        previous = None if self._previous is None else cut(frame.slab_of(patch, self._previous), patch)
         channels = stack_channels(
             Surroundings(image, self._liver, zoom, automatic),
             [patch.place(each) for each in self.inside],
@@ -188,17 +188,17 @@ class _Look:
     @cached_property
     def _liver(self) -> float:
         """Median of the liver, in the unit of the preprocessing."""
-        labels = self.known.labels
-        if labels is not None and (labels == LIVER_LABEL).any():
-            shown = self.frame.volume.voxels[labels == LIVER_LABEL]
-            median = float(np.median(shown[:: 1 + len(shown) // _MOST_LIVER]))
+        median, labels = self.known.liver_hu, self.known.labels
+        if median is None and labels is not None:
+            median = liver_median(self.frame.volume, labels)
+        if median is not None:
             return _in_unit(self._chain, median)
         centre = self.inside[0]
         wide = Patch(centre, (1, 1, 1), (80.0, 80.0, 80.0))
         return guess_liver(self.frame.slab(wide, self._chain), centre)
 
     def found(self, answer: Answer, zoom: float) -> FoundLesion:
-        box, part, probability = on_grid(self.frame, answer, self.inside, self.outside)
+        (box, part), probability = on_grid(self.frame, answer, self.inside, self.outside)
         warnings = [NO_LESION_SEEN] if answer.is_doubtful else []
         if answer.touches_border(self.inside):
             most = max(n * mm for n, mm in zip(self.patches.size, self.patches.step_mm(zoom), strict=True))
@@ -206,6 +206,19 @@ class _Look:
         device = str(self._engine.placement)
         notes = (*self._engine.notes, *warnings)
         return FoundLesion(box, part, self.frame.volume, probability, notes, zoom, device)
+
+
+def _lesion_before(frame: ClickFrame, known: Known) -> Boxed | None:
+    """The part of the axial view that the lesion filled before these clicks."""
+    if known.previous is None:
+        return None
+    whole = frame.boxed(known.previous)
+    if (filled := Boxed.around(whole.values)) is None:
+        return None
+    first, second, third = (
+        slice(a.start + b.start, a.start + b.stop) for a, b in zip(whole.box, filled.box, strict=True)
+    )
+    return Boxed((first, second, third), filled.values)
 
 
 def _in_unit(chain: Chain, hounsfield: float) -> float:

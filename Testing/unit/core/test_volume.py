@@ -57,6 +57,16 @@ def test_ties_at_45_degrees_are_broken_the_same_way(turn):
         assert np.array_equal(other.axial.of(other.voxels), volume.axial.of(volume.voxels)), (axes, flips)
 
 
+@pytest.mark.parametrize(("axes", "flips"), ORDERS)
+def test_boxes_and_masks_go_to_the_view_and_back(ct, axes, flips):
+    other = reordered(ct, axes, flips)
+    view, shape = other.axial, other.voxels.shape
+    box = (slice(1, 4), slice(2, 9), slice(0, 5))
+    seen = view.of(other.voxels)[view.box(box, shape)]
+    np.testing.assert_array_equal(view.back(seen), other.voxels[box])
+    assert view.array_box(view.box(box, shape), shape) == box
+
+
 def test_viewing_copies_nothing(ct):
     assert np.shares_memory(ct.axial.of(ct.voxels), ct.voxels)
 
