@@ -7,8 +7,8 @@
 The random walker of scikit-image (Grady 2006) and ITK's confidence connected growing are given the clicks of
 ``livertumorseg compare``, inside the reference's liver, lesions included, grown by 3 mm. Their parameters are those
 with the best mean Dice of lesions after one exact click in the other folds, so that nobody is tuned on. ``--held-out``
-is what ``livertumorseg calibrate -o`` wrote: there a lesion of the automatic model at the first click, or within 5 mm of
-it, is its answer. Nothing here is timed.
+is what ``livertumorseg calibrate -o`` wrote: there a lesion of the automatic model at the first click, or within 5 mm,
+is its answer. Nothing here is timed.
 """
 
 import argparse
@@ -172,9 +172,9 @@ class Patient(NamedTuple):
             del before
             patch, values = method(place, inside, outside, options)
             answer = Answer(patch, values, 0.0)
-            box, part, _ = on_grid(frame, answer, frame.of(inside), frame.of(outside))
+            lesion, _ = on_grid(frame, answer, frame.of(inside), frame.of(outside))
             whole = np.zeros(frame.view.shape, bool)
-            whole[box] = part
+            whole[lesion.box] = lesion.values
             return whole
 
         for number, mask in enumerate(lesions_of(self.volume.axial.of(self.reference))):

@@ -18,6 +18,7 @@ class ClickSampling(StrictModel):
     Args:
         synthetic: share whose lesion is painted into the liver.
         nothing: share that is clicked where there is no lesion, and should stay empty.
+        improved: share of samples that begin with a wrong outline to be improved.
         rounds: at most so many rounds of clicks go before the one that is learned from.
         scatter_mm: standard deviation of a click's distance from where it was meant, along each axis.
         rim: share of first clicks that are near the lesion's rim.
@@ -35,6 +36,7 @@ class ClickSampling(StrictModel):
 
     synthetic: _Share = 0.3
     nothing: _Share = 0.08
+    improved: _Share = 0.2
     rounds: int = Field(3, ge=0, le=10)
     scatter_mm: _Mm = 1.5
     rim: _Share = 0.2

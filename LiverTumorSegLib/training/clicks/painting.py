@@ -41,7 +41,7 @@ def paint_lesion(
     inside = _inside(image.shape, centre, radius_mm, step_mm, random)
     sign = 1 if random.random() < _BRIGHT else -1
     contrast, edge = sign * random.uniform(*_CONTRAST), random.uniform(0.5, 2.5)
-    texture = 1 + _smooth(image.shape, random) * random.uniform(0, 0.5)
+    texture = 1 + smooth_noise(image.shape, random) * random.uniform(0, 0.5)
     shade = contrast * texture * expit(3 * inside / edge)
     if random.random() < _RIM:
         shade += random.uniform(-0.05, 0.12) * np.exp(-((inside / (2 * edge)) ** 2))
@@ -63,11 +63,11 @@ def _inside(
         for n, at, step, by in zip(shape, centre, step_mm, stretch / np.cbrt(stretch.prod()), strict=True)
     ]
     distance = np.sqrt(axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2)
-    bent: NDArray[np.float32] = radius_mm * (1 + 0.25 * _smooth(shape, random)) - distance
+    bent: NDArray[np.float32] = radius_mm * (1 + 0.25 * smooth_noise(shape, random)) - distance
     return bent.astype(np.float32)
 
 
-def _smooth(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
+def smooth_noise(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
     """Smooth noise with a standard deviation of about 1."""
     coarse = random.normal(0, 1.5, (_GRID,) * 3).astype(np.float32)
     factors = [n / _GRID for n in shape]

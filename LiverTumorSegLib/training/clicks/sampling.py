@@ -16,6 +16,7 @@ from ...inference.clicks.patches import Millimetres, Patch, cut
 from ...models.description import ClickPatches
 from ..augmentation import Augmentation, Intensities, change_intensities, draw_intensities
 from ..slice_sampling import Batch
+from .bases import outline_to_improve
 from .lesions import ClickPatient, Lesion, click_patients
 from .options import ClickSampling
 from .painting import paint_lesion
@@ -31,7 +32,8 @@ class DrawnClicks(TypedDict):
     2 for the one lesion. ``liver`` is the liver's median and ``zoom`` how much larger voxels are than the finest, both
     ``[batch]``; ``steps`` are the voxels' sides and ``first`` the first clicks in voxels, both ``[batch, 3]``; and
     ``seeds`` are for what the reader does next. ``automatic`` is another model's probability, ``[batch, slice, row,
-    column]``, 0 where a sample's ``automatic_known`` is False.
+    column]``, 0 where a sample's ``automatic_known`` is False. ``base`` is the outline to be improved, of the same
+    shape, 0 where ``improved`` is False.
     """
 
     image: torch.Tensor
@@ -43,6 +45,8 @@ class DrawnClicks(TypedDict):
     seeds: torch.Tensor
     automatic: torch.Tensor
     automatic_known: torch.Tensor
+    base: torch.Tensor
+    improved: torch.Tensor
     lesions_apart: torch.Tensor
     intensities: Intensities
 
@@ -57,9 +61,11 @@ class ClickBatch(Batch):
     seeds: torch.Tensor
     automatic: torch.Tensor
     automatic_known: torch.Tensor
+    base: torch.Tensor
+    improved: torch.Tensor
 
 
-_UNCHANGED = ("zoom", "steps", "first", "seeds", "automatic", "automatic_known", "lesions_apart")
+_UNCHANGED = ("zoom", "steps", "first", "seeds", "automatic", "automatic_known", "base", "improved", "lesions_apart")
 
 
 def augment_clicks(drawn: DrawnClicks) -> ClickBatch:
@@ -80,7 +86,8 @@ def _changed_liver(liver: torch.Tensor, changes: Intensities) -> torch.Tensor:
 class _Sample(NamedTuple):
     """One patch: its image, labels, the liver's median, zoom, voxels' sides but for magnification, and first click.
 
-    ``automatic`` is another model's probability, None where it is not shown.
+    ``automatic`` is another model's probability, None where it is not shown; ``base`` the outline to be improved, None
+    where there is none.
     """
 
     image: NDArray[np.float32]
@@ -90,6 +97,7 @@ class _Sample(NamedTuple):
     step_mm: Millimetres
     first: Millimetres
     automatic: NDArray[np.float32] | None = None
+    base: NDArray[np.bool_] | None = None
 
 
 class ClickSampler:
@@ -143,6 +151,7 @@ class ClickSampler:
         image = torch.from_numpy(np.stack([each.image for each in samples])[:, None])
         nothing = np.zeros_like(samples[0].image)
         maps = [nothing if each.automatic is None else each.automatic for each in samples]
+        bases = [nothing if each.base is None else each.base.astype(np.float32) for each in samples]
         return {
             "image": image,
             "labels": torch.from_numpy(np.stack([each.labels for each in samples])),
@@ -153,6 +162,8 @@ class ClickSampler:
             "seeds": torch.from_numpy(random.integers(2**62, size=self._batch)),
             "automatic": torch.from_numpy(np.stack(maps)),
             "automatic_known": torch.tensor([each.automatic is not None for each in samples]),
+            "base": torch.from_numpy(np.stack(bases)),
+            "improved": torch.tensor([each.base is not None for each in samples]),
             "lesions_apart": torch.ones(self._batch, dtype=torch.bool),
             "intensities": draw_intensities(self._augmentation, tuple(image.shape), random),
         }
@@ -166,7 +177,14 @@ class ClickSampler:
         sample = sample or self._real(random)
         if random.random() < self._options.unknown_liver:
             sample = sample._replace(liver=sample.liver + random.normal(0, 0.06))
-        return sample
+        return self._to_improve(sample, random)
+
+    def _to_improve(self, sample: _Sample, random: np.random.Generator) -> _Sample:
+        """The sample, with a wrong outline of its lesion where the reader is to improve one."""
+        lesion = sample.labels == LESION_LABEL
+        if random.random() >= self._options.improved or not lesion.any():
+            return sample
+        return sample._replace(base=outline_to_improve(lesion, sample.automatic, sample.step_mm, random))
 
     def _real(self, random: np.random.Generator) -> _Sample:
         same = self._people[random.choice(len(self._people), p=self._weights)]

@@ -23,7 +23,16 @@ from .sampling import ClickSampler, DrawnClicks
 
 _SAMPLES = 16
 _PLAIN = ClickSampling(
-    synthetic=0, nothing=0, scatter_mm=0, rim=0, deep=1, unknown_liver=0, other_zoom=0, jitter=0, scale=(1, 1)
+    synthetic=0,
+    nothing=0,
+    improved=0,
+    scatter_mm=0,
+    rim=0,
+    deep=1,
+    unknown_liver=0,
+    other_zoom=0,
+    jitter=0,
+    scale=(1, 1),
 )
 
 

@@ -24,7 +24,7 @@ def batch():
     sampler = ClickSampler(
         [patient(lesions=[SMALL])],
         pixel_mm=1.0,
-        sampling=ClickSampling(synthetic=0, nothing=0),
+        sampling=ClickSampling(synthetic=0, nothing=0, improved=0),
         patches=ClickPatches(spacing_mm=(2.0, 1.0, 1.0), size=(16, 24, 24)),
         augmentation=SETS["none"],
         batch=4,
@@ -88,3 +88,27 @@ def test_rounds_need_no_gradient_and_leave_the_network_in_training(batch):
 
 def test_the_same_seeds_give_the_same_clicks(batch):
     torch.testing.assert_close(after(batch, Nothing(), 3), after(batch, Nothing(), 3))
+
+
+def improving(batch, base):
+    """The batch with this outline to be improved, in all of its samples."""
+    return {**batch, "base": base, "improved": torch.ones(len(base), dtype=torch.bool)}
+
+
+def test_an_outline_to_be_improved_is_shown_and_clicked_where_it_is_wrong(batch):
+    lesion = batch["labels"] == 2
+    larger = torch.nn.functional.max_pool3d(lesion.float(), 5, 1, 2)
+    channels = after(improving(batch, larger), Nothing(), 0)
+    torch.testing.assert_close(channels[:, PREVIOUS], larger)
+    clicked = (channels[:, OUTSIDE] > 0.9).nonzero()
+    assert len(clicked) >= 1
+    assert not lesion[tuple(clicked[:, axis] for axis in (0, 1, 2, 3))].any()
+
+
+def test_another_model_s_probability_is_shown_where_it_is_known(batch):
+    likely = torch.full_like(batch["pixels"][:, 0], 0.6)
+    known = torch.tensor([True, False, True, False])
+    channels = after({**batch, "automatic": likely, "automatic_known": known}, Nothing(), 0)
+    automatic, flag = (CLICK_CHANNELS.index(name) for name in ("automatic", "automatic is known"))
+    assert channels[:, automatic].flatten(1).amax(1).tolist() == pytest.approx([0.6, 0, 0.6, 0])
+    assert channels[:, flag].flatten(1).amin(1).tolist() == [1, 0, 1, 0]

@@ -11,7 +11,7 @@ from LiverTumorSegLib.training.augmentation import SETS
 from LiverTumorSegLib.training.clicks.options import ClickSampling
 from LiverTumorSegLib.training.clicks.sampling import ClickSampler, augment_clicks
 
-PLAIN = {"synthetic": 0, "nothing": 0, "unknown_liver": 0, "other_zoom": 0, "jitter": 0, "scale": (1, 1)}
+PLAIN = {"synthetic": 0, "nothing": 0, "improved": 0, "unknown_liver": 0, "other_zoom": 0, "jitter": 0, "scale": (1, 1)}
 PATCHES = ClickPatches(spacing_mm=(2.0, 1.0, 1.0), size=(16, 24, 24))
 
 
@@ -38,12 +38,19 @@ def around(labels, point):
 
 
 def test_a_batch_depends_on_the_seed_and_its_number_alone():
-    everything = {"synthetic": 0.4, "nothing": 0.2, "unknown_liver": 0.5, "jitter": 0.2, "scale": (0.7, 1.5)}
+    everything = {
+        "synthetic": 0.4,
+        "nothing": 0.2,
+        "improved": 0.5,
+        "unknown_liver": 0.5,
+        "jitter": 0.2,
+        "scale": (0.7, 1.5),
+    }
     options = {"batch": 4, "seed": 3, "augmentation": SETS["unet-lits"], **everything}
     batches = iter(sampler(**options))
     second = [next(batches) for _ in range(2)][1]
     again = next(iter(sampler(1, **options)))
-    for name in ("image", "labels", "liver", "zoom", "first", "seeds"):
+    for name in ("image", "labels", "liver", "zoom", "first", "seeds", "base"):
         torch.testing.assert_close(second[name], again[name])
 
 
@@ -127,3 +134,11 @@ def test_a_map_of_other_slices_is_not_shown():
 
 def test_patients_without_maps_are_drawn_as_before():
     torch.testing.assert_close(drawn(automatic_known=1)["image"], drawn(automatic_known=0)["image"])
+
+
+def test_a_share_of_the_samples_has_a_wrong_outline_to_be_improved():
+    batch = drawn(improved=0.5)
+    improved = batch["improved"]
+    assert 0 < int(improved.sum()) < len(improved)
+    assert not batch["base"][~improved].any()
+    assert not drawn(nothing=1, improved=1)["improved"].any()
