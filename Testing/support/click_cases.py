@@ -7,6 +7,7 @@ import torch
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.inference.clicks.lesion import MIRRORED
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import ClickPatches, NetworkSpec
 from LiverTumorSegLib.models.model_folder import Model
@@ -77,10 +78,10 @@ def dice(one, other):
 
 
 def seen_while(run):
-    """What the network was shown while something ran, looks one after another."""
+    """What the network was shown while something ran, looks one after another without their mirror images."""
     Darker.seen.clear()
     run()
-    return torch.cat(Darker.seen)
+    return torch.cat(Darker.seen[:: len(MIRRORED)])
 
 
 def darker_unet():
