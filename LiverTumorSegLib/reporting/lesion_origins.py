@@ -70,6 +70,23 @@ class LesionOrigin:
 AUTOMATIC, PAINTED = LesionOrigin(automatic=True), LesionOrigin(automatic=False)
 
 
+def common_origin(origins: Iterable[LesionOrigin | None]) -> LesionOrigin | None:
+    """The weakest that is true of all lesions together; None where that of one is not known, or there is none.
+
+    Example:
+        >>> common_origin([AUTOMATIC, PAINTED]).in_words
+        'automatic, corrected by hand'
+    """
+    known = tuple(origins)
+    each = [origin for origin in known if origin]
+    if not each or len(each) < len(known):
+        return None
+    if all(origin == each[0] for origin in each):
+        return each[0]
+    by_hand = any(origin.painted or origin.corrected for origin in each)
+    return LesionOrigin(any(origin.automatic for origin in each), sum(origin.clicks for origin in each), by_hand)
+
+
 def read_marks(content: Any) -> tuple[LesionMark, ...] | None:
     """Marks as a message holds them, ``[[i, j, k], clicks, voxels]`` each; None where nothing is known.
 

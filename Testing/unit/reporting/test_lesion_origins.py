@@ -1,15 +1,23 @@
+import csv
+import io
+import json
+
 import numpy as np
 import pytest
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.reporting.lesion_origins import (
+    AUTOMATIC,
+    PAINTED,
     LesionMark,
     LesionOrigin,
     automatic_marks,
+    common_origin,
     origin_of,
     read_marks,
     with_clicks,
 )
+from LiverTumorSegLib.reporting.lesions import measure_lesions
 
 MODEL, CLICKS = LesionMark((1, 1, 1), 0, 100), LesionMark((2, 1, 1), 2, 150)
 
@@ -108,3 +116,38 @@ def test_what_are_no_marks_is_refused_in_words(content):
 def test_no_model_and_no_click_is_painted():
     assert LesionOrigin(automatic=False).painted
     assert not LesionOrigin(automatic=False, clicks=1).painted
+
+
+IMPROVED, CLICK = LesionOrigin(automatic=True, clicks=2), LesionOrigin(automatic=False, clicks=1)
+
+
+@pytest.mark.parametrize(
+    ("origins", "common"),
+    [
+        ([], None),
+        ([AUTOMATIC, None], None),
+        ([AUTOMATIC, AUTOMATIC], AUTOMATIC),
+        ([PAINTED, PAINTED], PAINTED),
+        ([AUTOMATIC, IMPROVED], IMPROVED),
+        ([AUTOMATIC, PAINTED], LesionOrigin(automatic=True, corrected=True)),
+        ([CLICK, PAINTED], LesionOrigin(automatic=False, clicks=1, corrected=True)),
+        ([CLICK, IMPROVED], LesionOrigin(automatic=True, clicks=3)),
+    ],
+)
+def test_lesions_have_in_common_the_weakest_that_is_true_of_all(origins, common):
+    assert common_origin(origins) == common
+
+
+def test_the_table_has_a_column_of_words_before_the_notes_where_an_origin_is_known(small_phantom):
+    plain = measure_lesions(small_phantom.labels, small_phantom.volume)
+    told = plain.with_origins({1: AUTOMATIC, 2: CLICK})
+    header, first, second = csv.reader(io.StringIO(told.to_csv()))
+    assert header[-2:] == ["probability", "origin"]
+    assert (first[-1], second[-1]) == ("automatic", "1 click")
+    assert told.with_notes({1: "a cyst"}).to_csv().splitlines()[0].endswith('"probability","origin","note"')
+    assert "origin" not in plain.to_csv()
+    assert [lesion["origin"] for lesion in json.loads(told.to_json())["lesions"]] == [
+        {"automatic": True, "clicks": 0, "corrected": False},
+        {"automatic": False, "clicks": 1, "corrected": False},
+    ]
+    assert told.with_origins({}) == plain
