@@ -213,7 +213,7 @@ def _finish(
 
 
 def _measured(found: Segmentation, added: Sequence[AddedLesion]) -> LesionTable:
-    """Measures, with the clicks of lesions that were not there before; of the others it is not known who marked them."""
+    """Measures, with the clicks of lesions that were not there before; who marked the others is not known."""
     from ...reporting.lesion_origins import LesionOrigin
     from ...reporting.lesions import measure_lesions, number_lesions
 
