@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...inference.clicks.adding import AddedLesion
     from ...inference.clicks.frame import ClickFrame
     from ...inference.clicks.replay import ClickedCT
+    from ...inference.segment import Segmentation
     from ...io.points import LesionPoint
     from ...models.model_folder import Model
     from ...reporting.lesions import LesionTable
@@ -37,7 +38,9 @@ def add(
     segmentation: Annotated[
         Path | None,
         typer.Argument(
-            readable=False, help="Labels that the lesions are added to; without them, OUTPUT has them alone."
+            metavar="[SEGMENTATION]",
+            readable=False,
+            help="Labels that the lesions are added to; without them, OUTPUT has them alone.",
         ),
     ] = None,
     inside: Annotated[
@@ -199,18 +202,30 @@ def _finish(
     seconds: float,
 ) -> LesionTable:
     """Measure, and write all outputs."""
-    from ...core.labels import LIVER_LABEL
     from ...inference.segment import Segmentation, SegmentationOptions
-    from ...models.description import JOINT
-    from ...reporting.lesions import measure_lesions
 
-    marks = JOINT if (labels == LIVER_LABEL).any() else model.description.labels
-    table = measure_lesions(labels, volume, marks)
     notes = tuple(dict.fromkeys(warning for each in added for warning in each.warnings))
     found = Segmentation(labels, volume, model.description, added[-1].device, SegmentationOptions(), notes, seconds)
+    table = _measured(found, added)
     for output in outputs:
         output.write(found, table)
     return table
+
+
+def _measured(found: Segmentation, added: Sequence[AddedLesion]) -> LesionTable:
+    """Measures, with the clicks of lesions that were not there before; who marked the others is not known."""
+    from ...reporting.lesion_origins import LesionOrigin
+    from ...reporting.lesions import measure_lesions, number_lesions
+
+    table = measure_lesions(found.labels, found.volume, found.model.labels)
+    numbered = number_lesions(found.labels, found.volume)
+    clicks: dict[int, int] = {}
+    for each in added:
+        number = int(numbered[each.voxel]) - 1
+        if number in clicks or not each.improved:
+            clicks[number] = clicks.get(number, 0) + each.clicks
+    made = {number: LesionOrigin(automatic=False, clicks=count) for number, count in clicks.items()}
+    return table.with_origins(made)
 
 
 def _print(volume: Volume, labels: NDArray[np.uint8], added: Sequence[AddedLesion], table: LesionTable) -> None:

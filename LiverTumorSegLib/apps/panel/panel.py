@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...core.about import CLICK_MODEL, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.volume import Volume
+from ...reporting.lesion_origins import LesionMark, read_marks
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 from .clicks import ClickedLesion, ClickHandover, LesionClick, click_arguments, clicked_lesion
@@ -60,6 +61,9 @@ class Result:
             change with the labels.
         warnings: doubts about volume and labels, and fallbacks, a sentence each.
         candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
+        marks: what marked each lesion, by which its ``origin`` in the table is known; None where nothing is known, as
+            in scenes of earlier versions. Clicks add theirs, see
+            :func:`LiverTumorSegLib.reporting.lesion_origins.with_clicks`.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -68,6 +72,7 @@ class Result:
     run: Answer
     warnings: tuple[str, ...]
     candidates: str = ""
+    marks: tuple[LesionMark, ...] | None = None
 
     @property
     def lasting_warnings(self) -> list[str]:
@@ -78,7 +83,8 @@ class Result:
     def measured(self, answer: Answer) -> Result:
         """The result with the measures that a worker made anew, and the doubts that changed with them."""
         warnings = tuple(dict.fromkeys((*self.lasting_warnings, *answer["warnings"])))
-        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings)
+        marks = read_marks(answer["marks"])
+        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings, marks=marks)
 
 
 class Panel(JobRunner):
@@ -95,6 +101,11 @@ class Panel(JobRunner):
         self.opened = self.models_known = False
         self._handed = ClickHandover()
         self._next_click: Callable[[], None] | None = None
+
+    @property
+    def segmenting_models(self) -> list[Answer]:
+        """The models that can be chosen to segment a CT: not those for clicks."""
+        return [model for model in self.models if not model.get("clicks")]
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
@@ -116,10 +127,14 @@ class Panel(JobRunner):
         def finish(answer: Answer, folder: Path) -> None:
             labels, _ = arrays.read(folder / "labels.nrrd")
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
-            done(Result(labels, volume, answer["table"], answer["run"], warnings, answer.get("candidates", "")))
+            self._handed.keep_automatic(answer, folder, volume)
+            candidates, marks = answer.get("candidates", ""), read_marks(answer.get("marks"))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings, candidates, marks))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
-        if inside is not None:
+        if inside is None:
+            files["automatic"] = None
+        else:
             files["inside"] = (inside.astype(np.uint8), volume.affine)
         self.begin("segment", finish, files, **_arguments(settings))
 
@@ -136,13 +151,12 @@ class Panel(JobRunner):
         *,
         sensitivity: float | None = None,
         without: Sequence[tuple[int, int, int]] = (),
-        notes: Sequence[Note] = (),
     ) -> None:
         """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion.
 
         With a sensitivity, in false lesions a patient, other candidates are lesions first; what was painted stays.
         The lesions that hold the voxels ``without``, each ``(i, j, k)``, are taken away first.
-        Notes come back in the table as their lesions' ``note``; those of lesions that are gone don't.
+        By the result's marks the table says how each lesion came about, and they come back as they are now.
         """
 
         def finish(answer: Answer, folder: Path) -> None:
@@ -150,7 +164,7 @@ class Panel(JobRunner):
             done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
 
         chosen: Answer = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
-        chosen |= {"without": without, "notes": notes}
+        chosen |= {"without": without, "marks": result.marks}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)
 
     def report(
@@ -164,7 +178,7 @@ class Panel(JobRunner):
     ) -> None:
         """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files.
 
-        Notes are those of :meth:`measure`; the report has them with their lesions.
+        The report has notes with their lesions, and by the result's marks says how each of these came about.
         """
 
         def finish(answer: Answer, _: Path) -> None:
@@ -177,6 +191,7 @@ class Panel(JobRunner):
             "candidates": result.candidates,
             "warnings": result.lasting_warnings,
             "notes": notes,
+            "marks": result.marks,
         }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)
@@ -200,7 +215,8 @@ class Panel(JobRunner):
         """Segment the lesion that was clicked into; ``done`` gets it while :meth:`poll` runs.
 
         The same arguments give the same lesion, so that a click is taken back, or moved, by asking without it. While
-        the worker is at a click, or measures, the newest click waits, in place of an earlier one that waits.
+        the worker is at a click, or measures, the newest click waits, in place of an earlier one that waits. Where this
+        panel has segmented the CT, the network sees how likely lesion was by that model.
 
         Args:
             volume: the CT, the same object from click to click; what is handed over again is another object.
@@ -269,6 +285,7 @@ class Panel(JobRunner):
         """Start a job on a CT whose file stays there for the next one."""
         try:
             file = self._handed.volume_file(self.worker, volume)
+            chosen |= self._handed.automatic(file, volume) if command == "click" else {}
         except (UserError, OSError) as error:
             self._fail(str(error), traceback.format_exc())
             return

@@ -141,4 +141,5 @@ def test_a_report_can_be_written_beside(add, files, tmp_path):
     assert code == 0
     content = json.loads((tmp_path / "report" / "lesions.json").read_text(encoding="utf-8"))
     assert content["lesion_count"] == 2
+    assert "1 click" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert content["liver_ml"] > 0

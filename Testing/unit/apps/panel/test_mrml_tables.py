@@ -30,7 +30,7 @@ def test_every_measure_of_every_lesion_is_a_cell(lesions):
         *(heading for heading, *_ in LESION_COLUMNS),
         "note",
     ]
-    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "note"}
+    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "origin", "note"}
     assert {key for _, key, _ in LESION_COLUMNS} | others == set(lesions[0]) | {"r", "a", "s"}
 
 
@@ -52,6 +52,20 @@ def test_filling_again_replaces_everything(lesions):
     mrml_tables.fill(node, [])
     assert mrml_tables.rows(node) == []
     assert node.GetNumberOfColumns() == len(LESION_COLUMNS) + 1  # the last holds notes
+
+
+def test_how_lesions_came_about_is_a_column_before_the_notes_where_it_is_known(lesions):
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    told = [
+        lesions[0] | {"origin": {"automatic": False, "clicks": 2, "corrected": False}, "note": "a cyst"},
+        lesions[1],
+    ]
+    node = filled(told)
+    assert [node.GetColumnName(len(LESION_COLUMNS) + n) for n in range(2)] == ["origin", "note"]
+    assert mrml_tables.origins(node) == ["2 clicks", ""]
+    assert mrml_tables.notes(node) == ["a cyst", ""]
+    assert mrml_tables.origins(filled(lesions)) == ["", ""]
 
 
 def test_a_table_of_an_old_scene_lacks_what_was_not_measured_then(lesions):
