@@ -161,21 +161,28 @@ def click_through(
     inside: list[Point] = []
     outside: list[Point] = []
     answers: list[NDArray[np.bool_]] = []
-    wrong, seconds = mask, 0.0
+    wrong, seconds, taken = mask, 0.0, set[tuple[int, ...]]()
     while len(answers) < clicks:
         place = _deepest(wrong, spacing)
-        side = inside if mask[place] else outside
-        clicked = scattered(place, spacing, scatter_mm / np.sqrt(3), random)
-        side.append(places(_within(clicked, mask.shape)))
+        clicked = _within(scattered(place, spacing, scatter_mm / np.sqrt(3), random), mask.shape)
+        if _voxel(clicked) in taken:  # nobody clicks there again
+            clicked = [float(at) for at in place]
+        if _voxel(clicked) in taken:
+            break
+        taken.add(_voxel(clicked))
+        (inside if mask[place] else outside).append(places(clicked))
         began = perf_counter()
         answers.append(find(inside, outside, answers[-1] if answers else None))
         seconds = seconds or perf_counter() - began
         error = _error(answers[-1], mask)
         if error is None:
-            answers += [answers[-1]] * (clicks - len(answers))
             break
         wrong = error
-    return answers, seconds
+    return answers + [answers[-1]] * (clicks - len(answers)), seconds
+
+
+def _voxel(place: Sequence[float]) -> tuple[int, ...]:
+    return tuple(round(at) for at in place)
 
 
 def lesions_of(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:

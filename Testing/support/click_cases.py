@@ -78,10 +78,10 @@ def dice(one, other):
 
 
 def seen_while(run):
-    """What the network was shown while something ran, looks one after another without their mirror images."""
+    """What the network was shown while something ran, looks one after another but for the last one's mirror images."""
     Darker.seen.clear()
     run()
-    return torch.cat(Darker.seen[:: len(MIRRORED)])
+    return torch.cat(Darker.seen[: -len(MIRRORED)])
 
 
 def darker_unet():

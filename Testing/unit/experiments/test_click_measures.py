@@ -66,6 +66,22 @@ def test_scattered_clicks_miss_the_middle_by_so_many_millimetres():
     assert np.sqrt((np.array(away) ** 2).sum(axis=1).mean()) == pytest.approx(3.0, rel=0.1)
 
 
+def test_nobody_clicks_twice_into_one_voxel():
+    """An answer that stays wrong in one voxel is clicked there once, and not as its opposite after that."""
+    one = np.zeros((3, 5, 5), bool)
+    one[1, 2, 2] = True
+    given = []
+
+    def never_right(inside, outside, before):
+        given.append((list(inside), list(outside)))
+        return ~one
+
+    answers, _ = click_through(never_right, one, tuple, SPACING, 0.0, np.random.default_rng(0))
+    clicked = [*given[-1][0], *given[-1][1]]
+    assert len(answers) == 5
+    assert len(set(clicked)) == len(clicked)
+
+
 @pytest.fixture(scope="module")
 def patient():
     ct = clicked_ct()

@@ -55,7 +55,7 @@ def looks(ask):
     """How often the network looked while something was asked."""
     Darker.seen.clear()
     ask()
-    return len(Darker.seen) // len(MIRRORED)
+    return len(Darker.seen) // (1 + len(MIRRORED))
 
 
 def test_a_click_more_is_one_look_and_one_taken_back_none(clicked):
