@@ -17,6 +17,7 @@ from .dalu_net import DALUNet
 from .description import describe_network
 from .imagenet import ImageNetNetwork
 from .imagenet_weights import EncoderReport, load_encoder_weights
+from .nnunet import PlainConvUNet2D, PlainConvUNet3D, ResidualEncoderUNet2D, ResidualEncoderUNet3D
 from .resnet import ResNet18, ResNet34, ResNet50, ResNet101
 from .segnet import SegNet
 from .unet import UNet, UNet3D, UNetValid
@@ -48,6 +49,10 @@ _REGISTRY: dict[str, type[SliceNetwork]] = {
     "attention_unet_ds": AttentionUNetDS,
     "click_unet": ClickUNet,
     "dalu_net": DALUNet,
+    "plain_conv_unet_2d": PlainConvUNet2D,
+    "plain_conv_unet_3d": PlainConvUNet3D,
+    "residual_encoder_unet_2d": ResidualEncoderUNet2D,
+    "residual_encoder_unet_3d": ResidualEncoderUNet3D,
     "resnet18": ResNet18,
     "resnet34": ResNet34,
     "resnet50": ResNet50,

@@ -10,6 +10,8 @@ from torch import nn
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
 
+OF_VOLUMES = ["click_unet", "plain_conv_unet_3d", "residual_encoder_unet_3d", "unet3d"]
+
 
 def tensors(output):
     """A network's logits, and where it is trained with deep supervision those of its other heads."""

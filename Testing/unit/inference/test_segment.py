@@ -458,6 +458,10 @@ EVERY_NETWORK = {
     "attention_unet_ds": {"features": [4, 4, 4, 4, 4]},
     "dalu_net": {"features": [4, 4, 4, 4, 4]},
     "unet3d": {"features": [4, 4, 4, 4, 4, 4]},
+    "plain_conv_unet_2d": {"features": [4, 4, 4, 4, 4]},
+    "plain_conv_unet_3d": {"features": [4, 4, 4, 4, 4]},
+    "residual_encoder_unet_2d": {"features": [4, 4, 4, 4, 4], "encoder": [1, 1, 1, 1, 1]},
+    "residual_encoder_unet_3d": {"features": [4, 4, 4, 4, 4], "encoder": [1, 1, 1, 1, 1]},
     "click_unet": {"features": [4, 4, 4, 4]},  # without clicks it sees patches as any network for volumes
 }
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from support.network_tester import OF_VOLUMES
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -49,7 +50,7 @@ def test_one_more_slice_takes_as_much_again():
     assert four == pytest.approx(4 * one, rel=0.02)
 
 
-@pytest.mark.parametrize("name", sorted(set(networks.names()) - {"click_unet", "unet3d"}))
+@pytest.mark.parametrize("name", sorted(set(networks.names()) - set(OF_VOLUMES)))
 def test_what_a_slice_takes_is_counted_for_every_network_without_changing_it(name):
     with torch.device("meta"), torch.no_grad():
         network = networks.create(name, 5 if name == "dalu_net" else 1, 3)

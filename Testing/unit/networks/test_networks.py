@@ -6,8 +6,9 @@ from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
 
 ISSUED = [
-    "alexnet_fcn", "attention_unet", "attention_unet_ds", "click_unet", "dalu_net", "resnet101", "resnet18",
-    "resnet34", "resnet50", "segnet", "unet", "unet3d", "unet_valid",
+    "alexnet_fcn", "attention_unet", "attention_unet_ds", "click_unet", "dalu_net", "plain_conv_unet_2d",
+    "plain_conv_unet_3d", "residual_encoder_unet_2d", "residual_encoder_unet_3d", "resnet101", "resnet18", "resnet34",
+    "resnet50", "segnet", "unet", "unet3d", "unet_valid",
 ]  # fmt: skip
 
 
@@ -15,9 +16,12 @@ def test_every_architecture_of_the_published_systems_has_a_name():
     assert networks.names() == ISSUED
 
 
+OF_NNUNET = [name for name in ISSUED if name.startswith(("plain_conv", "residual_encoder"))]
+
+
 @pytest.mark.parametrize("name", ISSUED)
 def test_every_architecture_is_tested_by_the_same_tester(name):
-    stem = "resnet" if name.startswith("resnet") else name
+    stem = "resnet" if name.startswith("resnet") else "nnunet" if name in OF_NNUNET else name
     text = (Path(__file__).parent / f"test_{stem}.py").read_text()
     assert "NetworkTester" in text
     assert f'name = "{name}"' in text

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from support import torchvision_weights
+from support.network_tester import OF_VOLUMES
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
@@ -82,7 +83,7 @@ def test_gradients_in_bfloat16_are_those_in_32_bits_but_for_rounding(slices):
     assert torch.cosine_similarity(*found, dim=0) > 0.9
 
 
-@pytest.mark.parametrize("name", sorted(set(networks.names()) - {"click_unet", "unet3d"}))
+@pytest.mark.parametrize("name", sorted(set(networks.names()) - set(OF_VOLUMES)))
 def test_every_network_can_learn_from_one_crop_of_its_smallest_size(name):
     """Batch normalisation refuses a single value a channel; on the meta device tensors have no numbers."""
     with torch.device("meta"), torch.no_grad():
