@@ -1,8 +1,8 @@
 """nnU-Net's networks, with the names that its checkpoints give their weights: plain and residual, in 2D and in 3D.
 
 Isensee et al. 2021, nnU-Net, Methods, "Blueprint parameters", and Isensee et al. 2024, nnU-Net Revisited, section 2.2
-(residual encoders). Built anew: the package ``dynamic-network-architectures``, which nnU-Net takes them from, needs timm
-and torchvision.
+(residual encoders). Built anew: the package ``dynamic-network-architectures``, which nnU-Net takes them from, needs
+timm and torchvision.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ def card_text(description: Description) -> str:
     """Markdown of a model card."""
     training = description.training
     finds_lesions = "lesion" in description.labels
-    accuracy = _figure_lines(description.figures, finds_lesions) if description.figures else ["Not measured yet."]
+    accuracy = _accuracy_lines(description, finds_lesions)
     return "\n".join(
         [
             f"# {description.title}",
@@ -51,6 +51,21 @@ def _encoder_lines(description: Description) -> list[str]:
         else "its input is not normalised by ImageNet's mean and deviation"
     )
     return [f"- Its encoder started from the weights in {weights}; {shown}."]
+
+
+def _accuracy_lines(description: Description, finds_lesions: bool) -> list[str]:
+    if description.figures is None:
+        return ["Not measured yet."]
+    if description.clicks is not None:
+        return _clicked_lines(description.figures)
+    return _figure_lines(description.figures, finds_lesions)
+
+
+def _clicked_lines(figures: MeasuredAccuracy) -> list[str]:
+    """Of a model for clicks, which is asked about lesions alone."""
+    rows = [[name, _dice(case, "none there")[1]] for name, case in figures.cases.items()]
+    said = f"{figures.definition} Command: `{figures.command}`."
+    return [said, "", *_table(["patient", "lesion Dice"], rows), "", figures.in_words]
 
 
 def _figure_lines(figures: MeasuredAccuracy, finds_lesions: bool) -> list[str]:

@@ -246,13 +246,14 @@ def test_models_are_described_the_default_first_and_broken_ones_with_the_reason(
     broken = tmp_path / "models" / "broken"
     broken.mkdir()
     (broken / "model.json").write_text("{}")
-    first, second, third = run("models")["models"]
+    first, second, of_clicks, third = run("models")["models"]
     assert (first["name"], first["ships"], first["licence"]) == ("unet-lits", True, "CC-BY-NC-SA-4.0")
     assert first["accuracy"].startswith("Mean Dice: liver 0.9")
     assert "is not a valid model description" in second["error"]
+    assert (of_clicks["name"], of_clicks["clicks"], of_clicks["ships"]) == ("lesion-click", True, True)
     assert (third["title"], third["ships"], third["accuracy"]) == ("A tiny model", False, "")
     assert run("remove_model", name="tiny") == {"name": "tiny"}
-    assert len(run("models")["models"]) == 2
+    assert len(run("models")["models"]) == 3
 
 
 def test_a_model_is_loaded_once_and_again_when_it_changed(model_folder):
