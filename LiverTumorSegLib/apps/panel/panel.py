@@ -102,6 +102,11 @@ class Panel(JobRunner):
         self._handed = ClickHandover()
         self._next_click: Callable[[], None] | None = None
 
+    @property
+    def segmenting_models(self) -> list[Answer]:
+        """The models that can be chosen to segment a CT: not those for clicks."""
+        return [model for model in self.models if not model.get("clicks")]
+
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
         if self.state is not PanelState.NEEDS_SETUP:
