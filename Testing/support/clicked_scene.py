@@ -49,7 +49,9 @@ def add_result(jobs, node, labels=None, *, one_each=False):
     options = {"coarse_pass": True, "batch": None, "postprocessing": {}, "precision": "auto"}
     run = {"model": "unet-lits", "labels": ["background", "liver", "lesion"], "device": "cpu, float32", "notes": []}
     run |= {"label_warnings": [], "region": False, "seconds": 1.0, "options": options}
-    facts = {"run": run, "warnings": [], "segments": made, "one_each": one_each}
+    middle = [round(at) for at in voxel(LESIONS["large"][0])]
+    marks = [[middle, 0, int(FOUND.sum())]]
+    facts = {"run": run, "warnings": [], "segments": made, "one_each": one_each, "marks": marks}
     table.SetAttribute(FACTS, json.dumps(facts))
     nodes = ResultNodes(node, segmentation, table)
     jobs.measure(nodes, lambda _: None)

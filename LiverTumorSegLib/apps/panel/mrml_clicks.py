@@ -13,6 +13,7 @@ from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.labels import LIVER
 from ...core.volume import Volume
+from ...reporting.lesion_notes import Voxel
 from . import mrml_display, mrml_segmentations
 from .clicks import ClickedLesion
 from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
@@ -49,7 +50,7 @@ class ClickedInto:
     """
 
     scene: LesionScene
-    voxel: tuple[int, int, int]
+    voxel: Voxel
     clicks: tuple[VoxelClick, ...] = ()
     edited: EditedLesion | None = field(default=None)
 
@@ -119,7 +120,7 @@ class ClickJobs:
         i, j, k = nodes.inside(row)
         for known in reversed(self._clicked):
             edited = known.edited
-            if edited and known.scene.table is nodes.table and edited.holds((i, j, k)) and edited.take_note():
+            if edited and known.scene.table is nodes.table and edited.state.holds((i, j, k)) and edited.take_note():
                 return known
         return ClickedInto(LesionScene.of(nodes), (i, j, k))
 
@@ -223,7 +224,15 @@ def _new_result(scene: LesionScene) -> ResultNodes:
         "seconds": 0.0,
         "options": {"coarse_pass": False, "batch": None, "postprocessing": None, "precision": "auto"},
     }
-    facts = {"run": run, "warnings": [], "segments": names, "one_each": scene.one_each, "rows": [], "inside": []}
+    facts = {
+        "run": run,
+        "warnings": [],
+        "segments": names,
+        "one_each": scene.one_each,
+        "rows": [],
+        "inside": [],
+        "marks": [],
+    }
     table.SetAttribute(FACTS, json.dumps(facts))
     scene.segmentation, scene.table = node, table
     return ResultNodes(scene.volume, node, table)

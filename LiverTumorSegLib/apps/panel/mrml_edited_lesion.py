@@ -11,6 +11,8 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ...core.labels import LESION, LIVER
 from ...core.volume import Box, Volume
+from ...reporting.lesion_notes import Voxel
+from ...reporting.lesion_origins import LesionMark, value_at, with_clicks
 from .clicks import ClickedLesion, LesionClick
 from .mrml_lesion_scene import LesionScene, Stamp
 from .mrml_segmentations import made_here
@@ -33,10 +35,18 @@ class LesionState:
     box: Box
     mask: NDArray[np.bool_]
 
+    def holds(self, voxel: Voxel) -> bool:
+        """Whether a voxel ``(i, j, k)`` is of the lesion."""
+        at = [place - side.start for place, side in zip(reversed(voxel), self.box, strict=True)]
+        within = all(0 <= place < size for place, size in zip(at, self.mask.shape, strict=True))
+        return within and bool(self.mask[tuple(at)])
+
     @property
-    def voxels(self) -> int:
-        """Its size."""
-        return int(np.count_nonzero(self.mask))
+    def mark(self) -> LesionMark:
+        """What the clicks have marked; there is a voxel."""
+        places = np.argwhere(self.mask)
+        k, j, i = (int(at) + side.start for at, side in zip(places[len(places) // 2], self.box, strict=True))
+        return LesionMark((i, j, k), len(self.clicks), len(places))
 
 
 @dataclass(eq=False)
@@ -51,6 +61,7 @@ class EditedLesion:
         segment: that holds it; None while it has none.
         state: as it is now.
         stamp: of the segments when it was.
+        marks: of the base.
     """
 
     scene: LesionScene
@@ -60,9 +71,10 @@ class EditedLesion:
     segment: str | None
     state: LesionState
     stamp: Stamp
+    marks: tuple[LesionMark, ...] = ()
 
     @classmethod
-    def at(cls, scene: LesionScene, voxel: tuple[int, int, int], volume: Volume) -> EditedLesion:
+    def at(cls, scene: LesionScene, voxel: Voxel, volume: Volume) -> EditedLesion:
         """The lesion at a voxel ``(i, j, k)`` of the volume, or a new one where there is none.
 
         Raises:
@@ -81,7 +93,8 @@ class EditedLesion:
             own = made_here(scene.segmentation) if scene.segmentation else []
             segment = next((name for name, kind in names.items() if kind == LESION.label and name in own), None)
         around = labels if base is None else _without(labels, base)
-        return cls(scene, volume, around, base, segment, _state((), base), scene.stamp)
+        marks = () if base is None else tuple(mark for mark in scene.marks if value_at(base, mark.voxel))
+        return cls(scene, volume, around, base, segment, _state((), base), scene.stamp, marks)
 
     def clicks_in_patient(self, clicks: tuple[VoxelClick, ...]) -> list[LesionClick]:
         """Clicks in the RAS millimetres that the volume's affine leads to."""
@@ -91,12 +104,6 @@ class EditedLesion:
     def after(self, clicks: tuple[VoxelClick, ...], answer: ClickedLesion | None) -> LesionState:
         """The state that an answer to clicks describes; None is what was there before the first."""
         return _state(clicks, self.base) if answer is None else LesionState(clicks, answer.box, answer.mask)
-
-    def holds(self, voxel: tuple[int, int, int]) -> bool:
-        """Whether a voxel ``(i, j, k)`` is of the lesion as it is now."""
-        at = [place - side.start for place, side in zip(reversed(voxel), self.state.box, strict=True)]
-        within = all(0 <= place < size for place, size in zip(at, self.state.mask.shape, strict=True))
-        return within and bool(self.state.mask[tuple(at)])
 
     def take_note(self) -> bool:
         """Take in what else was done to the segments since; False where this lesion itself is another by now."""
@@ -128,7 +135,18 @@ class EditedLesion:
         if self.segment is not None and scene.has(self.segment):
             self._change(self.segment, box, old & ~new, new & ~old)
         scene.segmentation.EndModify(wasmodified)
+        scene.mark(self._marked(scene.marks, before))
         self.stamp = scene.stamp
+
+    def _marked(self, marks: tuple[LesionMark, ...], before: LesionState) -> tuple[LesionMark, ...]:
+        """All marks of the result with what this lesion has now in place of what it had."""
+        others = [mark for mark in marks if not (before.holds(mark.voxel) or self._is_base(mark.voxel))]
+        if not self.state.clicks or not self.state.mask.any():
+            return (*others, *self.marks)
+        return with_clicks((*others, *self.marks), self.state.mark, self.base)
+
+    def _is_base(self, voxel: Voxel) -> bool:
+        return self.base is not None and bool(value_at(self.base, voxel))
 
     def _change(self, segment: str, box: Box, freed: NDArray[np.bool_], added: NDArray[np.bool_]) -> None:
         """Give and take voxels, where nothing else was painted since."""

@@ -11,6 +11,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ...core.labels import LESION
+from ...reporting.lesion_origins import LesionMark
 from .mrml_results import FACTS, ResultNodes
 from .mrml_segment_boxes import SegmentBoxes
 from .mrml_segmentations import LABELMAP, add_lesion_segment, added_segments
@@ -81,6 +82,16 @@ class LesionScene:
         """Take a segment away from the result."""
         self.segmentation.GetSegmentation().RemoveSegment(name)
         self._keep({own: kind for own, kind in self._own_names.items() if own != name})
+
+    @property
+    def marks(self) -> tuple[LesionMark, ...]:
+        """What marked the lesions; nothing where it is not known."""
+        return (self.nodes.marks if self.nodes else None) or ()
+
+    def mark(self, marks: tuple[LesionMark, ...]) -> None:
+        """Keep other marks; a scene of an earlier version, of which nothing is known, stays so."""
+        if self.nodes and self.nodes.marks is not None:
+            self.nodes.mark(marks)
 
     @property
     def stamp(self) -> Stamp:

@@ -86,6 +86,7 @@ def test_before_any_run_a_click_makes_a_result_with_one_lesion(jobs, clicked, ki
     assert np.isnan(row["burden_percent"])
     assert nodes.facts["liver_ml"] is None
     assert nodes.facts["run"]["model"] == "lesion-click"
+    assert origins(nodes) == ["1 click"]
 
 
 @pytest.mark.parametrize("one_each", [False, True])
@@ -151,6 +152,31 @@ def test_each_step_is_taken_back_and_done_again(jobs, clicked):
     assert not jobs.steps.has_undone(nodes.table)
 
 
+def origins(nodes):
+    return sorted(origin.in_words for origin in nodes.origins)
+
+
+def test_it_is_said_of_each_lesion_how_it_came_about_also_when_steps_are_taken_back(jobs, clicked):
+    nodes = add_result(jobs, add_clicked_ct())
+    assert origins(nodes) == ["automatic"]
+    clicked(new_lesion(of(nodes), IN_SMALL), (IN_SMALL, True))
+    assert origins(measured(jobs, nodes)) == ["1 click", "automatic"]
+    row = next(n for n in range(2) if SMALL[tuple(reversed(nodes.inside(n)))])
+    lesion = jobs.clicks.lesion_of(nodes, row)
+    clicked(lesion, (IN_SMALL, True), (voxel((50.0, 45.0, 54.0)), False))
+    assert origins(measured(jobs, nodes)) == ["2 clicks", "automatic"]
+    large = jobs.clicks.lesion_of(nodes, 1 - row)
+    clicked(large, (AT_EDGE, True))
+    assert origins(measured(jobs, nodes)) == ["2 clicks", "automatic, improved by 1 click"]
+    for wanted in (["2 clicks", "automatic"], ["1 click", "automatic"], ["automatic"]):
+        jobs.undo(nodes, lambda _: None)
+        finish(jobs)
+        assert origins(nodes) == wanted
+    jobs.redo(nodes, lambda _: None)
+    finish(jobs)
+    assert origins(nodes) == ["1 click", "automatic"]
+
+
 def test_no_click_left_is_as_before_the_first(jobs, clicked):
     nodes = add_result(jobs, add_clicked_ct())
     before = labels_in(nodes)
@@ -184,6 +210,7 @@ def test_a_lesion_in_a_segment_of_the_users_is_improved_there(jobs, clicked):
     assert dice(by_slicer(nodes, mine), SMALL) > 0.9
     assert np.array_equal(by_slicer(nodes, list(nodes.segments)[1]), own)
     assert measured(jobs, nodes).facts["lesion_count"] == 2
+    assert any("corrected by hand" in each for each in origins(nodes))
 
 
 def test_undo_leaves_what_was_painted_since(jobs, clicked):
