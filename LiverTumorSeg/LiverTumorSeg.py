@@ -27,6 +27,7 @@ if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOUR
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
 from LiverTumorSegPanel import cleanup, settings
+from LiverTumorSegPanel.clicking import ClickSection
 from LiverTumorSegPanel.cohort import CohortSection
 from LiverTumorSegPanel.devices import DeviceSection
 from LiverTumorSegPanel.dicom_out import DicomSection
@@ -113,6 +114,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._results = ResultsSection(self.ui, self.logic)
         run = RunSection(self.ui, self.logic, self.onSegment, self.onPreview)
         self._cohort = CohortSection(self.ui, self.logic, run.afterConsent)
+        self._clicks = ClickSection(self.ui, self.logic, run.afterConsent)
         packages = PackagesSection(self.ui, self.logic)
         self.sections = [
             InputSection(self.ui),
@@ -121,6 +123,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             OutputSection(self.ui),
             run,
             self._results,
+            self._clicks,  # it chooses a row
             LesionsSection(self.ui, self.logic),
             DisplaySection(self.ui),
             self._cohort,  # these change bar and stage that others have set
@@ -134,6 +137,8 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """End the worker and everything that could call this widget again."""
         if self._timer:
             self._timer.stop()
+        if self.sections:
+            self._clicks.end()
         self._disconnectGui()
         self.removeObservers()
         if self.logic:
@@ -153,11 +158,13 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Show all lesions alike again; a running job goes on."""
+        self._clicks.end()
         self._results.leave()
 
     def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         """A job for a scene that goes away is of no use."""
         self._cohort.forget()
+        self._clicks.forget()
         self.logic.panel.cancel()
         self.logic.jobs.steps.clear()
         self.setParameterNode(None)

@@ -17,7 +17,13 @@ from .section import Section
 from .table import chooseRow, chosenLesion, showNote
 
 _EDITOR = "SegmentEditor"
-KEYS = {"previousButton": "Alt+Left", "nextButton": "Alt+Right", "notLesionButton": "Alt+Del", "undoButton": "Alt+Z"}
+KEYS = {
+    "previousButton": "Alt+Left",
+    "nextButton": "Alt+Right",
+    "notLesionButton": "Alt+Del",
+    "undoButton": "Alt+Z",
+    "redoButton": "Alt+Shift+Z",
+}
 """Keys of buttons, while the panel is seen."""
 
 
@@ -39,7 +45,8 @@ class LesionsSection(Section):
         ui.noteEdit.connect("textEdited(QString)", self._onNoting)
         ui.noteEdit.connect("editingFinished()", self._keepNote)
         ui.editButton.connect("clicked(bool)", self._onEdit)
-        ui.undoButton.connect("clicked(bool)", self._onUndo)
+        ui.undoButton.connect("clicked(bool)", lambda _checked=False: self._onBack(logic.jobs.undo))
+        ui.redoButton.connect("clicked(bool)", lambda _checked=False: self._onBack(logic.jobs.redo))
         ui.lesionTable.connect("itemSelectionChanged()", self._onChosen)
         self._shortcuts = [_shortcut(ui.resultsSection, key, getattr(ui, name)) for name, key in KEYS.items()]
 
@@ -53,6 +60,7 @@ class LesionsSection(Section):
         ui.notLesionButton.enabled = ui.noteEdit.enabled = idle and row is not None
         ui.editButton.enabled = row is not None
         ui.undoButton.enabled = bool(idle and nodes and self.logic.jobs.steps.has(nodes.table))
+        ui.redoButton.enabled = bool(idle and nodes and self.logic.jobs.steps.has_undone(nodes.table))
         if self._noting is None:
             text = nodes.note_of(row) if nodes and row is not None else ""
             if ui.noteEdit.text != text:
@@ -111,11 +119,11 @@ class LesionsSection(Section):
             editor.SetSelectedSegmentID(nodes.facts["rows"][row])
             slicer.util.selectModule(_EDITOR)
 
-    def _onUndo(self) -> None:
+    def _onBack(self, step: Callable[..., None]) -> None:
         self._keepNote()
         nodes = resultOf(self.parameters)
         if nodes:
-            self.panel.attempt(lambda: self.logic.jobs.undo(nodes, lambda found: None))
+            self.panel.attempt(lambda: step(nodes, lambda found: None))
 
 
 def _shortcut(parent: Any, key: str, button: Any) -> Any:

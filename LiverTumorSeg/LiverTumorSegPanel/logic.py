@@ -16,6 +16,7 @@ from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
 from LiverTumorSegLib.apps.worker.client import Worker
+from LiverTumorSegLib.core.about import CLICK_MODEL
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled
 from LiverTumorSegLib.io.volumes import stem
@@ -43,6 +44,7 @@ class SegmentationLogic:
         worker = Worker([pythonExecutable()], temporary=Path(slicer.app.temporaryPath))
         self.panel = Panel(worker, missingPackages(self.requirements))
         self.jobs = SceneJobs(self.panel)
+        self.clickModel = CLICK_MODEL
 
     def segment(
         self,

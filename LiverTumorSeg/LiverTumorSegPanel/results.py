@@ -77,11 +77,14 @@ class ResultsSection(Section):
 
     def _fill(self, nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         facts = nodes.facts
-        self.ui.summaryLabel.text = texts.summary(facts, nodes.volume.GetName()) if facts else ""
+        self.ui.summaryLabel.text = (
+            texts.summary(facts, nodes.volume.GetName()) if "lesion_count" in facts else ""
+        )  # a click comes before its measures
         other = [] if chosen is nodes.volume else [texts.other_volume(nodes.volume.GetName())]
         self._warnings.show([*other, *facts.get("warnings", [])])
         self._fillSlider(nodes)
-        fillTable(self.ui.lesionTable, mrml_tables.rows(nodes.table), mrml_tables.notes(nodes.table))
+        origins = [texts.origin(found) for found in nodes.origins]
+        fillTable(self.ui.lesionTable, mrml_tables.rows(nodes.table), mrml_tables.notes(nodes.table), origins)
 
     def _fillSlider(self, nodes: ResultNodes) -> None:
         points, slider = nodes.points, self.ui.sensitivitySlider

@@ -73,12 +73,18 @@ class RunSection(Section):
         else:
             self.panel.attempt(lambda: self.afterConsent(self._segmentIfCT))
 
-    def afterConsent(self, work: Callable[[], None]) -> None:
-        """Do work with the chosen model where the user knows its licence; the worker may have to read that first."""
-        model = next((each for each in self.panel.models if each["name"] == self.parameters.model), None)
+    def afterConsent(self, work: Callable[[], None], name: str = "") -> None:
+        """Do work with a model where the user knows its licence; the worker may have to read that first.
+
+        Args:
+            work: is done then.
+            name: of the model; empty for the chosen one.
+        """
+        wanted = name or self.parameters.model
+        model = next((each for each in self.panel.models if each["name"] == wanted), None)
         if model is None and not self.panel.models_known:
             self.panel.reset()
-            self._waiting = work
+            self._waiting = lambda: self.afterConsent(work, name)
             self.panel.open(self._onModels)
             self.show()
             return
@@ -90,7 +96,7 @@ class RunSection(Section):
     def _onModels(self) -> None:
         work, self._waiting = self._waiting, None
         if work and self.parameters:
-            self.panel.attempt(lambda: self.afterConsent(work))
+            self.panel.attempt(work)
 
     def _segmentIfCT(self) -> None:
         """Segment; what does not look like a CT only where the user says that it is one."""

@@ -13,16 +13,17 @@ from LiverTumorSegLib.apps.panel import texts
 from .texts import plain
 
 _ROW = qt.Qt.UserRole
-_PADDING, _LEAST = 8, 32
+_PADDING, _LEAST = 6, 32
 
 
-def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str]) -> None:
+def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str], origins: Sequence[str]) -> None:
     """Show lesions, a row each, with nothing chosen.
 
     Args:
         table: a ``QTableWidget``.
         rows: as :func:`LiverTumorSegLib.apps.panel.mrml_tables.rows` reads them.
         notes: a lesion's each.
+        origins: how each came about, which its tool tip says; empty where it is not known.
     """
     blocked = table.blockSignals(True)
     table.setSortingEnabled(False)  # rows would move while they are filled
@@ -32,9 +33,11 @@ def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[s
     for column, (_heading, toolTip) in enumerate(heads):
         table.horizontalHeaderItem(column).setToolTip(plain(toolTip))
     table.setRowCount(len(rows))
-    for number, (row, note) in enumerate(zip(rows, notes, strict=True)):
+    for number, (row, note, origin) in enumerate(zip(rows, notes, origins, strict=True)):
         for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):
-            table.setItem(number, column, _cell(number, None if math.isnan(row[key]) else float(text)))
+            cell = _cell(number, None if math.isnan(row[key]) else float(text))
+            cell.setToolTip(plain(texts.origin_tool_tip(origin)))
+            table.setItem(number, column, cell)
         table.setItem(number, len(texts.SHOWN), _cell(number, note or None))
     table.setSortingEnabled(True)
     _fitColumns(table, [heading for heading, _toolTip in heads])
@@ -66,6 +69,15 @@ def chooseRow(table: Any, shown: int) -> None:
     table.clearSelection()
     table.selectRow(shown)
     table.scrollToItem(table.item(shown, 0))
+
+
+def chooseLesion(table: Any, lesion: int) -> None:
+    """Choose the row of a lesion, and let nobody take it for the user's choice."""
+    blocked = table.blockSignals(True)
+    for row in range(table.rowCount):
+        if table.item(row, 0).data(_ROW) == lesion:
+            chooseRow(table, row)
+    table.blockSignals(blocked)
 
 
 def _fitColumns(table: Any, headings: Sequence[str]) -> None:

@@ -16,9 +16,11 @@ from ...core.labels import LESION
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_segmentations
+from .mrml_clicks import ClickJobs, ClickStep
 from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
+from .mrml_results import require as _require
 from .mrml_segmentations import SegmentOutput
-from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoSteps, owners_checksum
+from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoStep, UndoSteps, owners_checksum
 from .mrml_volumes import region_of, volume_of
 from .panel import Panel, PanelSettings, Result
 
@@ -56,6 +58,7 @@ class SceneJobs:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.steps = UndoSteps()
+        self.clicks = ClickJobs(panel, self.steps.add)
 
     def segment(self, request: Request, done: Callable[[ResultNodes], None]) -> None:
         """Segment a volume node; ``done`` gets the nodes of the result.
@@ -148,19 +151,32 @@ class SceneJobs:
             UserError: there is none, or the segments or the CT are gone.
         """
         _require(nodes.volume, nodes.segmentation, nodes.table)
-        step = self.steps.last(nodes.table)
-        if isinstance(step, ReplacedSegments):
-            shown = mrml_display.has_surface(nodes.segmentation)
-            step.restore(nodes)
-            self.steps.forget(step)
-            if shown:
-                self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
-            done(replace(nodes))
-        else:
+        self._take_back(nodes, self.steps.last(nodes.table), done)
+
+    def redo(self, nodes: ResultNodes, done: Callable[[ResultNodes], None]) -> None:
+        """Do the step again that was taken back last; what was painted since stays.
+
+        Raises:
+            UserError: there is none, or the segments or the CT are gone.
+        """
+        _require(nodes.volume, nodes.segmentation, nodes.table)
+        self._take_back(nodes, self.steps.last(nodes.table, undone=True), done)
+
+    def _take_back(self, nodes: ResultNodes, step: UndoStep, done: Callable[[ResultNodes], None]) -> None:
+        if isinstance(step, ChangedLabels):
             self._undo_labels(nodes, step, done)
+            return
+        shown = mrml_display.has_surface(nodes.segmentation)
+        self.steps.turn(step, step.restore(nodes))
+        if shown:
+            self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
+        if isinstance(step, ClickStep):
+            self.measure(nodes, done)
+        else:
+            done(replace(nodes))
 
     def _undo_labels(self, nodes: ResultNodes, step: ChangedLabels, done: Callable[[ResultNodes], None]) -> None:
-        change = self._change_of(nodes)
+        change, inverse = self._change_of(nodes), step.inverse(nodes)
         facts = step.facts
         change.facts["found"] = facts.get("found")
         marks = read_marks(facts.get("marks"))
@@ -168,7 +184,7 @@ class SceneJobs:
 
         def finish(result: Result) -> None:
             self._rewrite(change, result, done, keep_step=False)
-            self.steps.forget(step)
+            self.steps.turn(step, inverse)
 
         self.panel.measure(before, step.undone(change.labels, change.theirs), finish)
 
@@ -274,10 +290,3 @@ class _Change:
 def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[str]) -> NDArray[np.bool_]:
     """Voxels in segments that the user added."""
     return np.isin(owners, [place for place, name in enumerate(segments, start=1) if name not in made])
-
-
-def _require(*nodes: slicer.vtkMRMLNode | None) -> None:
-    gone = [node for node in nodes if node is not None and not slicer.mrmlScene.IsNodePresent(node)]
-    if gone:
-        msg = f"“{gone[0].GetName()}” was removed from the scene meanwhile: nothing was added."
-        raise UserError(msg)

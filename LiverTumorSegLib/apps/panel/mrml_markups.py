@@ -71,7 +71,7 @@ def _node(
     if found:
         return found[0]
     names = {_LONGEST: "Longest diameter", _ACROSS: "Short axis", _NUMBERS: "Lesion numbers"}
-    node = slicer.mrmlScene.AddNewNodeByClass(kind_of_node, slicer.mrmlScene.GenerateUniqueName(names[kind]))
+    node = _added(kind_of_node, slicer.mrmlScene.GenerateUniqueName(names[kind]))
     node.SetAttribute(_KIND, kind)
     node.SetNodeReferenceID(_TABLE, table.GetID())
     node.SetLocked(True)
@@ -80,6 +80,15 @@ def _node(
     if display is not None:
         _style(display, numbers=kind == _NUMBERS)
     put_beside(node, volume)
+    return node
+
+
+def _added(kind_of_node: str, name: str) -> slicer.vtkMRMLMarkupsNode:
+    """A new node; Slicer makes it the one that the user places points of, which here stays what it was."""
+    logic = slicer.modules.markups.logic()
+    placed = slicer.mrmlScene.GetNodeByID(logic.GetActiveListID() or "")
+    node = slicer.mrmlScene.AddNewNodeByClass(kind_of_node, name)
+    logic.SetActiveList(placed)
     return node
 
 

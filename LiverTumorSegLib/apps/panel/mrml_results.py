@@ -202,3 +202,15 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
 
 def _voxels(to_voxel: NDArray[np.floating], points: Iterable[Sequence[float]]) -> list[list[float]]:
     return [(to_voxel @ [*point, 1])[:3].tolist() for point in points]
+
+
+def require(*nodes: slicer.vtkMRMLNode | None) -> None:
+    """Refuse nodes that are not in the scene any more.
+
+    Raises:
+        UserError: one is gone.
+    """
+    gone = [node for node in nodes if node is not None and not slicer.mrmlScene.IsNodePresent(node)]
+    if gone:
+        msg = f"“{gone[0].GetName()}” was removed from the scene meanwhile: nothing was added."
+        raise UserError(msg)

@@ -17,7 +17,7 @@ from .mrml_display import has_surface, highlight_segment, make_translucent
 from .mrml_volumes import ijk_to_local, is_linear, local_to_world
 
 _TAG = "LiverTumorSeg"
-_LABELMAP = "Binary labelmap"
+LABELMAP = "Binary labelmap"
 _GOLDEN = 0.618
 
 
@@ -59,9 +59,8 @@ def write(
         raise ValueError(msg)
     dropped = made_here(segmentation) if output.replace else []
     if segmentation.GetSegmentation().GetNumberOfSegments() == len(dropped):
-        segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    affine = _labels_affine(volume, segmentation)
+        take_geometry(segmentation, volume)
+    affine = labels_affine(volume, segmentation)
     shown = labels if output.one_each else np.minimum(labels, LESION.label)
     image = _image(shown, affine)
     last = int(shown.max(initial=0)) if output.one_each else LESION.label
@@ -104,7 +103,7 @@ def rewrite(
     segments = segmentation.GetSegmentation()
     made = [name for name in made_here(segmentation) if name in names]
     others = {name: label for name, label in names.items() if name not in made and segments.GetSegment(name)}
-    affine = _labels_affine(volume, segmentation)
+    affine = labels_affine(volume, segmentation)
     shown = _consecutive(labels) if one_each else np.minimum(labels, LESION.label)
     image, output = _image(shown, affine), SegmentOutput(one_each=one_each)
     highlight_segment(segmentation, made, None)
@@ -120,7 +119,7 @@ def rewrite(
         kind = min(value, LESION.label)
         spare = held[kind] if kind == LIVER.label or not one_each else []
         name = own.get(value) or (spare.pop(0) if spare else _add(segments, image, value, output))
-        segments.GetSegment(name).AddRepresentation(_LABELMAP, image)
+        segments.GetSegment(name).AddRepresentation(LABELMAP, image)
         segments.GetSegment(name).SetLabelValue(value)
         written[name] = kind
     for name in (*held[LIVER.label], *held[LESION.label]):
@@ -149,6 +148,28 @@ def _consecutive(labels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinte
     places = np.arange(int(labels.max(initial=0)) + 1, dtype=labels.dtype)
     places[numbers] = np.arange(LESION.label, LESION.label + len(numbers))
     return places[labels]
+
+
+def take_geometry(segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode) -> None:
+    """Put a segmentation without segments where the volume is."""
+    segmentation.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+
+
+def add_lesion_segment(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, one_each: bool
+) -> str:
+    """Add an empty segment for lesions, or with ``one_each`` for one more of them; returns its ID."""
+    segments, tag = segmentation.GetSegmentation(), vtk.reference("")
+    lesions = 0
+    for name in made_here(segmentation):
+        segments.GetSegment(name).GetTag(_TAG, tag)
+        lesions += str(tag) == str(LESION.label)
+    image = _image(np.zeros((1, 1, 1), np.uint8), labels_affine(volume, segmentation))
+    name = _add(segments, image, LESION.label + lesions if one_each else LESION.label, SegmentOutput(one_each))
+    segments.GetSegment(name).SetLabelValue(1)  # its image is its own
+    segmentation.CreateDefaultDisplayNodes()
+    return name
 
 
 def labels_of(
@@ -211,7 +232,7 @@ def put_beside(node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> No
     tree.SetItemParent(item, parent)
 
 
-def _labels_affine(
+def labels_affine(
     volume: slicer.vtkMRMLVolumeNode, segmentation: slicer.vtkMRMLSegmentationNode
 ) -> NDArray[np.float64]:
     """Affine of the labels in the segmentation's own coordinates."""
@@ -261,7 +282,7 @@ def _add(
     segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminology)
     segment.SetTag(_TAG, str(kind.label))
     segment.SetLabelValue(value)
-    segment.AddRepresentation(_LABELMAP, image)
+    segment.AddRepresentation(LABELMAP, image)
     made: str = segments.GenerateUniqueSegmentID(name.replace(" ", "-"))
     segments.AddSegment(segment, made)
     return made

@@ -1,4 +1,4 @@
-"""Undo of what the panel did to a result's segments: its last steps, and what it takes to go back."""
+"""Undo and redo of what the panel did to a result's segments: its last steps, and what it takes to go back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION, LIVER
 from . import mrml_display, mrml_segmentations
+from .mrml_clicks import ClickStep
 from .mrml_results import CANDIDATES, FACTS, ResultNodes
+from .mrml_segmentations import LABELMAP
 
-_LABELMAP = "Binary labelmap"
 MOST_STEPS, MOST_BYTES = 20, 200 << 20
 """What is kept; the oldest step goes first."""
 
@@ -61,6 +62,10 @@ class ChangedLabels:
         """What keeping it takes."""
         return self.at.nbytes + self.old.nbytes + self.new.nbytes + len(self.candidates)
 
+    def inverse(self, nodes: ResultNodes) -> ChangedLabels:
+        """The step that takes this one back, from the result as it is now."""
+        return ChangedLabels(self.table, nodes.facts, nodes.candidates, self.at, old=self.new, new=self.old)
+
     def undone(self, labels: NDArray[np.unsignedinteger], theirs: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Labels as they were before, but where anything else changed them since."""
         back = labels.astype(np.uint8)
@@ -94,7 +99,7 @@ class KeptResult:
         segments, images = {}, {}
         for name in mrml_segmentations.made_here(segmentation):
             segment = segmentation.GetSegmentation().GetSegment(name)
-            image = segment.GetRepresentation(_LABELMAP)
+            image = segment.GetRepresentation(LABELMAP)
             address = image.GetAddressAsString("")
             if address not in images:
                 images[address] = slicer.vtkOrientedImageData()
@@ -111,14 +116,14 @@ class KeptResult:
         """What keeping it takes."""
         return 1024 * sum(image.GetActualMemorySize() for image in self.images.values())
 
-    def restore(self, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> None:
-        """Put segments and table back; a segment whose ID is taken by now gets another."""
+    def restore(self, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> tuple[str, ...]:
+        """Put segments and table back; a segment whose ID is taken by now gets another. Returns the IDs."""
         segments, names = segmentation.GetSegmentation(), {}
         for name, (bare, value, address) in self.segments.items():
             segment = slicer.vtkSegment()
             segment.DeepCopyMetadata(bare)
             segment.SetLabelValue(value)
-            segment.AddRepresentation(_LABELMAP, self.images[address])
+            segment.AddRepresentation(LABELMAP, self.images[address])
             names[name] = segments.GenerateUniqueSegmentID(name)
             segments.AddSegment(segment, names[name])
         facts = json.loads(self.facts)
@@ -129,6 +134,7 @@ class KeptResult:
         cells = vtk.vtkTable()
         cells.DeepCopy(self.cells)
         table.SetAndObserveTable(cells)
+        return tuple(names.values())
 
 
 @dataclass(frozen=True)
@@ -152,22 +158,26 @@ class ReplacedSegments:
         """What keeping it takes."""
         return self.kept.bytes
 
-    def restore(self, nodes: ResultNodes) -> None:
-        """Put the earlier result back; the segments that came in its place go, but where they were changed since."""
+    def restore(self, nodes: ResultNodes) -> ReplacedSegments | None:
+        """Put the earlier result back; the segments that came in its place go, but where they were changed since.
+
+        Returns:
+            The step that takes this one back; None where it cannot be, since both results are there now.
+        """
         segments = nodes.segmentation.GetSegmentation()
         if mrml_display.has_surface(nodes.segmentation):
             nodes.segmentation.RemoveClosedSurfaceRepresentation()
-        if self._is_untouched(nodes):
+        now = KeptResult.of(nodes.segmentation, self.table) if self._is_untouched(nodes) else None
+        if now:
             for name in self.made:
                 segments.RemoveSegment(name)
-        self.kept.restore(nodes.segmentation, self.table)
+        names = self.kept.restore(nodes.segmentation, self.table)
+        return ReplacedSegments(self.table, now, names, _owners(nodes, names)) if now else None
 
     def _is_untouched(self, nodes: ResultNodes) -> bool:
         if not all(nodes.segmentation.GetSegmentation().GetSegment(name) for name in self.made):
             return False
-        kinds = {name: LIVER.label if place == 0 else LESION.label for place, name in enumerate(self.made)}
-        _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)
-        return zlib.crc32(owners.tobytes()) == self.owners
+        return _owners(nodes, self.made) == self.owners
 
 
 def owners_checksum(numbered: NDArray[np.unsignedinteger], one_each: bool) -> int:
@@ -176,41 +186,63 @@ def owners_checksum(numbered: NDArray[np.unsignedinteger], one_each: bool) -> in
     return zlib.crc32(owners.astype(np.uint16).tobytes())
 
 
-UndoStep = ChangedLabels | ReplacedSegments
+def _owners(nodes: ResultNodes, names: tuple[str, ...]) -> int:
+    """Checksum of the voxels that segments hold now, the liver the first."""
+    kinds = {name: LIVER.label if place == 0 else LESION.label for place, name in enumerate(names)}
+    _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)
+    return zlib.crc32(owners.tobytes())
+
+
+UndoStep = ChangedLabels | ReplacedSegments | ClickStep
 
 
 class UndoSteps:
-    """The last steps, of all results of the scene."""
+    """The last steps, of all results of the scene, and those that were taken back since."""
 
     def __init__(self) -> None:
         self._steps: deque[UndoStep] = deque()
+        self._undone: deque[UndoStep] = deque()
 
     def add(self, step: UndoStep) -> None:
-        """Keep a step, and forget the oldest while there are too many or they take too much memory."""
-        self._steps.append(step)
-        while len(self._steps) > MOST_STEPS or sum(each.bytes for each in self._steps) > MOST_BYTES:
-            self._steps.popleft()
+        """Keep a step, after which what was taken back before cannot be done again."""
+        self._undone = deque(each for each in self._undone if each.table is not step.table)
+        self._keep(self._steps, step)
 
     def has(self, table: slicer.vtkMRMLTableNode) -> bool:
         """Whether there is a step of this result to take back."""
         return any(step.table is table for step in self._steps)
 
-    def last(self, table: slicer.vtkMRMLTableNode) -> UndoStep:
-        """The last step of this result.
+    def has_undone(self, table: slicer.vtkMRMLTableNode) -> bool:
+        """Whether a step of this result was taken back, and can be done again."""
+        return any(step.table is table for step in self._undone)
+
+    def last(self, table: slicer.vtkMRMLTableNode, *, undone: bool = False) -> UndoStep:
+        """The last step of this result, or with ``undone`` the one that was taken back last, as it is done again.
 
         Raises:
             UserError: there is none.
         """
-        for step in reversed(self._steps):
+        for step in reversed(self._undone if undone else self._steps):
             if step.table is table:
                 return step
-        msg = "There is nothing to undo."
+        msg = "There is nothing to redo." if undone else "There is nothing to undo."
         raise UserError(msg)
 
-    def forget(self, step: UndoStep) -> None:
-        """Drop a step that was taken back."""
+    def turn(self, step: UndoStep, inverse: UndoStep | None) -> None:
+        """Note that a step was taken back, or done again, and what takes that back; None where nothing does."""
+        undone = any(each is step for each in self._undone)
         self._steps = deque(each for each in self._steps if each is not step)
+        self._undone = deque(each for each in self._undone if each is not step)
+        if inverse is not None:
+            self._keep(self._steps if undone else self._undone, inverse)
 
     def clear(self) -> None:
         """Forget all steps."""
         self._steps.clear()
+        self._undone.clear()
+
+    def _keep(self, steps: deque[UndoStep], step: UndoStep) -> None:
+        """Keep a step, and forget the oldest while there are too many or they take too much memory."""
+        steps.append(step)
+        while len(steps) > MOST_STEPS or sum(each.bytes for each in (*self._steps, *self._undone)) > MOST_BYTES:
+            (self._steps or self._undone).popleft()

@@ -13,6 +13,7 @@ from typing import Any
 from ...core import text_files
 from ...core.about import PRECISIONS, __version__
 from ...reporting.lesion_origins import LesionOrigin
+from .clicks import ClickedLesion
 from .job_runner import PanelState
 from .panel import LESION_COLUMNS, Panel
 
@@ -62,6 +63,7 @@ def _stage_patterns() -> dict[str, str]:
         r"Checking the model": _("Checking the model"),
         r"Downloaded (\d+) MB": _("Downloaded {0} MB"),
         r"Removing the model": _("Removing the model"),
+        r"Looking at the clicks": _("Looking at the clicks"),
         r"Done": _("Done"),
     }
 
@@ -120,6 +122,11 @@ def origin(found: LesionOrigin | None) -> str:
     if found.automatic:
         made = _("automatic, improved by {clicks}").format(clicks=clicks) if found.clicks else _("automatic")
     return _("{made}, corrected by hand").format(made=made) if found.corrected else made
+
+
+def origin_tool_tip(said: str) -> str:
+    """Tool tip of a lesion's row: how it came about, as plain text; empty where it is not known."""
+    return _("Marked: {how}").format(how=said) if said else ""
 
 
 def heading_tool_tips() -> list[str]:
@@ -375,6 +382,8 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
     )
     if facts["liver_ml"] is None:
         said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
+    if not facts["run"]["device"]:  # nothing was segmented but what was clicked
+        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml, of which each was clicked or painted.")
     return said.format(
         name=html.escape(name),
         liver=facts["liver_ml"],
@@ -384,6 +393,31 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
         seconds=facts["run"]["seconds"],
         device=html.escape(facts["run"]["device"]),
     )
+
+
+def click_hint(mode: str, *, outside: bool, placing: bool) -> str:
+    """What to do with the mouse, as plain text.
+
+    Args:
+        mode: ``ADD``, ``IMPROVE`` or ``OFF``.
+        outside: a click is outside the lesion.
+        placing: clicks in the views are points; else they do what they usually do.
+    """
+    if mode == "ADD":
+        return _("Click into a lesion in a slice view. Esc ends.")
+    if mode != "IMPROVE":
+        return ""
+    if not placing:
+        return _("Drag a mark to move it, or delete it with its menu. Press Outside for more clicks. Esc ends.")
+    if outside:
+        return _("Click beside the lesion (red −). Alt+X: inside. Right-click, to move marks. Esc ends.")
+    return _("Click into the lesion (green +). Alt+X: outside. Right-click, to move marks. Esc ends.")
+
+
+def click_answer(answer: ClickedLesion) -> str:
+    """What became of clicks, and what is doubtful about it, as plain text."""
+    said = _("{ml:.2f} ml, {percent:.0f} % likely.").format(ml=answer.ml, percent=100 * answer.probability)
+    return " ".join([said, *answer.warnings])
 
 
 def file_name(name: str) -> str:

@@ -71,3 +71,17 @@ def test_markups_of_another_result_stay(result):
     assert len(drawn("vtkMRMLMarkupsLineNode")) == 4
     remove_markups(table)
     assert len(drawn("vtkMRMLMarkupsLineNode")) == 2
+
+
+def test_what_is_drawn_takes_no_click_that_was_meant_for_other_points(result):
+    import slicer
+
+    from LiverTumorSegLib.apps.panel import mrml_markups
+
+    volume, table = result
+    logic = slicer.modules.markups.logic()
+    for placed in (slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "theirs"), None):
+        mrml_markups.remove_markups(table)
+        logic.SetActiveList(placed)
+        mrml_markups.show_numbers(table, volume, [(1, 2, 3)])
+        assert logic.GetActiveListID() == (placed.GetID() if placed else "")

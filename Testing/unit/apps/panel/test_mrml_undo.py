@@ -85,6 +85,28 @@ def test_what_is_no_lesion_becomes_liver_and_comes_back(jobs, nodes):
         jobs.undo(back, pytest.fail)
 
 
+def test_what_was_undone_is_done_again_until_something_else_is_done(jobs, nodes):
+    labels = labels_in(nodes)
+    away = labels_in(run(jobs, jobs.remove, nodes, 1))
+    for step, wanted in ((jobs.undo, labels), (jobs.redo, away), (jobs.undo, labels)):
+        assert np.array_equal(labels_in(run(jobs, step, nodes)), wanted)
+    assert jobs.steps.has_undone(nodes.table)
+    run(jobs, jobs.remove, nodes, 0)
+    with pytest.raises(UserError, match="nothing to redo"):
+        jobs.redo(nodes, pytest.fail)
+
+
+def test_a_replaced_result_that_came_back_is_replaced_again(jobs, nodes, small_phantom, tmp_path):
+    paint(nodes, list(nodes.segments)[1], tuple(reversed(nodes.inside(0))), 0)
+    labels = labels_in(nodes)
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    new = labels_in(again)
+    for step, wanted in ((jobs.undo, labels), (jobs.redo, new), (jobs.undo, labels)):
+        assert np.array_equal(labels_in(run(jobs, step, again)), wanted)
+        segments = again.segmentation.GetSegmentation()
+        assert segments.GetNumberOfSegments() == len(again.segments)
+
+
 def test_what_was_taken_away_stays_away_when_the_slider_moves(jobs, nodes):
     i, j, k = nodes.inside(0)
     away = run(jobs, jobs.remove, nodes, 0)

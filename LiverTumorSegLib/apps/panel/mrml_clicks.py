@@ -1,0 +1,238 @@
+"""Clicks into lesions of the scene: what the worker is asked for, and what of its answer becomes segments and table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import slicer
+
+from ...core.about import CLICK_MODEL
+from ...core.errors import UserError
+from ...core.labels import LIVER
+from ...core.volume import Volume
+from ...reporting.lesion_notes import Voxel
+from . import mrml_display, mrml_segmentations
+from .clicks import ClickedLesion
+from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
+from .mrml_lesion_scene import LesionScene
+from .mrml_results import FACTS, ResultNodes, require, table_node
+from .mrml_volumes import volume_of
+from .panel import Panel
+
+_ONLY_CLICKS = "Only lesions that were clicked into are marked: no model looked for liver and lesions."
+
+
+@dataclass(frozen=True)
+class ClickSettings:
+    """How clicks are answered.
+
+    Args:
+        model: for clicks.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+    """
+
+    model: str = CLICK_MODEL
+    device: str = "auto"
+
+
+@dataclass(eq=False)
+class ClickedInto:
+    """A lesion that the user clicks into, before and after the first of its clicks was looked at.
+
+    Args:
+        scene: where it is, or goes.
+        voxel: ``(i, j, k)`` of the lesion that is meant, or where a new one is.
+        clicks: those that were answered.
+        edited: the lesion in the scene; None until the first answer.
+    """
+
+    scene: LesionScene
+    voxel: Voxel
+    clicks: tuple[VoxelClick, ...] = ()
+    edited: EditedLesion | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class ClickStep:
+    """A step of the undo list: clicks changed a lesion.
+
+    Args:
+        table: of the result.
+        lesion: that was clicked into.
+        edited: the same in the scene.
+        before, after: what it was and what it became.
+    """
+
+    table: slicer.vtkMRMLTableNode
+    lesion: ClickedInto
+    edited: EditedLesion
+    before: LesionState
+    after: LesionState
+
+    @property
+    def bytes(self) -> int:
+        """What keeping it takes."""
+        return self.before.mask.nbytes + self.after.mask.nbytes
+
+    def restore(self, nodes: ResultNodes) -> ClickStep:
+        """Let the lesion be as it was before, but for what was painted since; returns what takes that back."""
+        edited = self.edited
+        known = edited.take_note()
+        if mrml_display.has_surface(nodes.segmentation):
+            nodes.segmentation.RemoveClosedSurfaceRepresentation()
+        edited.become(self.before)
+        if not known:
+            edited.stamp = ()
+        self.lesion.edited, self.lesion.clicks = edited, self.before.clicks
+        return replace(self, before=self.after, after=self.before)
+
+
+class ClickJobs:
+    """Runs a panel's jobs for clicks.
+
+    Args:
+        panel: whose methods are called, and whose errors are shown.
+        keep: gets each step that can be taken back.
+    """
+
+    def __init__(self, panel: Panel, keep: Callable[[ClickStep], None]) -> None:
+        self.panel, self._keep = panel, keep
+        self._read: tuple[Any, Volume] | None = None
+        self._clicked: list[ClickedInto] = []
+
+    def prepare(self, node: slicer.vtkMRMLScalarVolumeNode, settings: ClickSettings = ClickSettings()) -> None:
+        """Hand over a CT before the first click, so that this is answered as fast as the others.
+
+        Raises:
+            UserError: the volume holds no CT.
+        """
+        self.panel.prepare_clicks(self._volume_of(node), device=settings.device, model=settings.model)
+
+    def lesion_of(self, nodes: ResultNodes, row: int) -> ClickedInto:
+        """The lesion in a row, with its clicks where it is as the last of them left it.
+
+        Raises:
+            UserError: the scene is of an earlier version.
+        """
+        i, j, k = nodes.inside(row)
+        for known in reversed(self._clicked):
+            edited = known.edited
+            if edited and known.scene.table is nodes.table and edited.state.holds((i, j, k)) and edited.take_note():
+                return known
+        return ClickedInto(LesionScene.of(nodes), (i, j, k))
+
+    def click(
+        self,
+        lesion: ClickedInto,
+        clicks: tuple[VoxelClick, ...],
+        done: Callable[[ResultNodes, ClickedLesion | None], None],
+        settings: ClickSettings = ClickSettings(),
+    ) -> None:
+        """Let a lesion be what all of its clicks say; ``done`` gets the nodes when it is in the segments.
+
+        The table is not measured for it: see :meth:`.mrml_jobs.SceneJobs.measure`.
+
+        Args:
+            lesion: that was clicked into.
+            clicks: all of them, in their order; without any, it is again what it was before the first.
+            done: gets the result, and the answer where there was a click.
+            settings: how.
+
+        Raises:
+            UserError: CT, segments or table are gone.
+        """
+        scene = lesion.scene
+        require(scene.volume, scene.segmentation, scene.table)
+        edited = self._edited(lesion)
+        if not clicks:
+            done(self._become(lesion, edited, edited.after((), None)), None)
+            return
+
+        def finish(answer: ClickedLesion) -> None:
+            require(scene.volume, scene.segmentation, scene.table)
+            if not edited.take_note():
+                msg = "The lesion was changed meanwhile, so nothing else was done: click again."
+                raise UserError(msg)
+            done(self._become(lesion, edited, edited.after(clicks, answer)), answer)
+
+        self.panel.click(
+            edited.volume,
+            edited.around,
+            edited.clicks_in_patient(clicks),
+            finish,
+            base=edited.base,
+            device=settings.device,
+            model=settings.model,
+        )
+
+    def forget(self) -> None:
+        """Forget all clicks, as when the scene is closed."""
+        self._clicked.clear()
+        self._read = None
+
+    def _edited(self, lesion: ClickedInto) -> EditedLesion:
+        """The lesion as the scene holds it; what was painted since its last click is its base now."""
+        edited, volume = lesion.edited, self._volume_of(lesion.scene.volume)
+        if edited is None or edited.volume is not volume or not edited.take_note():
+            lesion.clicks = ()
+            edited = EditedLesion.at(lesion.scene, lesion.voxel, volume)
+        return edited
+
+    def _become(self, lesion: ClickedInto, edited: EditedLesion, state: LesionState) -> ResultNodes:
+        """Put a state into the segments, as a step that can be taken back."""
+        nodes = lesion.scene.nodes or _new_result(lesion.scene)
+        shown = mrml_display.has_surface(nodes.segmentation)
+        before = edited.state
+        if shown:
+            nodes.segmentation.RemoveClosedSurfaceRepresentation()  # of other labels
+        edited.become(state)
+        lesion.edited, lesion.clicks = edited, state.clicks
+        if lesion not in self._clicked:
+            self._clicked.append(lesion)
+        self._keep(ClickStep(nodes.table, lesion, edited, before, state))
+        if shown:
+            self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
+        return nodes
+
+    def _volume_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
+        """The CT, the same object as long as its voxels and its place are the same: a worker reads it once."""
+        parent = node.GetParentTransformNode()
+        image = node.GetImageData()
+        now = node.GetID(), image and image.GetMTime(), node.GetMTime(), parent and parent.GetTransformToWorldMTime()
+        if self._read is None or self._read[0] != now:
+            self._read = now, volume_of(node)
+        return self._read[1]
+
+
+def _new_result(scene: LesionScene) -> ResultNodes:
+    """Nodes for lesions of a CT that was not segmented; the user's own segments in the chosen node count."""
+    node = scene.segmentation or mrml_segmentations.create(scene.volume)
+    if not node.GetSegmentation().GetNumberOfSegments():
+        mrml_segmentations.take_geometry(node, scene.volume)
+    table = table_node(node, scene.volume, replace=False)
+    names = scene.names
+    run = {
+        "model": CLICK_MODEL,
+        "labels": ["background", *(["liver"] if LIVER.label in names.values() else []), "lesion"],
+        "device": "",
+        "notes": [_ONLY_CLICKS],
+        "label_warnings": [],
+        "region": False,
+        "seconds": 0.0,
+        "options": {"coarse_pass": False, "batch": None, "postprocessing": None, "precision": "auto"},
+    }
+    facts = {
+        "run": run,
+        "warnings": [],
+        "segments": names,
+        "one_each": scene.one_each,
+        "rows": [],
+        "inside": [],
+        "marks": [],
+    }
+    table.SetAttribute(FACTS, json.dumps(facts))
+    scene.segmentation, scene.table = node, table
+    return ResultNodes(scene.volume, node, table)
