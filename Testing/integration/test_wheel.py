@@ -101,7 +101,7 @@ def test_an_installed_wheel_segments_and_finds_models_recipes_and_pages(wheel, t
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert all(Path(place).is_relative_to(installed) for place in found.pop("places"))
-    assert found["models"] == ["unet-lits"]
+    assert found["models"] == ["unet-lits", "lesion-click"]
     assert found["recipes"] == ["equal", "unet-lits", "unet3d"]
     assert len(found["systems"]) == 5
     assert all(found["templates"].values())
