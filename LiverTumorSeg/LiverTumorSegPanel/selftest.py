@@ -1,4 +1,4 @@
-"""The module's self-test on a made-up CT with known labels: load, segment, check, cancel, save and load again."""
+"""The module's self-test on a made-up CT with known labels: segment, check, cancel, click, save and load again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import SkipTest
 
 import numpy as np
 import slicer
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 
 from LiverTumorSegLib.apps.panel import mrml_tables
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
+from LiverTumorSegLib.apps.panel.mrml_clicks import ClickedInto, ClickSettings
 from LiverTumorSegLib.apps.panel.mrml_jobs import Request
+from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
+from LiverTumorSegLib.core.labels import LESION
 
 if TYPE_CHECKING:
     from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest as _Test
@@ -50,10 +54,13 @@ class SelfTestMixin(_Test):
 
     def runAll(self) -> None:
         """Run every test, as the button *Reload and Test* does."""
-        for test in (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad):
+        tests = (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad, self.testClick)
+        for test in tests:
             self.setUp()
             try:
                 test()
+            except SkipTest as why:
+                self.delayDisplay(f"LiverTumorSeg: {test.__name__} was skipped: {why}")
             finally:
                 self.tearDown()
         self.delayDisplay("LiverTumorSeg: all tests passed")
@@ -118,6 +125,27 @@ class SelfTestMixin(_Test):
         loaded = ResultNodes(parameters.resultVolume, parameters.resultSegmentation, parameters.resultTable)
         self.assertEqual(loaded.segments, segments)
         self.assertEqual(str(mrml_tables.rows(loaded.table)), str(rows))  # NaN is not itself
+
+    def testClick(self) -> None:
+        """A click makes a lesion of its place, measured, before anything was segmented, and undo takes it away."""
+        made, node = self._load()
+        k, j, i = (int(at) for at in np.argwhere(made.labels == LESION.label)[0])
+        got: list[ResultNodes] = []
+        lesion = ClickedInto(LesionScene(node), (i, j, k))
+        settings = ClickSettings(self.logic.clickModel, "cpu")
+        clicks = self.logic.jobs.clicks
+        clicks.click(lesion, (((float(i), float(j), float(k)), True),), lambda nodes, _: got.append(nodes), settings)
+        self._waitFor(lambda: self.logic.panel.settled)
+        if not got and f"“{self.logic.clickModel}”" in self.logic.panel.error:
+            self.skipTest(self.logic.panel.error)
+        self.assertTrue(got, self.logic.panel.error)
+        (name,) = got[0].segments
+        held = slicer.util.arrayFromSegmentBinaryLabelmap(got[0].segmentation, name, node)
+        self.assertTrue(held[k, j, i])
+        for step, count in ((self.logic.jobs.measure, 1), (self.logic.jobs.undo, 0), (self.logic.jobs.redo, 1)):
+            step(got[0], lambda _: None)
+            self._waitFor(lambda: self.logic.panel.settled)
+            self.assertEqual(got[0].facts["lesion_count"], count)
 
     def _load(self) -> tuple[Phantom, slicer.vtkMRMLScalarVolumeNode]:
         from LiverTumorSegLib.datasets import phantom  # needs SciPy, which the panel does without

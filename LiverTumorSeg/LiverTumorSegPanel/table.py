@@ -13,7 +13,7 @@ from LiverTumorSegLib.apps.panel import texts
 from .texts import plain
 
 _ROW = qt.Qt.UserRole
-_PADDING, _LEAST = 6, 32
+_PADDING, _LEAST = 5, 28
 
 
 def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str], origins: Sequence[str]) -> None:

@@ -416,7 +416,9 @@ def click_hint(mode: str, *, outside: bool, placing: bool) -> str:
 
 def click_answer(answer: ClickedLesion) -> str:
     """What became of clicks, and what is doubtful about it, as plain text."""
-    said = _("{ml:.2f} ml, {percent:.0f} % likely.").format(ml=answer.ml, percent=100 * answer.probability)
+    said = _("Clicked lesion: {ml:.2f} ml, {percent:.0f} % by the model.").format(
+        ml=answer.ml, percent=100 * answer.probability
+    )
     return " ".join([said, *answer.warnings])
 
 

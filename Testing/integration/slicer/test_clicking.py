@@ -107,7 +107,7 @@ def test_before_any_run_the_next_click_adds_one_lesion(harness, panel, view):  #
     assert marks() == {}
     assert not ui.clickFirstButton.visible
     assert "each was clicked or painted" in ui.summaryLabel.text
-    assert "% likely" in ui.clickLabel.text
+    assert "% by the model" in ui.clickLabel.text
     assert "1 click" in ui.lesionTable.item(0, 0).toolTip()
     view.click(world(panel, LESIONS["large"][0]))
     settled(harness, panel)

@@ -1,3 +1,4 @@
+from support.click_cases import save_click_model
 from support.module_case import MODULE, harness  # noqa: F401
 
 
@@ -14,11 +15,22 @@ def test_every_test_runs_by_itself_as_slicers_ctest_runs_it(harness):  # noqa: F
     module = harness.load_module(MODULE)
     suite = unittest.TestLoader().loadTestsFromTestCase(module.LiverTumorSegTest)
     names = {test.id().rpartition(".")[2] for test in suite}
-    assert names == {"testSegmentAndCheck", "testTransformed", "testCancel", "testSaveAndLoad"}
+    assert names == {"testSegmentAndCheck", "testTransformed", "testCancel", "testSaveAndLoad", "testClick"}
     alone = module.LiverTumorSegTest("testTransformed")
     result = unittest.TestResult()
     alone.run(result)
     assert (result.testsRun, result.errors, result.failures, result.skipped) == (1, [], [], [])
+
+
+def test_the_click_is_tested_with_the_model_that_is_there(harness, monkeypatch, tmp_path):  # noqa: F811
+    import unittest
+
+    module = harness.load_module(MODULE)
+    for name, skipped in ((str(save_click_model(tmp_path / "clicks")), 0), ("gone-click", 1)):
+        monkeypatch.setattr("LiverTumorSegPanel.logic.CLICK_MODEL", name)
+        result = unittest.TestResult()
+        module.LiverTumorSegTest("testClick").run(result)
+        assert (result.errors, result.failures, len(result.skipped)) == ([], [], skipped)
 
 
 def test_where_packages_are_missing_every_test_is_skipped(harness, monkeypatch):  # noqa: F811
