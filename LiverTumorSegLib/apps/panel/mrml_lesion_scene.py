@@ -65,11 +65,11 @@ class LesionScene:
         """Labels 0, 1 and 2 of segments, and 1 + the place in ``names`` of the one that each voxel belongs to."""
         shape = slicer.util.arrayFromVolume(self.volume).shape
         labels, owners = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16)
-        depth, rows, columns = shape
-        whole = (slice(0, depth), slice(0, rows), slice(0, columns))
         for place, (name, label) in sorted(enumerate(names.items(), start=1), key=lambda item: item[1][1]):
-            held = self.boxes.held(name, whole)
-            labels[held], owners[held] = label, place
+            box = self.boxes.reach(name)
+            held = self.boxes.held(name, box)
+            np.copyto(labels[box], np.uint8(label), where=held)
+            np.copyto(owners[box], np.uint16(place), where=held)
         return labels, owners
 
     def add_segment(self) -> str:

@@ -30,6 +30,20 @@ class SegmentBoxes:
     segmentation: slicer.vtkMRMLSegmentationNode
     volume: slicer.vtkMRMLVolumeNode
 
+    def reach(self, name: str) -> Box:
+        """A box of the volume beyond which a segment holds nothing; empty where it is not there."""
+        shape = slicer.util.arrayFromVolume(self.volume).shape
+        segment = self._segments.GetSegment(name)
+        if segment is None:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        image = segment.GetRepresentation(LABELMAP)
+        offset = self._offset(image)
+        if offset is None:
+            return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
+        extent = (np.array(image.GetExtent()).reshape(3, 2) - np.array(offset)[:, None])[::-1]
+        low, high = extent[:, 0].clip(0, shape), (extent[:, 1] + 1).clip(0, shape)
+        return _slices(low, np.maximum(low, high))
+
     def held(self, name: str, box: Box) -> NDArray[np.bool_]:
         """Which voxels of a box a segment holds; none where it is not there."""
         found = np.zeros(_shape(box), np.bool_)

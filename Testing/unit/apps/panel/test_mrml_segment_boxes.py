@@ -45,7 +45,11 @@ def test_what_a_segment_holds_is_read_as_slicer_reads_it(boxes):
     for value, name in enumerate(names(boxes), start=1):
         assert np.array_equal(boxes.held(name, whole), labels() == value)
         assert np.array_equal(boxes.held(name, BOX), (labels() == value)[BOX])
+        reach = boxes.reach(name)
+        assert np.array_equal(boxes.held(name, reach), (labels() == value)[reach])
+        assert boxes.held(name, reach).sum() == (labels() == value).sum()
     assert not boxes.held("gone", BOX).any()
+    assert boxes.held("gone", boxes.reach("gone")).size == 0
 
 
 def test_voxels_come_and_go_also_beyond_what_was_there(boxes):
