@@ -28,7 +28,9 @@ from .models.model_folder import Model
 from .models.store import load_model
 from .reporting import lesions
 from .reporting.lesion_notes import LesionNote, place_notes
+from .reporting.lesion_origins import LesionMark, automatic_marks
 from .reporting.lesions import LesionTable
+from .reporting.marked_lesions import tell_origins
 from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
 
 _DEFAULT_OPTIONS = SegmentationOptions()
@@ -73,6 +75,7 @@ class SegmentationResult:
         lesions: measures of liver and lesions.
         remarks: what users should know of the files, a sentence each.
         files: what was written.
+        marks: what marked each lesion, by which it stays known; None where that is not known.
 
     Example:
         >>> import LiverTumorSegLib as lts
@@ -85,6 +88,7 @@ class SegmentationResult:
     lesions: LesionTable
     remarks: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    marks: tuple[LesionMark, ...] | None = None
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -253,11 +257,17 @@ def run(
         found = inference.segment(volume, model, device, part.at, part.cancel, options=options)
     else:
         found = segment_region(volume, model, inside, device, part.at, part.cancel, options=options)
-    return measure_and_write(found, outputs, task.part(_SEGMENTED, 1))
+    return measure_and_write(found, outputs, task.part(_SEGMENTED, 1), untouched=True)
 
 
 def measure_and_write(
-    found: Segmentation, outputs: Sequence[Output] = (), job: Job | None = None, *, notes: Sequence[LesionNote] = ()
+    found: Segmentation,
+    outputs: Sequence[Output] = (),
+    job: Job | None = None,
+    *,
+    notes: Sequence[LesionNote] = (),
+    marks: Sequence[LesionMark] | None = None,
+    untouched: bool = False,
 ) -> SegmentationResult:
     """Measure a segmentation and write its outputs, which were checked before.
 
@@ -266,6 +276,8 @@ def measure_and_write(
         outputs: what is written, in this order.
         job: told what is being done; a stop that comes while files are written comes too late.
         notes: of lesions, which the outputs and the measures get.
+        marks: by which it is known how lesions came about; None where it is not.
+        untouched: the labels are as the model marked them, so that all lesions are automatic.
 
     Raises:
         UserError: a file appeared meanwhile, or cannot be written.
@@ -275,9 +287,13 @@ def measure_and_write(
     task.at(0, "Measuring lesions")
     levels = found.choice.spread() if found.choice else None
     table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels, region=found.region)
+    numbered = lesions.number_lesions(found.labels, found.volume)
     if notes:
-        numbered = lesions.number_lesions(found.labels, found.volume)
         table = table.with_notes(place_notes(notes, numbered, found.volume))
+    if untouched:
+        marks = automatic_marks(numbered, [lesion.inside_voxel for lesion in table.lesions])
+    if marks is not None:
+        table, marks = tell_origins(table, marks, numbered, found.volume, _by_model(found))
     task.cancel.check()
     remarks: list[str] = []
     for output in outputs:
@@ -285,7 +301,13 @@ def measure_and_write(
         remarks += output.write(found, table)
     task.tell(1, "Done")
     files = tuple(path for output in outputs for path in output.files(found.model))
-    return SegmentationResult(found, table, tuple(remarks), files)
+    return SegmentationResult(found, table, tuple(remarks), files, marks)
+
+
+def _by_model(found: Segmentation) -> NDArray[np.int64] | None:
+    """Flat indices of what the model marked as lesions, where candidates tell it whatever was painted since."""
+    cleaning = found.options.postprocessing
+    return found.choice.lesions_at(cleaning.sensitivity) if found.choice and cleaning else None
 
 
 def _loaded(model: AnyModel) -> Model:

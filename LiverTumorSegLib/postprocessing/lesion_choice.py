@@ -69,6 +69,10 @@ class LesionChoice:
         taken = self.probabilities >= point_for(self.points, sensitivity).least_probability
         return np.where(taken, LESION_LABEL, self.otherwise).astype(np.uint8)[self.owners]
 
+    def lesions_at(self, sensitivity: float) -> NDArray[np.int64]:
+        """The voxels that are lesion where so many false lesions a patient are put up with."""
+        return self.voxels[self.labels_at(sensitivity) == LESION_LABEL]
+
     def choose(self, labels: NDArray[np.uint8], sensitivity: float) -> None:
         """Write into labels ``[k, j, i]`` which candidates are lesions.
 

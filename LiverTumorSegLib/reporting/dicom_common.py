@@ -30,6 +30,7 @@ from ..core.errors import UserError
 from ..core.volume import Volume
 from ..io import dicom_header
 from ..models.description import Description
+from .lesion_origins import LesionOrigin
 
 _OURS = UUID("5b0f1d0e-3c55-4a0c-9d0a-6f6d1f2f8a41")
 """The name space of all these; a random one."""
@@ -81,19 +82,30 @@ def observer_uid(model: Description) -> str:
     return UidMaker(__version__, model.weights.sha256)("device")
 
 
-def algorithm(model: Description) -> AlgorithmIdentificationSequence:
-    """Identification of the algorithm, as a segment names it."""
-    weights = {"weights_sha256": model.weights.sha256}
-    return AlgorithmIdentificationSequence(_algorithm_name(model), _FAMILY, __version__, SOFTWARE, weights)
+def algorithm(model: Description, origin: LesionOrigin | None = None) -> AlgorithmIdentificationSequence:
+    """Identification of the algorithm, as a segment names it; clicks were another model's, whose weights are not known.
+
+    Args:
+        model: that segmented the CT.
+        origin: of what is segmented; None where it is not known.
+    """
+    weights = {"weights_sha256": model.weights.sha256} if _is_of_model(origin) else None
+    return AlgorithmIdentificationSequence(_algorithm_name(model, origin), _FAMILY, __version__, SOFTWARE, weights)
 
 
-def algorithm_for_report(model: Description) -> AlgorithmIdentification:
+def algorithm_for_report(model: Description, origin: LesionOrigin | None = None) -> AlgorithmIdentification:
     """Identification of the algorithm for a report: dcmqi would take its family and maker for findings."""
-    return AlgorithmIdentification(_algorithm_name(model), __version__)
+    return AlgorithmIdentification(_algorithm_name(model, origin), __version__)
 
 
-def _algorithm_name(model: Description) -> str:
-    return f"{SOFTWARE} {model.name}"[:64]
+def _algorithm_name(model: Description, origin: LesionOrigin | None) -> str:
+    if origin is None or _is_of_model(origin):
+        return f"{SOFTWARE} {model.name}"[:64]
+    return f"{SOFTWARE}{'' if origin.painted else ' clicks'}"  # which has measured what was painted
+
+
+def _is_of_model(origin: LesionOrigin | None) -> bool:
+    return origin is None or origin.automatic
 
 
 def complete_objects(objects: Sequence[Dataset], source: Dataset, made: datetime) -> None:

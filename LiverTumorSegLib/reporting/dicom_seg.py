@@ -18,6 +18,7 @@ from ..inference.segment import Segmentation
 from ..models.description import Description
 from . import dicom_common
 from .dicom_common import UidMaker
+from .lesion_origins import AUTOMATIC, LesionOrigin, common_origin
 from .lesions import LesionTable, number_lesions
 
 EACH_LESION, ALL_LESIONS = "each", "all"
@@ -35,6 +36,7 @@ class DicomSegment:
         name: shown to users.
         description: a sentence's worth.
         lesion: number of the one lesion that it is, None for any other.
+        origin: of its lesions; None for the liver, and where it is not known.
     """
 
     number: int
@@ -42,6 +44,15 @@ class DicomSegment:
     name: str
     description: str
     lesion: int | None = None
+    origin: LesionOrigin | None = None
+
+    @property
+    def algorithm_type(self) -> SegmentAlgorithmTypeValues:
+        """Segment Algorithm Type (PS3.3, section C.8.20.2): by a model alone, with a user's help, or by hand alone."""
+        if self.origin in (None, AUTOMATIC):
+            return SegmentAlgorithmTypeValues.AUTOMATIC
+        by_hand = self.origin is not None and self.origin.painted
+        return SegmentAlgorithmTypeValues.MANUAL if by_hand else SegmentAlgorithmTypeValues.SEMIAUTOMATIC
 
 
 def is_split_by_lesion(table: LesionTable, lesion_segments: str) -> bool:
@@ -84,11 +95,12 @@ def segment_pixels(segmentation: Segmentation, found: tuple[DicomSegment, ...]) 
 
 def _lesion_segments(table: LesionTable, lesion_segments: str, first: int) -> Iterator[DicomSegment]:
     if not table.lesions or not is_split_by_lesion(table, lesion_segments):
-        yield DicomSegment(first, LESION, "Lesions", "All lesions of the liver")
+        origin = common_origin(lesion.origin for lesion in table.lesions)
+        yield DicomSegment(first, LESION, "Lesions", "All lesions of the liver", origin=origin)
         return
     for number, lesion in enumerate(table.lesions, start=first):
         name = f"Lesion {lesion.number}"
-        yield DicomSegment(number, LESION, name, f"{name} of the liver", lesion.number)
+        yield DicomSegment(number, LESION, name, f"{name} of the liver", lesion.number, lesion.origin)
 
 
 SERIES_NUMBER = 9001
@@ -129,17 +141,17 @@ def make_segmentation(
 
 
 def _descriptions(parts: Sequence[DicomSegment], model: Description, uids: UidMaker) -> Iterator[SegmentDescription]:
-    algorithm = dicom_common.algorithm(model)
     for part in parts:
         shown = part.segment
         name = part.name if part.lesion else None
+        by_hand = part.algorithm_type is SegmentAlgorithmTypeValues.MANUAL  # which names no algorithm
         described = SegmentDescription(
             segment_number=part.number,
             segment_label=part.name,
             segmented_property_category=snomed_code(shown.category),
             segmented_property_type=snomed_code(shown.kind),
-            algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
+            algorithm_type=part.algorithm_type,
+            algorithm_identification=None if by_hand else dicom_common.algorithm(model, part.origin),
             tracking_id=name,
             tracking_uid=uids(name) if name else None,
             anatomic_regions=[snomed_code(shown.region)] if shown.region else None,

@@ -21,6 +21,7 @@ from ..models.description import Description
 from . import dicom_common, dicom_texts
 from .dicom_common import UidMaker
 from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
+from .lesion_origins import LesionOrigin
 from .lesions import Lesion, LesionTable, Point
 
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
@@ -69,6 +70,7 @@ _OWN = "99LIVERTUMORSEG"
 VOLUME, LONG_AXIS, SHORT_AXIS = codes.SCT.Volume, codes.SCT.LongAxis, codes.SCT.ShortAxis
 ATTENUATION = codes.DCM.AttenuationCoefficient
 BURDEN = Code("BURDEN", _OWN, "Lesion burden, share of the liver with its lesions")
+ORIGIN = Code("ORIGIN", _OWN, "How the lesion was marked")
 
 _ORGAN = "Liver with its lesions"
 """Subject of the first group, where the segment “Liver” is without them."""
@@ -152,7 +154,7 @@ class _Groups:
         uids: UidMaker,
     ) -> None:
         self._series = sr.SourceSeriesForSegmentation(image.SeriesInstanceUID)
-        self._algorithm = dicom_common.algorithm_for_report(segmentation.model)
+        self._model = segmentation.model
         self._segments, self._uids = segments, uids
         self._parts = {part.lesion: part for part in parts if part.segment is LESION}
         self._site = sr.FindingSite(snomed_code(LIVER.kind))
@@ -176,34 +178,40 @@ class _Groups:
             tracking_identifier=sr.TrackingIdentifier(self._uids(_ORGAN), _ORGAN),
             finding_type=snomed_code(LIVER.kind),
             measurements=list(_size(table.liver_ml, table.burden_percent)),
-            algorithm_id=self._algorithm,
+            algorithm_id=dicom_common.algorithm_for_report(self._model),
         )
 
     def _lesions(self, table: LesionTable) -> Group:
         """Group of all lesions, which are one segment."""
         part = self._parts[None]
-        return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part)
+        return self._group(part.name, list(_size(table.lesion_ml, table.burden_percent)), part, part.origin)
 
     def _lesion(self, lesion: Lesion, lines: DiameterLines) -> Group:
-        """Group of one lesion, its diameters with their lines, and its note as a comment."""
+        """Group of one lesion, its diameters with their lines, how it came about, and its note as a comment."""
         long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
         short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
         measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
-        group = self._group(f"Lesion {lesion.number}", measures, self._parts.get(lesion.number))
+        part = self._parts.get(lesion.number)
+        group = self._group(f"Lesion {lesion.number}", measures, part, lesion.origin)
         # TID 1411 is extensible, though highdicom allows no lines in it
         long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
         short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        said = group[0].ContentSequence  # to which highdicom itself adds codes alone
+        if lesion.origin:
+            said.append(dicom_texts.comment(lesion.origin.in_words, ORIGIN))
         if lesion.note:
-            group[0].ContentSequence.append(dicom_texts.comment(lesion.note))  # highdicom takes codes alone
+            said.append(dicom_texts.comment(lesion.note))
         return group
 
-    def _group(self, name: str, measures: list[sr.Measurement], part: DicomSegment | None) -> Group:
+    def _group(
+        self, name: str, measures: list[sr.Measurement], part: DicomSegment | None, origin: LesionOrigin | None
+    ) -> Group:
         """About a segment (TID 1411), or about none (TID 1501)."""
         content: dict[str, Any] = {
             "tracking_identifier": sr.TrackingIdentifier(self._uids(name), name),
             "finding_type": snomed_code(LESION.kind),
             "finding_sites": [self._site],
-            "algorithm_id": self._algorithm,
+            "algorithm_id": dicom_common.algorithm_for_report(self._model, origin),
             "measurements": measures,
         }
         if part is None:

@@ -19,9 +19,9 @@ _UTF_8, _DEFAULT = "ISO_IR 192", "iso8859"
 """The latter is what pydicom takes for the default character set, which is ASCII (PS3.3, section C.12.1.1.2)."""
 
 
-def comment(text: str) -> TextContentItem:
+def comment(text: str, about: Code = COMMENT) -> TextContentItem:
     """A content item that says a text on one line."""
-    return TextContentItem(COMMENT, to_one_line(text), RelationshipTypeValues.CONTAINS)
+    return TextContentItem(about, to_one_line(text), RelationshipTypeValues.CONTAINS)
 
 
 def evaluations(texts: Iterable[str]) -> ContainerContentItem:

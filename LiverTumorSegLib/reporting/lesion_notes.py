@@ -44,7 +44,7 @@ def read_notes(content: Any) -> tuple[LesionNote, ...]:
         UserError: it holds anything else.
     """
     try:
-        notes = tuple(LesionNote(_voxel(*voxel), text) for voxel, text in content)
+        notes = tuple(LesionNote(read_voxel(*voxel), text) for voxel, text in content)
     except (TypeError, ValueError) as error:
         msg = "A note of a lesion is a pair of a voxel, [i, j, k] in whole numbers, and a text: give such pairs."
         raise UserError(msg) from error
@@ -54,7 +54,12 @@ def read_notes(content: Any) -> tuple[LesionNote, ...]:
     return notes
 
 
-def _voxel(i: Any, j: Any, k: Any) -> Voxel:
+def read_voxel(i: Any, j: Any, k: Any) -> Voxel:
+    """A voxel of three whole numbers, as a message holds it.
+
+    Raises:
+        TypeError: it is no such voxel.
+    """
     if not all(type(index) is int for index in (i, j, k)):
         msg = "no whole numbers"
         raise TypeError(msg)

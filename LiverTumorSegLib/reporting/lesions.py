@@ -23,6 +23,7 @@ from ..core.volume import Volume
 from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
 from .diameters import axial_diameter, axial_lines, diameter
 from .lesion_notes import Voxel, clean_note
+from .lesion_origins import LesionOrigin
 
 LESIONS_ALONE = (
     "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
@@ -59,6 +60,8 @@ class Lesion:
         inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
         probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
             painted.
+        origin: whether it is automatic, made by clicks or painted, see
+            :class:`LiverTumorSegLib.reporting.lesion_origins.LesionOrigin`; None where that is not known.
         note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
     """
 
@@ -77,6 +80,7 @@ class Lesion:
     short_axial_line_mm: tuple[Point, Point]
     inside_voxel: Voxel
     probability: float | None = None
+    origin: LesionOrigin | None = None
     note: str = ""
 
     @property
@@ -150,6 +154,17 @@ class LesionTable:
         noted = (replace(lesion, note=clean_note(notes.get(lesion.number, ""))) for lesion in self.lesions)
         return replace(self, lesions=tuple(noted))
 
+    def with_origins(self, origins: Mapping[int, LesionOrigin]) -> LesionTable:
+        """The table with these origins by the numbers of their lesions; of what was painted no probability is known."""
+        told = (replace(lesion, origin=origins.get(lesion.number)) for lesion in self.lesions)
+        painted = (replace(one, probability=None) if one.origin and one.origin.painted else one for one in told)
+        return replace(self, lesions=tuple(painted))
+
+    @property
+    def has_origins(self) -> bool:
+        """Whether it is known of any lesion how it came about."""
+        return any(lesion.origin for lesion in self.lesions)
+
     @property
     def has_notes(self) -> bool:
         """Whether anything is noted about a lesion."""
@@ -173,16 +188,23 @@ class LesionTable:
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
 
-        The ends of the diameters are left to JSON. Notes are the last column, which is there where there is one.
+        The ends of the diameters are left to JSON. Origins, in words, and notes are the last columns, each of which is
+        there where there is one.
         """
-        omitted = _NOT_IN_CSV if self.has_notes else (*_NOT_IN_CSV, "note")
+        there = {"origin": self.has_origins, "note": self.has_notes}
+        omitted = [*_NOT_IN_CSV, *(name for name, known in there.items() if not known)]
         names = [field.name for field in fields(Lesion) if field.name not in omitted]
         at = names.index("centroid_mm")
         rows = [[*names[:at], "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", *names[at + 1 :]]]
         for lesion in self.lesions:
-            values = round_floats([getattr(lesion, name) for name in names], _DIGITS)
+            values = round_floats([_cell(lesion, name) for name in names], _DIGITS)
             rows.append([*values[:at], *values[at], *values[at + 1 :]])
         return text_files.lines(rows)
+
+
+def _cell(lesion: Lesion, name: str) -> Any:
+    value = getattr(lesion, name)
+    return value.in_words if isinstance(value, LesionOrigin) else value
 
 
 def measure_lesions(

@@ -20,6 +20,7 @@ from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.models.description import NetworkSpec
 from LiverTumorSegLib.reporting import dicom_write
+from LiverTumorSegLib.reporting.lesion_origins import AUTOMATIC, PAINTED, LesionOrigin
 from LiverTumorSegLib.reporting.lesions import LesionTable, measure_lesions
 from support import dicom_slices, system_libraries
 from support.models import describe
@@ -73,6 +74,7 @@ class Case:
         options: of writing.
         fields: of the segmentation.
         notes: by the number of their lesion.
+        origins: likewise.
     """
 
     change: Change = lambda _: None
@@ -80,6 +82,7 @@ class Case:
     options: dict[str, object] = field(default_factory=dict)
     fields: dict[str, object] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
+    origins: dict[int, LesionOrigin] = field(default_factory=dict)
 
     def write(self, place: Path, made: datetime = MADE) -> Written:
         images = dicom_slices.plain()
@@ -87,7 +90,7 @@ class Case:
         dicom_slices.write(images, place / "series")
         segmentation = segmented(place / "series", self.labels, **self.fields)
         table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.model.labels)
-        table = table.with_notes(self.notes)
+        table = table.with_notes(self.notes).with_origins(self.origins)
         dicom_write.write(place / "objects", segmentation, table, made=made, **self.options)
         return Written(place / "objects", place / "series", segmentation, table)
 
@@ -188,6 +191,14 @@ CASES = {
     "upside down": Case(_upside_down),
     "many lesions": Case(labels=_many_lesions),
     "notes": Case(notes={1: "Near the portal vein.", 3: "=1+1 <b>"}),
+    "origins": Case(
+        notes={1: "Near the portal vein."},
+        origins={1: AUTOMATIC, 2: PAINTED, 3: LesionOrigin(automatic=False, clicks=3, corrected=True)},
+    ),
+    "one segment of painted": Case(options={"lesion_segments": "all"}, origins=dict.fromkeys((1, 2, 3), PAINTED)),
+    "one segment of several": Case(
+        options={"lesion_segments": "all"}, origins=dict.fromkeys((1, 2), AUTOMATIC) | {3: PAINTED}
+    ),
     "one segment": Case(options={"lesion_segments": "all"}),
     "Japanese": Case(of_all(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName=JAPANESE)),
     "Cyrillic": Case(of_all(SpecificCharacterSet="ISO_IR 144", PatientName=CYRILLIC)),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...core.about import CLICK_MODEL, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.volume import Volume
+from ...reporting.lesion_origins import LesionMark, read_marks
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 from .clicks import ClickedLesion, ClickHandover, LesionClick, click_arguments, clicked_lesion
@@ -60,6 +61,9 @@ class Result:
             change with the labels.
         warnings: doubts about volume and labels, and fallbacks, a sentence each.
         candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
+        marks: what marked each lesion, by which its ``origin`` in the table is known; None where nothing is known, as
+            in scenes of earlier versions. Clicks add theirs, see
+            :func:`LiverTumorSegLib.reporting.lesion_origins.with_clicks`.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -68,6 +72,7 @@ class Result:
     run: Answer
     warnings: tuple[str, ...]
     candidates: str = ""
+    marks: tuple[LesionMark, ...] | None = None
 
     @property
     def lasting_warnings(self) -> list[str]:
@@ -78,7 +83,8 @@ class Result:
     def measured(self, answer: Answer) -> Result:
         """The result with the measures that a worker made anew, and the doubts that changed with them."""
         warnings = tuple(dict.fromkeys((*self.lasting_warnings, *answer["warnings"])))
-        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings)
+        marks = read_marks(answer["marks"])
+        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings, marks=marks)
 
 
 class Panel(JobRunner):
@@ -116,7 +122,8 @@ class Panel(JobRunner):
         def finish(answer: Answer, folder: Path) -> None:
             labels, _ = arrays.read(folder / "labels.nrrd")
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
-            done(Result(labels, volume, answer["table"], answer["run"], warnings, answer.get("candidates", "")))
+            candidates, marks = answer.get("candidates", ""), read_marks(answer.get("marks"))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings, candidates, marks))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
         if inside is not None:
@@ -136,13 +143,12 @@ class Panel(JobRunner):
         *,
         sensitivity: float | None = None,
         without: Sequence[tuple[int, int, int]] = (),
-        notes: Sequence[Note] = (),
     ) -> None:
         """Measure corrected labels of a result again: 0 background, 1 liver, anything larger a lesion.
 
         With a sensitivity, in false lesions a patient, other candidates are lesions first; what was painted stays.
         The lesions that hold the voxels ``without``, each ``(i, j, k)``, are taken away first.
-        Notes come back in the table as their lesions' ``note``; those of lesions that are gone don't.
+        By the result's marks the table says how each lesion came about, and they come back as they are now.
         """
 
         def finish(answer: Answer, folder: Path) -> None:
@@ -150,7 +156,7 @@ class Panel(JobRunner):
             done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
 
         chosen: Answer = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
-        chosen |= {"without": without, "notes": notes}
+        chosen |= {"without": without, "marks": result.marks}
         self.begin("measure", finish, _files(result.volume, labels), **chosen)
 
     def report(
@@ -164,7 +170,7 @@ class Panel(JobRunner):
     ) -> None:
         """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files.
 
-        Notes are those of :meth:`measure`; the report has them with their lesions.
+        The report has notes with their lesions, and by the result's marks says how each of these came about.
         """
 
         def finish(answer: Answer, _: Path) -> None:
@@ -177,6 +183,7 @@ class Panel(JobRunner):
             "candidates": result.candidates,
             "warnings": result.lasting_warnings,
             "notes": notes,
+            "marks": result.marks,
         }
         files = _files(result.volume, result.labels)
         self.begin("report", finish, files, **chosen)

@@ -30,7 +30,9 @@ from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
 from ...reporting.lesion_notes import place_notes, read_notes
+from ...reporting.lesion_origins import LesionMark, read_marks
 from ...reporting.lesions import LesionTable
+from ...reporting.marked_lesions import marks_after_choice, tell_origins
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
 from . import arrays
@@ -87,7 +89,10 @@ class Commands:
     def segment(
         self, job: Job, *, volume: str, labels: str, model: str, device: str, options: Answer, inside: str = ""
     ) -> Answer:
-        """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0."""
+        """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0.
+
+        ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
+        """
         job.at(0.01, "Reading the volume")
         ct, loaded = _volume(volume), self._model(model)
         region = arrays.read(Path(inside))[0] > 0 if inside else None
@@ -95,7 +100,7 @@ class Commands:
         done = segment_and_write(ct, loaded, [target], device=device, options=chosen, inside=region, job=job)
         choice = done.segmentation.choice
         text = choice.to_text() if choice else ""
-        answer = _answer(done) | {"candidates": text}
+        answer = _answer(done) | {"candidates": text, "marks": done.marks}
         answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
         return answer
 
@@ -164,6 +169,7 @@ class Commands:
         sensitivity: float | None = None,
         without: Sequence[Sequence[int]] = (),
         notes: Sequence[Any] = (),
+        marks: Sequence[Any] | None = None,
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
@@ -174,11 +180,16 @@ class Commands:
         ``warnings`` are the doubts about these labels, which take the place of ``run["label_warnings"]``. ``notes`` are
         pairs of a lesion's ``inside_voxel`` as it was measured before and a text; each comes back as its lesion's
         ``note``, if that is still there.
+        ``marks`` are those that segmenting or measuring answered, with those that a client added after clicks, each
+        ``[[i, j, k], clicks, voxels]``: each lesion's ``origin`` follows from them, and one without any was painted.
+        They come back as they are now; without them nothing is known, and ``origin`` and ``marks`` are None.
         """
-        noted = read_notes(notes)
+        noted, known = read_notes(notes), read_marks(marks)
         job.at(0, "Measuring lesions")
         ct, numbered = _numbered(volume, labels)
         found = _lesions_alike(numbered)
+        chosen = known is not None and (bool(without) or sensitivity is not None)
+        before = lesions.number_lesions(found.copy(), ct) if chosen else found
         for i, j, k in without:
             remove_lesion(found, (k, j, i))
         if sensitivity is None or not run:
@@ -192,7 +203,12 @@ class Commands:
         table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region)
         own = lesions.number_lesions(found, ct)
         arrays.write(Path(labels), own, ct.affine)
-        return _measured(table.with_notes(place_notes(noted, own, ct)), run) | {"candidates": candidates}
+        table = table.with_notes(place_notes(noted, own, ct))
+        if known is not None:
+            if chosen:
+                known = marks_after_choice(known, before, own, ct, table, removed=without)
+            table, known = tell_origins(table, known, own, ct, _by_model(choice, how))
+        return _measured(table, run, known) | {"candidates": candidates}
 
     def report(
         self,
@@ -206,20 +222,21 @@ class Commands:
         candidates: str = "",
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
+        marks: Sequence[Any] | None = None,
     ) -> Answer:
         """Write the report's files into a folder.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
-        labels, which are answered as by :meth:`measure`; ``notes`` are given as there.
+        labels, which are answered as by :meth:`measure`; ``notes`` and ``marks`` are given as there.
         """
-        noted = read_notes(notes)
+        noted, known = read_notes(notes), read_marks(marks)
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
         job.at(0.1, "Writing the report")
         done = _found(*_pair(volume, labels), description, run, candidates, warnings)
-        result = measure_and_write(done, [target], notes=noted)
-        return _measured(result.lesions, run) | {"files": [str(path) for path in result.files]}
+        result = measure_and_write(done, [target], notes=noted, marks=known)
+        return _measured(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
 
     def write_objects(
         self,
@@ -234,12 +251,13 @@ class Commands:
         candidates: str = "",
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
+        marks: Sequence[Any] | None = None,
     ) -> Answer:
         """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
 
-        ``warnings`` and ``notes`` are given as to :meth:`report`.
+        ``warnings``, ``notes`` and ``marks`` are given as to :meth:`report`.
         """
-        noted = read_notes(notes)
+        noted, known = read_notes(notes), read_marks(marks)
         description = self._model(run["model"]).description
         target = DicomObjects(self._base / folder, overwrite=overwrite)
         target.check(description, None)
@@ -247,7 +265,8 @@ class Commands:
         ct, found = _pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
-        result = measure_and_write(_found(ct, found, description, run, candidates, warnings), [target], notes=noted)
+        done = _found(ct, found, description, run, candidates, warnings)
+        result = measure_and_write(done, [target], notes=noted, marks=known)
         return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
 
     def find_cases(self, job: Job, *, folder: str, without: str) -> Answer:
@@ -328,10 +347,11 @@ def _answer(result: SegmentationResult) -> Answer:
     return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
 
 
-def _measured(table: LesionTable, run: Answer | None) -> Answer:
-    """Measures of labels, the doubts about these, and the run with them in place of those about earlier labels."""
+def _measured(table: LesionTable, run: Answer | None, marks: Sequence[LesionMark] | None) -> Answer:
+    """Measures and marks of labels, the doubts about these, and the run with them in place of those about earlier."""
     doubts = list(table.warnings)
-    return {"table": table.to_dict(), "warnings": doubts, "run": run and run | {"label_warnings": doubts}}
+    changed = run and run | {"label_warnings": doubts}
+    return {"table": table.to_dict(), "warnings": doubts, "run": changed, "marks": marks}
 
 
 def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:
@@ -406,6 +426,12 @@ def _choice(candidates: str, shape: tuple[int, ...]) -> LesionChoice | None:
         return LesionChoice.from_text(candidates, shape) if candidates else None
     except UserError:
         return None
+
+
+def _by_model(choice: LesionChoice | None, run: Answer) -> NDArray[np.int64] | None:
+    """Flat indices of what the model marked as lesions, where candidates tell it."""
+    cleaning = run.get("options", {}).get("postprocessing")
+    return choice.lesions_at(cleaning["sensitivity"]) if choice and cleaning else None
 
 
 def _choose(

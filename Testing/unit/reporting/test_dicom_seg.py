@@ -88,6 +88,30 @@ def test_a_segment_says_what_it_is_and_who_found_it():
     assert (lesion.TrackingID, lesion.SegmentLabel) == ("Lesion 1", "Lesion 1")
 
 
+def algorithms(name):
+    """Type and name of the algorithm of each segment, the liver the first."""
+    items = written(name).segments.SegmentSequence
+    for item in items:
+        assert ("SegmentAlgorithmName" in item) == ("SegmentationAlgorithmIdentificationSequence" in item)
+    return [(item.SegmentAlgorithmType, item.get("SegmentAlgorithmName")) for item in items]
+
+
+BY_MODEL = ("AUTOMATIC", "LiverTumorSeg tiny")
+
+
+def test_a_segment_says_whether_a_model_clicks_or_hands_made_it():
+    by_clicks = ("SEMIAUTOMATIC", "LiverTumorSeg clicks")
+    assert algorithms("origins") == [BY_MODEL, BY_MODEL, ("MANUAL", None), by_clicks]
+    (identified,) = written("origins").segments.SegmentSequence[3].SegmentationAlgorithmIdentificationSequence
+    assert "AlgorithmParameters" not in identified  # the weights of the model of the CT are not theirs
+    assert algorithms("plain") == [BY_MODEL] * 4
+
+
+def test_one_segment_of_all_lesions_says_what_is_true_of_them_together():
+    assert algorithms("one segment of painted") == [BY_MODEL, ("MANUAL", None)]
+    assert algorithms("one segment of several") == [BY_MODEL, ("SEMIAUTOMATIC", "LiverTumorSeg tiny")]
+
+
 @pytest.mark.parametrize("name", ["plain", "tilted", "nothing"])
 def test_every_image_is_referred_to_and_every_frame_lies_where_its_image_does(name):
     case = written(name)

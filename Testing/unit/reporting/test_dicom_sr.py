@@ -161,7 +161,7 @@ def test_there_is_a_group_for_each_segment_in_their_order():
         assert named == labels
 
 
-@pytest.mark.parametrize("name", ["plain", "notes"])
+@pytest.mark.parametrize("name", ["plain", "notes", "origins"])
 def test_dcmqi_reads_the_same_measures_and_notes_and_nothing_else(name, tmp_path):
     program = shutil.which("tid1500reader", path=str(Path(sys.executable).parent)) or shutil.which("tid1500reader")
     if program is None:
@@ -172,10 +172,10 @@ def test_dcmqi_reads_the_same_measures_and_notes_and_nothing_else(name, tmp_path
     by_dcmqi = json.loads((tmp_path / "read.json").read_text(encoding="utf-8"))["Measurements"]
     by_highdicom = groups(read(case))
     assert [group["TrackingIdentifier"] for group in by_dcmqi] == list(by_highdicom)
-    notes = {f"Lesion {lesion.number}": [lesion.note] for lesion in case.table.lesions if lesion.note}
+    words = {f"Lesion {one.number}": [one.origin and one.origin.in_words, one.note] for one in case.table.lesions}
     for group in by_dcmqi:
         said = [evaluation["conceptValue"] for evaluation in group.get("qualitativeEvaluations", ())]
-        assert said == notes.get(group["TrackingIdentifier"], [])
+        assert said == [word for word in words.get(group["TrackingIdentifier"], []) if word]
         stated = [(item["quantity"]["CodeValue"], float(item["value"])) for item in group["measurementItems"]]
         assert stated == [(one.name.value, one.value) for one in by_highdicom[group["TrackingIdentifier"]]]
     assert [group.get("ReferencedSegment") for group in by_dcmqi] == [None, 2, 3, 4]
@@ -193,6 +193,22 @@ def test_a_note_is_a_comment_in_the_group_of_its_lesion():
     noted = {f"Lesion {lesion.number}": [lesion.note] if lesion.note else [] for lesion in case.table.lesions}
     assert said == noted | {"Liver with its lesions": []}
     assert sum(map(len, said.values())) == 2
+
+
+def test_each_lesion_says_how_it_came_about_and_what_marked_or_measured_it():
+    case = written("origins")
+    rois = read(case).content.get_volumetric_roi_measurement_groups()
+    said = [
+        [item.TextValue for item in roi[0].ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "ORIGIN"]
+        for roi in rois
+    ]
+    assert said == [["automatic"], ["painted"], ["3 clicks, corrected by hand"]]
+    algorithms = [
+        [item.TextValue for item in roi[0].ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "111001"]
+        for roi in rois
+    ]
+    assert algorithms == [["LiverTumorSeg tiny"], ["LiverTumorSeg"], ["LiverTumorSeg clicks"]]
+    assert b"ORIGIN" not in (written("plain").folder / "measurements.dcm").read_bytes()
 
 
 def test_the_report_refers_to_every_image_and_is_nobodys_verified_reading():

@@ -25,6 +25,7 @@ OURS = {
     "LiverTumorSeg (research only, not a medical device)",
     "Research only, not a medical device",
     "LiverTumorSeg tiny",
+    "LiverTumorSeg clicks",
     "tiny",
     "0.1.0",
     "0" * 16,
@@ -161,6 +162,7 @@ def test_every_text_is_of_the_source_or_a_known_one(case):
     stated |= {image.SOPInstanceUID for image in written(case).images}
     stated |= {*written(case).segmentation.warnings, *written(case).table.warnings}
     stated |= {lesion.note for lesion in written(case).table.lesions}
+    stated |= {lesion.origin.in_words for lesion in written(case).table.lesions if lesion.origin}
     for dataset in (written(case).segments, written(case).report):
         others = {
             (keyword_for_tag(tag), text)

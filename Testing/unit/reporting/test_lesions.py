@@ -153,6 +153,7 @@ def test_json_and_csv_say_the_same():
         assert row.pop("probability") == ""
         assert lesion.pop("probability") is None
         assert (lesion.pop("note"), len(lesion.pop("inside_voxel"))) == ("", 3)
+        assert lesion.pop("origin") is None
         assert {name: float(value) for name, value in row.items()} == lesion
 
 

@@ -8,6 +8,7 @@ from support.models import describe
 from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
 from LiverTumorSegLib.models.description import NetworkSpec
 from LiverTumorSegLib.reporting import lesions, report_files
+from LiverTumorSegLib.reporting.lesion_origins import PAINTED, LesionOrigin
 from LiverTumorSegLib.reporting.lesions import measure_lesions
 
 BINARY = NetworkSpec(name="unet", in_channels=1, classes=1)
@@ -28,6 +29,16 @@ def test_the_page_stands_alone_and_says_what_matters(segmentation):
     for lesion in table.lesions:
         assert f"<td>{lesion.volume_ml:.2f}</td>" in page
     assert page.count("<img") >= 3 + len(table.lesions)
+
+
+def test_the_page_says_how_each_lesion_came_about_where_that_is_known(segmentation):
+    table = measure_lesions(segmentation.labels, segmentation.volume)
+    assert "how it was marked" not in report_files.render_page(segmentation, table)
+    first, second = PAINTED, LesionOrigin(automatic=True, clicks=2, corrected=True)
+    page = report_files.render_page(segmentation, table.with_origins({1: first, 2: second}))
+    assert page.count("how it was marked</th>") == 1
+    for words in ("painted", "automatic, improved by 2 clicks, corrected by hand"):
+        assert page.count(f'<td class="words">{words}</td>') == 1
 
 
 def test_text_from_a_model_cannot_become_part_of_the_page(segmentation):

@@ -54,8 +54,9 @@ def test_doubts_about_the_volume_come_first_among_the_warnings(panel, small_phan
 def test_segmenting_gives_labels_table_and_how_it_came_about(result, small_phantom):
     assert result.volume is small_phantom.volume
     table = measure_lesions(result.labels.clip(0, 2).astype(np.uint8), small_phantom.volume).to_dict()
-    assert [lesion.pop("probability") is not None for lesion in result.table["lesions"]]
-    assert result.table | {"lesions": [x | {"probability": None} for x in result.table["lesions"]]} == table
+    assert all(lesion["probability"] is not None for lesion in result.table["lesions"])
+    unknown = {"probability": None, "origin": None}
+    assert result.table | {"lesions": [lesion | unknown for lesion in result.table["lesions"]]} == table
     assert result.run["options"]["postprocessing"]["smallest_lesion_ml"] == 0.2
 
 
@@ -107,13 +108,11 @@ def test_the_report_is_written(panel, result, tmp_path):
     assert len(files) == 4
 
 
-def test_notes_come_back_with_their_lesions_and_are_in_the_report(panel, result, tmp_path):
+def test_notes_are_in_the_report_with_their_lesions(panel, result, tmp_path):
     voxels = [lesion["inside_voxel"] for lesion in result.table["lesions"]]
     notes = [(tuple(voxel), f"note {number}") for number, voxel in enumerate(voxels)]
-    measured = run(panel, panel.measure, result, result.labels, notes=notes)
-    assert [lesion["note"] for lesion in measured.table["lesions"]] == [text for _, text in notes]
-    reported, _ = run(panel, panel.report, measured, tmp_path / "report", overwrite=False, notes=notes)
-    assert reported.table == measured.table
+    reported, _ = run(panel, panel.report, result, tmp_path / "report", overwrite=False, notes=notes)
+    assert [lesion["note"] for lesion in reported.table["lesions"]] == [text for _, text in notes]
     assert "note 0" in (tmp_path / "report" / "lesions.csv").read_text(encoding="utf-8")
 
 
@@ -128,3 +127,30 @@ def test_models_are_imported_and_removed_and_the_list_follows(panel, model_folde
     settle(panel, lambda p: any(m["name"] == "tiny" for m in p.models))
     assert run(panel, lambda done: panel.manage("remove_model", done, name="tiny")) == "tiny"
     settle(panel, lambda p: all(m["name"] != "tiny" for m in p.models))
+
+
+def origins(result):
+    return [lesion["origin"] for lesion in result.table["lesions"]]
+
+
+def test_how_lesions_came_about_stays_known_when_labels_are_corrected(panel, result, tmp_path):
+    automatic = {"automatic": True, "clicks": 0, "corrected": False}
+    assert origins(result) == [automatic] * len(result.marks)
+    at = tuple(np.argwhere(result.labels == 2)[0])
+    painted = result.labels.copy()
+    painted[at] = 1
+    painted[1:3, 1:3, 1:3] = 2
+    measured = run(panel, panel.measure, result, painted)
+    assert automatic | {"corrected": True} in origins(measured)
+    assert automatic | {"automatic": False} in origins(measured)
+    assert origins(measured).count(automatic) == len(result.marks) - 1
+    reported, _ = run(panel, panel.report, measured, tmp_path / "report", overwrite=False)
+    assert origins(reported) == origins(measured)
+    assert reported.marks == measured.marks
+    assert run(panel, panel.measure, measured, result.labels).table == result.table
+
+
+def test_where_nothing_was_kept_nothing_is_said(panel, result):
+    measured = run(panel, panel.measure, replace(result, marks=None), result.labels)
+    assert measured.marks is None
+    assert set(origins(measured)) == {None}

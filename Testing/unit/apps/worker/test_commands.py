@@ -50,8 +50,8 @@ def segmented(ct_file, **arguments):
 
 
 def unjudged(table):
-    """A lesion table without the probabilities, which labels alone don't give."""
-    return table | {"lesions": [lesion | {"probability": None} for lesion in table["lesions"]]}
+    """A lesion table without what labels alone don't give: probabilities and origins."""
+    return table | {"lesions": [lesion | {"probability": None, "origin": None} for lesion in table["lesions"]]}
 
 
 def test_segmenting_gives_what_the_library_gives(ct_file, small_phantom):
@@ -224,7 +224,7 @@ def test_labels_on_another_grid_are_refused(ct_file):
 def test_the_report_is_written_from_what_segmenting_answered(ct_file, tmp_path):
     answer = segmented(ct_file)
     chosen = {"volume": str(ct_file), "labels": str(ct_file.with_name("labels.nrrd")), "run": answer["run"]}
-    chosen["candidates"] = answer["candidates"]
+    chosen |= {name: answer[name] for name in ("candidates", "marks")}
     written = run("report", **chosen, folder=str(tmp_path / "report"), overwrite=False)
     assert written["table"] == answer["table"]
     assert {path.rsplit("/", 1)[1] for path in written["files"]} == report_files.REPORT_FILES
@@ -287,7 +287,7 @@ def scored(ct_file, tmp_path):
 
 def measured(ct_file, answer, **arguments):
     labels = str(ct_file.with_name("labels.nrrd"))
-    given = {"run": answer["run"], "candidates": answer["candidates"]} | arguments
+    given = {name: answer[name] for name in ("run", "candidates", "marks")} | arguments
     return run("measure", volume=str(ct_file), labels=labels, **given)
 
 
@@ -296,7 +296,7 @@ def test_other_candidates_are_lesions_at_once_and_back_again(ct_file, scored):
     strict = measured(ct_file, scored, sensitivity=0)
     assert strict["table"]["lesion_count"] < scored["table"]["lesion_count"]
     assert strict["run"]["options"]["postprocessing"]["sensitivity"] == 0
-    back = measured(ct_file, scored | {name: strict[name] for name in ("run", "candidates")}, sensitivity=5)
+    back = measured(ct_file, scored | {name: strict[name] for name in ("run", "candidates", "marks")}, sensitivity=5)
     assert back["table"] == scored["table"]
 
 
