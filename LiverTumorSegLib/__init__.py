@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import networks
+    from .clicked_lesion import SegmentedLesion, segment_lesion
     from .core.about import __version__
     from .core.errors import UserError
     from .core.volume import Volume
@@ -26,6 +27,7 @@ __all__ = [
     "LesionTable",
     "SegmentationOptions",
     "SegmentationResult",
+    "SegmentedLesion",
     "UserError",
     "Volume",
     "__version__",
@@ -36,6 +38,7 @@ __all__ = [
     "read_volume",
     "segment",
     "segment_file",
+    "segment_lesion",
     "train",
     "write_labels",
 ]
@@ -44,6 +47,7 @@ _MODULES = {
     "LesionTable": "reporting.lesions",
     "SegmentationOptions": "inference.segment",
     "SegmentationResult": "pipeline",
+    "SegmentedLesion": "clicked_lesion",
     "UserError": "core.errors",
     "Volume": "core.volume",
     "__version__": "core.about",
@@ -53,6 +57,7 @@ _MODULES = {
     "read_volume": "io.volumes",
     "segment": "pipeline",
     "segment_file": "pipeline",
+    "segment_lesion": "clicked_lesion",
     "train": "training.train",
     "write_labels": "io.volumes",
 }

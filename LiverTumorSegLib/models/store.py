@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from platformdirs import user_data_path
 
-from ..core.about import DEFAULT_MODEL
+from ..core.about import CLICK_MODEL, DEFAULT_MODEL
 from ..core.atomic_files import whole_folder
 from ..core.errors import UserError
 from ..core.safe_zip import COPY_BLOCK, ZIP_ERRORS, ZIP_METHODS, extract_entry, is_offset_error
@@ -19,6 +19,7 @@ from .model_folder import Model
 from .shipped import SHIPPED_MODELS
 
 DEFAULT = DEFAULT_MODEL
+_GET_IT = "it ships with the program, so install that again, or add the model's folder with livertumorseg models import"
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -48,6 +49,9 @@ def find_model(name: str = DEFAULT, base: Path = Path()) -> Path:
         return known[name]
     if (base / name).is_dir():
         return base / name
+    if name == CLICK_MODEL:
+        msg = f"The model “{name}”, which segments lesions by clicks, is not here: {_GET_IT}."
+        raise UserError(msg)
     msg = f"There is no model “{name}”: give the folder of one, or one of these names: {', '.join(known) or 'none'}."
     raise UserError(msg)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from support.click_cases import save_click_model
 from support.repository import LIBRARY, PYTHON_PATH
 from support.training_cases import RECIPE, make_data
 
@@ -91,6 +92,7 @@ def examples_folder(small_phantom, model_folder, tmp_path, monkeypatch):
     make_data(tmp_path / "data")
     for name in ("tiny", "unet-lits"):  # the second in place of the one that ships, which takes longer
         shutil.copytree(model_folder, tmp_path / "models" / name)
+    save_click_model(tmp_path / "models" / "click")
     monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
 

@@ -80,7 +80,8 @@ def on_grid(
     box = frame.box_of(answer.patch)
     logits = _interpolated(frame, answer, box)
     lesion = logits > answer.level
-    for points, radius, side in ((inside, INSIDE_MM, True), (outside, OUTSIDE_MM, False)):
+    sides = ((outside, OUTSIDE_MM, False), (inside, INSIDE_MM, True), (outside, 0.0, False))
+    for points, radius, side in sides:  # where balls meet, each click has its own voxel
         for point in points:
             lesion[ball(box, point, frame.spacing, radius)] = side
     parts, _ = ndimage.label(lesion)

@@ -1,4 +1,4 @@
-"""What clicks may change of a lesion and of those beside it; PyTorch is not needed for it.
+"""What clicks may change of a lesion and of those beside it; panels load it before PyTorch and SciPy are there.
 
 A lesion is what the network answered last, without the voxels of other lesions, and its *base*: what it was before its
 first click. Of the base those connected pieces are taken away that the network gives up and that a click outside lies
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...core.labels import LIVER_LABEL, bounding_box
 from ...core.volume import Box, Volume
@@ -87,6 +86,8 @@ def with_base(answer: Boxed, base: Boxed, outside: Sequence[Point], spacing: Poi
         outside: clicks beside the lesion, in millimetres along slices, rows and columns.
         spacing: millimetres between slices, rows and columns.
     """
+    from scipy import ndimage
+
     box = _around_both(answer.box, base.box)
     found, before = answer.inside(box), base.inside(box)
     pieces, count = ndimage.label(before & ~found)
@@ -147,6 +148,8 @@ def lesion_under(volume: Volume, labels: NDArray[np.unsignedinteger], point: Poi
     Returns:
         Bool ``[k, j, i]``, the connected part of the same label; None where there is no lesion at the click.
     """
+    from scipy import ndimage
+
     i, j, k = np.rint(np.linalg.inv(volume.affine) @ [*point, 1.0])[:3].astype(int).tolist()
     if not all(0 <= at < n for at, n in zip((k, j, i), labels.shape, strict=True)) or labels[k, j, i] <= LIVER_LABEL:
         return None

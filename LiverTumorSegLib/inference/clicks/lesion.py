@@ -143,7 +143,7 @@ class _Look:
         known: Known,
         device: str,
     ) -> None:
-        _refuse_both(inside, outside)
+        _refuse_both(inside, outside, frame.spacing)
         self.frame, self.patches, self.inside, self.outside, self.known = frame, patches, inside, outside, known
         self._previous = _lesion_before(frame, known)
         self._chain = model.description.preprocessing
@@ -226,7 +226,10 @@ def _in_unit(chain: Chain, hounsfield: float) -> float:
     return float(chain(Slices(torch.full((1, 1, 8, 8), hounsfield), (1.0, 1.0))).pixels.mean())
 
 
-def _refuse_both(inside: Sequence[Millimetres], outside: Sequence[Millimetres]) -> None:
-    if set(inside) & set(outside):
+def _refuse_both(inside: Sequence[Millimetres], outside: Sequence[Millimetres], spacing: Millimetres) -> None:
+    sides = [
+        {tuple(np.rint(np.array(point) / spacing).astype(int).tolist()) for point in side} for side in (inside, outside)
+    ]
+    if set.intersection(*sides):
         msg = "One place was clicked as inside and as outside the lesion: take one of the two clicks back."
         raise UserError(msg)
