@@ -166,7 +166,8 @@ def _state(nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) ->
 
 
 def _text(nodes: ResultNodes, delimiter: str) -> str:
-    return texts.table_text(mrml_tables.rows(nodes.table), delimiter, mrml_tables.notes(nodes.table))
+    table = nodes.table
+    return texts.table_text(mrml_tables.rows(table), delimiter, mrml_tables.notes(table), mrml_tables.origins(table))
 
 
 def _save(path: Path, text: str) -> None:

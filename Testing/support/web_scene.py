@@ -9,6 +9,8 @@ import pytest
 
 from LiverTumorSegLib.apps.panel.panel import Result
 from LiverTumorSegLib.reporting import lesions
+from LiverTumorSegLib.reporting.lesion_origins import automatic_marks
+from LiverTumorSegLib.reporting.marked_lesions import tell_origins
 from support.mrml_cases import SHAPE
 
 RUN = {
@@ -84,15 +86,23 @@ class AtOnce:
 
     def segment(self, volume, _settings, done, *, inside):
         assert inside is None
-        self.measure(Result(self.labels, volume, {}, RUN, ()), self.labels, done)
+        self.measure(Result(self.labels, volume, {}, RUN, (), marks=_automatic(self.labels, volume)), self.labels, done)
 
     def measure(self, result, labels, done, **_chosen):
         labels = np.minimum(labels, 2).astype(np.uint8)
-        table = lesions.measure_lesions(labels, result.volume).to_dict()
-        done(replace(result, labels=lesions.number_lesions(labels, result.volume), table=table))
+        table, marks = lesions.measure_lesions(labels, result.volume), result.marks
+        numbered = lesions.number_lesions(labels, result.volume)
+        if marks is not None:
+            table, marks = tell_origins(table, marks, numbered, result.volume)
+        done(replace(result, labels=numbered, table=table.to_dict(), marks=marks))
 
     def later(self, work):
         work()
+
+
+def _automatic(labels, volume):
+    measured = lesions.measure_lesions(labels, volume).lesions
+    return automatic_marks(lesions.number_lesions(labels, volume), [lesion.inside_voxel for lesion in measured])
 
 
 def result_of(labels, node, one_each=False):

@@ -76,6 +76,7 @@ def write_objects(
             "candidates": found.candidates,
             "warnings": [said for said in facts["warnings"] if said not in facts["run"].get("label_warnings", ())],
             "notes": found.notes,
+            "marks": found.marks,
         }
         jobs.panel.begin("write_objects", lambda answer, _: done(answer["files"]), given, **chosen)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
+from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_segmentations
 from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
@@ -162,7 +163,8 @@ class SceneJobs:
         change = self._change_of(nodes)
         facts = step.facts
         change.facts["found"] = facts.get("found")
-        before = replace(change.before, run=facts["run"], candidates=step.candidates)
+        marks = read_marks(facts.get("marks"))
+        before = replace(change.before, run=facts["run"], candidates=step.candidates, marks=marks)
 
         def finish(result: Result) -> None:
             self._rewrite(change, result, done, keep_step=False)
@@ -244,7 +246,8 @@ class SceneJobs:
         volume = replace(volume, warnings=tuple(facts["warnings"]))
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
         facts["run"]["notes"] = notes if facts.get("found") in (None, labels_checksum(labels)) else [*notes, _CHANGED]
-        return Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates), owners, facts
+        found = Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates, nodes.marks)
+        return found, owners, facts
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION
 from ...reporting.lesion_notes import clean_note
+from ...reporting.lesion_origins import LesionMark, LesionOrigin, read_marks
 from . import lesion_notes, mrml_tables
 from .mrml_segmentations import put_beside
 from .mrml_volumes import to_world
@@ -84,6 +85,22 @@ class ResultNodes:
         facts["notes"] = [*others, [voxel, text, row]] if text else others
         self.table.SetAttribute(FACTS, json.dumps(facts))
         mrml_tables.set_note(self.table, row, text)
+
+    @property
+    def marks(self) -> tuple[LesionMark, ...] | None:
+        """What marked the lesions; None in scenes of earlier versions, of which nothing is known."""
+        return read_marks(self.facts.get("marks"))
+
+    def mark(self, marks: Iterable[LesionMark]) -> None:
+        """Keep other marks, as after clicks; the next measurement says by them how the lesions came about."""
+        self.table.SetAttribute(FACTS, json.dumps(self.facts | {"marks": list(marks)}))
+
+    @property
+    def origins(self) -> list[LesionOrigin | None]:
+        """How the lesion of each row came about; None where it is not known."""
+        facts = self.facts
+        told = facts.get("origins") or [None] * len(facts.get("rows", []))
+        return [LesionOrigin(**one) if one else None for one in told]
 
     def inside(self, row: int) -> list[int]:
         """A voxel ``(i, j, k)`` of a lesion.
@@ -175,6 +192,8 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
     kept["inside"] = [list(lesion["inside_voxel"]) for lesion in lesions]
     kept["lines"] = [[_voxels(to_voxel, lesion[name]) for name in _LINES] for lesion in lesions]
     kept["notes"] = notes
+    kept["origins"] = [lesion.get("origin") for lesion in lesions]
+    kept["marks"] = result.marks
     kept["run"] = result.run
     kept["one_each"] = facts.get("one_each", False)
     kept["found"] = facts.get("found")  # scenes of earlier versions have none

@@ -8,9 +8,10 @@ from typing import Any
 import slicer
 import vtk
 
+from ...reporting.lesion_origins import LesionOrigin
 from .panel import LESION_COLUMNS
 
-NOTE = "note"
+ORIGIN, NOTE = "origin", "note"
 _ARRAYS = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 
 
@@ -21,6 +22,7 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
         node: emptied first.
         lesions: as :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict` gives them, centroids in world RAS;
             what is not known becomes NaN, the one empty value that a column of numbers holds and a saved scene keeps.
+            Their origins are a column of words, as in the CSV, where one is known.
     """
     wasmodified = node.StartModify()
     node.RemoveAllColumns()
@@ -32,14 +34,21 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
             value = row.get(key)
             column.InsertNextValue(math.nan if value is None else value)
         node.AddColumn(column)
-    notes = vtk.vtkStringArray()
-    notes.SetName(NOTE)
-    for row in rows:
-        notes.InsertNextValue(row.get(NOTE, ""))
-    node.AddColumn(notes)
+    origins = [LesionOrigin(**row[ORIGIN]).in_words if row.get(ORIGIN) else "" for row in rows]
+    if any(origins):
+        node.AddColumn(_words(ORIGIN, origins))
+    node.AddColumn(_words(NOTE, [row.get(NOTE, "") for row in rows]))
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
     node.EndModify(wasmodified)
+
+
+def _words(name: str, texts: list[str]) -> vtk.vtkStringArray:
+    column = vtk.vtkStringArray()
+    column.SetName(name)
+    for text in texts:
+        column.InsertNextValue(text)
+    return column
 
 
 def set_note(node: slicer.vtkMRMLTableNode, row: int, text: str) -> None:
@@ -51,7 +60,16 @@ def set_note(node: slicer.vtkMRMLTableNode, row: int, text: str) -> None:
 
 def notes(node: slicer.vtkMRMLTableNode) -> list[str]:
     """The note of each row, empty where there is none."""
-    column = node.GetColumnIndex(NOTE)
+    return _texts(node, NOTE)
+
+
+def origins(node: slicer.vtkMRMLTableNode) -> list[str]:
+    """How the lesion of each row came about, in English words as the CSV has them; empty where it is not known."""
+    return _texts(node, ORIGIN)
+
+
+def _texts(node: slicer.vtkMRMLTableNode, name: str) -> list[str]:
+    column = node.GetColumnIndex(name)
     return [node.GetCellText(row, column) if column >= 0 else "" for row in range(node.GetNumberOfRows())]
 
 

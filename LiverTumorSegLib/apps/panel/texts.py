@@ -12,6 +12,7 @@ from typing import Any
 
 from ...core import text_files
 from ...core.about import PRECISIONS, __version__
+from ...reporting.lesion_origins import LesionOrigin
 from .job_runner import PanelState
 from .panel import LESION_COLUMNS, Panel
 
@@ -103,6 +104,24 @@ def note_heading() -> tuple[str, str]:
     return _("Note"), _("What you noted about it: saved with the scene, in the CSV and in both reports")
 
 
+def origin_heading() -> tuple[str, str]:
+    """Heading and tool tip of the column of :func:`origin`, which is there where that is known of a lesion."""
+    return _("Marked"), _(
+        "How it was marked: by the model, by your clicks, or painted; and whether it was then corrected"
+    )
+
+
+def origin(found: LesionOrigin | None) -> str:
+    """How a lesion came about; empty where it is not known."""
+    if found is None or found.painted:
+        return _("painted") if found else ""
+    clicks = _("1 click") if found.clicks == 1 else _("{count} clicks").format(count=found.clicks)
+    made = clicks
+    if found.automatic:
+        made = _("automatic, improved by {clicks}").format(clicks=clicks) if found.clicks else _("automatic")
+    return _("{made}, corrected by hand").format(made=made) if found.corrected else made
+
+
 def heading_tool_tips() -> list[str]:
     """What each of :func:`headings` means, as plain text; the terms of RECIST 1.1 where they are meant."""
     return [
@@ -147,20 +166,24 @@ def chosen_point(points: Sequence[Mapping[str, float]], run: Mapping[str, Any]) 
     return max((n for n, point in enumerate(points) if point["false_per_patient"] <= wanted), default=0)
 
 
-def table_text(rows: Sequence[Mapping[str, float]], delimiter: str, notes: Sequence[str] = ()) -> str:
+def table_text(
+    rows: Sequence[Mapping[str, float]], delimiter: str, notes: Sequence[str] = (), origins: Sequence[str] = ()
+) -> str:
     """All measures of all lesions as text, with the names that the headless library's CSV has.
 
     Args:
         rows: the lesions.
         delimiter: of cells.
         notes: a lesion's each; where all are empty there is no column for them, as in that CSV.
+        origins: how each came about, in the CSV's words; likewise.
     """
     keys = [key for _heading, key, _kind in LESION_COLUMNS]
     head: list[str] = [_CSV_NAMES.get(key, key) for key in keys]
     cells: list[list[Any]] = [[_cell(row[key]) for key in keys] for row in rows]
-    if any(notes):
-        head.append("note")
-        cells = [[*row, note] for row, note in zip(cells, notes, strict=True)]
+    for name, words in (("origin", origins), ("note", notes)):
+        if any(words):
+            head.append(name)
+            cells = [[*row, text] for row, text in zip(cells, words, strict=True)]
     return text_files.lines([head, *cells], delimiter)
 
 

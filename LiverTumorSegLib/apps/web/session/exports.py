@@ -120,9 +120,8 @@ def labels(nodes: ResultNodes, folder: Path, ending: str) -> Path:
 
 def lesion_table(nodes: ResultNodes, folder: Path) -> Path:
     """Write the table as it was measured last, as CSV; returns the file."""
-    return _write_text(
-        _export_path(nodes, folder, " lesions.csv"), table_text(mrml_tables.rows(nodes.table), ",").encode()
-    )
+    text = table_text(mrml_tables.rows(nodes.table), ",", origins=mrml_tables.origins(nodes.table))
+    return _write_text(_export_path(nodes, folder, " lesions.csv"), text.encode())
 
 
 def surfaces(nodes: ResultNodes, folder: Path) -> Path:

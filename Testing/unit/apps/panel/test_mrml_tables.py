@@ -54,6 +54,20 @@ def test_filling_again_replaces_everything(lesions):
     assert node.GetNumberOfColumns() == len(LESION_COLUMNS) + 1  # the last holds notes
 
 
+def test_how_lesions_came_about_is_a_column_before_the_notes_where_it_is_known(lesions):
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    told = [
+        lesions[0] | {"origin": {"automatic": False, "clicks": 2, "corrected": False}, "note": "a cyst"},
+        lesions[1],
+    ]
+    node = filled(told)
+    assert [node.GetColumnName(len(LESION_COLUMNS) + n) for n in range(2)] == ["origin", "note"]
+    assert mrml_tables.origins(node) == ["2 clicks", ""]
+    assert mrml_tables.notes(node) == ["a cyst", ""]
+    assert mrml_tables.origins(filled(lesions)) == ["", ""]
+
+
 def test_a_table_of_an_old_scene_lacks_what_was_not_measured_then(lesions):
     from LiverTumorSegLib.apps.panel import mrml_tables
 

@@ -8,6 +8,7 @@ import pytest
 from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.reporting.lesion_origins import LesionOrigin
 from LiverTumorSegLib.reporting.lesions import measure_lesions
 
 CARD = {
@@ -170,6 +171,29 @@ def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
         assert list(row) == list(expected)
         assert row.pop("probability") == expected.pop("probability") == ""
         assert [float(cell) for cell in row.values()] == pytest.approx([float(cell) for cell in expected.values()])
+
+
+def test_the_csv_has_origins_before_notes_where_there_are_some():
+    row = dict.fromkeys((*KEYS, *UNKNOWN), 1.25)
+    heading, first, _second = texts.table_text([row, row], "\t", ["a cyst", ""], ["1 click", ""]).splitlines()
+    assert heading.split("\t")[-2:] == ["origin", "note"]
+    assert first.split("\t")[-2:] == ["1 click", "a cyst"]
+    assert "origin" not in texts.table_text([row], "\t", ["a cyst"], [""])
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        LesionOrigin(automatic, clicks, corrected)
+        for automatic in (False, True)
+        for clicks in (0, 1, 3)
+        for corrected in (False, True)
+        if automatic or clicks or not corrected
+    ],
+)
+def test_where_nothing_is_translated_an_origin_is_told_as_in_the_csv(origin):
+    assert texts.origin(origin) == origin.in_words
+    assert texts.origin(None) == ""
 
 
 def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in_a_file():

@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -38,10 +38,9 @@ class ResultSection(Section):
 
     def build(self) -> None:
         """Summary, warnings, table."""
-        headings = [name.replace("\n", " ") for name in texts.headings()]
         self.state.update({"has_result": False, "summary": "", "result_warnings": [], "result": ""})
         self.state.update(
-            {"headings": headings, "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
+            {"headings": _headings(()), "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
         )
         self.state.update({"points": [], "point": 0, "point_words": ""})
         self.state.change("point")(self._on_point)
@@ -158,10 +157,13 @@ class ResultSection(Section):
 
     def _sort(self, nodes: ResultNodes) -> None:
         """Rows in the order of a column; what is not known comes last."""
-        rows, key = mrml_tables.rows(nodes.table), texts.SHOWN[self.state.sorted_by]
-        sign = 1 if self.state.rising else -1
-        places = sorted(range(len(rows)), key=lambda n: (math.isnan(rows[n][key]), sign * rows[n][key]))
-        self.state.rows = [{"lesion": n, "cells": texts.cells(rows[n])} for n in places]
+        rows, origins = mrml_tables.rows(nodes.table), [texts.origin(one) for one in nodes.origins]
+        self.state.headings = _headings(origins)
+        if self.state.sorted_by >= len(self.state.headings):
+            self.state.sorted_by, self.state.rising = 0, True
+        places = _ordered(rows, origins, self.state.sorted_by, rising=self.state.rising)
+        told = [[origin] if any(origins) else [] for origin in origins]
+        self.state.rows = [{"lesion": n, "cells": [*texts.cells(rows[n]), *told[n]]} for n in places]
 
     def _on_sort(self, column: int) -> None:
         nodes, again = self.session.nodes, column == self.state.sorted_by
@@ -222,6 +224,22 @@ class ResultSection(Section):
         nodes = self.session.nodes
         if nodes is not None:
             self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+
+
+def _headings(origins: Sequence[str]) -> list[str]:
+    """Of the measures, and of how lesions came about where that is known of one."""
+    headings = [name.replace("\n", " ") for name in texts.headings()]
+    return [*headings, texts.origin_heading()[0]] if any(origins) else headings
+
+
+def _ordered(
+    rows: Sequence[Mapping[str, float]], origins: Sequence[str], column: int, *, rising: bool
+) -> Sequence[int]:
+    """Places of rows in the order of a column; equal ones, and numbers that are not known, in that of the table."""
+    if column == len(texts.SHOWN):
+        return sorted(range(len(rows)), key=lambda n: origins[n], reverse=not rising)
+    key, sign = texts.SHOWN[column], 1 if rising else -1
+    return sorted(range(len(rows)), key=lambda n: (math.isnan(rows[n][key]), sign * rows[n][key]))
 
 
 def _on_key(key: str, what: str) -> list[str]:

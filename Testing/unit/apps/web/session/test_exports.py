@@ -89,6 +89,7 @@ def test_the_table_is_what_was_measured(result, tmp_path):
     assert [float(row["volume_ml"]) for row in rows] == [row["volume_ml"] for row in mrml_tables.rows(nodes.table)]
     assert len(rows) == 2
     assert path.name == "ct lesions.csv"
+    assert {row["origin"] for row in rows} == {"automatic"}
 
 
 def test_the_report_is_its_page_under_the_cts_name(result, tmp_path):

@@ -3,6 +3,8 @@ import asyncio
 import pytest
 from support.web_session import built, choose, segmented, session, web_page, with_ct  # noqa: F401
 
+from LiverTumorSegLib.reporting.lesion_origins import LesionMark
+
 
 @pytest.fixture
 def corrections(with_ct):  # noqa: F811
@@ -38,6 +40,17 @@ def test_a_removed_lesion_is_gone_from_the_table_and_back_after_undo(with_ct, co
     settle(corrections._corrections.undo)
     assert lesions(with_ct) == before
     assert (with_ct.state.can_undo, with_ct.state.can_redo) == (False, True)
+
+
+def test_what_marked_a_lesion_is_known_again_after_it_was_removed_and_that_undone(with_ct, corrections):  # noqa: F811
+    marks = list(with_ct.nodes.marks)
+    marks[0] = LesionMark(marks[0].voxel, 3, marks[0].voxels)
+    with_ct.nodes.mark(marks)
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    assert [origin.in_words for origin in with_ct.nodes.origins] == ["automatic"]
+    settle(corrections._corrections.undo)
+    assert [origin.in_words for origin in with_ct.nodes.origins] == ["3 clicks", "automatic"]
 
 
 def test_the_tools_of_the_page_are_those_of_the_brush(with_ct, corrections):  # noqa: F811

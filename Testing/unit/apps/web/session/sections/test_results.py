@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 from support.mrml_cases import GEOMETRIES, make_volume
 from support.web_scene import world_positions
 from support.web_session import LABELS, built, offsets, segmented, session, web_page, with_ct  # noqa: F401
+
+from LiverTumorSegLib.reporting.lesion_origins import LesionMark
 
 LARGE, SMALL = (slice(6, 9), slice(10, 14), slice(20, 30)), (slice(11, 13), slice(20, 24), slice(20, 26))
 """Where the lesions of the labels are, ``[k, j, i]``, in the order of the table."""
@@ -124,6 +128,23 @@ def test_a_heading_sorts_the_rows_and_again_the_other_way_round(with_ct, results
     assert with_ct.state.row == 1  # the same lesion is chosen still
     results._on_sort(0)
     assert column(with_ct, 0) == ["1", "2"]
+
+
+def test_the_last_column_says_how_lesions_came_about_and_sorts_by_it(with_ct, results):  # noqa: F811
+    segmented(with_ct)
+    assert column(with_ct, -1) == ["automatic"] * 2
+    assert with_ct.state.headings[-1] == "Marked"
+    larger, smaller = with_ct.nodes.marks
+    with_ct.nodes.mark([larger, LesionMark(smaller.voxel, 1, smaller.voxels)])
+    results._on_measure()
+    results._on_sort(len(with_ct.state.headings) - 1)
+    assert column(with_ct, -1) == ["automatic", "1 click"]
+    results._on_sort(len(with_ct.state.headings) - 1)
+    assert column(with_ct, -1) == ["1 click", "automatic"]
+    with_ct.nodes.table.SetAttribute("LiverTumorSeg.facts", json.dumps(with_ct.nodes.facts | {"marks": None}))
+    results._on_measure()  # as of a scene in which nothing was kept
+    assert with_ct.state.headings[-1] == "Slice"
+    assert (with_ct.state.sorted_by, column(with_ct, 0)) == (0, ["1", "2"])
 
 
 POINTS = [
