@@ -13,6 +13,7 @@ from typing import Any
 from ...core import text_files
 from ...core.about import PRECISIONS, __version__
 from ...reporting.lesion_origins import LesionOrigin
+from .clicks import ClickedLesion
 from .job_runner import PanelState
 from .panel import LESION_COLUMNS, Panel
 
@@ -373,7 +374,9 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
         "{name}: <b>liver {liver:.0f} ml</b>, lesions included. <b>{count}</b>, {lesion:.1f} ml: "
         "<b>{burden:.1f} %</b> of the liver. Segmented in {seconds:.1f} s on {device}."
     )
-    if facts["liver_ml"] is None:
+    if not facts["run"]["device"]:  # of clicks alone
+        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml.")
+    elif facts["liver_ml"] is None:
         said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
     return said.format(
         name=html.escape(name),
@@ -384,6 +387,12 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
         seconds=facts["run"]["seconds"],
         device=html.escape(facts["run"]["device"]),
     )
+
+
+def clicked(lesion: ClickedLesion) -> str:
+    """What came of clicks, as plain text."""
+    said = _("{ml:.2f} ml, {percent:.0f} % likely lesion on average (not calibrated).")
+    return said.format(ml=lesion.ml, percent=100 * lesion.probability)
 
 
 def file_name(name: str) -> str:
