@@ -41,8 +41,8 @@ class ModelSection(Section):
     def show(self) -> None:
         """Bring list, card and the folded section's line up to date."""
         self.ui.modelSection.text = section_titles.model(self.panel.models, self.parameters.model)
-        if self._listed != self.panel.models:
-            self._listed = self.panel.models
+        if self._listed != self.panel.segmenting_models:
+            self._listed = self.panel.segmenting_models
             self.ui.modelCombo.clear()
             for model in self._listed:
                 self.ui.modelCombo.addItem(model["title"], model["name"])

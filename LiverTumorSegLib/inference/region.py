@@ -61,6 +61,7 @@ def segment_region(
         choice=choice,
         volume=volume,
         region=True,
+        confidence=None,
     )
 
 

@@ -82,6 +82,9 @@ class Segmentation:
         choice: the candidates with their probabilities, by which others can be chosen; None where the model has no
             scores for them.
         region: whether only a region was segmented.
+        confidence: uint8 ``[k, j, i]``, how likely lesion is, in parts of
+            :data:`LiverTumorSegLib.core.labels.FULL_CONFIDENCE`, 0 below 0.2; None where the model has no scores for
+            lesions, or a region was segmented.
     """
 
     labels: NDArray[np.uint8]
@@ -95,6 +98,7 @@ class Segmentation:
     candidates: FoundCandidates | None = field(default=None, compare=False)
     choice: LesionChoice | None = field(default=None, compare=False)
     region: bool = False
+    confidence: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -162,6 +166,7 @@ def segment(
         probabilities,
         found if options.candidates else None,
         choice,
+        confidence=None if confidence is None else volume.axial.back(confidence),
     )
 
 

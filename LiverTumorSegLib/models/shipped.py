@@ -22,7 +22,7 @@ def is_research_only(name: str, terms: str) -> bool:
 
 
 def shipped_titles() -> list[dict[str, Any]]:
-    """Name, title, labels, licence and checksum of each model that ships, the default first.
+    """Name, title, labels, purpose, licence and checksum of each model that ships, the default first.
 
     They are a part of what the worker's command ``models`` answers.
     """
@@ -41,5 +41,6 @@ def _title(path: Path) -> dict[str, Any]:
         "terms": licence["terms"],
         "research_only": is_research_only(licence["name"], licence["terms"]),
         "sha256": content["weights"]["sha256"],
+        "clicks": content.get("clicks") is not None,
         "ships": True,
     }

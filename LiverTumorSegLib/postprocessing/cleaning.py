@@ -80,6 +80,16 @@ def remove_lesion(labels: NDArray[np.uint8], place: tuple[int, int, int]) -> Non
         return
     parts, _ = ndimage.label(labels == LESION_LABEL)
     box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(parts == parts[place]))
-    lesion, near = parts[box] == parts[place], labels[box]
-    around = near[ndimage.binary_dilation(lesion) & ~lesion]
-    near[lesion] = LIVER_LABEL if 2 * np.count_nonzero(around == LIVER_LABEL) >= len(around) else 0
+    give_back(labels[box], parts[box] == parts[place])
+
+
+def give_back(labels: NDArray[np.uint8], lesion: NDArray[np.bool_]) -> None:
+    """Make what was a lesion, or a part of one, what most voxels around it are, liver or background.
+
+    Args:
+        labels: 0 background, 1 liver, 2 lesion, with a voxel around where the CT goes on; changed in place.
+        lesion: bool, of their shape.
+    """
+    around = labels[ndimage.binary_dilation(lesion) & ~lesion]
+    background, liver = (np.count_nonzero(around == label) for label in (0, LIVER_LABEL))
+    labels[lesion] = LIVER_LABEL if liver >= background and (labels == LIVER_LABEL).any() else 0

@@ -14,7 +14,7 @@ import typer
 from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.progress import Cancelled
-from . import calibrate, cohort, compare, data, demo, evaluate, models, pacs, segment, train, web
+from . import calibrate, cohort, compare, data, demo, evaluate, lesions, models, pacs, segment, train, web
 from .console import CANCELLED, USER_ERROR, complain, err
 
 _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
@@ -38,6 +38,7 @@ app.command("compare-evaluations")(evaluate.compare_evaluations)
 app.command("export")(models.export)
 app.command("networks")(models.networks)
 app.command("web")(web.web)
+app.add_typer(lesions.app, name="lesions")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(pacs.app, name="pacs")

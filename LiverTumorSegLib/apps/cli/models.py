@@ -25,14 +25,15 @@ def list_models() -> None:
     from ...models import store
     from ...models.model_folder import read_description
 
-    table = Table("name", "title", "segments", "licence")
+    table = Table("name", "title", "segments", "for", "licence")
     for name, folder in store.available_models().items():
         try:
             description = read_description(folder)
         except UserError as error:
             table.add_row(*text_cells(name, f"not valid: {error}"))
             continue
-        table.add_row(*text_cells(name, description.title, description.segments, description.licence.name))
+        use = "lesions add" if description.clicks else "segment"
+        table.add_row(*text_cells(name, description.title, description.segments, use, description.licence.name))
     out.print(table)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from ..worker.client import WorkerInterface
 __all__ = ["ClickHandover", "ClickedLesion", "LesionClick", "click_arguments", "clicked_lesion", "lesion_under"]
 
 Answer = dict[str, Any]
+AUTOMATIC = "automatic.nrrd"
 Numbered = NDArray[np.unsignedinteger]
 
 
@@ -58,8 +60,9 @@ class ClickHandover:
     """What the worker has been handed already; arrays and CTs are told apart as objects, and must not be changed."""
 
     def __init__(self) -> None:
-        self._volume, self._median, self._base = _Known(), _Known(), _Known()
+        self._volume, self._median, self._base, self._automatic = _Known(), _Known(), _Known(), _Known()
         self._remove: Callable[[], object] | None = None
+        self._written: object = None
 
     def volume_file(self, worker: WorkerInterface, volume: Volume) -> Path:
         """The file of a CT, which is written where it is not there yet, or not any more.
@@ -83,6 +86,32 @@ class ClickHandover:
         if self._remove is not None:
             self._remove()
         self._volume = _Known()
+
+    def keep_automatic(self, answer: Answer, folder: Path, volume: Volume) -> None:
+        """Keep how likely lesion is by the model that segmented a CT, packed, for clicks that come after.
+
+        Args:
+            answer: of the worker's command ``segment``.
+            folder: of its files.
+            volume: the CT.
+        """
+        self._automatic = _Known()
+        if "automatic_at" in answer:
+            likely, _ = arrays.read(folder / AUTOMATIC)
+            packed = zlib.compress(likely.tobytes(), 1), likely.shape
+            self._automatic.keep((packed, answer["automatic_at"]), volume)
+
+    def automatic(self, file: Path, volume: Volume) -> Answer:
+        """Arguments of a click: the file of these probabilities, beside the CT's; none where they are not known."""
+        known = self._automatic.of(volume)
+        if known is None:
+            return {}
+        ((packed, shape), first), path = known, file.with_name(AUTOMATIC)
+        if not path.is_file() or self._written is not known:
+            likely = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+            arrays.write(path, likely, volume.affine)
+            self._written = known
+        return {"automatic": str(path), "automatic_at": first}
 
     def liver_hu(self, volume: Volume, labels: Numbered | None) -> float | None:
         """The liver's median, taken once."""

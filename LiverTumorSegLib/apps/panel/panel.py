@@ -102,6 +102,11 @@ class Panel(JobRunner):
         self._handed = ClickHandover()
         self._next_click: Callable[[], None] | None = None
 
+    @property
+    def segmenting_models(self) -> list[Answer]:
+        """The models that can be chosen to segment a CT: not those for clicks."""
+        return [model for model in self.models if not model.get("clicks")]
+
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
         if self.state is not PanelState.NEEDS_SETUP:
@@ -122,11 +127,14 @@ class Panel(JobRunner):
         def finish(answer: Answer, folder: Path) -> None:
             labels, _ = arrays.read(folder / "labels.nrrd")
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
+            self._handed.keep_automatic(answer, folder, volume)
             candidates, marks = answer.get("candidates", ""), read_marks(answer.get("marks"))
             done(Result(labels, volume, answer["table"], answer["run"], warnings, candidates, marks))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
-        if inside is not None:
+        if inside is None:
+            files["automatic"] = None
+        else:
             files["inside"] = (inside.astype(np.uint8), volume.affine)
         self.begin("segment", finish, files, **_arguments(settings))
 
@@ -207,7 +215,8 @@ class Panel(JobRunner):
         """Segment the lesion that was clicked into; ``done`` gets it while :meth:`poll` runs.
 
         The same arguments give the same lesion, so that a click is taken back, or moved, by asking without it. While
-        the worker is at a click, or measures, the newest click waits, in place of an earlier one that waits.
+        the worker is at a click, or measures, the newest click waits, in place of an earlier one that waits. Where this
+        panel has segmented the CT, the network sees how likely lesion was by that model.
 
         Args:
             volume: the CT, the same object from click to click; what is handed over again is another object.
@@ -276,6 +285,7 @@ class Panel(JobRunner):
         """Start a job on a CT whose file stays there for the next one."""
         try:
             file = self._handed.volume_file(self.worker, volume)
+            chosen |= self._handed.automatic(file, volume) if command == "click" else {}
         except (UserError, OSError) as error:
             self._fail(str(error), traceback.format_exc())
             return

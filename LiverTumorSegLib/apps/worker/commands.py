@@ -35,7 +35,7 @@ from ...reporting.lesions import LesionTable
 from ...reporting.marked_lesions import marks_after_choice, tell_origins
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
-from . import arrays
+from . import arrays, click_commands
 from .click_commands import ClickCommands
 from .known_models import LastModel, model_card
 from .protocol import PAINTED
@@ -87,10 +87,21 @@ class Commands:
         return self._known[name](job, **arguments)
 
     def segment(
-        self, job: Job, *, volume: str, labels: str, model: str, device: str, options: Answer, inside: str = ""
+        self,
+        job: Job,
+        *,
+        volume: str,
+        labels: str,
+        model: str,
+        device: str,
+        options: Answer,
+        inside: str = "",
+        automatic: str = "",
     ) -> Answer:
         """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0.
 
+        The file ``automatic`` gets how likely lesion is, for clicks, in a box whose first voxel the answer has as
+        ``automatic_at``; neither is there where that is not known.
         ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
         """
         job.at(0.01, "Reading the volume")
@@ -101,6 +112,8 @@ class Commands:
         choice = done.segmentation.choice
         text = choice.to_text() if choice else ""
         answer = _answer(done) | {"candidates": text, "marks": done.marks}
+        if automatic and (likely := done.segmentation.confidence) is not None:
+            answer |= click_commands.write_automatic(Path(automatic), likely, ct)
         answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
         return answer
 

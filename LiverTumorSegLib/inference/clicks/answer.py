@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import ceil, floor, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from .patches import Millimetres, Patch, linear_shares
 
 _NONE_AT_ALL = -12.0
 _FACE_VOXELS = 4
+_SMALL = 8
+"""Voxels of the CT for each of the patch's; so few are looked through whole."""
 
 
 class Answer(NamedTuple):
@@ -77,7 +80,7 @@ def on_grid(
     Returns:
         The mask, and the mean probability of the lesion's voxels.
     """
-    box = frame.box_of(answer.patch)
+    box = _reach(frame, answer, inside)
     logits = _interpolated(frame, answer, box)
     lesion = logits > answer.level
     sides = ((outside, OUTSIDE_MM, False), (inside, INSIDE_MM, True), (outside, 0.0, False))
@@ -99,6 +102,51 @@ def _around_parts(parts: NDArray[np.int32], numbers: Collection[int]) -> tuple[s
     if not found:
         return (slice(0, 1),) * 3
     return tuple(slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*found, strict=True))
+
+
+def _reach(frame: ClickFrame, answer: Answer, inside: Sequence[Millimetres]) -> Box:
+    """The part of a patch's box that the clicked parts can lie in, which is a small one where the patch is wide."""
+    patch, whole = answer.patch, frame.box_of(answer.patch)
+    if prod(side.stop - side.start for side in whole) <= _SMALL * answer.logits.size:
+        return whole
+    far = [(INSIDE_MM + 2 * mm) / step + 1 for mm, step in zip(frame.spacing, patch.step_mm, strict=True)]
+    around = [(np.subtract(patch.place(point), far), np.add(patch.place(point), far)) for point in inside]
+    parts = _parts_nearby(frame, answer)
+    own = {int(number) for low, high in around for number in np.unique(parts[_between(low, high, parts.shape)])} - {0}
+    if own:
+        found = _around_parts(parts, own)
+        around.append((np.array([side.start - 1 for side in found]), np.array([side.stop for side in found])))
+    lows, highs = zip(*around, strict=True)
+    corners = patch.point(_three(np.min(lows, axis=0))), patch.point(_three(np.max(highs, axis=0)))
+    first, second, third = (
+        slice(max(side.start, floor(low / mm)), min(side.stop, ceil(high / mm) + 1))
+        for side, low, high, mm in zip(whole, *corners, frame.spacing, strict=True)
+    )
+    return first, second, third
+
+
+def _parts_nearby(frame: ClickFrame, answer: Answer) -> NDArray[np.int32]:
+    """Parts of a patch above the level, as one where they lie so near that they can be one on the CT's grid.
+
+    A voxel of the CT is above the level only where one of the patch's around it is. Those of two voxels side by side
+    lie one apart, and as many more as the patch has from the one to the other.
+    """
+    more = [ceil(mm / step / 2) for mm, step in zip(frame.spacing, answer.patch.step_mm, strict=True)]
+    grown = ndimage.maximum_filter(answer.logits > answer.level, [2 * each + 1 for each in more])
+    parts: NDArray[np.int32] = ndimage.label(grown, np.ones((3, 3, 3)))[0]
+    return parts
+
+
+def _between(low: NDArray[np.float64], high: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Voxels from one place to another, at least one of them on each axis."""
+    last = np.array(shape) - 1
+    starts, ends = (np.floor(place).clip(0, last).astype(int).tolist() for place in (low, high))
+    return tuple(slice(start, end + 2) for start, end in zip(starts, ends, strict=True))
+
+
+def _three(numbers: NDArray[np.float64]) -> Millimetres:
+    first, second, third = numbers.tolist()
+    return first, second, third
 
 
 def _interpolated(frame: ClickFrame, answer: Answer, box: Box) -> NDArray[np.float32]:

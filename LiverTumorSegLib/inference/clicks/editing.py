@@ -49,8 +49,8 @@ class Boxed(NamedTuple):
     values: NDArray
 
     @classmethod
-    def around(cls, mask: NDArray[np.bool_]) -> Boxed | None:
-        """The part of a mask that holds what is True; None where nothing is."""
+    def around(cls, mask: NDArray) -> Boxed | None:
+        """The part of an array that holds what is not 0; None where nothing is."""
         if not mask.any():
             return None
         first, second, third = bounding_box(mask)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.device import choose_device
 from ...core.errors import UserError
-from ...core.labels import FULL_PROBABILITY, liver_median
+from ...core.labels import FULL_CONFIDENCE, FULL_PROBABILITY, liver_median
 from ...core.progress import CancelToken, Job, job
 from ...core.volume import Box, Volume
 from ...models.description import ClickPatches
@@ -74,13 +74,14 @@ class Known:
             there was none.
         labels: ``[k, j, i]``, of whose liver the median is taken; None where it is not known.
         automatic: uint16 ``[k, j, i]``, or a part of the axial view: how likely lesion is by another model, in parts of
-            :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`; None where none was asked.
+            :data:`LiverTumorSegLib.core.labels.FULL_PROBABILITY`, or uint8 in parts of
+            :data:`LiverTumorSegLib.core.labels.FULL_CONFIDENCE`; None where none was asked.
         liver_hu: the liver's median, where it was taken already.
     """
 
     previous: NDArray[np.bool_] | Boxed | None = None
     labels: NDArray[np.unsignedinteger] | None = None
-    automatic: NDArray[np.uint16] | Boxed | None = None
+    automatic: NDArray[np.uint16] | NDArray[np.uint8] | Boxed | None = None
     liver_hu: float | None = None
 
 
@@ -174,7 +175,9 @@ class _Look:
         image = cut(frame.slab(patch, self._chain), patch)
         automatic = None
         if known.automatic is not None:
-            automatic = cut(frame.slab_of(patch, frame.boxed(known.automatic), FULL_PROBABILITY), patch)
+            likely = frame.boxed(known.automatic)
+            full = FULL_CONFIDENCE if likely.values.dtype == np.uint8 else FULL_PROBABILITY
+            automatic = cut(frame.slab_of(patch, likely, full), patch)
         previous = None if self._previous is None else cut(frame.slab_of(patch, self._previous), patch)
         channels = stack_channels(
             Surroundings(image, self._liver, zoom, automatic),

@@ -80,7 +80,8 @@ class ClickedCT:
         liver_hu: the liver's median; None where it is not known.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         answers: what was answered before, of this and other CTs.
-        key: of CT and model among the answers.
+        key: of CT, model and automatic probabilities among the answers.
+        automatic: part of the axial view, how likely lesion is by another model, as :class:`.lesion.Known` has it.
     """
 
     volume: Volume
@@ -89,6 +90,7 @@ class ClickedCT:
     device: str
     answers: KeptAnswers
     key: Hashable = None
+    automatic: Boxed | None = None
 
     def lesion(
         self, clicks: Sequence[LesionClick], base: Boxed | None = None, cancel: CancelToken | None = None
@@ -128,12 +130,12 @@ class ClickedCT:
         cancel: CancelToken | None,
     ) -> ClickAnswer:
         key = (self.key, self.liver_hu, self.device, _digest(base), tuple(clicks))
-        if (known := self.answers.get(key)) is not None:
-            return known
+        if (kept := self.answers.get(key)) is not None:
+            return kept
         outside = [click.point for click in clicks if not click.inside]
         inside = [click.point for click in clicks if click.inside] or self._deepest(base, outside)
-        known_before = Known(previous=before.lesion if before else base, liver_hu=self.liver_hu)
-        found = find_lesion(self.volume, self.model, inside, outside, known_before, self.device, cancel)
+        known = Known(before.lesion if before else base, automatic=self.automatic, liver_hu=self.liver_hu)
+        found = find_lesion(self.volume, self.model, inside, outside, known, self.device, cancel)
         answer = ClickAnswer(Boxed(found.box, found.part), found.probability, found.warnings, found.device)
         self.answers.keep(key, answer)
         return answer

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.click_cases import save_click_model
 from support.download_cases import files_of, pack, serving
 from support.module_case import click, finish, harness, lasting_worker, wait, widget  # noqa: F401
 
@@ -48,6 +49,14 @@ def test_the_card_of_the_chosen_model_is_shown(listed):
         assert words in card
     assert "a model that was not trained on them" in listed.ui.modelCard.toolTip
     assert not listed.ui.removeButton.enabled
+
+
+def test_models_for_clicks_are_not_offered(harness, listed):  # noqa: F811
+    save_click_model(Path(os.environ["LIVERTUMORSEG_MODELS"]) / "clicks")
+    listed.logic.panel.opened = False
+    listed.logic.panel.open()
+    wait(harness, lambda: any(model["name"] == "clicks" for model in listed.logic.panel.models))
+    assert names(listed) == ["unet-lits"]
 
 
 def test_a_model_is_imported_chosen_and_removed(harness, listed, model_folder, monkeypatch):  # noqa: F811

@@ -12,6 +12,7 @@ def test_what_ships_is_known_without_loading_it_as_its_description_says():
         assert title["title"] == description.title
         assert tuple(title["labels"]) == description.labels
         assert title["sha256"] == description.weights.sha256
+        assert title["clicks"] == (description.clicks is not None)
         assert title["research_only"] == description.licence.research_only
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from support.click_cases import save_click_model
 from support.models import describe
 from support.repository import ROOT
 
@@ -358,6 +359,15 @@ def test_models_can_be_listed_shown_and_imported(run, model_folder, tmp_path, mo
     assert "tiny" not in run("models", "list")[1]
     assert run("models", "remove", "unet-lits")[0] == 3
     assert run("models", "download", "ftp://nowhere", "--sha256", "0" * 64)[0] == 3
+
+
+def test_the_list_of_models_says_what_each_is_for(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
+    assert "lesions add" not in run("models", "list")[1]
+    save_click_model(tmp_path / "models" / "mine")
+    row = next(line for line in run("models", "list")[1].splitlines() if "mine" in line)
+    assert "lesions" in row
+    assert "segment " not in row
 
 
 def test_a_phantom_can_be_written(run, tmp_path):

@@ -10,7 +10,8 @@ from support.panels import settle
 
 from LiverTumorSegLib.apps.panel.clicks import LesionClick
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
-from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
+from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.inference.clicks.lesion import Known, find_lesion
 from LiverTumorSegLib.models.model_folder import load
@@ -98,6 +99,31 @@ def test_a_lesion_that_is_there_is_improved_and_keeps_what_it_was(panel, ct, mod
     cut = whole(ct, clicked(panel, ct, SMALL, OUTSIDE, labels=labels, base=base, model=model))
     assert not cut[base].any()
     np.testing.assert_array_equal(whole(ct, clicked(panel, ct, SMALL, labels=labels, base=base, model=model)), both)
+
+
+def test_what_the_automatic_run_found_likely_comes_with_the_clicks_on_its_ct(panel, ct, model, small_phantom):
+    volume, asked = small_phantom.volume, {"device": "cpu", "model": model}
+    settings = PanelSettings(device="cpu")
+    panel.segment(volume, settings, print)
+    settle(panel)
+    point = LesionClick((55.0, 7.0, 31.0), inside=True)
+    panel.click(volume, None, (point,), print, **asked)
+    chosen = panel._job.queued.arguments
+    part, _ = arrays.read(Path(chosen["automatic"]))
+    k, j, i = (slice(at, at + n) for at, n in zip(chosen["automatic_at"], part.shape, strict=True))
+    likely = np.zeros(volume.voxels.shape, np.uint8)
+    likely[k, j, i] = part
+    assert likely[small_phantom.labels == 2].mean() > 128 > 10 > likely[small_phantom.labels == 1].mean()
+    settle(panel)
+    assert panel.state is PanelState.DONE, panel.error
+    panel.click(ct, None, (SMALL,), print, **asked)
+    assert "automatic" not in panel._job.queued.arguments
+    settle(panel)
+    panel.segment(volume, settings, print, inside=small_phantom.labels > 0)
+    settle(panel)
+    panel.click(volume, None, (point,), print, **asked)
+    assert "automatic" not in panel._job.queued.arguments
+    settle(panel)
 
 
 def test_of_clicks_while_one_is_answered_the_newest_comes_next_and_others_never(panel, ct, model):

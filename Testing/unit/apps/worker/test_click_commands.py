@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
-from support.click_cases import LESIONS, Darker, click_model, clicked_ct, ras
+from support.click_cases import LESIONS, Darker, click_model, clicked_ct, ras, seen_while
 
 from LiverTumorSegLib.apps.worker import arrays
-from LiverTumorSegLib.apps.worker.click_commands import ClickCommands
+from LiverTumorSegLib.apps.worker.click_commands import ClickCommands, write_automatic
 from LiverTumorSegLib.apps.worker.commands import Commands
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled, Job
 from LiverTumorSegLib.inference.clicks.lesion import find_lesion
+from LiverTumorSegLib.models.description import CLICK_CHANNELS
 from LiverTumorSegLib.models.model_folder import load
 
 POINT = ras(LESIONS["small"][0])
@@ -73,6 +74,30 @@ def test_the_base_is_a_box_too(commands, ct_file, tmp_path):
     first = [at - start for at, start in zip((5, 100, 110), answer["at"], strict=True)]
     k, j, i = (slice(at, at + n) for at, n in zip(first, base.shape, strict=True))
     assert mask[k, j, i].all()
+
+
+def test_the_network_sees_how_likely_lesion_is_by_the_model_that_segmented_the_ct(commands, ct_file, tmp_path):
+    likely = np.zeros(clicked_ct().voxels.shape, np.uint8)
+    likely[20:30, 40:60, 40:60] = 51
+    answer = write_automatic(tmp_path / "automatic.nrrd", likely, clicked_ct())
+    assert answer == {"automatic_at": [20, 40, 40]}
+    click(commands, ct_file, POINT)
+    known = {"automatic": str(tmp_path / "automatic.nrrd")} | answer
+    seen = seen_while(lambda: click(commands, ct_file, POINT, **known)).float()
+    by_name = dict(zip(CLICK_CHANNELS, seen[0], strict=True))
+    assert by_name["automatic is known"].all()
+    assert by_name["automatic"][16, 24, 24] == pytest.approx(0.2, abs=0.01)
+    assert by_name["automatic"].min() == 0
+
+
+def test_where_nothing_is_likely_that_is_known_too(commands, ct_file, tmp_path):
+    ct = clicked_ct()
+    answer = write_automatic(tmp_path / "automatic.nrrd", np.zeros(ct.voxels.shape, np.uint8), ct)
+    known = {"automatic": str(tmp_path / "automatic.nrrd")} | answer
+    seen = seen_while(lambda: click(commands, ct_file, POINT, **known))
+    by_name = dict(zip(CLICK_CHANNELS, seen[0], strict=True))
+    assert by_name["automatic is known"].all()
+    assert not by_name["automatic"].any()
 
 
 def test_preparing_reads_the_ct_and_runs_the_network_once(commands, ct_file):

@@ -72,7 +72,7 @@ class SettingsSection(Section):
     def show(self) -> None:
         """Lists, card and note."""
         panel, choices = self.panel, self.session.choices
-        self.state.models = [{"title": each["title"], "value": each["name"]} for each in panel.models]
+        self.state.models = [{"title": each["title"], "value": each["name"]} for each in panel.segmenting_models]
         found = texts.devices(panel.devices)
         self.state.devices = [{"title": title, "value": name} for name, title in found.items()]
         self.state.device_note = texts.device_note(panel, choices.device)
@@ -90,7 +90,7 @@ class SettingsSection(Section):
         self.state.definition = texts.card_tool_tip(model or {})
 
     def _listed(self, name: str) -> dict[str, Any] | None:
-        return next((each for each in self.panel.models if each["name"] == name), None)
+        return next((each for each in self.panel.segmenting_models if each["name"] == name), None)
 
     def _on_model(self, model: str, **_: Any) -> None:
         """Only what is listed: a browser could name any folder of this machine."""

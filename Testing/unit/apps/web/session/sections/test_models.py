@@ -49,6 +49,13 @@ def test_the_accuracy_stands_alone_and_the_card_behind_it(session, models):  # n
     assert [item["value"] for item in session.state.models] == ["unet", "broken"]
 
 
+def test_models_for_clicks_are_not_offered(session, models):  # noqa: F811
+    listed(session, GOOD, GOOD | {"name": "clicks", "clicks": True})
+    assert [item["value"] for item in session.state.models] == ["unet"]
+    choose(session, model="clicks")
+    assert session.choices.model == "unet"
+
+
 def test_nothing_of_a_model_is_markup(session, models):  # noqa: F811
     listed(session, GOOD)
     assert "<script>" not in session.state.card

@@ -1,0 +1,134 @@
+"""Points of a DICOM Structured Report (TID 1500 of PS3.16): of each of its groups, one in what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import optional_packages
+from ..core.errors import UserError
+from ..core.volume import Volume
+from .dicom_header import is_nested_too_deep, unpacks_too_far
+from .points import LesionPoint, Point
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_GROUP, _NAME = ("125007", "DCM"), ("112039", "DCM")
+"""Codes of a measurement group, and of the name that it is tracked by."""
+
+_DEEPEST = 20
+_SPACE, _IMAGE = "SCOORD3D", "SCOORD"
+
+
+def points_of_report(path: Path, volume: Volume) -> list[LesionPoint]:
+    """Points of a report's measurement groups: their points, or else the middle of the first line of each.
+
+    The reports that this program writes have both diameters of each lesion as lines, the long one first.
+
+    Args:
+        path: of the report.
+        volume: the CT, read from the DICOM series where points lie on its images.
+
+    Raises:
+        UserError: it is no such report, pydicom is missing, or points lie on images that are not the CT's.
+    """
+    optional_packages.require_packages("DICOM reports need", ("pydicom",), "dicom")
+    report = _read(path)
+    images = _Images(volume, path)
+    found: list[LesionPoint] = []
+    for number, group in enumerate(_groups(report), start=1):
+        name = next((str(item.TextValue) for item in _walk(group) if _code(item) == _NAME), "")
+        place = f"{path.name}, {name or f'group {number}'}"
+        found += [LesionPoint(point, True, f"{name} {number}", place) for point in _points(group, images, place)]
+    return found
+
+
+def _read(path: Path) -> Dataset:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        report = None if is_nested_too_deep(path) or unpacks_too_far(path) else pydicom.dcmread(path)
+    except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+        msg = f"{path} is no DICOM report: give points as CSV, as .mrk.json, or as a DICOM report."
+        raise UserError(msg) from error
+    if report is None or report.get("Modality") != "SR":
+        msg = f"{path} is a DICOM file, but no Structured Report: give one that holds points or lines."
+        raise UserError(msg)
+    return report
+
+
+def _walk(item: Dataset, depth: int = 0) -> Iterator[Dataset]:
+    if depth < _DEEPEST:
+        for child in item.get("ContentSequence") or []:
+            yield child
+            yield from _walk(child, depth + 1)
+
+
+def _groups(report: Dataset) -> list[Dataset]:
+    """Measurement groups; the whole report where it has none."""
+    return [item for item in _walk(report) if _code(item) == _GROUP] or [report]
+
+
+def _code(item: Dataset) -> tuple[str, str]:
+    for name in item.get("ConceptNameCodeSequence") or []:
+        return str(name.get("CodeValue", "")), str(name.get("CodingSchemeDesignator", ""))
+    return "", ""
+
+
+def _points(group: Dataset, images: _Images, place: str) -> list[Point]:
+    marked = [item for item in _walk(group) if item.get("ValueType") in (_SPACE, _IMAGE)]
+    points = [item for item in marked if item.get("GraphicType") in ("POINT", "MULTIPOINT")]
+    lines = [item for item in marked if item.get("GraphicType") == "POLYLINE"]
+    if points:
+        return [point for item in points for point in _ends(item, images, place)]
+    middles = [np.mean(_ends(item, images, place), axis=0).tolist() for item in lines[:1]]
+    return [(r, a, s) for r, a, s in middles]
+
+
+def _ends(item: Dataset, images: _Images, place: str) -> list[Point]:
+    """The places of an item's graphic, in RAS."""
+    try:
+        numbers = [float(x) for x in np.atleast_1d(item.GraphicData)]
+        if item.ValueType == _SPACE:
+            return [(-x, -y, z) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]
+        (image,) = (child for child in item.ContentSequence if child.get("ValueType") == "IMAGE")
+        uid = str(image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        return [images.place(uid, column, row, place) for column, row in zip(*[iter(numbers)] * 2, strict=True)]
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        msg = f"{place} has a point that cannot be read: write the report again."
+        raise UserError(msg) from error
+
+
+def _uid(image: Path) -> str:
+    import pydicom
+
+    return str(pydicom.dcmread(image, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
+
+
+class _Images:
+    """The images of a CT, by their UIDs, which are read when they are first asked for."""
+
+    def __init__(self, volume: Volume, path: Path) -> None:
+        self._volume, self._path = volume, path
+        self._known: dict[str, int] | None = None
+
+    def place(self, uid: str, column: float, row: float, place: str) -> Point:
+        """RAS of a place on an image, whose first pixel's centre is at 0.5 (PS3.3, section C.18.6.1.1).
+
+        Raises:
+            UserError: the image is none of the CT's.
+        """
+        if self._known is None:
+            self._known = {_uid(image): k for k, image in enumerate(self._volume.images)}
+        if uid not in self._known:
+            what = "was read from no DICOM series" if not self._volume.images else "has no such image"
+            msg = f"{place} lies on an image of a DICOM series, and the CT {what}: give the folder of that series."
+            raise UserError(msg)
+        at: Any = self._volume.affine @ [column - 0.5, row - 0.5, self._known[uid], 1.0]
+        r, a, s, _ = at.tolist()
+        return r, a, s
