@@ -90,7 +90,8 @@ class AtOnce:
 
     def measure(self, result, labels, done, **_chosen):
         labels = np.minimum(labels, 2).astype(np.uint8)
-        table, marks = lesions.measure_lesions(labels, result.volume), result.marks
+        marked = result.run.get("labels", ("liver", "lesion"))
+        table, marks = lesions.measure_lesions(labels, result.volume, marked), result.marks
         numbered = lesions.number_lesions(labels, result.volume)
         if marks is not None:
             table, marks = tell_origins(table, marks, numbered, result.volume)

@@ -8,7 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from LiverTumorSegLib.apps.panel.clicks import clicked_lesion
 from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.inference.clicks.editing import Boxed
+from support.click_cases import click_model
 from support.mrml_cases import GEOMETRIES, labels, make_volume
 from support.web_scene import AtOnce, scene_of_a_session
 
@@ -23,6 +26,22 @@ class ReadyPanel(AtOnce, Panel):
     def __init__(self):
         Panel.__init__(self)
         self.labels = LABELS
+        self.clicked = []
+
+    def prepare_clicks(self, _volume, **_chosen):
+        pass
+
+    def click(self, volume, labels, clicks, done, *, base=None, **_chosen):
+        """Let a network that takes what is dark for lesion answer, in this process."""
+        from LiverTumorSegLib.inference.clicks.replay import ClickedCT, KeptAnswers
+
+        self.clicked.append(clicks)
+        before = None if base is None else Boxed.around(base).seen(volume)
+        ct = ClickedCT(volume, click_model(), None, "cpu", KeptAnswers())
+        found = ct.lesion(clicks, before)
+        box, mask = found.lesion.back(volume)
+        answer = {"at": [side.start for side in box], "probability": found.probability, "warnings": found.warnings}
+        done(clicked_lesion(answer, mask, volume, labels, clicks, base))
 
 
 @pytest.fixture(scope="module")

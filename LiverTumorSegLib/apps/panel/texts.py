@@ -414,12 +414,15 @@ def click_hint(mode: str, *, outside: bool, placing: bool) -> str:
     return _("Click into the lesion (green +). Alt+X: outside. Right-click, to move marks. Esc ends.")
 
 
+def clicked(lesion: ClickedLesion) -> str:
+    """What came of clicks, as plain text."""
+    said = _("Clicked lesion: {ml:.2f} ml, {percent:.0f} % by the model.")
+    return said.format(ml=lesion.ml, percent=100 * lesion.probability)
+
+
 def click_answer(answer: ClickedLesion) -> str:
-    """What became of clicks, and what is doubtful about it, as plain text."""
-    said = _("Clicked lesion: {ml:.2f} ml, {percent:.0f} % by the model.").format(
-        ml=answer.ml, percent=100 * answer.probability
-    )
-    return " ".join([said, *answer.warnings])
+    """The same, with what is doubtful about it."""
+    return " ".join([clicked(answer), *answer.warnings])
 
 
 def file_name(name: str) -> str:

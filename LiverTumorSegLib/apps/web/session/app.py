@@ -23,6 +23,7 @@ from ...panel.panel import Panel
 from ...worker.protocol import Message
 from ..server.session_process import HEADER
 from .aria import aria
+from .sections.clicks import ClickSection
 from .sections.corrections import CorrectionSection
 from .sections.display import AppearanceSection, WindowSection
 from .sections.input import SourceSection
@@ -83,11 +84,11 @@ class PanelApp:
         self._ct = ct
         self._source = SourceSection(self.session)
         self._window = WindowSection(self.session)
-        self._sections = [self._source, SettingsSection(self.session), SegmentSection(self.session)]
-        self._sections += [ResultSection(self.session), AppearanceSection(self.session)]
-        question = QuestionSection(self.session)
+        corrections, question = CorrectionSection(self.session), QuestionSection(self.session)
         self.session.ask = question.ask
-        self._sections += [question, CorrectionSection(self.session), DownloadSection(self.session)]
+        self._sections = [self._source, SettingsSection(self.session), SegmentSection(self.session)]
+        self._sections += [ClickSection(self.session, corrections), ResultSection(self.session)]
+        self._sections += [AppearanceSection(self.session), question, corrections, DownloadSection(self.session)]
         self._build(server)
         self._stale = True
         panel.changed.append(self._on_news)
@@ -107,7 +108,7 @@ class PanelApp:
         server.enable_module(
             {
                 "serve": {"__lts": str(_STATIC)},
-                "scripts": ["__lts/page.js", "__lts/theme.js"],
+                "scripts": ["__lts/page.js", "__lts/clicks.js", "__lts/theme.js"],
                 "styles": ["__lts/page.css"],
             }
         )

@@ -179,6 +179,11 @@ class CorrectedSegments:
         """Of the CT, ``[k, j, i]``."""
         return self._labels.organ.shape
 
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """``[k, j, i]``: 0 background, 1 liver, 2 lesion; a new array with each use."""
+        return np.where(self._labels.lesion > 0, np.uint8(LESION.label), self._labels.organ.view(np.uint8))
+
     def labels_of_box(self, box: Box) -> VoxelLabels:
         """A copy of a part of the voxels."""
         return self._labels.of(box)
@@ -192,9 +197,20 @@ class CorrectedSegments:
         counts = np.bincount(touched[touched > 0])
         return int(counts.argmax()) if counts.any() else self._number_of(LESION)
 
+    def lesion_of_clicks(self, box: Box, mask: NDArray[np.bool_]) -> int:
+        """The segment of a lesion that clicks change: the one that holds most of it; for a new one where one goes."""
+        held = self._labels.lesion[box][mask]
+        counts = np.bincount(held[held > 0])
+        if counts.any():
+            return int(counts.argmax())
+        lesions = [number for number, kind in enumerate(self._kinds.values(), start=1) if kind == LESION.label]
+        if self.nodes.facts.get("one_each"):
+            lesions = [number for number in lesions if not (self._labels.lesion == number).any()]
+        return lesions[0] if lesions else self._number_of(LESION)
+
     def put(self, box: Box, labels: VoxelLabels) -> None:
         """Set a part of the voxels, and show it."""
-        liver = self._liver()
+        liver = self._liver() if labels.organ.any() or self._labels.organ[box].any() else 0
         before = _segment_numbers(self._labels.of(box), liver)
         self._labels.organ[box], self._labels.lesion[box] = labels.organ, labels.lesion
         after = _segment_numbers(labels, liver)

@@ -76,6 +76,7 @@ class _BrushInSlice(SegmentationPaintPipeline2D):
 
 _UNDO_LIMIT = 50
 _SAME_VOXEL = 0.05
+_NOT_BEGUN = "no result is being corrected: begin first"
 
 
 class Tool(Enum):
@@ -158,14 +159,46 @@ class Corrections:
         Raises:
             UserError: the lesion is not any more as it was measured, or as :meth:`use`.
         """
-        if self._nodes is None:
-            msg = "no result is being corrected: begin first"
-            raise RuntimeError(msg)
-        segments = self._taken_up(self._nodes)
+        segments = self.segments
+        if segments is None:
+            raise RuntimeError(_NOT_BEGUN)
         box, mask = _lesion_of_row(segments, row)
         before = segments.labels_of_box(box)
         left = np.where(mask, 0, before.lesion).astype(np.uint16)
         self._apply(segments, box, before, replace(before, lesion=left))
+
+    @property
+    def segments(self) -> CorrectedSegments | None:
+        """The voxels of the result, which are read with the first use; None where there is no result.
+
+        Raises:
+            UserError: as :meth:`use`.
+        """
+        return self._taken_up(self._nodes) if self._nodes else None
+
+    def lesion_of_row(self, row: int) -> tuple[Box, NDArray[np.bool_]]:
+        """Box around the lesion in a row of the table, and which of its voxels are the lesion.
+
+        Raises:
+            UserError: as :meth:`remove`.
+        """
+        segments = self.segments
+        if segments is None:
+            raise RuntimeError(_NOT_BEGUN)
+        return _lesion_of_row(segments, row)
+
+    def change(self, box: Box, after: VoxelLabels, also: Callable[[bool], None]) -> None:
+        """Change a part of the voxels as one step.
+
+        Args:
+            box: the part.
+            after: what it becomes.
+            also: what belongs to the step; called with True now and when it is done again, with False when undone.
+        """
+        segments = self.segments
+        if segments is None:
+            raise RuntimeError(_NOT_BEGUN)
+        self._do(_Change(segments, box, segments.labels_of_box(box), after, also))
 
     @property
     def can_undo(self) -> bool:
@@ -221,7 +254,9 @@ class Corrections:
     def _apply(self, segments: CorrectedSegments, box: Box, before: VoxelLabels, after: VoxelLabels) -> None:
         if np.array_equal(before.organ, after.organ) and np.array_equal(before.lesion, after.lesion):
             return
-        change = _Change(segments, box, before, after)
+        self._do(_Change(segments, box, before, after))
+
+    def _do(self, change: _Change) -> None:
         self._while_surfaces_wait(change.redo)
         self._undo.push(change)
         self._changed()
@@ -242,17 +277,26 @@ class Corrections:
 
 
 class _Change(UndoCommand):
-    """Change of a part of the voxels, which is kept as it was before and is after it."""
+    """Change of a part of the voxels, which is kept as it was before and is after it, and what belongs to it."""
 
-    def __init__(self, segments: CorrectedSegments, box: Box, before: VoxelLabels, after: VoxelLabels) -> None:
+    def __init__(
+        self,
+        segments: CorrectedSegments,
+        box: Box,
+        before: VoxelLabels,
+        after: VoxelLabels,
+        also: Callable[[bool], None] = lambda _done: None,
+    ) -> None:
         super().__init__()
-        self._segments, self._box, self._before, self._after = segments, box, before, after
+        self._segments, self._box, self._before, self._after, self._also = segments, box, before, after, also
 
     def undo(self) -> None:
         self._segments.put(self._box, self._before)
+        self._also(False)
 
     def redo(self) -> None:
         self._segments.put(self._box, self._after)
+        self._also(True)
 
 
 def _lesion_of_row(segments: CorrectedSegments, row: int) -> tuple[Box, NDArray[np.bool_]]:
@@ -262,7 +306,7 @@ def _lesion_of_row(segments: CorrectedSegments, row: int) -> tuple[Box, NDArray[
             centre = np.argwhere(mask).mean(axis=0) + np.array([span.start for span in box])
             if np.allclose(centre[::-1], measured, atol=_SAME_VOXEL):
                 return box, mask
-    msg = f"Lesion {row + 1} is not as it was measured: measure again, then remove it."
+    msg = f"Lesion {row + 1} is not as it was measured: press Measure again first."
     raise UserError(msg)
 
 

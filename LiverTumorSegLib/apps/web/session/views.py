@@ -80,6 +80,7 @@ def add_slice_controls(server: Server, tag: str, view: SliceView) -> None:
     _follow_view(server, view, facts)
     with html.Div(v_if=(f"{facts}.edges",), classes="lts-edges", raw_attrs=aria(hidden="true")):
         html.Span("{{ side }}", v_for=f"(side, edge) in {facts}.edges", key="edge", classes=("`lts-${edge}`",))
+    _add_points(server, f"{tag.lower()}_points")
     _add_corner(name, tag, view)
     html.Span(f"{{{{ {facts}.place }}}}", classes="lts-place", id=f"place-{name.lower()}")
     slider = connect_slice_view_slider_to_state(server, view)
@@ -99,6 +100,24 @@ def add_slice_controls(server: Server, tag: str, view: SliceView) -> None:
 def add_3d_controls(_server: Server, tag: str, view: ThreeDView) -> None:
     """Furniture of a view in 3D."""
     _add_corner("3D", tag, view)
+
+
+_SIDE = "point.inside ? 'lts-inside' : 'lts-outside'"
+_DEPTH = "point.near ? '' : 'lts-far'"
+
+
+def _add_points(server: Server, points: str) -> None:
+    """Clicks into a lesion; their signs tell those inside from those outside, as their shapes do."""
+    server.state.setdefault(points, [])
+    with html.Div(
+        v_for=f"point in {points}",
+        key="point.n",
+        classes=(f"['lts-point', 'lts-sign', {_SIDE}, {_DEPTH}, point.waits ? 'lts-waits' : '']",),
+        style=("`left: ${point.x}%; top: ${point.y}%`",),
+        raw_attrs=[*aria(hidden="true"), ':data-click="point.n"'],
+    ):
+        html.Span("{{ point.inside ? '+' : '−' }}")
+        html.Small("{{ point.n }}")
 
 
 def _follow_view(server: Server, view: SliceView, facts: str) -> None:
@@ -164,6 +183,7 @@ class Views:
         self._scene, self._server = scene, server
         server.state.setdefault(LARGE_VIEW, "")
         server.state.setdefault("tool", "none")
+        server.state.setdefault("click_mode", "")
         frames = {"target_fps": _FRAMES, "blur_fps": _FRAMES_UNFOCUSED}
         slices = RemoteSliceViewFactory(server, populate_view_ui_f=add_slice_controls, **frames)
         three = RemoteThreeDViewFactory(server, populate_view_ui_f=add_3d_controls, **frames)
@@ -183,12 +203,13 @@ class Views:
 
     def build(self) -> None:
         """Put the views into the page; a double click shows one alone, unless the mouse is a brush."""
-        with html.Div(classes="lts-views"):
+        with html.Div(classes=("['lts-views', click_mode ? 'lts-clicking' : '']",)):
             for tag, name in _NAMES.items():
                 with html.Div(
                     classes=(f"['lts-view', {LARGE_VIEW} === '{tag}' ? 'lts-alone' : '']",),
-                    dblclick=f"tool === 'none' && ({LARGE_VIEW} = {LARGE_VIEW} ? '' : '{tag}')",
+                    dblclick=f"tool === 'none' && !click_mode && ({LARGE_VIEW} = {LARGE_VIEW} ? '' : '{tag}')",
                     id=f"view-{name.lower()}",
+                    raw_attrs=[] if tag == "ThreeD" else [f'data-view="{tag}"'],
                 ):
                     client.ServerTemplate(name=tag)
 

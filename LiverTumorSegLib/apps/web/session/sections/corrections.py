@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from trame.widgets import html
@@ -24,18 +25,24 @@ _KINDS = {"lesion": LESION, "liver": LIVER}
 
 
 class CorrectionSection(Section):
-    """Changes the segments of the result by hand."""
+    """Changes the segments of the result by hand.
+
+    ``take_back_click`` is asked before each undo whether it dropped a click that has no answer yet, and
+    ``before_measuring`` is called with the result before the table is measured again.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._corrections = Corrections(session.scene.segmentation_editor, self._on_change, self.panel.later)
+        self.corrections = Corrections(session.scene.segmentation_editor, self._on_change, self.panel.later)
+        self.take_back_click: Callable[[], bool] = lambda: False
+        self.before_measuring: Callable[[ResultNodes], None] = lambda _nodes: None
         self._taken: ResultNodes | None = None
         self._measuring: asyncio.Task[None] | None = None
 
     def build(self) -> None:
         """Tools, brush, and the steps back and forth."""
         self.state.update({"tool": "none", "kind": "lesion", "brush_mm": _FIRST_MM, "sphere": True})
-        self.state.update({"can_undo": False, "can_redo": False, "outdated": False})
+        self.state.update({"can_undo": False, "can_redo": False, "outdated": False, "looking": False})
         with html.Div(v_if=("has_result",), id="corrections"):
             heading("Correct")
             self._build_tools()
@@ -43,8 +50,8 @@ class CorrectionSection(Section):
                 self._build_brush()
             with html.Div(classes="d-flex flex-wrap ga-2"):
                 self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle || segmenting")
-                self._button("undo", "Undo", self._corrections.undo, "!can_undo || segmenting")
-                self._button("redo", "Redo", self._corrections.redo, "!can_redo || segmenting")
+                self._button("undo", "Undo", self._on_undo, "!(can_undo || looking) || segmenting")
+                self._button("redo", "Redo", self.corrections.redo, "!can_redo || segmenting")
         self.state.change("tool", "kind")(lambda **_: self._use())
         self.state.change("segmenting")(self._on_segmenting)
         self.state.change("brush_mm", "sphere")(lambda **_: self._set_brush())
@@ -79,13 +86,13 @@ class CorrectionSection(Section):
         if nodes is not self._taken:
             self._taken = nodes
             self.state.tool, self.state.outdated = "none", False
-            self.panel.attempt(lambda: self._corrections.begin(nodes) if nodes else self._corrections.end())
+            self.panel.attempt(lambda: self.corrections.begin(nodes) if nodes else self.corrections.end())
             self._set_brush()
-        self.state.can_undo, self.state.can_redo = self._corrections.can_undo, self._corrections.can_redo
+        self.state.can_undo, self.state.can_redo = self.corrections.can_undo, self.corrections.can_redo
 
     def _use(self) -> None:
         tool = None if self.state.tool == "none" else Tool(self.state.tool)
-        self.panel.attempt(lambda: self._corrections.use(tool, _KINDS[self.state.kind]))
+        self.panel.attempt(lambda: self.corrections.use(tool, _KINDS[self.state.kind]))
 
     def _on_segmenting(self, segmenting: bool, **_: Any) -> None:
         """Put the brush away: strokes would be lost with the result that they are painted into."""
@@ -93,18 +100,22 @@ class CorrectionSection(Section):
             self.state.tool = "none"
 
     def _set_brush(self) -> None:
-        self._corrections.set_brush(float(self.state.brush_mm), sphere=bool(self.state.sphere))
+        self.corrections.set_brush(float(self.state.brush_mm), sphere=bool(self.state.sphere))
 
     def _on_remove(self) -> None:
-        self.panel.attempt(lambda: self._corrections.remove(self.state.row))
+        self.panel.attempt(lambda: self.corrections.remove(self.state.row))
         self.state.row = -1
+
+    def _on_undo(self) -> None:
+        if not self.take_back_click():
+            self.corrections.undo()
 
     def _on_change(self) -> None:
         self.session.corrected = True
         with self.state as state:
             self.show()
             state.outdated = True
-            state.brush_mm = round(self._corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
+            state.brush_mm = round(self.corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
         if self._measuring is None or self._measuring.done():
             self._measuring = self.session.start(self._measure_soon())
         self._changed_at = asyncio.get_running_loop().time()
@@ -116,6 +127,7 @@ class CorrectionSection(Section):
             await asyncio.sleep(_PAUSE_SECONDS / 4)
         nodes = self.session.nodes
         if nodes is not None and self.session.corrected:  # else another result has taken its place
+            self.before_measuring(nodes)
             self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
         with self.state as state:
             state.outdated, state.idle = False, self.panel.state in IDLE

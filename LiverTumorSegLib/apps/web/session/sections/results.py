@@ -14,6 +14,7 @@ from pathlib import Path
 from trame.widgets import client, html
 from trame.widgets import vuetify3 as v3
 
+from .....core.about import CLICK_MODEL
 from ....panel import mrml_display, mrml_tables, texts
 from ....panel.job_runner import IDLE
 from ....panel.mrml_results import ResultNodes
@@ -42,7 +43,7 @@ class ResultSection(Section):
         self.state.update(
             {"headings": _headings(()), "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
         )
-        self.state.update({"points": [], "point": 0, "point_words": ""})
+        self.state.update({"points": [], "point": 0, "point_words": "", "searched": True})
         self.state.change("point")(self._on_point)
         with html.Div(v_if=("has_result",), id="result"):
             heading("Lesions")
@@ -59,7 +60,8 @@ class ResultSection(Section):
                 classes="my-1 result-warning",
             )
             self._build_slider()
-            html.P("No lesions were found.", v_if=("!rows.length",), id="no-lesions")
+            no_lesions = "searched ? 'No lesions were found.' : 'No lesion is marked.'"
+            html.P(f"{{{{ {no_lesions} }}}}", v_if=("!rows.length",), id="no-lesions")
             self._build_table()
             v3.VBtn(
                 "Measure again",
@@ -150,6 +152,7 @@ class ResultSection(Section):
         self.state.result = nodes.segmentation.GetID()
         self.state.summary = texts.summary(facts, nodes.volume.GetName())
         self.state.result_warnings = facts["warnings"]
+        self.state.searched = facts["run"]["model"] != CLICK_MODEL
         points = nodes.points
         self.state.point = texts.chosen_point(points, facts["run"])
         self.state.points = [texts.sensitivity(points, place) for place in range(len(points))]

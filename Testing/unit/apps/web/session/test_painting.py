@@ -175,7 +175,7 @@ def test_a_lesion_that_has_changed_since_it_was_measured_is_not_removed(correcti
     use(corrections, "erase")
     stroke(web_app, [at(nodes, (20, 10, 6))])
     erased = labels_in(nodes)
-    with pytest.raises(UserError, match="measure again"):
+    with pytest.raises(UserError, match="Measure again"):
         corrections.remove(0)
     with pytest.raises(UserError, match="Lesion 9"):
         corrections.remove(8)

@@ -37,7 +37,7 @@ def test_a_removed_lesion_is_gone_from_the_table_and_back_after_undo(with_ct, co
     assert lesions(with_ct) == before - 1
     assert with_ct.corrected
     assert (with_ct.state.can_undo, with_ct.state.can_redo) == (True, False)
-    settle(corrections._corrections.undo)
+    settle(corrections.corrections.undo)
     assert lesions(with_ct) == before
     assert (with_ct.state.can_undo, with_ct.state.can_redo) == (False, True)
 
@@ -49,7 +49,7 @@ def test_what_marked_a_lesion_is_known_again_after_it_was_removed_and_that_undon
     with_ct.state.row = 0
     settle(corrections._on_remove)
     assert [origin.in_words for origin in with_ct.nodes.origins] == ["automatic"]
-    settle(corrections._corrections.undo)
+    settle(corrections.corrections.undo)
     assert [origin.in_words for origin in with_ct.nodes.origins] == ["3 clicks", "automatic"]
 
 
@@ -58,7 +58,7 @@ def test_the_tools_of_the_page_are_those_of_the_brush(with_ct, corrections):  # 
     idle = editor.active_effect_name
     choose(with_ct, tool="paint", brush_mm=20, sphere=False)
     assert editor.active_effect_name != idle
-    assert corrections._corrections.diameter_mm == 20
+    assert corrections.corrections.diameter_mm == 20
     choose(with_ct, tool="none")
     assert editor.active_effect_name == idle
 
@@ -106,7 +106,7 @@ def test_what_is_corrected_while_the_result_before_waits_to_be_measured_is_measu
 def test_what_cannot_be_removed_is_said(with_ct, corrections):  # noqa: F811
     with_ct.state.row = 99
     corrections._on_remove()
-    assert "measure again, then remove it" in with_ct.panel.error
+    assert "Measure again first" in with_ct.panel.error
     assert not with_ct.corrected
 
 

@@ -1,0 +1,113 @@
+// Clicks into lesions: where a slice view was clicked, tapped or aimed at, and the keys that belong to it.
+(() => {
+  const STILL = { mouse: 5, pen: 10, touch: 14 }; // pixels that a click may move by; more is a drag
+  const AIMS = {
+    ArrowLeft: [-1, 0, 0],
+    ArrowRight: [1, 0, 0],
+    ArrowUp: [0, 1, 0],
+    ArrowDown: [0, -1, 0],
+    PageUp: [0, 0, 1],
+    PageDown: [0, 0, -1],
+  };
+  const TYPED = "input:not([type=range], [type=checkbox]), textarea, select, [role=combobox], [contenteditable=true]";
+  const mode = () => window.trame?.state.get("click_mode");
+  const viewOf = (target) =>
+    target?.closest?.("button, input, a") ? null : target?.closest?.(".lts-view[data-view]");
+  const tell = (name, ...values) => window.trame.trigger(name, values);
+  let down = null;
+
+  // The mode goes along, since what was chosen just before may not have arrived yet.
+  function click(event, tag, ...place) {
+    const now = mode();
+    const inside = window.trame.state.get("click_side") === "inside";
+    tell("click_lesion", tag, now, now === "add" || inside !== (event.ctrlKey || event.metaKey), ...place);
+    if (now === "add") end(); // the second click of two is not for another lesion
+  }
+
+  function pictureOf(target) {
+    const view = viewOf(target);
+    const picture = view?.querySelector("img");
+    return picture ? { tag: view.dataset.view, box: picture.getBoundingClientRect() } : null;
+  }
+
+  window.addEventListener(
+    "pointerdown",
+    (event) => {
+      const plain = event.isPrimary && event.button === 0 && !event.shiftKey && !event.altKey;
+      const picture = mode() && plain ? pictureOf(event.target) : null; // a second finger is no click
+      down = picture && { ...picture, id: event.pointerId, x: event.clientX, y: event.clientY };
+    },
+    true,
+  );
+  window.addEventListener(
+    "pointerup",
+    (event) => {
+      const from = down;
+      if (from?.id !== event.pointerId) return;
+      down = null;
+      const moved = Math.hypot(event.clientX - from.x, event.clientY - from.y);
+      if (moved > STILL[event.pointerType] || !mode()) return;
+      const { box } = from;
+      click(event, from.tag, (from.x - box.left) / box.width, (from.y - box.top) / box.height);
+    },
+    true,
+  );
+  window.addEventListener("pointercancel", () => (down = null), true);
+
+  function press(name) {
+    const button = document.getElementById(name);
+    if (!button || button.disabled) return false;
+    button.click();
+    return true;
+  }
+
+  function turn() {
+    if (mode() !== "improve") return false;
+    const inside = window.trame.state.get("click_side") === "inside";
+    window.trame.state.set("click_side", inside ? "outside" : "inside");
+    return true;
+  }
+
+  function end() {
+    if (!mode()) return false;
+    window.trame.state.set("click_mode", "");
+    return true;
+  }
+
+  function aim(event) {
+    const view = mode() ? viewOf(document.activeElement) : null;
+    if (!view) return false;
+    if (event.key === "Enter" || event.key === " ") {
+      click(event, view.dataset.view);
+      return true;
+    }
+    const step = AIMS[event.key];
+    if (step) tell("aim_lesion", view.dataset.view, ...step.map((n) => (event.shiftKey ? 10 * n : n)));
+    return Boolean(step);
+  }
+
+  const LETTERS = { a: () => press("click-add"), i: () => press("click-improve"), t: turn, escape: end };
+
+  function taken(event) {
+    if (event.altKey || document.querySelector(".v-overlay--active") || event.target.closest?.(TYPED)) return false;
+    const key = event.key.toLowerCase();
+    if (aim(event)) return true;
+    if (!(event.ctrlKey || event.metaKey)) return !event.repeat && Boolean(LETTERS[key]?.());
+    if (key === "z") return press(event.shiftKey ? "redo" : "undo");
+    return key === "y" && press("redo");
+  }
+
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (!taken(event)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation(); // a view would take it for its own
+    },
+    true,
+  );
+  window.addEventListener("focusin", (event) => {
+    const view = mode() && event.target.matches?.(":focus-visible") ? viewOf(event.target) : null;
+    if (view) tell("aim_lesion", view.dataset.view, 0, 0, 0);
+  });
+})();
