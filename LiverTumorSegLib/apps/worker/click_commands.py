@@ -19,8 +19,7 @@ from ...inference.clicks.replay import ClickedCT, KeptAnswers
 from ...inference.predictor import Predictor
 from ...models.model_folder import Model
 from . import arrays
-
-Answer = dict[str, Any]
+from .exchange import Answer
 
 
 class ClickCommands:

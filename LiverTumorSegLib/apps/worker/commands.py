@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from ...core import device
 from ...core.device import choose_device
 from ...core.errors import UserError
-from ...core.labels import LESION_LABEL
 from ...core.progress import Job
-from ...core.volume import Volume
 from ...inference.preview import preprocess_volume
-from ...inference.segment import Segmentation, SegmentationOptions
 from ...models import store
-from ...models.description import JOINT, Description
+from ...models.description import JOINT
 from ...models.download import download_model
-from ...models.model_folder import Model
-from ...pipeline import CTFile, SegmentationResult, measure_and_write
+from ...pipeline import CTFile, measure_and_write
 from ...pipeline import run as segment_and_write
 from ...postprocessing.cleaning import remove_lesion
-from ...postprocessing.lesion_choice import LesionChoice
-from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
 from ...reporting.lesion_notes import place_notes, read_notes
-from ...reporting.lesion_origins import LesionMark, read_marks
-from ...reporting.lesions import LesionTable
+from ...reporting.lesion_origins import read_marks
 from ...reporting.marked_lesions import marks_after_choice, tell_origins
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
 from . import arrays, click_commands
 from .click_commands import ClickCommands
+from .exchange import (
+    Answer,
+    LabelHandover,
+    choose_candidates,
+    corrected,
+    lesions_alike,
+    marked_by_model,
+    measured_answer,
+    options_of,
+    read_choice,
+    read_ct,
+    read_numbered,
+    read_pair,
+    result_answer,
+)
 from .known_models import LastModel, model_card
 from .protocol import PAINTED
 from .source_series import with_images
-
-Answer = dict[str, Any]
 
 
 class Commands:
@@ -105,13 +108,13 @@ class Commands:
         ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
         """
         job.at(0.01, "Reading the volume")
-        ct, loaded = _volume(volume), self._model(model)
+        ct, loaded = read_ct(volume), self._model(model)
         region = arrays.read(Path(inside))[0] > 0 if inside else None
-        target, chosen = _Handover(Path(labels)), _options(loaded, options)
+        target, chosen = LabelHandover(Path(labels)), options_of(loaded, options)
         done = segment_and_write(ct, loaded, [target], device=device, options=chosen, inside=region, job=job)
         choice = done.segmentation.choice
         text = choice.to_text() if choice else ""
-        answer = _answer(done) | {"candidates": text, "marks": done.marks}
+        answer = result_answer(done) | {"candidates": text, "marks": done.marks}
         if automatic and (likely := done.segmentation.confidence) is not None:
             answer |= click_commands.write_automatic(Path(automatic), likely, ct)
         answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
@@ -133,8 +136,8 @@ class Commands:
         job.at(0, "Loading the model")
         ct, loaded = CTFile(self._base / source, series), self._model(model)
         target = LabelFile(self._base / output, overwrite)
-        done = segment_and_write(ct, loaded, [target], device=device, options=_options(loaded, options), job=job)
-        return _answer(done)
+        done = segment_and_write(ct, loaded, [target], device=device, options=options_of(loaded, options), job=job)
+        return result_answer(done)
 
     def segment_series(
         self,
@@ -162,8 +165,8 @@ class Commands:
         job.at(0, "Loading the model")
         ct, loaded = CTFile(self._base / source), self._model(model)
         target = WholeFolder(self._base / folder, inside)
-        done = segment_and_write(ct, loaded, [target], device=device, options=_options(loaded, options), job=job)
-        return _answer(done) | {"files": [str(path) for path in done.files]}
+        done = segment_and_write(ct, loaded, [target], device=device, options=options_of(loaded, options), job=job)
+        return result_answer(done) | {"files": [str(path) for path in done.files]}
 
     def load_model(self, job: Job, *, model: str, device: str) -> Answer:
         """Check a model and a device before there is work for them; the model is kept for the next command."""
@@ -199,16 +202,16 @@ class Commands:
         """
         noted, known = read_notes(notes), read_marks(marks)
         job.at(0, "Measuring lesions")
-        ct, numbered = _numbered(volume, labels)
-        found = _lesions_alike(numbered)
+        ct, numbered = read_numbered(volume, labels)
+        found = lesions_alike(numbered)
         chosen = known is not None and (bool(without) or sensitivity is not None)
         before = lesions.number_lesions(found.copy(), ct) if chosen else found
         for i, j, k in without:
             remove_lesion(found, (k, j, i))
         if sensitivity is None or not run:
-            choice = _choice(candidates, found.shape)
+            choice = read_choice(candidates, found.shape)
         else:
-            choice, run = _choose(candidates, found, numbered == PAINTED, run, sensitivity)
+            choice, run = choose_candidates(candidates, found, numbered == PAINTED, run, sensitivity)
             candidates = choice.to_text()
         levels = choice.spread() if choice else None
         how = run or {}
@@ -220,8 +223,8 @@ class Commands:
         if known is not None:
             if chosen:
                 known = marks_after_choice(known, before, own, ct, table, removed=without)
-            table, known = tell_origins(table, known, own, ct, _by_model(choice, how))
-        return _measured(table, run, known) | {"candidates": candidates}
+            table, known = tell_origins(table, known, own, ct, marked_by_model(choice, how))
+        return measured_answer(table, run, known) | {"candidates": candidates}
 
     def report(
         self,
@@ -247,9 +250,9 @@ class Commands:
         target = ReportFolder(self._base / folder, overwrite)
         target.check(description, None)
         job.at(0.1, "Writing the report")
-        done = _found(*_pair(volume, labels), description, run, candidates, warnings)
+        done = corrected(*read_pair(volume, labels), description, run, candidates, warnings)
         result = measure_and_write(done, [target], notes=noted, marks=known)
-        return _measured(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
+        return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
 
     def write_objects(
         self,
@@ -275,10 +278,10 @@ class Commands:
         target = DicomObjects(self._base / folder, overwrite=overwrite)
         target.check(description, None)
         job.at(0.1, "Writing DICOM objects")
-        ct, found = _pair(volume, labels)
+        ct, found = read_pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
-        done = _found(ct, found, description, run, candidates, warnings)
+        done = corrected(ct, found, description, run, candidates, warnings)
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
 
@@ -291,7 +294,7 @@ class Commands:
 
     def preview(self, job: Job, *, volume: str, image: str, model: str) -> Answer:
         """Write the volume as the network would see it."""
-        ct, description = _volume(volume), self._model(model).description
+        ct, description = read_ct(volume), self._model(model).description
         arrays.write(Path(image), *preprocess_volume(ct, description, job.at, job.cancel))
         return {"steps": [step.step for step in description.preprocessing.root]}
 
@@ -322,137 +325,3 @@ class Commands:
         job.at(0, "Removing the model")
         store.remove_model(name)
         return {"name": name}
-
-
-@dataclass(frozen=True)
-class _Handover:
-    """Labels handed to the client, with a value a lesion, in a file that it has named."""
-
-    path: Path
-    stage: ClassVar[str] = "Handing over"
-
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
-        return [self.path]
-
-    def check(self, model: Description, source: Path | None) -> None:
-        """Take the client's name."""
-
-    def check_volume(self, volume: Volume) -> None:
-        """Take any CT: the file holds every grid."""
-
-    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
-        arrays.write(self.path, lesions.number_lesions(found.labels, found.volume), found.volume.affine)
-        return ()
-
-
-def _answer(result: SegmentationResult) -> Answer:
-    found = result.segmentation
-    run = {
-        "model": found.model.name,
-        "labels": list(found.model.labels),
-        "device": found.device,
-        "notes": list(found.notes),
-        "label_warnings": list(result.lesions.warnings),
-        "region": found.region,
-        "seconds": found.seconds,
-        "options": _plain(found.options),
-    }
-    return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
-
-
-def _measured(table: LesionTable, run: Answer | None, marks: Sequence[LesionMark] | None) -> Answer:
-    """Measures and marks of labels, the doubts about these, and the run with them in place of those about earlier."""
-    doubts = list(table.warnings)
-    changed = run and run | {"label_warnings": doubts}
-    return {"table": table.to_dict(), "warnings": doubts, "run": changed, "marks": marks}
-
-
-def _options(loaded: Model, wanted: Answer) -> SegmentationOptions:
-    """Options from a message; what its postprocessing leaves out is the model's own."""
-    cleaning = loaded.description.postprocessing.model_dump() | wanted.get("postprocessing", {})
-    return SegmentationOptions(
-        coarse_pass=wanted.get("coarse_pass", True),
-        batch=wanted.get("batch") or None,
-        postprocessing=Postprocessing.model_validate(cleaning),
-        precision=wanted.get("precision", "auto"),
-    )
-
-
-def _found(
-    ct: Volume,
-    labels: NDArray[np.uint8],
-    model: Description,
-    run: Answer,
-    candidates: str,
-    warnings: Sequence[str],
-) -> Segmentation:
-    """Corrected labels as the segmentation that they come from, by what segmenting answered and told of the CT."""
-    options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
-    options["postprocessing"] = Postprocessing.model_validate(cleaning) if cleaning else None
-    notes = tuple(run["notes"])
-    return Segmentation(
-        labels,
-        replace(ct, warnings=tuple(sentence for sentence in warnings if sentence not in notes)),
-        model,
-        run["device"],
-        SegmentationOptions(**options),
-        notes,
-        float(run["seconds"]),
-        choice=_choice(candidates, labels.shape),
-        region=run.get("region", False),
-    )
-
-
-def _plain(options: SegmentationOptions) -> Answer:
-    cleaning = options.postprocessing
-    return asdict(options) | {"postprocessing": cleaning.model_dump() if cleaning else None}
-
-
-def _volume(path: str) -> Volume:
-    """A CT as the client handed it over, int16 in HU; the client has inspected it."""
-    return Volume(*arrays.read(Path(path)))
-
-
-def _pair(volume: str, labels: str) -> tuple[Volume, NDArray[np.uint8]]:
-    """A CT and labels 0, 1 and 2 on its grid; any larger value is a lesion."""
-    ct, numbered = _numbered(volume, labels)
-    return ct, _lesions_alike(numbered)
-
-
-def _numbered(volume: str, labels: str) -> tuple[Volume, NDArray[np.unsignedinteger]]:
-    """A CT and labels on its grid, as they are in the file."""
-    ct = _volume(volume)
-    numbered, _ = arrays.read(Path(labels))
-    if numbered.shape != ct.voxels.shape:
-        msg = f"{labels} is not on the grid of {volume}: segment it again."
-        raise UserError(msg)
-    return ct, numbered
-
-
-def _lesions_alike(numbered: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
-    return numbered.clip(0, LESION_LABEL).astype(np.uint8)
-
-
-def _choice(candidates: str, shape: tuple[int, ...]) -> LesionChoice | None:
-    """Kept candidates; None where there are none, or the CT in their place is another by now."""
-    try:
-        return LesionChoice.from_text(candidates, shape) if candidates else None
-    except UserError:
-        return None
-
-
-def _by_model(choice: LesionChoice | None, run: Answer) -> NDArray[np.int64] | None:
-    """Flat indices of what the model marked as lesions, where candidates tell it."""
-    cleaning = run.get("options", {}).get("postprocessing")
-    return choice.lesions_at(cleaning["sensitivity"]) if choice and cleaning else None
-
-
-def _choose(
-    candidates: str, labels: NDArray[np.uint8], painted: NDArray[np.bool_], run: Answer, sensitivity: float
-) -> tuple[LesionChoice, Answer]:
-    """Choose other candidates in place; what may be chosen again, and the run as it would have been."""
-    cleaning = run["options"]["postprocessing"]
-    kept = LesionChoice.from_text(candidates, labels.shape).inside(~painted)
-    choice = kept.unpainted(labels, cleaning["sensitivity"])
-    choice.choose(labels, sensitivity)
-    return choice, run | {"options": run["options"] | {"postprocessing": cleaning | {"sensitivity": sensitivity}}}
