@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
+from ...core.volume import Volume
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_segmentations
@@ -53,10 +54,14 @@ class SceneJobs:
 
     Args:
         panel: whose methods are called, and whose errors are shown.
+
+    ``read`` gives the CT of a node that is segmented. Clicks are answered better where it is the object that was
+    segmented, see :meth:`LiverTumorSegLib.apps.panel.panel.Panel.click`: who clicks sets it so that it stays the same.
     """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
+        self.read: Callable[[slicer.vtkMRMLScalarVolumeNode], Volume] = volume_of
         self.steps = UndoSteps()
         self.clicks = ClickJobs(panel, self.steps.add)
 
@@ -66,7 +71,7 @@ class SceneJobs:
         Raises:
             UserError: the volume holds no CT, or the region lies outside it.
         """
-        volume = volume_of(request.volume)
+        volume = self.read(request.volume)
         inside = region_of(request.roi, request.volume) if request.roi else None
 
         def finish(result: Result) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import slicer
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 from trame_slicer.views import SliceView
@@ -55,6 +56,7 @@ class ClickSection(Section):
         self._read: tuple[Any, Volume] | None = None
         self._prepared: Volume | None = None
         self._running: asyncio.Task[None] | None = None
+        session.jobs.read = self._volume_of
         corrections.take_back_click = self._take_back
         corrections.before_measuring = self._lesions.mark_again
 
@@ -188,8 +190,11 @@ class ClickSection(Section):
 
     @property
     def _volume(self) -> Volume:
-        """The CT, the same object from click to click: the worker reads it once."""
-        node = self.session.volume
+        """The CT."""
+        return self._volume_of(self.session.volume)
+
+    def _volume_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
+        """The same object from click to click, and for the model that segments: the worker reads it once."""
         if self._read is None or self._read[0] is not node:
             self._read = node, volume_of(node)
         return self._read[1]

@@ -162,6 +162,18 @@ def test_what_a_model_marked_stays_without_a_click_there(page):
     assert np.array_equal(lesions(page), before)
 
 
+def test_a_click_is_of_the_very_ct_that_was_segmented_whose_probabilities_the_panel_knows(page, monkeypatch):
+    panel, seen = page.session.panel, []
+    for name in ("segment", "click"):
+        given = getattr(panel, name)
+        monkeypatch.setattr(panel, name, lambda ct, *a, given=given, **k: (seen.append(ct), given(ct, *a, **k)))
+    panel.labels = click_cases.ball((50.0, 45.0, 45.0), 20.0).astype(np.uint8)
+    segmented(page.session)
+    add(page, SMALL)
+    assert len(seen) == 2
+    assert seen[0] is seen[1]
+
+
 def test_the_points_are_drawn_where_was_clicked(page):
     add(page, SMALL)
     page.session.views.go_to(ras(SMALL))
