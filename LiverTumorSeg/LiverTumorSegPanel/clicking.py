@@ -9,7 +9,7 @@ from typing import Any
 
 import slicer
 
-from LiverTumorSegLib.apps.panel import texts
+from LiverTumorSegLib.apps.panel import click_texts
 from LiverTumorSegLib.apps.panel.clicks import ClickedLesion
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_click_points import ClickPoints
@@ -102,7 +102,9 @@ class ClickSection(Section):
         ui.improveButton.enabled = self.mode is Mode.IMPROVE or (free and row is not None)
         if self.mode is not Mode.IMPROVE:
             ui.outsideButton.checked = False
-        hint = texts.click_hint(self.mode.name, outside=bool(ui.outsideButton.checked), placing=self.points.is_placing)
+        hint = click_texts.click_hint(
+            self.mode.name, outside=bool(ui.outsideButton.checked), placing=self.points.is_placing
+        )
         ui.clickLabel.text = " ".join(each for each in (self._said, hint) if each)
         ui.clickLabel.visible = bool(ui.clickLabel.text)
 
@@ -222,7 +224,7 @@ class ClickSection(Section):
             if parameters:
                 parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
                 parameters.resultTable = nodes.table
-            self._said = texts.click_answer(answer) if answer else ""
+            self._said = click_texts.click_answer(answer) if answer else ""
             self._unmeasured = nodes, lesion
 
         self.jobs.click(lesion, wanted.clicks, done, self._settings)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import slicer
 
 from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.labels import LIVER
-from ...core.volume import Volume
 from ...reporting.lesion_notes import Voxel
 from . import mrml_display, mrml_segmentations
 from .clicks import ClickedLesion
 from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
 from .mrml_lesion_scene import LesionScene
 from .mrml_results import FACTS, ResultNodes, require, table_node
-from .mrml_volumes import volume_of
+from .mrml_volumes import LastVolume
 from .panel import Panel
 
 _ONLY_CLICKS = "Only lesions that were clicked into are marked: no model looked for liver and lesions."
@@ -96,11 +94,11 @@ class ClickJobs:
     Args:
         panel: whose methods are called, and whose errors are shown.
         keep: gets each step that can be taken back.
+        volumes: gives the CT of a node.
     """
 
-    def __init__(self, panel: Panel, keep: Callable[[ClickStep], None]) -> None:
-        self.panel, self._keep = panel, keep
-        self._read: tuple[Any, Volume] | None = None
+    def __init__(self, panel: Panel, keep: Callable[[ClickStep], None], volumes: LastVolume) -> None:
+        self.panel, self._keep, self._volumes = panel, keep, volumes
         self._clicked: list[ClickedInto] = []
 
     def prepare(self, node: slicer.vtkMRMLScalarVolumeNode, settings: ClickSettings = ClickSettings()) -> None:
@@ -109,7 +107,7 @@ class ClickJobs:
         Raises:
             UserError: the volume holds no CT.
         """
-        self.panel.prepare_clicks(self._volume_of(node), device=settings.device, model=settings.model)
+        self.panel.prepare_clicks(self._volumes.of(node), device=settings.device, model=settings.model)
 
     def lesion_of(self, nodes: ResultNodes, row: int) -> ClickedInto:
         """The lesion in a row, with its clicks where it is as the last of them left it.
@@ -171,11 +169,11 @@ class ClickJobs:
     def forget(self) -> None:
         """Forget all clicks, as when the scene is closed."""
         self._clicked.clear()
-        self._read = None
+        self._volumes.forget()
 
     def _edited(self, lesion: ClickedInto) -> EditedLesion:
         """The lesion as the scene holds it; what was painted since its last click is its base now."""
-        edited, volume = lesion.edited, self._volume_of(lesion.scene.volume)
+        edited, volume = lesion.edited, self._volumes.of(lesion.scene.volume)
         if edited is None or edited.volume is not volume or not edited.take_note():
             lesion.clicks = ()
             edited = EditedLesion.at(lesion.scene, lesion.voxel, volume)
@@ -196,15 +194,6 @@ class ClickJobs:
         if shown:
             self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
         return nodes
-
-    def _volume_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
-        """The CT, the same object as long as its voxels and its place are the same: a worker reads it once."""
-        parent = node.GetParentTransformNode()
-        image = node.GetImageData()
-        now = node.GetID(), image and image.GetMTime(), node.GetMTime(), parent and parent.GetTransformToWorldMTime()
-        if self._read is None or self._read[0] != now:
-            self._read = now, volume_of(node)
-        return self._read[1]
 
 
 def _new_result(scene: LesionScene) -> ResultNodes:

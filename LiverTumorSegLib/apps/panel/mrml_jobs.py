@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
-from ...core.volume import Volume
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_segmentations
@@ -22,7 +21,7 @@ from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_c
 from .mrml_results import require as _require
 from .mrml_segmentations import SegmentOutput
 from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoStep, UndoSteps, owners_checksum
-from .mrml_volumes import region_of, volume_of
+from .mrml_volumes import LastVolume, region_of, volume_of
 from .panel import Panel, PanelSettings, Result
 
 _CHANGED = "The segments are not any more as the model found them: they were changed afterwards."
@@ -54,16 +53,12 @@ class SceneJobs:
 
     Args:
         panel: whose methods are called, and whose errors are shown.
-
-    ``read`` gives the CT of a node that is segmented. Clicks are answered better where it is the object that was
-    segmented, see :meth:`LiverTumorSegLib.apps.panel.panel.Panel.click`: who clicks sets it so that it stays the same.
     """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
-        self.read: Callable[[slicer.vtkMRMLScalarVolumeNode], Volume] = volume_of
-        self.steps = UndoSteps()
-        self.clicks = ClickJobs(panel, self.steps.add)
+        self.steps, self.volumes = UndoSteps(), LastVolume()
+        self.clicks = ClickJobs(panel, self.steps.add, self.volumes)
 
     def segment(self, request: Request, done: Callable[[ResultNodes], None]) -> None:
         """Segment a volume node; ``done`` gets the nodes of the result.
@@ -71,7 +66,7 @@ class SceneJobs:
         Raises:
             UserError: the volume holds no CT, or the region lies outside it.
         """
-        volume = self.read(request.volume)
+        volume = self.volumes.of(request.volume)
         inside = region_of(request.roi, request.volume) if request.roi else None
 
         def finish(result: Result) -> None:
@@ -261,7 +256,7 @@ class SceneJobs:
     def _result(self, nodes: ResultNodes) -> tuple[Result, NDArray[np.uint16], dict[str, Any]]:
         """A result as its segments are now, the segment that each voxel belongs to, and the facts that stay true."""
         _require(nodes.volume, nodes.segmentation, nodes.table)
-        facts, volume = nodes.facts, volume_of(nodes.volume)
+        facts, volume = nodes.facts, self.volumes.of(nodes.volume)
         facts["segments"] |= mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
         labels, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         volume = replace(volume, warnings=tuple(facts["warnings"]))

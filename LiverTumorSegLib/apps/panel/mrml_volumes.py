@@ -42,6 +42,29 @@ def volume_of(node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     return Volume(plain.voxels, plain.affine, found if is_linear(node) else (*found, _DEFORMED))
 
 
+class LastVolume:
+    """The CT of the node that was read last: the same object as long as its voxels and its place are the same.
+
+    A worker tells by the object whether it has the CT already, and whether it is the one that was segmented.
+    """
+
+    def __init__(self) -> None:
+        self._read: tuple[object, Volume] | None = None
+
+    def of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
+        """As :func:`volume_of`, which says what it raises."""
+        parent, image = node.GetParentTransformNode(), node.GetImageData()
+        now = node.GetID(), image and image.GetMTime(), node.GetMTime(), parent and parent.GetTransformToWorldMTime()
+        if self._read is None or self._read[0] != now:
+            self._read = None  # before there are two
+            self._read = now, volume_of(node)
+        return self._read[1]
+
+    def forget(self) -> None:
+        """Let it go, as when the scene is closed."""
+        self._read = None
+
+
 def ijk_to_local(node: slicer.vtkMRMLVolumeNode) -> NDArray[np.float64]:
     """4x4 from voxel ``(i, j, k, 1)`` to RAS before the parent transforms."""
     matrix = vtk.vtkMatrix4x4()

@@ -8,17 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import slicer
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 from trame_slicer.views import SliceView
 
 from .....core.volume import Volume
-from ....panel import texts
+from ....panel import click_texts
 from ....panel.clicks import ClickedLesion, LesionClick
 from ....panel.job_runner import IDLE
 from ....panel.mrml_results import ResultNodes
-from ....panel.mrml_volumes import volume_of
 from ..aria import aria
 from ..click_points import drawn, middle_of, moved_in, place_at
 from ..click_queue import Asked, ClickQueue
@@ -53,10 +51,9 @@ class ClickSection(Section):
         self._said: tuple[ClickedInto | None, Clicks] = (None, ())
         self._queue = ClickQueue(self.panel, self._begin, self._on_failed)
         self._taken: ResultNodes | None = None
-        self._read: tuple[Any, Volume] | None = None
+        self._seen: Any = None
         self._prepared: Volume | None = None
         self._running: asyncio.Task[None] | None = None
-        session.jobs.read = self._volume_of
         corrections.take_back_click = self._take_back
         corrections.before_measuring = self._lesions.mark_again
 
@@ -154,7 +151,8 @@ class ClickSection(Section):
     def show(self) -> None:
         """Forget the clicks of another CT or result, and show those of the lesion that is clicked into."""
         node, nodes = self.session.volume, self.session.nodes
-        if self._read is not None and self._read[0] is not node:
+        if self._seen is not node:
+            self._seen = node
             self._forget()
         if nodes is not self._taken:
             before, self._taken = self._taken, nodes
@@ -172,7 +170,7 @@ class ClickSection(Section):
     def _forget(self) -> None:
         self._queue.clear()
         self._lesions.forget()
-        self._read = self._prepared = None
+        self._prepared = None
         self._said = None, ()
         self.state.update({"click_mode": _NONE, "click_said": "", "click_warnings": []})
 
@@ -191,13 +189,7 @@ class ClickSection(Section):
     @property
     def _volume(self) -> Volume:
         """The CT."""
-        return self._volume_of(self.session.volume)
-
-    def _volume_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
-        """The same object from click to click, and for the model that segments: the worker reads it once."""
-        if self._read is None or self._read[0] is not node:
-            self._read = node, volume_of(node)
-        return self._read[1]
+        return self.session.jobs.volumes.of(self.session.volume)
 
     def _show_clicks(self) -> None:
         told = [{"n": n, "inside": click.inside} for n, click in enumerate(self._clicks, start=1)]
@@ -336,7 +328,7 @@ class ClickSection(Section):
             current, nodes = self._lesions.current, self._nodes()
             self._lesions.become(nodes, asked.lesion, asked.clicks, answer)
             self._lesions.current = current  # another row may have been chosen meanwhile
-            state.click_said = texts.clicked(answer) if answer else ""
+            state.click_said = click_texts.clicked(answer) if answer else ""
             state.click_warnings = list(answer.warnings) if answer else []
             self._said = asked.lesion, asked.clicks
             self.show()
