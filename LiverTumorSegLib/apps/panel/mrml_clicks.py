@@ -19,7 +19,7 @@ from .clicks import ClickedLesion
 from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
 from .mrml_lesion_scene import LesionScene
 from .mrml_results import FACTS, ResultNodes, require, table_node
-from .mrml_volumes import volume_of
+from .mrml_volumes import volume_of, world_affine
 from .panel import Panel
 
 _ONLY_CLICKS = "Only lesions that were clicked into are marked: no model looked for liver and lesions."
@@ -103,13 +103,29 @@ class ClickJobs:
         self._read: tuple[Any, Volume] | None = None
         self._clicked: list[ClickedInto] = []
 
+    def ct_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
+        """The CT, the same object as long as its voxels and its place are the same.
+
+        So a worker reads it once, and the panel knows again what was segmented.
+
+        Raises:
+            UserError: it holds no CT.
+        """
+        image = node.GetImageData()
+        if image is None:
+            return volume_of(node)
+        now = node.GetID(), image.GetMTime(), world_affine(node).tobytes()
+        if self._read is None or self._read[0] != now:
+            self._read = now, volume_of(node)
+        return self._read[1]
+
     def prepare(self, node: slicer.vtkMRMLScalarVolumeNode, settings: ClickSettings = ClickSettings()) -> None:
         """Hand over a CT before the first click, so that this is answered as fast as the others.
 
         Raises:
             UserError: the volume holds no CT.
         """
-        self.panel.prepare_clicks(self._volume_of(node), device=settings.device, model=settings.model)
+        self.panel.prepare_clicks(self.ct_of(node), device=settings.device, model=settings.model)
 
     def lesion_of(self, nodes: ResultNodes, row: int) -> ClickedInto:
         """The lesion in a row, with its clicks where it is as the last of them left it.
@@ -175,7 +191,7 @@ class ClickJobs:
 
     def _edited(self, lesion: ClickedInto) -> EditedLesion:
         """The lesion as the scene holds it; what was painted since its last click is its base now."""
-        edited, volume = lesion.edited, self._volume_of(lesion.scene.volume)
+        edited, volume = lesion.edited, self.ct_of(lesion.scene.volume)
         if edited is None or edited.volume is not volume or not edited.take_note():
             lesion.clicks = ()
             edited = EditedLesion.at(lesion.scene, lesion.voxel, volume)
@@ -196,15 +212,6 @@ class ClickJobs:
         if shown:
             self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
         return nodes
-
-    def _volume_of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
-        """The CT, the same object as long as its voxels and its place are the same: a worker reads it once."""
-        parent = node.GetParentTransformNode()
-        image = node.GetImageData()
-        now = node.GetID(), image and image.GetMTime(), node.GetMTime(), parent and parent.GetTransformToWorldMTime()
-        if self._read is None or self._read[0] != now:
-            self._read = now, volume_of(node)
-        return self._read[1]
 
 
 def _new_result(scene: LesionScene) -> ResultNodes:

@@ -66,7 +66,7 @@ class SceneJobs:
         Raises:
             UserError: the volume holds no CT, or the region lies outside it.
         """
-        volume = volume_of(request.volume)
+        volume = self.clicks.ct_of(request.volume)
         inside = region_of(request.roi, request.volume) if request.roi else None
 
         def finish(result: Result) -> None:
