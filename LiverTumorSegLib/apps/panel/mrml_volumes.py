@@ -53,8 +53,10 @@ class LastVolume:
 
     def of(self, node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
         """As :func:`volume_of`, which says what it raises."""
-        parent, image = node.GetParentTransformNode(), node.GetImageData()
-        now = node.GetID(), image and image.GetMTime(), node.GetMTime(), parent and parent.GetTransformToWorldMTime()
+        image = node.GetImageData()
+        if image is None:
+            return volume_of(node)
+        now = node.GetID(), image.GetMTime(), world_affine(node).tobytes(), is_linear(node)
         if self._read is None or self._read[0] != now:
             self._read = None  # before there are two
             self._read = now, volume_of(node)

@@ -288,6 +288,35 @@ def test_a_click_without_a_lesion_is_answered_with_a_doubt(jobs, clicked):
     assert answer.probability < 0.5
 
 
+def test_the_ct_is_the_same_until_its_voxels_or_its_place_change(jobs):
+    import slicer
+
+    node = add_clicked_ct()
+    first = jobs.volumes.of(node)
+    node.SetName("another")
+    node.SetAttribute("any", "thing")
+    assert jobs.volumes.of(node) is first
+    node.SetAndObserveTransformNodeID(transform("shifted").GetID())
+    moved = jobs.volumes.of(node)
+    assert moved is not first
+    slicer.util.arrayFromVolume(node)[0] = 7
+    slicer.util.arrayFromVolumeModified(node)
+    assert jobs.volumes.of(node) is not moved
+
+
+def test_a_click_after_a_run_sees_what_the_automatic_model_found(jobs, small_phantom):
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_jobs import Request
+    from LiverTumorSegLib.apps.panel.panel import PanelSettings
+
+    affine = slicer.util.vtkMatrixFromArray(small_phantom.volume.affine)
+    node = slicer.util.addVolumeFromArray(small_phantom.volume.voxels, affine, "CT")
+    jobs.segment(Request(node, settings=PanelSettings(device="cpu")), lambda _: None)
+    finish(jobs)
+    assert jobs.panel._handed._automatic.of(jobs.volumes.of(node))
+
+
 def test_a_missing_model_is_named(jobs):
     from LiverTumorSegLib.apps.panel.mrml_clicks import ClickSettings
     from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
