@@ -1,4 +1,4 @@
-"""Pictures of the panel before, during and after a segmentation, into Resources/Screenshots.
+"""Pictures of the panel before, during and after a segmentation and while it takes clicks, into Resources/Screenshots.
 
     python Testing/screenshots/panel.py [CT]
 
@@ -71,6 +71,9 @@ def take(widget, volume) -> None:
     widget.ui.coarseCheck.checked = True
     widget.ui.lesionTable.selectRow(0)
     grab(widget, "panel-after")
+    widget.ui.improveButton.click()
+    wait(lambda: panel.settled)
+    grab(widget, "panel-clicks")
 
 
 def wait(condition) -> None:

@@ -72,6 +72,7 @@ def with_result(page) -> None:
     page.click("#theme")
     page.locator("#lesions tbody tr").first.click()
     take(page, "lesion")
+    clicks(page)
     page.click("#tool-paint")
     page.locator("#tool-paint").scroll_into_view_if_needed()
     box = web_cases.image(page, "Axial").bounding_box()
@@ -80,6 +81,25 @@ def with_result(page) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
     take(page, "painting")
     page.mouse.up()
+
+
+def clicks(page) -> None:
+    """A click into the chosen lesion and one beside it, which are then taken back."""
+    page.click("#click-improve")
+    box = web_cases.image(page, "Axial").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for side, away in (("inside", 0), ("outside", 45)):
+        page.click(f"#click-{side}")
+        page.mouse.click(middle[0] + away, middle[1])
+        web_cases.says(page, "#click-said", "by the model")
+    page.mouse.move(5, 5)
+    page.locator("#clicking").scroll_into_view_if_needed()
+    web_cases.can_segment(page)
+    take(page, "clicks")
+    page.keyboard.press("Escape")
+    for _ in range(2):
+        page.click("#undo")
+        web_cases.can_segment(page)
 
 
 def take(page, name: str, *, rests: bool = True) -> None:

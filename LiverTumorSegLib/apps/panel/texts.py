@@ -382,7 +382,8 @@ def summary(facts: Mapping[str, Any], name: str) -> str:
     if facts["liver_ml"] is None:
         said = _("{name}: <b>{count}</b>, {lesion:.1f} ml. Segmented in {seconds:.1f} s on {device}.")
     if not facts["run"]["device"]:  # nothing was segmented but what was clicked
-        said = _("{name}: <b>{count}</b>, {lesion:.1f} ml, of which each was clicked or painted.")
+        every = _("{name}: <b>{count}</b>, {lesion:.1f} ml, of which each was clicked or painted.")
+        said = every if count else _("{name}: <b>{count}</b>, {lesion:.1f} ml.")
     return said.format(
         name=html.escape(name),
         liver=facts["liver_ml"],
