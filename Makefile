@@ -28,6 +28,7 @@ tables: $(VENV)/test
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
 	$(BIN)/python Testing/benchmarks/worker.py
+	$(BIN)/python Testing/benchmarks/click.py
 	$(BIN)/python Testing/benchmarks/web.py
 	$(BIN)/python Testing/benchmarks/preprocessing.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
