@@ -28,7 +28,10 @@ STEPS = {
     "LiverTumorSegLib.inference.region": {"segment_region"},
     "LiverTumorSegLib.reporting.lesions": {"measure_lesions"},
 }
-OWN_STEPS = {"worker/commands.py: measure": "labels that were corrected by hand are measured again, not segmented"}
+OWN_STEPS = {
+    "worker/commands.py: measure": "labels that were corrected by hand are measured again, not segmented",
+    "cli/lesions.py: _measured": "lesions by points are measured with those of a file, whoever made these",
+}
 
 
 def imported(tree, package):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ...core.about import DEFAULT_MODEL
 from ...core.errors import UserError
@@ -107,8 +107,10 @@ def networks(
 
     said = None if name is None else describe(name)
 
-    costs = Table("name", "input", "million\nparameters", "GFLOP", "training\nMB", "ImageNet\nencoder")
-    sources = Table("name", "source")
+    costs, sources = (Table(Column("name", no_wrap=True)) for _ in range(2))  # names are typed as they stand
+    for heading in ("input", "million\nparameters", "GFLOP", "training\nMB", "ImageNet\nencoder"):
+        costs.add_column(heading)
+    sources.add_column("source")
     names = known() if name is None else [name]
     with bar() as progress:
         for number, each in enumerate(names):

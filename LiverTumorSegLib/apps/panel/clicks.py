@@ -18,13 +18,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.about import CLICK_MODEL
 from ...core.labels import liver_median
 from ...core.volume import Box, Volume
 from ...inference.clicks.editing import Boxed, LesionClick, lesion_under, without_others
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 
-__all__ = ["ClickHandover", "ClickedLesion", "LesionClick", "click_arguments", "clicked_lesion", "lesion_under"]
+__all__ = [
+    "ClickHandover",
+    "ClickedLesion",
+    "LesionClick",
+    "click_arguments",
+    "clicked_lesion",
+    "lesion_under",
+    "run_of_clicks",
+]
 
 Answer = dict[str, Any]
 AUTOMATIC = "automatic.nrrd"
@@ -147,6 +156,24 @@ class _Known:
 
     def of(self, *sources: Any) -> Any:
         return self.value if self.is_of(*sources) else None
+
+
+def run_of_clicks(*, liver: bool = False) -> Answer:
+    """What stands in place of a model's run where only lesions that were clicked into are marked.
+
+    Args:
+        liver: whether a liver is marked beside them.
+    """
+    return {
+        "model": CLICK_MODEL,
+        "labels": ["background", *(["liver"] if liver else []), "lesion"],
+        "device": "",
+        "notes": ["Only lesions that were clicked into are marked: no model looked for liver and lesions."],
+        "label_warnings": [],
+        "region": False,
+        "seconds": 0.0,
+        "options": {"coarse_pass": False, "batch": None, "postprocessing": None, "precision": "auto"},
+    }
 
 
 def click_arguments(clicks: Sequence[LesionClick]) -> list[list[Any]]:

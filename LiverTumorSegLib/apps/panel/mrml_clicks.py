@@ -13,14 +13,12 @@ from ...core.errors import UserError
 from ...core.labels import LIVER
 from ...reporting.lesion_notes import Voxel
 from . import mrml_display, mrml_segmentations
-from .clicks import ClickedLesion
+from .clicks import ClickedLesion, run_of_clicks
 from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
 from .mrml_lesion_scene import LesionScene
 from .mrml_results import FACTS, ResultNodes, require, table_node
 from .mrml_volumes import LastVolume
 from .panel import Panel
-
-_ONLY_CLICKS = "Only lesions that were clicked into are marked: no model looked for liver and lesions."
 
 
 @dataclass(frozen=True)
@@ -203,16 +201,7 @@ def _new_result(scene: LesionScene) -> ResultNodes:
         mrml_segmentations.take_geometry(node, scene.volume)
     table = table_node(node, scene.volume, replace=False)
     names = scene.names
-    run = {
-        "model": CLICK_MODEL,
-        "labels": ["background", *(["liver"] if LIVER.label in names.values() else []), "lesion"],
-        "device": "",
-        "notes": [_ONLY_CLICKS],
-        "label_warnings": [],
-        "region": False,
-        "seconds": 0.0,
-        "options": {"coarse_pass": False, "batch": None, "postprocessing": None, "precision": "auto"},
-    }
+    run = run_of_clicks(liver=LIVER.label in names.values())
     facts = {
         "run": run,
         "warnings": [],
