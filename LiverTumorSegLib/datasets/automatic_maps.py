@@ -20,7 +20,8 @@ from ..core.labels import FULL_PROBABILITY
 from ..core.volume import axial_view
 from ..io import volumes
 from ..io.probability_maps import paths
-from .slices import AutomaticMap, Patient
+from ..io.raw_image import RawImage
+from .slices import AutomaticMap, Patient, longest_even_run
 
 _LESION = "lesion"
 _BYTE = 255
@@ -45,8 +46,7 @@ def read_levels(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.u
     if stored.values.shape != tuple(shape):
         msg = f"{path} is not on the grid of {name}: make it anew with livertumorseg calibrate."
         raise UserError(msg)
-    likely = np.asarray(stored.values, np.float32) * np.float32(stored.slope) + np.float32(stored.intercept)
-    return np.rint(likely.clip(0, 1) * FULL_PROBABILITY).astype(np.uint16)
+    return np.rint(_probabilities(stored).clip(0, 1) * FULL_PROBABILITY).astype(np.uint16)
 
 
 def with_maps(patients: Iterable[Patient], folder: Path, pixel_mm: float | None) -> list[Patient]:
@@ -75,7 +75,7 @@ def _with_map(patient: Patient, folder: Path, pixel_mm: float) -> Patient:
         return patient
     stored = volumes.read_stored(path)
     view = axial_view(stored.affine)
-    seen = view.of(np.asarray(stored.values, np.float32)) * stored.slope + stored.intercept
+    seen = view.of(_probabilities(stored))
     known = _slices_of(patient, len(seen))
     if known is None or not _same_plane(patient, seen, view.spacing, pixel_mm):
         return patient
@@ -91,14 +91,13 @@ def _with_map(patient: Patient, folder: Path, pixel_mm: float) -> Patient:
 
 def _slices_of(patient: Patient, count: int) -> NDArray[np.intp] | None:
     """Positions of the slices that a map of so many shows; None where it is of others."""
-    positions = np.arange(len(patient.numbers))
-    gaps = np.diff(patient.numbers)
-    if count == len(positions):
-        return positions
-    if not len(gaps):
-        return None
-    longest = max(np.split(positions, np.flatnonzero(gaps != gaps.min()) + 1), key=len)
-    return longest if len(longest) == count else None
+    runs = np.arange(len(patient.numbers)), longest_even_run(patient.numbers)
+    return next((run for run in runs if len(run) == count), None)
+
+
+def _probabilities(stored: RawImage) -> NDArray[np.floating]:
+    """From 0 to 1, as the file has them."""
+    return np.asarray(stored.values, np.float32) * stored.slope + stored.intercept
 
 
 def _same_plane(

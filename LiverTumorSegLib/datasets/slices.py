@@ -337,13 +337,20 @@ def _with_pictures(source: SliceSource, root: Path) -> _Folder:
     return folder
 
 
-def _evenly_spaced(files: Sequence[SliceFiles]) -> list[SliceFiles]:
-    """The longest run of slices whose numbers are as near to each other as any are."""
-    gaps = np.diff([file.number for file in files])
+def longest_even_run(numbers: Sequence[int] | NDArray[np.int_]) -> NDArray[np.intp]:
+    """Positions of the longest run of slices whose numbers are as near to each other as any are; none of a slice alone.
+
+    Args:
+        numbers: of the slices, ascending.
+    """
+    gaps = np.diff(numbers)
     if not len(gaps):
-        return []
-    runs = np.split(np.arange(len(files)), np.flatnonzero(gaps != gaps.min()) + 1)
-    return [files[index] for index in max(runs, key=len)]
+        return np.arange(0)
+    return max(np.split(np.arange(len(numbers)), np.flatnonzero(gaps != gaps.min()) + 1), key=len)
+
+
+def _evenly_spaced(files: Sequence[SliceFiles]) -> list[SliceFiles]:
+    return [files[index] for index in longest_even_run([file.number for file in files])]
 
 
 def _read(name: str, folder: _Folder, chain: Chain) -> Patient:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.labels import LESION_LABEL, liver_median
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..core.volume import Volume
 from ..evaluation.overlap import dice
+from ..inference.clicks.editing import Boxed
 from ..inference.clicks.frame import ClickFrame, Point
 from ..inference.clicks.lesion import Known, find_lesion
 from ..models.model_folder import Model
@@ -100,7 +101,7 @@ def click_into_lesions(
     """
     frame, view = ClickFrame(volume), volume.axial.of(reference)
     labels = np.zeros(volume.voxels.shape, np.uint8)
-    marked, known = volume.axial.of(labels), Known(labels=_liver(reference))
+    marked, liver = volume.axial.of(labels), liver_median(volume, reference)
     masks, clicked, answered = list(lesions_of(view)), [], ""
 
     def find(
@@ -110,8 +111,8 @@ def click_into_lesions(
         levels: NDArray[np.uint16] | None = None,
     ) -> NDArray[np.bool_]:
         nonlocal answered
-        previous = None if before is None else _array(volume, before)
-        found = find_lesion(volume, model, inside, outside, Known(previous, known.labels, levels), device, job.cancel)
+        known = Known(None if before is None else Boxed.around(before), automatic=levels, liver_hu=liver)
+        found = find_lesion(volume, model, inside, outside, known, device, job.cancel)
         answered = found.device
         return volume.axial.of(found.mask)
 
@@ -190,17 +191,6 @@ def lesions_of(view: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
     parts, count = ndimage.label(view == LESION_LABEL)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     return (parts == number for number in range(1, count + 1) if sizes[number] >= _FEWEST_VOXELS)
-
-
-def _liver(reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.where(reference == LIVER_LABEL, reference, 0).astype(np.uint8)
-
-
-def _array(volume: Volume, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What is seen in the axial view, as the CT's array has it."""
-    whole = np.zeros(volume.voxels.shape, np.bool_)
-    volume.axial.of(whole)[:] = seen
-    return whole
 
 
 def _boxed(mask: NDArray[np.bool_]) -> tuple[slice, ...]:

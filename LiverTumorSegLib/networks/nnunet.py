@@ -247,7 +247,6 @@ class _NnUNet(SliceNetwork):
         ]
         self.encoder = _Encoder(stem, built if self.residual else [nn.Sequential(stage) for stage in built])
         self.decoder = _Decoder(features, classes, decoder, kernels, strides, style)
-
         self._multiples = [prod(stride[axis] for stride in strides) for axis in range(axes)]
 
     def logits(self, slices: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:

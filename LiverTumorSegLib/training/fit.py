@@ -113,6 +113,7 @@ def _batches(
     recipe: Recipe, train: list[Patient], first: int, group: ProcessGroup, device: torch.device, say: Say
 ) -> PrefetchedBatches:
     """This process's share of the batches from a first one on, drawn from wherever the slices are kept."""
+    # patches around clicks are cut and painted on the CPU
     kept = train if recipe.clicks else move_to_device(train, device, free_device_bytes(device), say)
     drawn = input_mode_of(recipe).sampler(recipe, kept, first)
     share = group.share(recipe.schedule.batch)
