@@ -99,6 +99,9 @@ def export(
             exists, or the exported network differs by more than :mod:`.check` allows.
     """
     chosen = _format(name)
+    if model.description.nnunet is not None:
+        msg = f"The model “{model.description.name}” comes from nnU-Net: take its own folder to other programs."
+        raise UserError(msg)
     if model.description.clicks is not None:
         msg = f"The model “{model.description.name}” answers to clicks, for which no other program has a format."
         raise UserError(msg)

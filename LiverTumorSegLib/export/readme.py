@@ -106,7 +106,7 @@ def _input(model: Model) -> str:
 def _output(description: Description) -> str:
     head = description.head
     if head.sigmoid:
-        return f"`{OUTPUT}`: float32 [batch, 1, *size]: above 0 is {description.labels[1]} (label {head.values[0]})."
+        return f"`{OUTPUT}`: float32 [batch, 1, *size]: above 0 is {description.labels[-1]} (label {head.values[0]})."
     labels = zip(description.labels, (0, *head.values), strict=True)
     named = ", ".join(f"{number} {name} (label {value})" for number, (name, value) in enumerate(labels))
     return f"`{OUTPUT}`: float32 [batch, {description.network.classes}, *size]: the largest wins: {named}."

@@ -63,6 +63,25 @@ class SegmentationOptions:
 
 
 @dataclass(frozen=True)
+class OtherStructures:
+    """What a model found beside liver and lesions.
+
+    Args:
+        model: which.
+        labels: uint8 ``[k, j, i]`` on the volume's grid: labels of :data:`LiverTumorSegLib.core.structures.STRUCTURES`,
+            0 elsewhere.
+    """
+
+    model: Description
+    labels: NDArray[np.uint8] = field(compare=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the structures that the model looks for, whether it found them or not."""
+        return self.model.structures
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """Labels of a volume, and how they were made.
 
@@ -85,6 +104,7 @@ class Segmentation:
         confidence: uint8 ``[k, j, i]``, how likely lesion is, in parts of
             :data:`LiverTumorSegLib.core.labels.FULL_CONFIDENCE`, 0 below 0.2; None where the model has no scores for
             lesions, or a region was segmented.
+        others: what the models that took part found beside liver and lesions.
     """
 
     labels: NDArray[np.uint8]
@@ -99,6 +119,7 @@ class Segmentation:
     choice: LesionChoice | None = field(default=None, compare=False)
     region: bool = False
     confidence: NDArray[np.uint8] | None = field(default=None, compare=False)
+    others: tuple[OtherStructures, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:

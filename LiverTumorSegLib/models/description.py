@@ -16,6 +16,7 @@ from ..postprocessing.lesion_scores import LesionScores
 from ..postprocessing.options import OPTIONS
 from ..postprocessing.settings import Postprocessing
 from ..preprocessing import Chain
+from .nnunet.settings import NnUNet
 from .shipped import is_research_only
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ SpacingMm = Annotated[float, Field(gt=0.1, le=20)]
 PatchSize = Annotated[int, Field(ge=1, le=1024)]
 Binary = tuple[Literal["background"], Literal["liver", "lesion"]]
 Joint = tuple[Literal["background"], Literal["liver"], Literal["lesion"]]
+Neither = tuple[Literal["background"]]
 JOINT: Joint = ("background", "liver", "lesion")
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -110,7 +112,7 @@ class NetworkSpec(StrictModel):
 
     name: str
     in_channels: int = Field(ge=1)
-    classes: Literal[1, 2, 3] = 3
+    classes: int = Field(3, ge=1, le=255)
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -146,7 +148,7 @@ def _check_slices(options: dict[str, Any], stack: SliceStack, channels: int) -> 
         raise ValueError(msg)
 
 
-def check_labels(network: NetworkSpec, labels: Binary | Joint) -> None:
+def check_labels(network: NetworkSpec, labels: Binary | Joint | Neither) -> None:
     """Raise ``ValueError`` where a network's logits cannot stand for these labels."""
     if network.classes != len(labels) and not (network.classes == 1 and len(labels) == 2):
         msg = f"{network.classes} classes cannot stand for {', '.join(labels)}"
@@ -295,18 +297,23 @@ class Head:
 
 
 class Description(StrictModel):
-    """The content of ``model.json``; without ``lesion_scores`` every lesion that clean-up leaves is kept."""
+    """The content of ``model.json``.
+
+    Without ``lesion_scores`` every lesion that clean-up leaves is kept. A model that comes from nnU-Net says in
+    ``nnunet`` how a CT comes to its network, and in ``labels`` what of liver and lesions it finds, maybe nothing.
+    """
 
     format: Literal[1] = 1
     name: ModelName
     title: str
     segments: str
     network: NetworkSpec
-    preprocessing: Chain
+    preprocessing: Chain = Chain(())
     stack: SliceStack = SliceStack()
     patches: Patches | None = None
     clicks: ClickPatches | None = None
-    labels: Binary | Joint = JOINT
+    nnunet: NnUNet | None = None
+    labels: Binary | Joint | Neither = JOINT
     postprocessing: Postprocessing = Postprocessing()
     lesion_scores: LesionScores | None = None
     seen_cts: SeenCTs | None = None
@@ -318,6 +325,12 @@ class Description(StrictModel):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Description:
+        if self.nnunet:
+            _check_nnunet(self, self.nnunet)
+            return self
+        if "preprocessing" not in self.model_fields_set:
+            msg = "preprocessing is missing"
+            raise ValueError(msg)
         check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
         return self
@@ -326,6 +339,11 @@ class Description(StrictModel):
     def head(self) -> Head:
         """Meaning of the network's logits."""
         return Head(tuple(_VALUES[label] for label in self.labels[1:]), sigmoid=self.network.classes == 1)
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Names, in :data:`LiverTumorSegLib.core.structures.STRUCTURES`, of what it finds beside liver and lesions."""
+        return self.nnunet.structures if self.nnunet else ()
 
     def with_evidence(self, table: Evidence) -> Description:
         """The same with a table more, in place of one with its title."""
@@ -339,3 +357,17 @@ class Description(StrictModel):
             return steps
         without = {option.name: option.off for option in OPTIONS if option.of_liver}
         return steps.model_copy(update=without)
+
+
+def _check_nnunet(description: Description, settings: NnUNet) -> None:
+    own = description.stack, description.patches, description.clicks, description.preprocessing
+    if own != (SliceStack(), None, None, Chain(())):
+        msg = "an nnU-Net has no preprocessing, stack, patches or clicks beside its own settings"
+        raise ValueError(msg)
+    if description.network.in_channels != 1 or description.network.classes != len(settings.outputs):
+        given = f"{description.network.in_channels} and {description.network.classes}"
+        msg = f"an nnU-Net has a channel for the CT and {len(settings.outputs)} for its outputs, not {given}"
+        raise ValueError(msg)
+    if description.labels != settings.labels:
+        msg = f"labels are those of the outputs, {', '.join(settings.labels)}"
+        raise ValueError(msg)

@@ -20,7 +20,7 @@ from ..core.atomic_files import whole_folder
 from ..core.checksum import sha256
 from ..core.errors import UserError
 from ..core.schema import explain_validation_error
-from ..networks import SliceNetwork, create_with_options
+from ..networks import MeanOfFolds, SliceNetwork, create_with_options
 from .description import Description, WeightsFile
 
 DESCRIPTION, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
@@ -89,7 +89,7 @@ def load(folder: Path) -> Model:
     spec = description.network
     try:
         with torch.device("meta"):
-            network = create_with_options(spec.name, spec.in_channels, spec.classes, spec.options)
+            network = _build(description)
     except UserError as error:
         reason = str(error)
         msg = f"{folder / DESCRIPTION} is not valid at network: {reason[:1].lower()}{reason[1:]}"
@@ -102,6 +102,12 @@ def load(folder: Path) -> Model:
     _check_patches(network, description, folder)
     _load_weights(network, spec.name, weights, folder / WEIGHTS)
     return Model(description, network.eval(), folder)
+
+
+def _build(description: Description) -> SliceNetwork:
+    spec, folds = description.network, description.nnunet.folds if description.nnunet else 0
+    members = [create_with_options(spec.name, spec.in_channels, spec.classes, spec.options) for _ in range(folds or 1)]
+    return MeanOfFolds(members) if folds else members[0]
 
 
 def save(
@@ -163,7 +169,9 @@ def _check_weights_file(folder: Path, description: Description) -> None:
 
 
 def _check_patches(network: SliceNetwork, description: Description, folder: Path) -> None:
-    if (network.axes == 3) != (description.patches is not None or description.clicks is not None):
+    if description.nnunet is None and (network.axes == 3) != (
+        description.patches is not None or description.clicks is not None
+    ):
         asks = "sees volumes and needs" if network.axes == 3 else "sees slices and has no use for"
         msg = f"{folder / DESCRIPTION} is not valid at patches: the network “{description.network.name}” {asks} them."
         raise UserError(msg)

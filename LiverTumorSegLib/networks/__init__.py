@@ -15,6 +15,7 @@ from .base import SliceNetwork, in_tiles, padded, same_size
 from .click_unet import ClickUNet
 from .dalu_net import DALUNet
 from .description import describe_network
+from .folds import MeanOfFolds
 from .imagenet import ImageNetNetwork
 from .imagenet_weights import EncoderReport, load_encoder_weights
 from .nnunet import PlainConvUNet2D, PlainConvUNet3D, ResidualEncoderUNet2D, ResidualEncoderUNet3D
@@ -24,6 +25,7 @@ from .unet import UNet, UNet3D, UNetValid
 
 __all__ = [
     "EncoderReport",
+    "MeanOfFolds",
     "SliceNetwork",
     "create",
     "create_with_options",
