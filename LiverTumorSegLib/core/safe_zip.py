@@ -99,7 +99,9 @@ MOST_BYTES, MOST_FILES = 8 << 30, 20_000
 _LARGEST_READ = 16 << 20
 
 
-def unpack_zip(archive: Path, folder: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES) -> None:
+def unpack_zip(
+    archive: Path, folder: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES, *, kind: str = "CT"
+) -> None:
     """Unpack a zip file into a new folder, whole or not at all.
 
     Links, hidden files and what macOS adds (``__MACOSX``) are left out, zip files in it stay packed, and names are made
@@ -110,6 +112,7 @@ def unpack_zip(archive: Path, folder: Path, most_bytes: int = MOST_BYTES, most_f
         folder: is created.
         most_bytes: of all files together, unpacked.
         most_files: in it, whether they are unpacked or not.
+        kind: what the zip file should hold, for errors.
 
     Raises:
         UserError: it is no zip file, damaged, encrypted, packed by another method than deflate, has names that lead out
@@ -119,22 +122,22 @@ def unpack_zip(archive: Path, folder: Path, most_bytes: int = MOST_BYTES, most_f
         folder.mkdir(parents=True)
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            _unpack(archive, folder, most_bytes, most_files)
+            _unpack(archive, folder, most_bytes, most_files, kind)
             undo.pop_all()
     except (*ZIP_ERRORS, FileExistsError, NotADirectoryError) as error:  # the latter of entries of one name
-        raise _broken(archive) from error
+        raise _broken(archive, kind) from error
     except OSError as error:
         if is_offset_error(error):
-            raise _broken(archive) from error
+            raise _broken(archive, kind) from error
         msg = f"{archive.name} cannot be unpacked ({error.strerror}): free some space on the disk for it."
         raise UserError(msg) from error
 
 
-def _unpack(archive: Path, folder: Path, most_bytes: int, most_files: int) -> None:
+def _unpack(archive: Path, folder: Path, most_bytes: int, most_files: int, kind: str) -> None:
     with _Bounded(io.FileIO(archive)) as file, zipfile.ZipFile(file) as entries:
-        _refuse_more(archive, entries.infolist(), most_bytes, most_files)
+        _refuse_more(archive, entries.infolist(), most_bytes, most_files, kind)
         for entry in filter(_is_wanted, entries.infolist()):
-            _extract_safely(archive, entries, entry, folder)
+            _extract_safely(archive, entries, entry, folder, kind)
 
 
 class _Bounded(io.BufferedReader):
@@ -147,12 +150,12 @@ class _Bounded(io.BufferedReader):
         return super().read(size)
 
 
-def _refuse_more(archive: Path, entries: list[zipfile.ZipInfo], most_bytes: int, most_files: int) -> None:
+def _refuse_more(archive: Path, entries: list[zipfile.ZipInfo], most_bytes: int, most_files: int, kind: str) -> None:
     if len(entries) > most_files:
-        msg = f"{archive.name} holds more than {most_files} files: zip the folder of one CT."
+        msg = f"{archive.name} holds more than {most_files} files: zip the folder of one {kind}."
         raise UserError(msg)
     if sum(entry.file_size for entry in entries) > most_bytes:
-        msg = f"{archive.name} unpacks to more than {most_bytes / 1e9:.1f} GB: zip the folder of one CT."
+        msg = f"{archive.name} unpacks to more than {most_bytes / 1e9:.1f} GB: zip the folder of one {kind}."
         raise UserError(msg)
 
 
@@ -162,17 +165,17 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
     return not (entry.is_dir() or is_link or any(part.startswith((".", "__MACOSX")) for part in parts))
 
 
-def _extract_safely(archive: Path, entries: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
+def _extract_safely(archive: Path, entries: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, kind: str) -> None:
     name = PureWindowsPath(entry.filename)  # takes / and \ for separators
     if name.anchor or ".." in name.parts:
-        msg = f"{archive.name} holds a file that would be written outside its folder: zip the CT's folder again."
+        msg = f"{archive.name} holds a file that would be written outside its folder: zip the {kind}'s folder again."
         raise UserError(msg)
     if entry.compress_type not in ZIP_METHODS:
-        raise _broken(archive)
+        raise _broken(archive, kind)
     path = folder / safe_path(entry.filename)
     path.parent.mkdir(parents=True, exist_ok=True)
     extract_entry(entries, entry, path)
 
 
-def _broken(archive: Path) -> UserError:
-    return UserError(f"{archive.name} is damaged, encrypted or no plain zip file: zip the CT's folder again.")
+def _broken(archive: Path, kind: str) -> UserError:
+    return UserError(f"{archive.name} is damaged, encrypted or no plain zip file: zip the {kind}'s folder again.")

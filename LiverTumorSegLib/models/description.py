@@ -30,7 +30,8 @@ Binary = tuple[Literal["background"], Literal["liver", "lesion"]]
 Joint = tuple[Literal["background"], Literal["liver"], Literal["lesion"]]
 Neither = tuple[Literal["background"]]
 JOINT: Joint = ("background", "liver", "lesion")
-ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME)]
 
 
 class SliceStack(StrictModel):

@@ -19,7 +19,8 @@ from ..core.atomic_files import remove_leftovers, temporary_folder
 from ..core.errors import UserError
 from ..core.progress import CancelToken, Job, Progress, job
 from . import store
-from .store import unpack_model
+from .importing import import_archive
+from .nnunet.conversion import NO_CHOICES, ImportChoices
 
 LARGEST_DOWNLOAD = 4 << 30
 """Bytes, more than a model has."""
@@ -196,9 +197,10 @@ def download_model(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
     *,
+    choices: ImportChoices = NO_CHOICES,
     overwrite: bool = False,
 ) -> str:
-    """Download the zip file of a model folder, check it and import it; returns the model's name.
+    """Download the zip file of a model folder, also of nnU-Net's, check and import it; returns the model's name.
 
     What a broken connection or a killed process left is gone on with when the same file is asked for within a week. It
     lies beside the imported models, named after its checksum, and is never looked at but by that.
@@ -208,6 +210,7 @@ def download_model(
         sha256: of the zip file, as its author published it.
         progress: told the fraction downloaded.
         cancel: checked with everything that arrives.
+        choices: what a folder of nnU-Net's leaves open.
         overwrite: whether a model of that name may be replaced.
 
     Raises:
@@ -221,7 +224,7 @@ def download_model(
     place = store.imported_models() / _FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        return _downloaded(url, sha256.lower(), place, job(progress, cancel), overwrite=overwrite)
+        return _downloaded(url, sha256.lower(), place, job(progress, cancel), choices, overwrite=overwrite)
     except OSError as error:
         msg = f"{place} cannot be written to ({error.strerror}): allow it, or free some space on its disk."
         raise UserError(msg) from error
@@ -230,7 +233,7 @@ def download_model(
             place.rmdir()  # unless something is kept
 
 
-def _downloaded(url: str, sha256: str, place: Path, task: Job, *, overwrite: bool) -> str:
+def _downloaded(url: str, sha256: str, place: Path, task: Job, choices: ImportChoices, *, overwrite: bool) -> str:
     remove_leftovers(place, save=lambda left: _keep_parts(left, place))
     _forget_old(place)
     with temporary_folder(place) as own:
@@ -242,8 +245,7 @@ def _downloaded(url: str, sha256: str, place: Path, task: Job, *, overwrite: boo
         except UserError:
             _keep_parts(own, place)
             raise
-        unpack_model(archive, own / "model", url)
-        return store.import_model(own / "model", overwrite=overwrite)
+        return import_archive(archive, url, choices, overwrite=overwrite, job=task)
 
 
 def _fetch_exactly(url: str, sha256: str, archive: Path, task: Job) -> None:

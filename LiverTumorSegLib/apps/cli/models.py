@@ -12,6 +12,7 @@ from ...core.about import DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.sanitize import escape_invisible
 from .console import Overwrite, bar, interruptible, out, say, text_cells, warn
+from .nnunet_options import NnUNetChoices, with_nnunet_options
 
 if TYPE_CHECKING:
     from ...networks import SliceNetwork
@@ -52,26 +53,46 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
 
 
 @app.command("import")
-def import_model(folder: Annotated[Path, typer.Argument(help="A model folder.")], overwrite: Overwrite = False) -> None:
-    """Check a model folder and copy it to your models."""
-    from ...models import store
+@with_nnunet_options
+def import_model(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A model folder, or one of nnU-Net; also zipped.")],
+    choices: NnUNetChoices,
+    overwrite: Overwrite = False,
+) -> None:
+    """Check a model and keep it: a model folder, or what nnU-Net or TotalSegmentator trained."""
+    from ...core.progress import Job
+    from ...models.importing import import_any
 
-    name = store.import_model(folder, overwrite=overwrite)
-    say(f"Imported “{name}”: use it with --model {name}.")
+    with interruptible() as cancel, bar() as progress:
+        kept = import_any(source, choices, overwrite=overwrite, job=Job(progress, cancel))
+    _say_kept("Imported", kept)
 
 
 @app.command()
+@with_nnunet_options
 def download(
-    url: Annotated[str, typer.Argument(help="Address of a zipped model folder.")],
+    url: Annotated[str, typer.Argument(help="Address of a zipped model folder, or of nnU-Net's.")],
     sha256: Annotated[str, typer.Option(help="Checksum of the zip file, as its author published it.")],
+    choices: NnUNetChoices,
     overwrite: Overwrite = False,
 ) -> None:
     """Download a model, check it and add it to your models."""
     from ...models.download import download_model
 
     with interruptible() as cancel, bar() as progress:
-        name = download_model(url, sha256, progress, cancel, overwrite=overwrite)
-    say(f"Downloaded “{name}”: use it with --model {name}.")
+        kept = download_model(url, sha256, progress, cancel, choices=choices, overwrite=overwrite)
+    _say_kept("Downloaded", kept)
+
+
+def _say_kept(how: str, name: str) -> None:
+    from ...models import store
+    from ...models.model_folder import read_description
+
+    description = read_description(store.find_model(name))
+    ways = "--model" if len(description.labels) > 1 else "--also"
+    say(f"{how} “{name}”, which finds {description.segments}: use it with {ways} {name}.")
+    if description.nnunet:
+        say(f"Licence of its weights: {description.licence.name}. livertumorseg models info {name} has its card.")
 
 
 @app.command()
