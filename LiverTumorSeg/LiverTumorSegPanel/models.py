@@ -1,12 +1,10 @@
-"""The list of models with the card of the chosen one; import, download, removal."""
+"""The list of models with the card of the chosen one; download and removal."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import qt
 import slicer
-from slicer.i18n import tr as _
 
 from LiverTumorSegLib.apps.panel import section_titles
 from LiverTumorSegLib.apps.panel import texts as panel_texts
@@ -15,6 +13,7 @@ from LiverTumorSegLib.apps.panel.panel import Panel
 from LiverTumorSegLib.models.shipped import shipped_titles
 
 from . import cleanup, texts
+from .model_import import ModelImportSection
 from .section import Section
 
 
@@ -27,8 +26,8 @@ class ModelSection(Section):
         self._listed: list[Answer] = []
         self._wanted: str | None = None
         self._whole = False
+        self._importing = ModelImportSection(ui, panel, self._onManaged)
         ui.modelCombo.connect("activated(int)", self._onChosen)
-        ui.importButton.connect("clicked(bool)", self._onImport)
         ui.downloadButton.connect("toggled(bool)", self._onDownloadToggled)
         ui.fetchButton.connect("clicked(bool)", self._onFetch)
         ui.removeButton.connect("clicked(bool)", self._onRemove)
@@ -61,7 +60,8 @@ class ModelSection(Section):
         self.ui.modelCard.toolTip = texts.plain(panel_texts.card_tool_tip(model)) if model else ""
         idle = self.panel.state in IDLE
         self.ui.removeButton.enabled = bool(idle and model and not model["ships"])
-        self.ui.importButton.enabled = self.ui.fetchButton.enabled = idle
+        self.ui.fetchButton.enabled = idle
+        self._importing.show()
 
     def _onMore(self, link: str) -> None:
         self._whole = True
@@ -87,11 +87,6 @@ class ModelSection(Section):
         cleaning = model.get("postprocessing")
         if cleaning:  # every model was measured with clean-up steps of its own
             cleanup.takeValues(self.parameters, cleaning)
-
-    def _onImport(self) -> None:
-        folder = qt.QFileDialog.getExistingDirectory(self.ui.importButton, _("Choose a model folder"))
-        if folder:
-            self._manage("import_model", folder=folder)
 
     def _onDownloadToggled(self, checked: bool) -> None:
         self.ui.downloadFrame.visible = checked

@@ -10,7 +10,7 @@ from ..core.errors import UserError
 from ..core.progress import Job
 from ..core.safe_zip import ZIP_ERRORS, unpack_zip
 from . import model_folder, store
-from .nnunet.conversion import NO_CHOICES, ImportChoices, convert
+from .nnunet.conversion import NO_CHOICES, ImportChoices, OpenQuestions, convert, find_questions
 from .nnunet.folders import PLANS, is_nnunet
 from .store import unpack_model
 
@@ -39,6 +39,18 @@ def import_any(
         _refuse_choices(choices, source)
         return store.import_model(source, overwrite=overwrite)
     return _import_nnunet(source, choices, job or Job(), overwrite=overwrite)
+
+
+def ask_of(source: Path) -> OpenQuestions | None:
+    """What has to be chosen before a folder is imported; None where nothing is.
+
+    Raises:
+        UserError: it cannot be imported whatever is chosen, as far as its texts tell.
+    """
+    if not is_nnunet(source) or (source / model_folder.DESCRIPTION).is_file():
+        return None
+    questions = find_questions(source)
+    return questions if questions.any else None
 
 
 def import_archive(

@@ -299,13 +299,27 @@ class Panel(JobRunner):
         self.begin("preview", lambda _, folder: done(*arrays.read(folder / "image.nrrd")), files, model=model)
 
     def manage(self, command: str, done: Callable[[str], None], **arguments: Any) -> None:
-        """Run ``import_model``, ``download_model`` or ``remove_model``; ``done`` gets the model's name."""
+        """Run ``download_model`` or ``remove_model``; ``done`` gets the model's name."""
 
         def finish(answer: Answer, _: Path) -> None:
             self.ask("models", self._take_models)
             done(answer["name"])
 
         self.begin(command, finish, {}, **arguments)
+
+    def import_model(
+        self, folder: str, done: Callable[[str], None], ask: Callable[[Answer], None], choices: Answer | None = None
+    ) -> None:
+        """Import a model; ``ask`` gets what has to be chosen first, which only a call without choices can find."""
+
+        def finish(answer: Answer, _: Path) -> None:
+            if questions := answer.get("questions"):
+                ask(questions)
+                return
+            self.ask("models", self._take_models)
+            done(answer["name"])
+
+        self.begin("import_model", finish, {}, folder=folder, choices=choices)
 
     def _take_models(self, answer: Answer, then: Callable[[], None] = lambda: None) -> None:
         self.models, self.models_known = answer["models"], True

@@ -16,6 +16,8 @@ from ...inference.preview import preprocess_volume
 from ...models import store
 from ...models.description import JOINT
 from ...models.download import download_model
+from ...models.importing import ask_of, import_any
+from ...models.nnunet.conversion import NO_CHOICES, read_choices
 from ...pipeline import CTFile, measure_and_write
 from ...pipeline import run as segment_and_write
 from ...postprocessing.cleaning import remove_lesion
@@ -311,10 +313,17 @@ class Commands:
             "why_no_gpu": device.describe_missing_gpu(),
         }
 
-    def import_model(self, job: Job, *, folder: str, overwrite: bool = False) -> Answer:
-        """Check a model folder and keep it."""
-        job.at(0, "Checking the model")
-        return {"name": store.import_model(self._base / folder, overwrite=overwrite)}
+    def import_model(self, job: Job, *, folder: str, overwrite: bool = False, choices: Answer | None = None) -> Answer:
+        """Check a model and keep it: a model folder, one of nnU-Net's, or a zip file of either.
+
+        ``choices`` are those of :func:`LiverTumorSegLib.models.nnunet.conversion.read_choices`. Without them a folder
+        that leaves something open is not imported: ``name`` is empty then, and ``questions`` say what is open.
+        """
+        open_questions = None if choices else ask_of(self._base / folder)
+        if open_questions:
+            return {"name": "", "questions": asdict(open_questions)}
+        chosen = read_choices(**choices) if choices else NO_CHOICES
+        return {"name": import_any(self._base / folder, chosen, overwrite=overwrite, job=job)}
 
     def download_model(self, job: Job, *, url: str, sha256: str, overwrite: bool = False) -> Answer:
         """Download, check and keep a model."""

@@ -98,6 +98,41 @@ def _read_labels(texts: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
+@dataclass(frozen=True)
+class OpenQuestions:
+    """What has to be chosen before a folder can be imported.
+
+    Args:
+        labels: what each label of its data set is taken for, by its own name; nothing for what is not shown.
+        licence: whether that of its weights is unknown.
+        totalsegmentator: whether it is unknown whose model it is.
+    """
+
+    labels: Mapping[str, str]
+    licence: bool
+    totalsegmentator: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is open."""
+        return self.licence or self.totalsegmentator or not any(self.labels.values())
+
+
+def find_questions(source: Path) -> OpenQuestions:
+    """What a folder of nnU-Net's leaves open.
+
+    Raises:
+        UserError: it cannot be imported whatever is chosen, as far as its plans and data set tell.
+    """
+    trained = find_trained(source)
+    task = totalsegmentator.find_task(trained.dataset)
+    ambiguous = task is not None and task.dataset == totalsegmentator.AMBIGUOUS
+    outputs = _outputs(trained, task, ImportChoices(), or_none=True)
+    pairs = zip(outputs.own, outputs.names, strict=True)
+    labels = {own: name for own, name in pairs if name != "background"}
+    return OpenQuestions(labels, task is None and not _said_licence(trained), ambiguous)
+
+
 def convert(source: Path, target: Path, choices: ImportChoices, job: Job) -> Description:
     """Write the model folder of a trained nnU-Net.
 
@@ -159,7 +194,7 @@ def _task_of(trained: TrainedFolder, choices: ImportChoices) -> Task | None:
     return None if choices.totalsegmentator is False else found
 
 
-def _outputs(trained: TrainedFolder, task: Task | None, choices: ImportChoices) -> Outputs:
+def _outputs(trained: TrainedFolder, task: Task | None, choices: ImportChoices, *, or_none: bool = False) -> Outputs:
     where = str(trained.path / DATASET)
     channel = describe_channel(trained.content, where)
     if not is_ct(channel) and "CTNormalization" not in str(trained.plans):
@@ -169,7 +204,7 @@ def _outputs(trained: TrainedFolder, task: Task | None, choices: ImportChoices) 
     if task and task.labels and isinstance(trained.content, dict) and isinstance(trained.content.get("labels"), dict):
         numbered = {value: str(own) for own, value in trained.content["labels"].items() if isinstance(value, int)}
         known = {numbered[n]: name for n, name in enumerate(task.labels, start=1) if n in numbered} | dict(known)
-    return read_outputs(trained.content, known, where)
+    return read_outputs(trained.content, known, where, or_none=or_none)
 
 
 def _licence(trained: TrainedFolder, task: Task | None, choices: ImportChoices) -> Licence:
@@ -177,12 +212,16 @@ def _licence(trained: TrainedFolder, task: Task | None, choices: ImportChoices) 
         return Licence(name=choices.licence, terms="as whoever imported the model said.")
     if task:
         return Licence(name=totalsegmentator.LICENCE, terms=f"{totalsegmentator.TERMS}.")
-    entries = trained.content if isinstance(trained.content, dict) else {}
-    said = str(entries.get("licence") or entries.get("license") or "").strip()
+    said = _said_licence(trained)
     if not said:
         msg = f"{trained.path / DATASET} does not say under which licence its weights are: say it by --licence NAME."
         raise UserError(msg)
     return Licence(name=said[:80], terms=f"as {DATASET} of the model says, which may be that of its data.")
+
+
+def _said_licence(trained: TrainedFolder) -> str:
+    entries = trained.content if isinstance(trained.content, dict) else {}
+    return str(entries.get("licence") or entries.get("license") or "").strip()
 
 
 def _settings(

@@ -42,7 +42,7 @@ class Outputs:
     order: tuple[int, ...] = ()
 
 
-def read_outputs(content: object, chosen: Mapping[str, str], where: str) -> Outputs:
+def read_outputs(content: object, chosen: Mapping[str, str], where: str, *, or_none: bool = False) -> Outputs:
     """What the channels are, by the names of ``dataset.json``.
 
     Args:
@@ -50,6 +50,7 @@ def read_outputs(content: object, chosen: Mapping[str, str], where: str) -> Outp
         chosen: what is known here, by the data set's own names for it, where these do not tell, or tell wrong; nothing
             for what is not to be shown.
         where: the file, for errors.
+        or_none: whether it may be that none is known.
 
     Raises:
         UserError: the labels are not valid, none is known, or a chosen one is not there.
@@ -60,7 +61,7 @@ def read_outputs(content: object, chosen: Mapping[str, str], where: str) -> Outp
     if wrong := sorted({name for name in chosen.values() if name} - set(_KNOWN)):
         _refuse(where, f"labels are taken as {', '.join(_KNOWN)}, and not as {wrong[0]}")
     named = {own: chosen.get(own, _recognise(own)) for own in labels}
-    if not any(named.values()):
+    if not (or_none or any(named.values())):
         ways = "--label liver=NAME or --label lesion=NAME"
         _refuse(
             where, f"none of its labels is known here ({', '.join(list(labels)[:12])}): say what they are by {ways}"

@@ -7,6 +7,7 @@ import pytest
 from support.click_cases import save_click_model
 from support.download_cases import files_of, pack, serving
 from support.module_case import click, finish, harness, lasting_worker, wait, widget  # noqa: F401
+from support.nnunet_folders import write_nnunet
 
 from LiverTumorSegLib.models import store
 
@@ -101,6 +102,31 @@ def test_closing_the_dialog_imports_nothing(listed, monkeypatch):
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: "")
     click(listed.ui.importButton)
     assert not listed.logic.panel.busy
+
+
+def test_a_folder_of_nnunet_asks_for_what_it_does_not_say(harness, listed, tmp_path, monkeypatch):  # noqa: F811
+    import qt
+
+    source = write_nnunet(tmp_path / "Dataset900_Bands", {"organ": 1, "tumor": 2}, (0, 80), dataset={"licence": None})
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(source))
+    ui = listed.ui
+    assert not ui.importFrame.visible
+    click(ui.importButton)
+    wait(harness, lambda: ui.importFrame.visible)
+    assert not ui.importTotalSegmentatorCheck.visible
+    assert [combo.currentText for combo in (ui.importLiverCombo, ui.importLesionCombo)] == ["none of them", "tumor"]
+    click(ui.importNowButton)
+    wait(harness, lambda: not listed.logic.panel.busy)
+    assert "under which licence" in ui.errorLabel.text
+    ui.importLiverCombo.currentIndex = 1
+    ui.importLicenceEdit.text = "Apache-2.0"
+    click(ui.importNowButton)
+    finish(harness, listed)
+    wait(harness, lambda: "bands-3d-fullres" in names(listed))
+    assert not ui.importFrame.visible
+    description = store.load_model("bands-3d-fullres").description
+    assert description.labels == ("background", "liver", "lesion")
+    assert description.licence.name == "Apache-2.0"
 
 
 def test_a_model_is_downloaded_from_an_address(harness, listed, served, model_folder):  # noqa: F811

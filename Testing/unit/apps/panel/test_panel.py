@@ -123,7 +123,7 @@ def test_the_preview_is_handed_over(panel, small_phantom):
 
 
 def test_models_are_imported_and_removed_and_the_list_follows(panel, model_folder):
-    assert run(panel, lambda done: panel.manage("import_model", done, folder=str(model_folder))) == "tiny"
+    assert run(panel, lambda done: panel.import_model(str(model_folder), done, pytest.fail)) == "tiny"
     settle(panel, lambda p: any(m["name"] == "tiny" for m in p.models))
     assert run(panel, lambda done: panel.manage("remove_model", done, name="tiny")) == "tiny"
     settle(panel, lambda p: all(m["name"] != "tiny" for m in p.models))

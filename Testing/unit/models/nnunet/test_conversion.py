@@ -119,7 +119,7 @@ def test_the_configuration_is_the_one_that_the_checkpoint_names(converted, tmp_p
         ({"dataset": {"licence": ""}}, "say it by --licence NAME"),
         ({"dataset": {"channel_names": {"0": "CT", "1": "PET"}}}, r"of 2 channels \(CT, PET\)"),
         ({"dataset": {"labels": {"background": 0, "kidney": 1, "spine": 2}}}, "none of its labels is known"),
-        ({"dataset": {"labels": {"background": 0, "liver": 1}}}, "“decoder.seg_layers.0.bias” is 3 in the one and 2"),
+        ({"dataset": {"labels": {"background": 0, "liver": 1}}}, "“decoder.seg_layers.0.weight” is 3 x 2"),
         ({"checkpoint": {"inference_allowed_mirroring_axes": (0, 7)}}, "mirror_axes are some of 0, 1, 2"),
         ({"checkpoint": {"network_weights": {}}}, "is not there in the one and"),
     ],
