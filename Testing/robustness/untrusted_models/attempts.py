@@ -33,6 +33,13 @@ def read_weights(path):
     _refusing(lambda: read_weights(Path(path)))
 
 
+def read_nnunet(path):
+    """Read a checkpoint of nnU-Net's, as the process that reads them does."""
+    from LiverTumorSegLib.models.nnunet import checkpoints
+
+    _refusing(lambda: checkpoints._extract([Path(path)], Path(path).with_name("weights.safetensors")))
+
+
 def read_recipe(path):
     """Read a recipe."""
     from LiverTumorSegLib.training import recipe

@@ -17,7 +17,12 @@ def _weights(title, write):
         write(folder / "weights.pth", marker)
         return "read_weights", folder / "weights.pth"
 
+    def spoil_checkpoint(folder, marker):
+        write(folder / "checkpoint_final.pth", marker)
+        return "read_nnunet", folder / "checkpoint_final.pth"
+
     ATTACKS[f"weights: {title}"] = spoil
+    ATTACKS[f"checkpoint: {title}"] = spoil_checkpoint
 
 
 def _saved(title, make, **options):
