@@ -227,8 +227,8 @@ class _NnUNet(SliceNetwork):
     ) -> None:
         super().__init__(in_channels, classes)
         axes, counts = self.axes, tuple(encoder or self.usual)
-        if strides:  # whoever chose them has chosen a patch with them, which may be thin along one axis
-            self.smallest = 1  # type: ignore[misc]
+        if strides:  # chosen with a patch, which may be thin along one axis, and what is no multiple is padded here
+            self.smallest = self.stride = 1  # type: ignore[misc]
         stages = len(counts)
         features = tuple(features or (min(_FIRST * 2**at, _CAPS[axes]) for at in range(stages)))
         strides = strides or [[min(at, 1) + 1] * axes for at in range(stages)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from ..core.errors import UserError
+from .hu_counts import HuCounts
 from .slices import Slices, map_slices
 from .step import SliceStream, Step, check_count
 
@@ -20,6 +21,9 @@ _SMALLEST_DEVIATION = 1e-6
 
 
 def _one_or_more(value: object) -> object:
+    """As a tuple, which lists of a model.json are not, in which nothing is taken for anything else."""
+    if isinstance(value, list):
+        return tuple(value)
     return (value,) if isinstance(value, (int, float)) else value
 
 
@@ -153,10 +157,6 @@ def _moments(volume: SliceStream) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(rows.mean(1).tolist()), tuple(deviation.tolist())
 
 
-_LOWEST = int(np.iinfo(np.int16).min)
-_VALUES = 2**16
-
-
 @dataclass(frozen=True)
 class ForegroundStatistics:
     """HU of all voxels with a label, named as the options of ``z_score`` over the foreground.
@@ -186,22 +186,11 @@ def foreground_statistics(cases: Iterable[tuple[NDArray[np.int16], NDArray[np.ui
     Raises:
         UserError: no voxel has a label.
     """
-    counts = np.zeros(_VALUES, np.int64)
+    counts = HuCounts()
     for voxels, labels in cases:
         for plane, marked in zip(voxels, labels, strict=True):
-            counts += np.bincount(plane[marked > 0].astype(np.int64) - _LOWEST, minlength=_VALUES)
-    total = int(counts.sum())
-    if not total:
+            counts.add(plane[marked > 0])
+    if not counts.total:
         msg = "No voxel of these label volumes is labelled: choose patients whose liver was segmented."
         raise UserError(msg)
-    hounsfield = np.arange(_VALUES, dtype=np.float64) + _LOWEST
-    mean = float(counts @ hounsfield / total)
-    deviation = float(np.sqrt(counts @ (hounsfield - mean) ** 2 / total))
-    return ForegroundStatistics(mean, deviation, _percentile(counts, 0.5), _percentile(counts, 99.5))
-
-
-def _percentile(counts: NDArray[np.int64], percent: float) -> float:
-    cumulative = counts.cumsum()
-    rank = percent / 100 * (cumulative[-1] - 1)
-    below, above = (int(np.searchsorted(cumulative, at, side="right")) for at in (np.floor(rank), np.ceil(rank)))
-    return _LOWEST + below + (above - below) * float(rank - np.floor(rank))
+    return ForegroundStatistics(counts.mean, counts.deviation, counts.percentile(0.5), counts.percentile(99.5))

@@ -59,6 +59,9 @@ def choose_training_precision(recipe: Recipe, device: torch.device, say: Say) ->
         say: told where it is another one.
     """
     precision = recipe.schedule.precision
+    if precision == "16-mixed" and device.type == "cpu":
+        say("A CPU does not train in 16-mixed: training runs in 32-true.")
+        return "32-true"
     if precision != "bf16-mixed" or device.type != "cuda" or gpus.has_bfloat16(device.index or 0):
         return precision
     name = torch.cuda.get_device_name(device)

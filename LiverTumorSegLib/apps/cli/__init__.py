@@ -14,7 +14,7 @@ import typer
 from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.progress import Cancelled
-from . import calibrate, cohort, compare, data, demo, evaluate, lesions, models, pacs, segment, train, web
+from . import calibrate, cohort, compare, data, demo, evaluate, lesions, models, pacs, plan, segment, train, web
 from .console import CANCELLED, USER_ERROR, complain, err
 
 _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
@@ -28,6 +28,7 @@ app.command("phantom")(demo.phantom)
 app.command("preprocess")(data.preprocess)
 app.command("export-slices")(data.export_slices)
 app.command("foreground-statistics")(data.foreground_statistics)
+app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("validate")(train.validate)
 app.command("compare")(compare.compare)

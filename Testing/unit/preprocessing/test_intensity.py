@@ -127,6 +127,12 @@ def test_a_mean_may_be_given_for_each_channel():
     assert pixels.flatten().tolist() == [-4, 2]
 
 
+@pytest.mark.parametrize("mean", [100.0, (100.0, 50.0)])
+def test_a_mean_is_read_as_strictly_as_models_are(mean):
+    chain = Chain.model_validate([{"step": "z_score", "over": "foreground", "mean": mean, "deviation": mean}])
+    assert Chain.model_validate_json(chain.to_json(), strict=True) == chain
+
+
 @pytest.mark.parametrize(
     "options",
     [

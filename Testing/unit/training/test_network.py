@@ -43,6 +43,16 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(changes, words):
         build_network(plan(*changes))
 
 
+THIN = "{name: plain_conv_unet_3d, in_channels: 1, options: {encoder: [1, 1], strides: [[1, 1, 1], [1, 2, 2]]}}"
+
+
+def test_patches_may_be_as_thin_as_strides_that_were_chosen_for_them():
+    words = ["augmentation=none", f"network={THIN}", "patches.size=[6, 20, 36]"]
+    network = build_network(recipes.load(UNET3D, recipes.parse_changes(words))).eval()
+    assert networks.padded(network, torch.zeros(1, 1, 6, 20, 36)).shape[2:] == (6, 20, 36)
+    assert network(torch.zeros(1, 1, 5, 21, 36)).shape[2:] == (5, 21, 36)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

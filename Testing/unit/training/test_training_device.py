@@ -62,6 +62,13 @@ def test_apples_gpu_is_for_one_process(monkeypatch):
     assert chosen(THIRD)[0].type == "cpu"
 
 
+@pytest.mark.parametrize(("device", "precision"), [("cpu", "32-true"), ("cuda:0", "16-mixed")])
+def test_float16_is_for_gpus_alone(tmp_path, device, precision):
+    recipe, said = recipe_with(tmp_path, "schedule.precision=16-mixed"), []
+    assert choose_training_precision(recipe, torch.device(device), said.append) == precision
+    assert bool(said) == (precision == "32-true")
+
+
 @pytest.mark.parametrize(("capability", "precision"), [((7, 5), "16-mixed"), ((8, 0), "bf16-mixed")])
 def test_a_gpu_without_bfloat16_trains_in_float16_and_says_so(monkeypatch, tmp_path, capability, precision):
     put_gpus(monkeypatch, FakeGpu("a GPU", capability=capability))

@@ -1,0 +1,1 @@
+"""nnU-Net's plans: from a data set's fingerprint to the patches and the network that it would choose."""
