@@ -78,7 +78,7 @@ def list_segments(segmentation: Segmentation, table: LesionTable, lesion_segment
     """
     has_liver = bool((segmentation.labels == LIVER.label).any())
     if not has_liver and not table.lesions:
-        has_liver = "liver" in segmentation.model.labels
+        has_liver = "liver" in segmentation.marks
     liver = (DicomSegment(1, LIVER, "Liver", "Liver without its lesions"),) if has_liver else ()
     if has_liver and not table.lesions:
         return liver

@@ -19,7 +19,6 @@ from ...core.progress import Cancelled, CancelToken, Job, Progress, job
 from ...core.ranks import ALONE, Rank
 from ...core.volume import Volume
 from ...inference.segment import Segmentation
-from ...models.description import Description
 from ...models.model_folder import Model
 from ...pipeline import CTFile, SegmentationResult
 from ...pipeline import run as segment_and_write
@@ -173,10 +172,10 @@ class _CaseOutput:
     case: CohortCase
     stage: ClassVar[str] = "Writing labels"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         return self.work.outputs(self.case).files
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Leave it to :meth:`CohortWork.prepare`."""
 
     def check_volume(self, volume: Volume) -> None:
