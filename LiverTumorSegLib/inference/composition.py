@@ -199,7 +199,8 @@ class _Runs:
         """Labels of what is neither liver nor lesion."""
         engine: Any = import_module(".nnunet.segment", __package__)
         out = engine.NnUNetOutput(np.zeros(self._volume.voxels.shape, np.uint8), {}, None)
-        placement, task = choose_device(self._device, self._options.precision), self._next(model)
+        precision = one_model._precision(model.description, self._options.precision)  # noqa: SLF001 the same rule
+        placement, task = choose_device(self._device, precision), self._next(model)
         place, notes = engine.label_volume(out, self._volume, model, placement, self._options, task, box)
         self._tell(model.description, str(place), tuple(notes))
         labels: NDArray[np.uint8] = out.labels

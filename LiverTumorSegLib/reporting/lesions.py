@@ -60,6 +60,8 @@ class Lesion:
         inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
         probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
             painted.
+        liver_segments: Couinaud's segments that hold at least a tenth of it, as Roman numbers, the one with most of it
+            first; None where no model looked for them.
         origin: whether it is automatic, made by clicks or painted, see
             :class:`LiverTumorSegLib.reporting.lesion_origins.LesionOrigin`; None where that is not known.
         note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
@@ -80,16 +82,23 @@ class Lesion:
     short_axial_line_mm: tuple[Point, Point]
     inside_voxel: Voxel
     probability: float | None = None
+    liver_segments: tuple[str, ...] | None = None
     origin: LesionOrigin | None = None
     note: str = ""
 
     @property
     def in_words(self) -> str:
-        """Number, size and density in one line."""
-        return (
+        """Number, size and density in one line, and the liver's segments where they are known."""
+        words = (
             f"Lesion {self.number}: {self.volume_ml:.1f} ml, {self.axial_diameter_mm:.1f} mm wide in slice "
             f"{self.slice}, {self.mean_hu:.0f} HU"
         )
+        return f"{words}, segment {self.in_segments}" if self.liver_segments else words
+
+    @property
+    def in_segments(self) -> str:
+        """Couinaud's segments that it lies in; “-” where they are not known."""
+        return " ".join(self.liver_segments or ()) or "-"
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,16 @@ class LesionTable:
         painted = (replace(one, probability=None) if one.origin and one.origin.painted else one for one in told)
         return replace(self, lesions=tuple(painted))
 
+    def with_liver_segments(self, segments: Mapping[int, tuple[str, ...]]) -> LesionTable:
+        """The table with the liver's segments that lesions lie in, by the numbers of the lesions."""
+        told = (replace(lesion, liver_segments=segments.get(lesion.number, ())) for lesion in self.lesions)
+        return replace(self, lesions=tuple(told))
+
+    @property
+    def has_liver_segments(self) -> bool:
+        """Whether the liver's segments were looked for."""
+        return any(lesion.liver_segments is not None for lesion in self.lesions)
+
     @property
     def has_origins(self) -> bool:
         """Whether it is known of any lesion how it came about."""
@@ -188,10 +207,10 @@ class LesionTable:
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
 
-        The ends of the diameters are left to JSON. Origins, in words, and notes are the last columns, each of which is
-        there where there is one.
+        The ends of the diameters are left to JSON. The liver's segments, origins, in words, and notes are the last
+        columns, each of which is there where there is one; a lesion in no segment has a “-”.
         """
-        there = {"origin": self.has_origins, "note": self.has_notes}
+        there = {"liver_segments": self.has_liver_segments, "origin": self.has_origins, "note": self.has_notes}
         omitted = [*_NOT_IN_CSV, *(name for name, known in there.items() if not known)]
         names = [field.name for field in fields(Lesion) if field.name not in omitted]
         at = names.index("centroid_mm")
@@ -203,6 +222,8 @@ class LesionTable:
 
 
 def _cell(lesion: Lesion, name: str) -> Any:
+    if name == "liver_segments":
+        return lesion.in_segments
     value = getattr(lesion, name)
     return value.in_words if isinstance(value, LesionOrigin) else value
 

@@ -20,6 +20,7 @@ from ..inference.segment import Segmentation
 from ..io import probability_maps, volumes
 from . import report_files
 from .lesions import LesionTable
+from .other_structures import layers_of
 
 
 class Output(Protocol):
@@ -81,8 +82,9 @@ class LabelFile:
         volumes.check_grid(self.path, volume)
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
-        """Write the labels."""
-        volumes.write_labels(self.path, found.labels, found.volume, overwrite=self.overwrite)
+        """Write the labels, with other structures that were found."""
+        layers = layers_of(found)
+        volumes.write_labels(self.path, found.labels, found.volume, layers=layers, overwrite=self.overwrite)
         return ()
 
 

@@ -99,9 +99,13 @@ def segment(
 
 
 def _print(result: SegmentationResult, written: Sequence[Path]) -> None:
+    from ...reporting.other_structures import measure_structures
+
     for warning in result.warnings:
         warn(warning)
     found = result.segmentation
+    if structures := measure_structures(found):
+        say(f"Beside them: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
     say(
         f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}. "
         f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device."
