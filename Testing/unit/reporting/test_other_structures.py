@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from support.models import describe
+from support.other_structures import named, other
 
 from LiverTumorSegLib.core.structures import STRUCTURES
 from LiverTumorSegLib.inference.segment import OtherStructures, Segmentation, SegmentationOptions
-from LiverTumorSegLib.models.description import Licence, WeightsFile
 from LiverTumorSegLib.pipeline import measure_and_write
 from LiverTumorSegLib.reporting import report_files
 from LiverTumorSegLib.reporting.other_structures import (
@@ -20,29 +19,6 @@ from LiverTumorSegLib.reporting.other_structures import (
 )
 
 LABEL = {name: segment.label for name, segment in STRUCTURES.items()}
-
-
-def named(name, structures=(), licence="Apache-2.0", terms="any use", **changes):
-    """A description of a model of these structures."""
-    weights = WeightsFile(sha256=name.encode().hex().ljust(64, "0")[:64], bytes=1)
-    model = describe(name=name, weights=weights, licence=Licence(name=licence, terms=terms), **changes)
-    return _Known.model_validate(model.model_dump()).with_structures(structures)
-
-
-class _Known(type(describe())):
-    """A description that looks for structures without being nnU-Net's."""
-
-    def with_structures(self, names):
-        self.__dict__["found"] = tuple(names)
-        return self
-
-    @property
-    def structures(self):
-        return self.__dict__["found"]
-
-
-def other(labels, name, *structures):
-    return OtherStructures(named(name, structures), labels)
 
 
 @pytest.fixture
