@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +19,22 @@ from .core.native_stderr import silence_libraries
 from .core.progress import CancelToken, Job, Progress
 from .core.progress import job as job_of
 from .core.volume import Volume
-from .inference import segment as inference
-from .inference.region import segment_region
+from .inference.composition import segment_with
+from .inference.model_set import AnyModel, ModelSet, load_models
 from .inference.segment import Segmentation, SegmentationOptions
 from .io import volumes
 from .models.model_folder import Model
-from .models.store import load_model
 from .reporting import lesions
 from .reporting.lesion_notes import LesionNote, place_notes
 from .reporting.lesion_origins import LesionMark, automatic_marks
 from .reporting.lesions import LesionTable
 from .reporting.marked_lesions import tell_origins
+from .reporting.other_structures import liver_segments_of
 from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
 
 _DEFAULT_OPTIONS = SegmentationOptions()
 _READ, _SEGMENTED, _MEASURED = 0.03, 0.9, 0.6
 """How far reading and segmenting are in the whole, and measuring in what follows them."""
-
-AnyModel = Union[str, "PathLike[str]", Model]
 
 
 @dataclass(frozen=True)
@@ -111,6 +108,8 @@ def segment_file(
     output: str | PathLike[str] | None = None,
     *,
     model: AnyModel = DEFAULT_MODEL,
+    liver_model: AnyModel | None = None,
+    also: Sequence[AnyModel] = (),
     device: str = "auto",
     report: str | PathLike[str] | None = None,
     probabilities: str | PathLike[str] | None = None,
@@ -131,6 +130,8 @@ def segment_file(
         output: ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.seg.nrrd`` file for the labels, with ``dicom`` a folder; None
             writes none.
         model: name of a model, its folder, or a loaded model.
+        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; None where it needs none.
+        also: the same of models that find other structures, such as vessels.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         report: folder for ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json``.
         probabilities: folder for probability maps, from 0 to 1, named after ``output``, or after ``source`` without it.
@@ -171,13 +172,15 @@ def segment_file(
     )
     outputs = outputs if output is not None else outputs[1:]
     task.at(0, "Loading the model")
-    return run(ct, _loaded(model), outputs, device=device, options=options, job=task)
+    return run(ct, load_models(model, liver_model, also), outputs, device=device, options=options, job=task)
 
 
 def segment(
     volume: Volume,
     model: AnyModel = DEFAULT_MODEL,
     *,
+    liver_model: AnyModel | None = None,
+    also: Sequence[AnyModel] = (),
     device: str = "auto",
     options: SegmentationOptions = _DEFAULT_OPTIONS,
     inside: NDArray[np.bool_] | None = None,
@@ -189,6 +192,8 @@ def segment(
     Args:
         volume: CT in HU, in any orientation.
         model: name of a model, its folder, or a loaded model.
+        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; None where it needs none.
+        also: the same of models that find other structures, such as vessels; see :attr:`.Segmentation.others`.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         options: coarse pass, batch, clean-up, precision, and whether probabilities are kept.
         inside: ``[k, j, i]`` on the CT's grid; nothing is found where it is False.
@@ -212,12 +217,12 @@ def segment(
     """
     task = job_of(progress, cancel)
     task.at(0, "Loading the model")
-    return run(volume, _loaded(model), device=device, options=options, inside=inside, job=task)
+    return run(volume, load_models(model, liver_model, also), device=device, options=options, inside=inside, job=task)
 
 
 def run(
     source: CTFile | Volume,
-    model: Model,
+    model: Model | ModelSet,
     outputs: Sequence[Output] = (),
     *,
     device: str = "auto",
@@ -229,10 +234,10 @@ def run(
 
     Args:
         source: the CT on disk or in memory.
-        model: what segments.
+        model: what segments, or several models that do.
         outputs: what is written, in this order.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
-        options: of :func:`LiverTumorSegLib.inference.segment.segment`; probabilities are kept where maps are written.
+        options: of :func:`LiverTumorSegLib.inference.composition.segment_with`; probabilities are kept for maps.
         inside: ``[k, j, i]`` on the CT's grid; nothing is found where it is False.
         job: told what is being done, and asked whether to go on until files are written.
 
@@ -240,9 +245,9 @@ def run(
         UserError: an output is refused, before any work is done for it; or as reading and segmenting.
         Cancelled: the job was; nothing was written.
     """
-    task = job or Job()
+    task, models = job or Job(), model if isinstance(model, ModelSet) else ModelSet(model)
     for output in outputs:
-        output.check(model.description, source.path if isinstance(source, CTFile) else None)
+        output.check(models.marks, source.path if isinstance(source, CTFile) else None)
     if isinstance(source, CTFile):
         task.at(0.01, "Reading the volume")
         volume = source.read()
@@ -253,10 +258,7 @@ def run(
     if any(isinstance(output, ProbabilityMaps) for output in outputs):
         options = replace(options, probabilities=True)
     part = task.part(_READ, _SEGMENTED)
-    if inside is None:
-        found = inference.segment(volume, model, device, part.at, part.cancel, options=options)
-    else:
-        found = segment_region(volume, model, inside, device, part.at, part.cancel, options=options)
+    found = segment_with(volume, models, device, part.at, part.cancel, options=options, inside=inside)
     return measure_and_write(found, outputs, task.part(_SEGMENTED, 1), untouched=True)
 
 
@@ -286,12 +288,14 @@ def measure_and_write(
     task = job or Job()
     task.at(0, "Measuring lesions")
     levels = found.choice.spread() if found.choice else None
-    table = lesions.measure_lesions(found.labels, found.volume, found.model.labels, levels, region=found.region)
+    table = lesions.measure_lesions(found.labels, found.volume, found.marks, levels, region=found.region)
     numbered = lesions.number_lesions(found.labels, found.volume)
     if notes:
         table = table.with_notes(place_notes(notes, numbered, found.volume))
     if untouched:
         marks = automatic_marks(numbered, [lesion.inside_voxel for lesion in table.lesions])
+    if (segments := liver_segments_of(numbered, found.others)) is not None:
+        table = table.with_liver_segments(segments)
     if marks is not None:
         table, marks = tell_origins(table, marks, numbered, found.volume, _by_model(found))
     task.cancel.check()
@@ -300,7 +304,7 @@ def measure_and_write(
         task.tell(_MEASURED, output.stage)
         remarks += output.write(found, table)
     task.tell(1, "Done")
-    files = tuple(path for output in outputs for path in output.files(found.model))
+    files = tuple(path for output in outputs for path in output.files(found.marks))
     return SegmentationResult(found, table, tuple(remarks), files, marks)
 
 
@@ -308,7 +312,3 @@ def _by_model(found: Segmentation) -> NDArray[np.int64] | None:
     """Flat indices of what the model marked as lesions, where candidates tell it whatever was painted since."""
     cleaning = found.options.postprocessing
     return found.choice.lesions_at(cleaning.sensitivity) if found.choice and cleaning else None
-
-
-def _loaded(model: AnyModel) -> Model:
-    return model if isinstance(model, Model) else load_model(fspath(model))

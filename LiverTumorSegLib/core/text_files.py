@@ -62,9 +62,13 @@ def lines(rows: Iterable[Iterable[Any]], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
+NOTHING = "-"
+"""What a cell says of what there is nothing of; no formula by itself."""
+
+
 def marked(words: str) -> str:
     """Words with an apostrophe before whatever a spreadsheet would run as a formula, which it then takes for text."""
-    return _UNMARKED.sub(r"\1'", words)
+    return words if words == NOTHING else _UNMARKED.sub(r"\1'", words)
 
 
 def unmarked(words: str) -> str:

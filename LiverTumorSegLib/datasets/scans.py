@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..core.ct_quality import Damage
 from ..core.errors import UserError
-from ..core.labels import LESION
+from ..core.label_layers import structure_from_name
+from ..core.labels import LESION, LIVER
 from ..core.volume import Volume, axial_view
 from ..io import nifti, raw_image, volumes
 from ..io.dicom_seg import label_from_name
@@ -59,17 +60,23 @@ def values_from_names(values: NDArray, names: Mapping[int, str]) -> tuple[dict[i
     Returns:
         None where values are labels themselves, or the names do not tell all of them; and a sentence or nothing.
     """
-    said = {value: label_from_name(name) for value, name in names.items()}
+    said = {value: _label_of(name) for value, name in names.items()}
     if all(label in (None, value) for value, label in said.items()):
         return None, ""
     present = set().union(*(np.unique(plane).tolist() for plane in values)) - {0}
-    told = {value: label for value in present if (label := said.get(value))}
+    told = {value: label for value in present if (label := said.get(value)) is not None}
     if all(value == label for value, label in told.items()):
         return None, ""
     listed = _list_segments(sorted(present & names.keys()), names)
     if told.keys() == present:
         return told, f"labels were taken from the names of its segments ({listed})."
     return None, f"its values were taken as labels, though the names of its segments differ ({listed})."
+
+
+def _label_of(name: str) -> int | None:
+    """Label that a name tells; of structures that files of this program hold, liver where they lie in it, else 0."""
+    known = structure_from_name(name)
+    return label_from_name(name) if known is None else (LIVER.label if known[1] else 0)
 
 
 def refuse_unnamed_segments(values: NDArray, names: Mapping[int, str], path: Path, advice: str) -> None:

@@ -29,6 +29,7 @@ from . import liver_box, sliding_window
 from .device_labels import DeviceLabels
 from .label_assembly import LabelOutput, NotFinite, Span
 from .liver_box import Box
+from .model_set import each_once, marks_of
 from .predictor import Predictor, attempt
 from .slice_cache import SliceCache
 
@@ -105,6 +106,7 @@ class Segmentation:
             :data:`LiverTumorSegLib.core.labels.FULL_CONFIDENCE`, 0 below 0.2; None where the model has no scores for
             lesions, or a region was segmented.
         others: what the models that took part found beside liver and lesions.
+        liver_model: the one that the liver is of, where that is not the main one.
     """
 
     labels: NDArray[np.uint8]
@@ -120,6 +122,18 @@ class Segmentation:
     region: bool = False
     confidence: NDArray[np.uint8] | None = field(default=None, compare=False)
     others: tuple[OtherStructures, ...] = ()
+    liver_model: Description | None = None
+
+    @property
+    def models(self) -> tuple[Description, ...]:
+        """All models that took part, each once, the main one first."""
+        every = (self.model, *([self.liver_model] if self.liver_model else []), *(each.model for each in self.others))
+        return each_once(every)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What of background, liver and lesion the models mark."""
+        return marks_of(self.model, self.liver_model)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -136,6 +150,7 @@ def segment(
     cancel: CancelToken | None = None,
     *,
     options: SegmentationOptions = SegmentationOptions(),
+    box: tuple[slice, slice, slice] | None = None,  # noqa: ARG001 nnU-Net's
 ) -> Segmentation:
     """Segment the liver and its lesions.
 
@@ -146,6 +161,7 @@ def segment(
         progress: told the fraction done and what is being done.
         cancel: checked before every batch.
         options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
+        box: of k, j and i, outside of which an nnU-Net looks at nothing; None for all of the CT.
 
     Raises:
         UserError: the model is for clicks, the device is not there, or has too little memory for a single slice.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from ..core.label_layers import structure_from_name
 from ..core.labels import LESION, LIVER
 from . import dicom_header, dicom_seg_frames
 from .dicom_files import refuse_non_segmentation
@@ -103,6 +104,24 @@ def _term(item: Dataset, sequence: str) -> tuple[str, str] | None:
     return wanted, str(code.meaning)
 
 
+def other_structures(names: Mapping[int, str]) -> dict[int, str]:
+    """Those of named segments that are neither liver nor lesion, by names that files of this program have.
+
+    The liver's segments are the liver, unless another one is; where nothing else is named, all are left in.
+    """
+    known = {number: structure_from_name(name) for number, name in names.items()}
+    has_liver = any(not known[number] and label_from_name(name) == LIVER.label for number, name in names.items())
+    left_out = {number: names[number] for number, said in known.items() if said and (has_liver or not said[1])}
+    return left_out if len(left_out) < len(names) else {}
+
+
+def left_out_in_words(names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence about segments that are left out; nothing without one."""
+    every = list(names)
+    listed = " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+    return (f"Beside liver and lesions it holds {listed}, which were left out.",) if every else ()
+
+
 class SegmentLabels:
     """Labels that frames are put into.
 
@@ -115,17 +134,17 @@ class SegmentLabels:
     def __init__(self, labels: NDArray, names: Mapping[int, str], path: Path) -> None:
         self.labels = labels
         self._names, self._path = names, path
+        self._left_out = other_structures(names)
         self._overlap = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence about lesions that are marked as liver as well."""
-        if not self._overlap:
-            return ()
-        return (f"Its segments of liver and lesions overlap in {self._overlap} voxels, which count as lesion.",)
+        """Sentences about lesions that are marked as liver as well, and about what was left out."""
+        overlap = f"Its segments of liver and lesions overlap in {self._overlap} voxels, which count as lesion."
+        return (*([overlap] if self._overlap else []), *left_out_in_words(self._left_out.values()))
 
     def put(self, planes: Iterable[NDArray[np.bool_]], slices: Iterable[int], segments: Iterable[int]) -> None:
-        """Put in a frame after the other.
+        """Put in a frame after the other, but for structures beside liver and lesions that are known.
 
         Args:
             planes: ``[row, column]`` of each.
@@ -136,6 +155,8 @@ class SegmentLabels:
             UserError: two overlap of which none is the liver and the other a lesion, and which are not both lesions.
         """
         for plane, k, segment in zip(planes, slices, segments, strict=True):
+            if segment in self._left_out:
+                continue
             label, own = self.labels[k], plane
             for other, count in zip(*np.unique(label[plane & (label != 0)], return_counts=True), strict=True):
                 said, said_before = self._said(segment, int(other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from ..core.label_layers import NAMES, LabelLayer, in_one_layer, names_as_text, value_names
 from ..core.volume import Volume
 from .raw_image import LPS_TO_RAS
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
-def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
-    """Write labels as a compressed image."""
-    write(path, labels_to_image(labels, volume))
+def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, layers: Sequence[LabelLayer] = ()) -> None:
+    """Write labels as a compressed image; with layers over each other the header names the values."""
+    image = labels_to_image(in_one_layer(labels, layers), volume)
+    if layers:
+        image.SetMetaData(NAMES, names_as_text(value_names(labels, layers)))
+    write(path, image)
 
 
 def write(path: Path, image: sitk.Image) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 import zlib
+from collections.abc import Sequence
 from errno import ENOMEM
 from itertools import product
 from math import prod
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..core.atomic_files import whole_file
 from ..core.errors import UserError
+from ..core.label_layers import NAMES, LabelLayer, in_one_layer, names_as_text, names_from_text, value_names
 from ..core.volume import Volume
 from . import raw_image
 from .limits import refuse_too_many_voxels
@@ -27,6 +29,9 @@ _DAMAGED = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.erro
 _CUT = "{} ends too early or is damaged: get the file again."
 _UNITS_MM = {1: 1000.0, 3: 0.001}
 """NIfTI's codes of metres and micrometres; all others, also those that are none, are taken for millimetres."""
+
+_COMMENT = 6
+"""NIfTI's code of extensions of the header that are plain text."""
 
 _SINGLE = (b"n+1", b"n+2")
 """Marks of a file that holds both header and voxels."""
@@ -66,9 +71,25 @@ def read_grid(path: Path) -> tuple[tuple[int, int, int], NDArray[np.float64]]:
     return (k, j, i), _affine(image)
 
 
-def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume) -> None:
-    """Write labels; the affine goes into the sform, and into the qform where that can hold it."""
-    _save(path, labels, volume)
+def write_labels(path: Path, labels: NDArray[np.uint8], volume: Volume, layers: Sequence[LabelLayer] = ()) -> None:
+    """Write labels; the affine goes into the sform, and into the qform where that can hold it.
+
+    With layers over each other a comment behind the header names the values.
+    """
+    said = f"{NAMES}:={names_as_text(value_names(labels, layers))}" if layers else ""
+    _save(path, in_one_layer(labels, layers), volume, comment=said)
+
+
+def names(path: Path) -> dict[int, str]:
+    """Names of the values that a file of this program states; none of others.
+
+    Raises:
+        UserError: its header is damaged.
+    """
+    comments = (each.get_content() for each in _opened(path).header.extensions if each.get_code() == _COMMENT)
+    texts = (text.decode(errors="replace") if isinstance(text, bytes) else str(text) for text in comments)
+    said = (text.strip("\0 \n").partition(":=") for text in texts)
+    return next((names_from_text(names) for key, _, names in said if key == NAMES), {})
 
 
 def write_volume(path: Path, volume: Volume, *, overwrite: bool = False) -> None:
@@ -86,10 +107,12 @@ def write_scaled(path: Path, levels: NDArray[np.uint16], slope: float, volume: V
     _save(path, levels, volume, slope)
 
 
-def _save(path: Path, voxels: NDArray, volume: Volume, slope: float | None = None) -> None:
+def _save(path: Path, voxels: NDArray, volume: Volume, slope: float | None = None, comment: str = "") -> None:
     image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), volume.affine)
     if slope is not None:
         image.header.set_slope_inter(slope, 0)
+    if comment:
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(_COMMENT, comment.encode()))
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.affine, code="scanner")
     image.set_qform(volume.affine, code="unknown" if volume.is_sheared else "scanner")

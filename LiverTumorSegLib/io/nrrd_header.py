@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from .limits import refuse_too_many_voxels
 from .raw_image import LPS_TO_RAS
 from .text_header import TextHeader
 from .voxel_layout import (
@@ -53,6 +54,7 @@ _PACKINGS = {
     "text": Packing.WORDS, "txt": Packing.WORDS, "hex": Packing.HEX,
 }  # fmt: skip
 _MOST_DIMENSIONS = 16
+_FIRST_SEGMENT = "Segment0_Name"
 _IN_PLACE = ("domain", "space", "time", "???", "none")
 """Kinds of axes along which voxels lie; along those of other kinds lie the numbers of a voxel."""
 
@@ -93,7 +95,9 @@ def described(header: TextHeader) -> VoxelLayout:
     sizes, directions, kinds = lengths("sizes", count, header), _directions(header, count), _kinds(header, count)
     axes = _axes_in_place(kinds, directions)
     components = prod(size for axis, size in enumerate(sizes) if axis not in axes)
-    check_kind([sizes[axis] for axis in axes], components, header)
+    layers = components if axes == [1, 2, 3] and count == 4 and _FIRST_SEGMENT in header.pairs else 1
+    check_kind([sizes[axis] for axis in axes], components // max(layers, 1), header)
+    refuse_too_many_voxels((layers, *(sizes[axis] for axis in axes[:3])), header.path)
     _refuse_units(header)
     packing = _PACKINGS.get(fields.get("encoding", "").lower())
     if packing is None:
@@ -107,6 +111,7 @@ def described(header: TextHeader) -> VoxelLayout:
         packing=packing,
         lines=whole_number("lineskip", header, "0"),
         skipped=whole_number("byteskip", header, "0"),
+        layers=layers,
     )
 
 

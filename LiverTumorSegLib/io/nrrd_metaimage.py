@@ -9,14 +9,13 @@ import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from itertools import chain
-from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
-from . import limits, metaimage_header, nrrd_header, text_header
+from . import limits, metaimage_header, nrrd_header, seg_layers, text_header
 from .raw_image import HIGHEST_GZIP_RATIO, TOO_LARGE, UNPLACED, RawImage
 from .text_header import DAMAGED, TextHeader, locate_voxels
 from .voxel_layout import Packing, VoxelLayout
@@ -27,13 +26,13 @@ _BLANKS = bytes(range(9, 14)) + b" "
 
 
 def read_voxels(header: TextHeader, volume: VoxelLayout) -> NDArray:
-    """Read voxels ``[k, j, i]``, all of them or none.
+    """Read voxels ``[k, j, i]``, or ``[k, j, i, layer]`` of several layers, all of them or none.
 
     Raises:
         UserError: they are in no file that is read here, damaged, fewer than stated, or more than the memory.
     """
     place, start = locate_voxels(header)
-    needed = prod(volume.size) * volume.kind.itemsize
+    needed = volume.count * volume.kind.itemsize
     with limits.open_regular(place) as content:
         size, start = place.stat().st_size, volume.begin or start
         _refuse_short(volume, needed, size - start, header.path)
@@ -49,7 +48,7 @@ def read_voxels(header: TextHeader, volume: VoxelLayout) -> NDArray:
             raise UserError(DAMAGED.format(header.path)) from error
     if not voxels.dtype.isnative:
         voxels = voxels.byteswap(inplace=True).view(voxels.dtype.newbyteorder())
-    return voxels.reshape(volume.size[::-1])
+    return voxels.reshape(volume.size[::-1] + ((volume.layers,) if volume.layers > 1 else ()))
 
 
 def _refuse_short(volume: VoxelLayout, needed: int, there: int, path: Path) -> None:
@@ -72,7 +71,7 @@ def _raw(content: BufferedReader, volume: VoxelLayout, needed: int) -> NDArray:
     if at < begin:
         raise ValueError
     content.seek(at)
-    voxels: NDArray = np.empty(prod(volume.size), volume.kind)
+    voxels: NDArray = np.empty(volume.count, volume.kind)
     if content.readinto(voxels.view(np.uint8).data) != needed:
         raise EOFError
     return voxels
@@ -135,7 +134,7 @@ def _words(content: BufferedReader, volume: VoxelLayout, _needed: int) -> NDArra
         EOFError: there are fewer.
     """
     content.seek(_forward(volume), 1)
-    voxels, at = np.empty(prod(volume.size), volume.kind), 0
+    voxels, at = np.empty(volume.count, volume.kind), 0
     for block in _whole_words(content):
         found = np.array(block.split()[: voxels.size - at], np.float64)
         with np.errstate(invalid="ignore"):
@@ -185,7 +184,7 @@ _READERS = {Packing.RAW: _raw, Packing.DEFLATED: _inflated, Packing.WORDS: _word
 
 
 def read(path: Path) -> RawImage:
-    """Read a three-dimensional file with one number a voxel.
+    """Read a three-dimensional file with one number a voxel, or the liver and lesions of layers of segments.
 
     Raises:
         UserError: it is damaged, not three-dimensional, holds several numbers a voxel, is larger than the memory or
@@ -193,8 +192,12 @@ def read(path: Path) -> RawImage:
     """
     header = text_header.read(path)
     volume = _voxel_layout(header)
-    warnings = () if volume.is_placed else (UNPLACED,)
-    return RawImage(read_voxels(header, volume), volume.affine, warnings=warnings)
+    warnings: tuple[str, ...] = () if volume.is_placed else (UNPLACED,)
+    voxels = read_voxels(header, volume)
+    if volume.layers > 1:
+        voxels, more = seg_layers.merged(voxels, header.pairs, path)
+        warnings += more
+    return RawImage(voxels, volume.affine, warnings=warnings)
 
 
 def header_fields(path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from os import PathLike
@@ -22,6 +23,7 @@ from ..core.ct_quality import (
     why_not_hounsfield,
 )
 from ..core.errors import UserError
+from ..core.label_layers import LabelLayer
 from ..core.volume import Volume, axial_view
 from .raw_image import RawImage
 
@@ -108,7 +110,7 @@ def read_stored(path: Path, series: str | None = None) -> RawImage:
 
 
 def segment_names(path: Path) -> dict[int, str]:
-    """Names of the labels of a segmentation, one of 3D Slicer in NRRD or one in DICOM; none for other files.
+    """Names of the labels of a segmentation of 3D Slicer in NRRD, in DICOM, or of this program; none for other files.
 
     Raises:
         UserError: its header is damaged.
@@ -116,7 +118,7 @@ def segment_names(path: Path) -> dict[int, str]:
     if path.is_dir():
         return {}
     kind = "slicer_seg" if path.name.lower().endswith(".nrrd") else _reader(path)
-    found: dict[int, str] = _module(kind).names(path) if kind in ("slicer_seg", "dicom_seg") else {}
+    found: dict[int, str] = _module(kind).names(path) if kind in ("slicer_seg", "dicom_seg", "nifti") else {}
     return found
 
 
@@ -143,7 +145,12 @@ def check_grid(path: Path, volume: Volume) -> None:
 
 
 def write_labels(
-    path: str | PathLike[str], labels: NDArray[np.uint8], volume: Volume, *, overwrite: bool = False
+    path: str | PathLike[str],
+    labels: NDArray[np.uint8],
+    volume: Volume,
+    *,
+    layers: Sequence[LabelLayer] = (),
+    overwrite: bool = False,
 ) -> None:
     """Write labels ``[k, j, i]`` on the volume's grid as ``.nii``, ``.nii.gz``, ``.nrrd`` or ``.seg.nrrd``.
 
@@ -151,6 +158,8 @@ def write_labels(
         path: of the file, which appears whole or not at all.
         labels: uint8 ``[k, j, i]``: 0 background, 1 liver, 2 lesion.
         volume: the CT that they belong to.
+        layers: other structures. ``.seg.nrrd`` holds them as they are; of the other formats, which have one label a
+            voxel, see :func:`LiverTumorSegLib.core.label_layers.in_one_layer`.
         overwrite: replace a file that is there.
 
     Raises:
@@ -170,7 +179,7 @@ def write_labels(
         raise ValueError(msg)
     check_grid(path, volume)
     with whole_file(path, overwrite=overwrite) as unfinished:
-        _module(_writer(path)).write_labels(unfinished, labels, volume)
+        _module(_writer(path)).write_labels(unfinished, labels, volume, layers)
 
 
 def stem(path: Path) -> str:

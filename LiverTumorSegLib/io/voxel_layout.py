@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Packing(Enum):
 
 @dataclass(frozen=True)
 class VoxelLayout:
-    """A three-dimensional volume with one number a voxel.
+    """A three-dimensional volume with one number a voxel, or one a layer of a segmentation.
 
     Args:
         size: voxels along i, j and k.
@@ -43,6 +44,7 @@ class VoxelLayout:
         begin: byte of the file at which they begin; 0 where that follows from the header's end.
         lines: to be skipped behind that.
         skipped: bytes to be skipped behind the lines, unpacked; with -1 they are the last of the file, and so on.
+        layers: numbers a voxel, side by side, of a segmentation whose segments overlap.
     """
 
     size: tuple[int, ...]
@@ -53,6 +55,12 @@ class VoxelLayout:
     begin: int = 0
     lines: int = 0
     skipped: int = 0
+    layers: int = 1
+
+    @property
+    def count(self) -> int:
+        """Numbers that the file holds."""
+        return prod(self.size) * self.layers
 
 
 def check_kind(size: Sequence[int], components: int, header: TextHeader) -> None:
@@ -64,9 +72,6 @@ def check_kind(size: Sequence[int], components: int, header: TextHeader) -> None
     path, stated = header.path, " x ".join(map(str, size))
     if len(size) < 3 or any(extra != 1 for extra in size[3:]):
         msg = f"{path} has {len(size)} dimensions ({stated}): give one three-dimensional volume."
-        raise UserError(msg)
-    if components != 1 and "Segment0_Name" in header.pairs:
-        msg = f"{path} holds {components} layers, as its segments overlap: export them as one labelmap."
         raise UserError(msg)
     if components != 1:
         msg = f"{path} holds {components} numbers a voxel, such as colours: export a volume with one number a voxel."

@@ -77,9 +77,9 @@ def serial_number(model: Description) -> str:
     return model.weights.sha256[:16]
 
 
-def observer_uid(model: Description) -> str:
-    """The same wherever this version runs with these weights: it names no machine."""
-    return UidMaker(__version__, model.weights.sha256)("device")
+def observer_uid(models: Sequence[Description]) -> str:
+    """The same wherever this version runs with the weights of these models: it names no machine."""
+    return UidMaker(__version__, *(model.weights.sha256 for model in models))("device")
 
 
 def algorithm(model: Description, origin: LesionOrigin | None = None) -> AlgorithmIdentificationSequence:

@@ -17,12 +17,12 @@ from ..core.labels import LESION, LIVER
 from ..core.text_files import round_floats
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
-from ..models.description import Description
 from . import dicom_common, dicom_texts
 from .dicom_common import UidMaker
 from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
 from .lesion_origins import LesionOrigin
 from .lesions import Lesion, LesionTable, Point
+from .other_structures import measure_structures
 
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -103,7 +103,7 @@ def make_report(
     lines = DiameterLines(images, segmentation.volume)
     groups = _Groups(images[0], segmentation, segments, parts, uids)
     report = sr.MeasurementReport(
-        observation_context=sr.ObservationContext(_observer(segmentation.model)),
+        observation_context=sr.ObservationContext(_observer(segmentation)),
         procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
         imaging_measurements=list(groups.of(table, lines)),
         title=codes.DCM.ImagingMeasurementReport,
@@ -123,9 +123,10 @@ def make_report(
     )
 
 
-def _observer(model: Description) -> sr.ObserverContext:
+def _observer(segmentation: Segmentation) -> sr.ObserverContext:
+    model = segmentation.model
     attributes = sr.DeviceObserverIdentifyingAttributes(
-        uid=dicom_common.observer_uid(model),
+        uid=dicom_common.observer_uid(segmentation.models),
         name=f"{dicom_common.SOFTWARE} ({dicom_common.NOTICE.lower()})",
         manufacturer_name=dicom_common.SOFTWARE,
         model_name=model.name,
@@ -157,6 +158,9 @@ class _Groups:
         self._model = segmentation.model
         self._segments, self._uids = segments, uids
         self._parts = {part.lesion: part for part in parts if part.segment is LESION}
+        self._others = [part for part in parts if part.layer]
+        self._structures = measure_structures(segmentation)
+        self._liver_model = segmentation.liver_model or segmentation.model
         self._site = sr.FindingSite(snomed_code(LIVER.kind))
 
     def of(self, table: LesionTable, lines: DiameterLines) -> Iterator[Group]:
@@ -171,6 +175,9 @@ class _Groups:
             yield self._lesions(table)
         for lesion in table.lesions[:MOST_LESIONS]:
             yield self._lesion(lesion, lines)
+        volumes = {(each.title[:64].lower(), each.model): each.volume_ml for each in self._structures}
+        for part in self._others:
+            yield self._structure(part, volumes[part.name.lower(), part.model.name])
 
     def _organ(self, table: LesionTable) -> Group:
         """Group of the liver with its lesions, which no segment is (TID 1501)."""
@@ -178,7 +185,7 @@ class _Groups:
             tracking_identifier=sr.TrackingIdentifier(self._uids(_ORGAN), _ORGAN),
             finding_type=snomed_code(LIVER.kind),
             measurements=list(_size(table.liver_ml, table.burden_percent)),
-            algorithm_id=dicom_common.algorithm_for_report(self._model),
+            algorithm_id=dicom_common.algorithm_for_report(self._liver_model),
         )
 
     def _lesions(self, table: LesionTable) -> Group:
@@ -203,6 +210,21 @@ class _Groups:
             said.append(dicom_texts.comment(lesion.note))
         return group
 
+    def _structure(self, part: DicomSegment, volume_ml: float) -> Group:
+        """Group of a structure beside liver and lesions, by its own model."""
+        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=sr.TrackingIdentifier(self._uids(part.name), part.name),
+            finding_type=snomed_code(part.segment.kind),
+            finding_sites=[sr.FindingSite(snomed_code(region))] if (region := part.segment.region) else None,
+            algorithm_id=dicom_common.algorithm_for_report(part.model),
+            measurements=list(_size(volume_ml, None)),
+            referenced_segment=self._reference(part),
+        )
+
+    def _reference(self, part: DicomSegment) -> sr.ReferencedSegment:
+        uids = self._segments.SOPClassUID, self._segments.SOPInstanceUID
+        return sr.ReferencedSegment(*uids, part.number, source_series=self._series)
+
     def _group(
         self, name: str, measures: list[sr.Measurement], part: DicomSegment | None, origin: LesionOrigin | None
     ) -> Group:
@@ -216,9 +238,9 @@ class _Groups:
         }
         if part is None:
             return sr.MeasurementsAndQualitativeEvaluations(**content)
-        uids = self._segments.SOPClassUID, self._segments.SOPInstanceUID
-        segment = sr.ReferencedSegment(*uids, part.number, source_series=self._series)
-        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **content)
+        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+            referenced_segment=self._reference(part), **content
+        )
 
 
 def _size(volume_ml: float | None, burden_percent: float | None) -> Iterator[sr.Measurement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..inference.segment import Segmentation, SegmentationOptions
 from . import dicom_common, dicom_seg, dicom_sr, dicom_texts
 from .dicom_common import UidMaker, without_validation
-from .dicom_seg import EACH_LESION, list_segments, segment_pixels
+from .dicom_seg import EACH_LESION, layer_pixels, list_segments, segment_pixels
 from .lesions import LesionTable
 
 SEGMENTATION, MEASUREMENTS = "segmentation.dcm", "measurements.dcm"
@@ -65,7 +65,9 @@ def write(
     uids = _uids(images, segmented, lesion_segments, None if repeatable else made)
     found = list_segments(segmented, table, lesion_segments)
     with without_validation():
-        segments = dicom_seg.make_segmentation(images, segment_pixels(segmented, found), found, segmented.model, uids)
+        own = [segment_pixels(segmented, found)] if any(not part.layer for part in found) else []
+        pixels = [*own, *layer_pixels(segmented, found)]
+        segments = dicom_seg.make_segmentation(images, pixels, found, segmented.model, uids)
         report = dicom_sr.make_report(images, segmented, segments, found, table, uids)
         dicom_common.complete_objects((segments, report), images[0], made)
         dicom_texts.fit_texts(report)
@@ -80,11 +82,20 @@ def _uids(images: Sequence[Dataset], segmented: Segmentation, lesion_segments: s
     return UidMaker(
         __version__,
         segmented.model.weights.sha256,
+        *_of_other_models(segmented),
         named_values(segmented.options),
         lesion_segments,
         made.astimezone(timezone.utc).isoformat() if made else "",
         *(image.SOPInstanceUID for image in images),
     )
+
+
+def _of_other_models(segmented: Segmentation) -> Iterator[str]:
+    """The weights of the other models, and what each of them marks."""
+    if segmented.liver_model:
+        yield f"liver {segmented.liver_model.weights.sha256}"
+    for other in segmented.others:
+        yield f"{' '.join(other.names)} {other.model.weights.sha256}"
 
 
 def named_values(options: SegmentationOptions) -> str:

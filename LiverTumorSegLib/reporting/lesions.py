@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from ..core import text_files
 from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
@@ -24,6 +23,7 @@ from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
 from .diameters import axial_diameter, axial_lines, diameter
 from .lesion_notes import Voxel, clean_note
 from .lesion_origins import LesionOrigin
+from .organ import Organ, Surface
 
 LESIONS_ALONE = (
     "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
@@ -60,6 +60,8 @@ class Lesion:
         inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
         probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
             painted.
+        liver_segments: Couinaud's segments that hold at least a tenth of it, as Roman numbers, the one with most of it
+            first; None where no model looked for them.
         origin: whether it is automatic, made by clicks or painted, see
             :class:`LiverTumorSegLib.reporting.lesion_origins.LesionOrigin`; None where that is not known.
         note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
@@ -80,16 +82,23 @@ class Lesion:
     short_axial_line_mm: tuple[Point, Point]
     inside_voxel: Voxel
     probability: float | None = None
+    liver_segments: tuple[str, ...] | None = None
     origin: LesionOrigin | None = None
     note: str = ""
 
     @property
     def in_words(self) -> str:
-        """Number, size and density in one line."""
-        return (
+        """Number, size and density in one line, and the liver's segments where they are known."""
+        words = (
             f"Lesion {self.number}: {self.volume_ml:.1f} ml, {self.axial_diameter_mm:.1f} mm wide in slice "
             f"{self.slice}, {self.mean_hu:.0f} HU"
         )
+        return f"{words}, segment {self.in_segments}" if self.liver_segments else words
+
+    @property
+    def in_segments(self) -> str:
+        """Couinaud's segments that it lies in; “-” where they are not known."""
+        return " ".join(self.liver_segments or ()) or text_files.NOTHING
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,16 @@ class LesionTable:
         painted = (replace(one, probability=None) if one.origin and one.origin.painted else one for one in told)
         return replace(self, lesions=tuple(painted))
 
+    def with_liver_segments(self, segments: Mapping[int, tuple[str, ...]]) -> LesionTable:
+        """The table with the liver's segments that lesions lie in, by the numbers of the lesions."""
+        told = (replace(lesion, liver_segments=segments.get(lesion.number, ())) for lesion in self.lesions)
+        return replace(self, lesions=tuple(told))
+
+    @property
+    def has_liver_segments(self) -> bool:
+        """Whether the liver's segments were looked for."""
+        return any(lesion.liver_segments is not None for lesion in self.lesions)
+
     @property
     def has_origins(self) -> bool:
         """Whether it is known of any lesion how it came about."""
@@ -188,10 +207,10 @@ class LesionTable:
     def to_csv(self) -> str:
         """A row a lesion, with a header; the centroid is in RAS, and a cell empty where a measure is not known.
 
-        The ends of the diameters are left to JSON. Origins, in words, and notes are the last columns, each of which is
-        there where there is one.
+        The ends of the diameters are left to JSON. The liver's segments, origins, in words, and notes are the last
+        columns, each of which is there where there is one; a lesion in no segment has a “-”.
         """
-        there = {"origin": self.has_origins, "note": self.has_notes}
+        there = {"liver_segments": self.has_liver_segments, "origin": self.has_origins, "note": self.has_notes}
         omitted = [*_NOT_IN_CSV, *(name for name, known in there.items() if not known)]
         names = [field.name for field in fields(Lesion) if field.name not in omitted]
         at = names.index("centroid_mm")
@@ -203,6 +222,8 @@ class LesionTable:
 
 
 def _cell(lesion: Lesion, name: str) -> Any:
+    if name == "liver_segments":
+        return lesion.in_segments
     value = getattr(lesion, name)
     return value.in_words if isinstance(value, LesionOrigin) else value
 
@@ -248,9 +269,9 @@ def measure_lesions(
     liver_known = "liver" in marks or bool((labels == LIVER_LABEL).any())
     if not labels.any():
         return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
-    organ = _Organ(labels, volume, liver_known=liver_known)
+    organ = Organ(labels, volume, liver_known=liver_known)
     parts, sizes = _lesions_by_size(organ.labels)
-    surface = _Surface(organ) if liver_known and len(sizes) else None
+    surface = Surface(organ) if liver_known and len(sizes) else None
     seen = None if probabilities is None else volume.axial.of(probabilities)
     lesions = []
     for number, box in enumerate(ndimage.find_objects(parts), start=1):
@@ -280,58 +301,6 @@ def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsi
     return own
 
 
-class _Organ:
-    """Liver and lesions cropped to their bounds, as axial slices, with a border where there is one."""
-
-    def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
-        seen = volume.axial.of(labels)
-        self.near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
-        self.start = np.array([s.start for s in self.near])
-        self.labels = seen[self.near]
-        self.ends = self.near[0].start == 0, self.near[0].stop >= len(seen)
-        self.hounsfield = volume.axial.of(volume.voxels)[self.near]
-        self.voxel_ml = volume.voxel_ml
-        self.to_patient = volume.axial.affine(volume.affine, volume.voxels.shape)
-        self.axes_mm = self.to_patient[:3, 2::-1].T
-        self.size = int(np.count_nonzero(self.labels))
-        self.liver_known = liver_known
-        self._view, self._shape = volume.axial, labels.shape
-
-    def share(self, size: int) -> float | None:
-        """Percentage that so many voxels are of the organ, None where the liver is not known."""
-        return 100 * size / self.size if self.liver_known else None
-
-    def voxel(self, point: NDArray[np.intp]) -> Voxel:
-        """``(i, j, k)`` of the CT at a slice, row and column of the whole view."""
-        k, j, i = self._view.place(point.tolist(), self._shape)
-        return i, j, k
-
-    def placed(self, points: NDArray) -> NDArray[np.float64]:
-        """Patient millimetres, but for the origin, of ``[point, (slice, row, column)]``."""
-        return points @ self.axes_mm
-
-
-class _Surface:
-    """Surface of the liver with its lesions; the border of the volume is no part of it."""
-
-    def __init__(self, organ: _Organ) -> None:
-        inside = organ.labels > 0
-        self._organ = organ
-        self._mask = inside & ~ndimage.binary_erosion(inside, border_value=1)
-        self._points = organ.placed(np.argwhere(self._mask))
-
-    def distance(self, mask: NDArray[np.bool_], box: tuple[slice, ...]) -> float:
-        """Shortest way to it from a lesion; only points that can be nearest, by the lesion's sphere, are tried."""
-        if not len(self._points) or (self._mask[box] & mask).any():
-            return 0.0
-        rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
-        centre = rim.mean(axis=0)
-        least = np.linalg.norm(self._points - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
-        lesion = cKDTree(rim)
-        bound = lesion.query(self._points[least.argsort()[:50]])[0].min()
-        return float(lesion.query(self._points[least < bound])[0].min(initial=bound))
-
-
 def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Parts, 1 the largest, and their sizes."""
     parts, count = ndimage.label(seen == LESION_LABEL)
@@ -343,7 +312,7 @@ def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArra
 
 
 def _lesion(
-    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: _Surface | None, organ: _Organ
+    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: Surface | None, organ: Organ
 ) -> Lesion:
     size = int(np.count_nonzero(mask))
     start = organ.start + [axis.start for axis in box]
@@ -373,7 +342,7 @@ def _lesion(
 
 
 def _nearest(
-    points: NDArray[np.intp], middle: NDArray[np.float64], mask: NDArray[np.bool_], organ: _Organ
+    points: NDArray[np.intp], middle: NDArray[np.float64], mask: NDArray[np.bool_], organ: Organ
 ) -> NDArray[np.intp]:
     """The point of a lesion that is nearest to its middle, or at it."""
     at: NDArray[np.intp] = np.rint(middle).astype(np.intp)

@@ -18,9 +18,9 @@ from ..core.labels import FULL_PROBABILITY
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from ..io import probability_maps, volumes
-from ..models.description import Description
 from . import report_files
 from .lesions import LesionTable
+from .other_structures import layers_of
 
 
 class Output(Protocol):
@@ -30,14 +30,14 @@ class Output(Protocol):
     def stage(self) -> str:
         """The sentence told as progress while it is written."""
 
-    def files(self, model: Description) -> list[Path]:
-        """Every file that it writes."""
+    def files(self, marks: Sequence[str]) -> list[Path]:
+        """Every file that it writes, by what of background, liver and lesion is marked."""
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Refuse its name, before the CT is read.
 
         Args:
-            model: what segments.
+            marks: what of background, liver and lesion is marked.
             source: the CT, which is never written over; None where it comes from no file.
 
         Raises:
@@ -68,11 +68,11 @@ class LabelFile:
     overwrite: bool = False
     stage: ClassVar[str] = "Writing labels"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         """The one file."""
         return [self.path]
 
-    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+    def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
         """Refuse an unknown ending, an existing file, or the CT itself."""
         volumes.check_output(self.path, overwrite=self.overwrite)
         _refuse_same(self.path, source)
@@ -82,8 +82,9 @@ class LabelFile:
         volumes.check_grid(self.path, volume)
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
-        """Write the labels."""
-        volumes.write_labels(self.path, found.labels, found.volume, overwrite=self.overwrite)
+        """Write the labels, with other structures that were found."""
+        layers = layers_of(found)
+        volumes.write_labels(self.path, found.labels, found.volume, layers=layers, overwrite=self.overwrite)
         return ()
 
 
@@ -102,14 +103,14 @@ class ProbabilityMaps:
     overwrite: bool = False
     stage: ClassVar[str] = "Writing labels"
 
-    def files(self, model: Description) -> list[Path]:
-        """A file for each structure that the model marks."""
-        return list(self._paths(model).values())
+    def files(self, marks: Sequence[str]) -> list[Path]:
+        """A file for each structure that is marked."""
+        return list(self._paths(marks).values())
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Refuse existing files, or the CT itself."""
-        probability_maps.check(self.files(model), overwrite=self.overwrite)
-        for path in self.files(model):
+        probability_maps.check(self.files(marks), overwrite=self.overwrite)
+        for path in self.files(marks):
             _refuse_same(path, source)
 
     def check_volume(self, volume: Volume) -> None:
@@ -118,12 +119,12 @@ class ProbabilityMaps:
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:  # noqa: ARG002
         """Write the maps of a segmentation that kept its probabilities."""
-        files = self._paths(found.model)
+        files = self._paths(found.marks)
         probability_maps.write(files, found.probabilities, FULL_PROBABILITY, found.volume, overwrite=self.overwrite)
         return ()
 
-    def _paths(self, model: Description) -> dict[str, Path]:
-        return probability_maps.paths(self.folder, self.name, model.labels[1:])
+    def _paths(self, marks: Sequence[str]) -> dict[str, Path]:
+        return probability_maps.paths(self.folder, self.name, marks[1:])
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,11 @@ class ReportFolder:
     overwrite: bool = False
     stage: ClassVar[str] = "Writing the report"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         """The files of :mod:`.report_files`."""
         return [self.folder / name for name in report_files.FILE_NAMES]
 
-    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+    def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
         """Refuse a folder that holds one of the files."""
         report_files.check(self.folder, overwrite=self.overwrite)
 
@@ -178,13 +179,13 @@ class DicomObjects:
     repeatable: bool = False
     stage: ClassVar[str] = "Writing DICOM objects"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         """Both objects."""
         from . import dicom_write
 
         return [self.folder / name for name in dicom_write.NAMES]
 
-    def check(self, model: Description, source: Path | None) -> None:  # noqa: ARG002
+    def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
         """Refuse missing packages, the name of a file, existing objects, or the folder of the CT itself."""
         if self.lesion_segments not in ("each", "all"):
             msg = f"There is no --lesion-segments “{self.lesion_segments}”: give each or all."
@@ -240,15 +241,15 @@ class WholeFolder:
         """The sentence of the first output."""
         return self.inside(self.folder)[0].stage
 
-    def files(self, model: Description) -> list[Path]:
+    def files(self, marks: Sequence[str]) -> list[Path]:
         """Those of all outputs."""
-        return [path for output in self.inside(self.folder) for path in output.files(model)]
+        return [path for output in self.inside(self.folder) for path in output.files(marks)]
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Refuse what one of the outputs refuses, and a folder that holds other things."""
         for output in self.inside(self.folder):
-            output.check(model, source)
-        refuse_folder(self.folder, overwrite=True, holds=self._names(model))
+            output.check(marks, source)
+        refuse_folder(self.folder, overwrite=True, holds=self._names(marks))
 
     def check_volume(self, volume: Volume) -> None:
         """Refuse what one of the outputs refuses."""
@@ -257,11 +258,11 @@ class WholeFolder:
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
         """Write all outputs."""
-        with whole_folder(self.folder, overwrite=True, holds=self._names(found.model)) as unfinished:
+        with whole_folder(self.folder, overwrite=True, holds=self._names(found.marks)) as unfinished:
             return tuple(sentence for output in self.inside(unfinished) for sentence in output.write(found, table))
 
-    def _names(self, model: Description) -> frozenset[str]:
-        return frozenset(path.name for path in self.files(model))
+    def _names(self, marks: Sequence[str]) -> frozenset[str]:
+        return frozenset(path.name for path in self.files(marks))
 
 
 def outputs_for_file(

@@ -14,8 +14,10 @@ from ..core.about import DISCLAIMER, __version__
 from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..core.sanitize import escape_for_page
 from ..inference.segment import Segmentation
+from ..models.description import Description
 from . import figures, surface_render
 from .lesions import MANY_LESIONS, LesionTable
+from .other_structures import by_restriction, measure_structures, part_of
 
 
 def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[str], None] = lambda _: None) -> str:
@@ -40,7 +42,9 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         disclaimer=DISCLAIMER,
         version=__version__,
         segmentation=segmentation,
-        model=segmentation.model,
+        models=[(each, part_of(each, segmentation)) for each in segmentation.models],
+        licences=by_restriction(segmentation.models),
+        structures=measure_structures(segmentation),
         table=table,
         judged=any(lesion.probability is not None for lesion in table.lesions),
         rows=[
@@ -111,12 +115,24 @@ def write(
     return [folder / name for name in contents]
 
 
+def _model_facts(model: Description, segmentation: Segmentation) -> dict[str, str]:
+    return {
+        "name": model.name,
+        "marks": part_of(model, segmentation),
+        "weights_sha256": model.weights.sha256,
+        "licence": model.licence.name,
+        "terms": model.licence.terms,
+    }
+
+
 def report_facts(segmentation: Segmentation, table: LesionTable) -> dict[str, Any]:
     """The measures with how they came about, ready for JSON; the same run always gives the same."""
     cleaning = segmentation.options.postprocessing
     return table.to_dict() | {
         "model": segmentation.model.name,
         "weights_sha256": segmentation.model.weights.sha256,
+        "models": [_model_facts(each, segmentation) for each in by_restriction(segmentation.models)],
+        "structures": [each.to_dict() for each in measure_structures(segmentation)],
         "device": segmentation.device,
         "coarse_pass": segmentation.options.coarse_pass,
         "postprocessing": cleaning.model_dump() if cleaning else {},

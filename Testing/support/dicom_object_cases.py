@@ -24,6 +24,7 @@ from LiverTumorSegLib.reporting.lesion_origins import AUTOMATIC, PAINTED, Lesion
 from LiverTumorSegLib.reporting.lesions import LesionTable, measure_lesions
 from support import dicom_slices, system_libraries
 from support.models import describe
+from support.other_structures import named, random_others
 
 _PLACE = tempfile.TemporaryDirectory()
 MADE = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
@@ -89,7 +90,7 @@ class Case:
         self.change(images)
         dicom_slices.write(images, place / "series")
         segmentation = segmented(place / "series", self.labels, **self.fields)
-        table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.model.labels)
+        table = measure_lesions(segmentation.labels, segmentation.volume, segmentation.marks)
         table = table.with_notes(self.notes).with_origins(self.origins)
         dicom_write.write(place / "objects", segmentation, table, made=made, **self.options)
         return Written(place / "objects", place / "series", segmentation, table)
@@ -178,6 +179,20 @@ FULL = {
     "OperatorsName": "Op^Erator",
     "TimezoneOffsetFromUTC": "+0900",
 }
+
+
+def _cut(images: dicom_slices.Slices) -> None:
+    """Frames whose bits fill no whole bytes."""
+    for image in images:
+        pixels = image.pixel_array[:15, :19]
+        image.Rows, image.Columns = pixels.shape
+        image.PixelData = np.ascontiguousarray(pixels).tobytes() + b"\0" * (pixels.nbytes % 2)
+
+
+def _others(shape: tuple[int, ...] = dicom_slices.SHAPE) -> dict[str, object]:
+    return {"others": random_others(shape), "liver_model": named("livers"), "model": named("lesions")}
+
+
 CASES = {
     "plain": Case(),
     "full": Case(of_all(**FULL)),
@@ -202,6 +217,9 @@ CASES = {
     "one segment": Case(options={"lesion_segments": "all"}),
     "Japanese": Case(of_all(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName=JAPANESE)),
     "Cyrillic": Case(of_all(SpecificCharacterSet="ISO_IR 144", PatientName=CYRILLIC)),
+    "other structures": Case(fields=_others()),
+    "other structures alone": Case(labels=lambda _: None, fields=_others()),
+    "other structures in odd frames": Case(_cut, fields=_others((dicom_slices.SHAPE[0], 15, 19))),
     "nothing optional": Case(of_all(PatientName=None, PatientID=None, AcquisitionNumber=None, ImageType=None)),
 }
 

@@ -26,6 +26,7 @@ from LiverTumorSegLib.reporting.outputs import LabelFile, ProbabilityMaps, Repor
 STEPS = {
     "LiverTumorSegLib.inference.segment": {"segment"},
     "LiverTumorSegLib.inference.region": {"segment_region"},
+    "LiverTumorSegLib.inference.composition": {"segment_with"},
     "LiverTumorSegLib.reporting.lesions": {"measure_lesions"},
 }
 OWN_STEPS = {
@@ -145,11 +146,11 @@ class Noting:
     def __init__(self, on_write=lambda: None):
         self.asked, self.on_write = [], on_write
 
-    def files(self, model):
-        return [] if model else None
+    def files(self, marks):
+        return [] if marks else None
 
-    def check(self, model, source):
-        self.asked.append(("check", source, model))
+    def check(self, marks, source):
+        self.asked.append(("check", source, marks))
 
     def check_volume(self, volume):
         self.asked.append(("check_volume", volume.voxels.shape))
@@ -173,7 +174,7 @@ def test_outputs_are_checked_before_the_work_and_written_after_it(ct, thresholds
     order = ["check", "Reading the volume", "check_volume", "Cleaning up", "Measuring lesions", "Writing nothing"]
     assert [word for word in asked if word in order] == order
     assert asked[-3:] == ["Writing nothing", "write", "Done"]
-    assert ("check", ct, thresholds.description) in output.asked
+    assert ("check", ct, thresholds.description.labels) in output.asked
     assert ("write", True) in output.asked
     assert told == sorted(told)
     assert result.warnings[-1] == "A remark."

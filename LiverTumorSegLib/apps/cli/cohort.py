@@ -14,10 +14,12 @@ from ...core.progress import Cancelled
 from .console import (
     CANCELLED,
     USER_ERROR,
+    AlsoModels,
     BatchSize,
     Coarse,
     Damaged,
     DeviceName,
+    LiverModel,
     Precision,
     bar,
     complain,
@@ -47,6 +49,8 @@ def segment_cohort(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for CASE.seg.nrrd and cohort.csv.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
+    liver_model: LiverModel = None,
+    also: AlsoModels = None,
     device: DeviceName = "auto",
     format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",
     report: Annotated[Path | None, typer.Option(help="Folder for reports, a folder a case.")] = None,
@@ -68,13 +72,13 @@ def segment_cohort(
     """Segment every CT of a folder or list; run again, it goes on with what is not done."""
     from ...core import ranks as rank_of
     from ...core.ct_quality import DamageTreatment
+    from ...inference.model_set import load_models
     from ...inference.segment import SegmentationOptions
-    from ...models import model_folder, store
     from .. import cohort
 
     own = rank_of.find_rank(os.environ, rank, ranks)
-    loaded = model_folder.load(store.find_model(model))
-    cleaning = changed_steps(loaded.description.postprocessing, clean_up)
+    loaded = load_models(model, liver_model, also or ())
+    cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
     settings = cohort.CohortSettings(
         SegmentationOptions(coarse, batch, cleaning, precision),
         format_,

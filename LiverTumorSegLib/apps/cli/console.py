@@ -23,6 +23,14 @@ from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_lin
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
+LiverModel = Annotated[
+    str | None,
+    typer.Option("--liver-model", metavar="NAME", help="A model whose liver the lesions of --model are looked for in."),
+]
+AlsoModels = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="NAME", help="A model of other structures, such as vessels; again for more."),
+]
 Coarse = Annotated[
     bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
 ]

@@ -82,7 +82,7 @@ def add(
         job.at(0, "Loading the model")
         loaded = load_model(model)
         for each in outputs:
-            each.check(loaded.description, ct)
+            each.check(loaded.description.labels, ct)
         job.at(0.1, "Reading the volume")
         volume = CTFile(ct, series, force, DamageTreatment.AS_IS).read()
         for each in outputs:
@@ -95,7 +95,7 @@ def add(
     for warning in dict.fromkeys((*volume.warnings, *([doubt] if doubt else []), *table.warnings)):
         warn(warning)
     _print(volume, labels, added, table)
-    written = [path for each in outputs for path in each.files(loaded.description)]
+    written = [path for each in outputs for path in each.files(loaded.description.labels)]
     say(f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device.")
 
 
@@ -217,7 +217,7 @@ def _measured(found: Segmentation, added: Sequence[AddedLesion]) -> LesionTable:
     from ...reporting.lesion_origins import LesionOrigin
     from ...reporting.lesions import measure_lesions, number_lesions
 
-    table = measure_lesions(found.labels, found.volume, found.model.labels)
+    table = measure_lesions(found.labels, found.volume, found.marks)
     numbered = number_lesions(found.labels, found.volume)
     clicks: dict[int, int] = {}
     for each in added:

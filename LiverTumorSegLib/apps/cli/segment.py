@@ -11,7 +11,20 @@ import typer
 
 from ...core.about import DEFAULT_MODEL
 from ...core.progress import Job
-from .console import BatchSize, Coarse, Damaged, DeviceName, Overwrite, Precision, bar, interruptible, say, warn
+from .console import (
+    AlsoModels,
+    BatchSize,
+    Coarse,
+    Damaged,
+    DeviceName,
+    LiverModel,
+    Overwrite,
+    Precision,
+    bar,
+    interruptible,
+    say,
+    warn,
+)
 from .postprocessing_options import AS_THE_MODEL, CleanUp, changed_steps, with_clean_up_options
 
 if TYPE_CHECKING:
@@ -27,6 +40,8 @@ def segment(
         Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd; with --dicom a folder.")
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
+    liver_model: LiverModel = None,
+    also: AlsoModels = None,
     device: DeviceName = "auto",
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")
@@ -56,8 +71,8 @@ def segment(
 ) -> None:
     """Segment the liver and its lesions in a CT."""
     from ...core.ct_quality import DamageTreatment
+    from ...inference.model_set import load_models
     from ...inference.segment import SegmentationOptions
-    from ...models.store import load_model
     from ...pipeline import CTFile, run
     from ...reporting.outputs import outputs_for_file
 
@@ -70,8 +85,8 @@ def segment(
         overwrite=overwrite,
     )
     with interruptible() as cancel:
-        loaded = load_model(model)
-        cleaning = changed_steps(loaded.description.postprocessing, clean_up)
+        loaded = load_models(model, liver_model, also or ())
+        cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
         ct = CTFile(source, series, force, DamageTreatment.of(damaged))
         options = SegmentationOptions(coarse, batch, cleaning, precision)
         with bar() as progress:
@@ -80,13 +95,17 @@ def segment(
     if as_json:
         _print_json(result, output)
     else:
-        _print(result, outputs[0].files(loaded.description))
+        _print(result, outputs[0].files(loaded.marks))
 
 
 def _print(result: SegmentationResult, written: Sequence[Path]) -> None:
+    from ...reporting.other_structures import measure_structures
+
     for warning in result.warnings:
         warn(warning)
     found = result.segmentation
+    if structures := measure_structures(found):
+        say(f"Beside them: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
     say(
         f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}. "
         f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device."

@@ -76,7 +76,7 @@ def refuse_mixed(output: Path, how: Mapping[str, Any]) -> None:
     for record in records.read_records(output):
         if record.state is CaseState.FAILED or not record.how or record.how == how:
             continue
-        key = next((key for key in how if record.how.get(key) != how[key]), "format")
+        key = next((key for key in (*how, *record.how) if record.how.get(key) != how.get(key)), "format")
         msg = (
             f"{output} holds {record.case}, made with {_in_words(key, record.how)} and not {_in_words(key, how)}: "
             "choose another folder, or have every case done again (--overwrite)."
@@ -101,10 +101,17 @@ def refuse_other_cts(output: Path, cases: Iterable[CohortCase]) -> None:
         raise UserError(msg)
 
 
+_OTHERS = {"liver_model": "--liver-model", "also": "--also"}
+
+
 def _in_words(key: str, how: Mapping[str, Any]) -> str:
     value = how.get(key)
     if key == "model":
         return f"the model {value['name'] if isinstance(value, dict) else value}"
+    if key in _OTHERS:
+        models = value if isinstance(value, list) else [value] if value else []
+        names = ", ".join(str(each["model"]["name"]) for each in models)
+        return f"{_OTHERS[key]} {names}" if names else f"no {_OTHERS[key]}"
     if key == "weights_sha256":
         return f"the weights {str(value)[:12]}…"
     return f"{key} {value}"

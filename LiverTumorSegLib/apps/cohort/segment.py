@@ -18,8 +18,8 @@ from ...core.prefetch import prefetch
 from ...core.progress import Cancelled, CancelToken, Job, Progress, job
 from ...core.ranks import ALONE, Rank
 from ...core.volume import Volume
+from ...inference.model_set import ModelSet
 from ...inference.segment import Segmentation
-from ...models.description import Description
 from ...models.model_folder import Model
 from ...pipeline import CTFile, SegmentationResult
 from ...pipeline import run as segment_and_write
@@ -39,20 +39,21 @@ class CohortWork:
 
     Args:
         output: the labels' folder.
-        model: loaded once for all of them.
+        models: loaded once for all of them.
         settings: how, and what is written.
         device: where.
     """
 
     output: Path
-    model: Model
+    models: ModelSet
     settings: CohortSettings
     device: str
 
     @cached_property
     def how(self) -> dict[str, Any]:
-        """Model and options that the labels follow from."""
-        return self.settings.how(self.model.description)
+        """Models and options that the labels follow from."""
+        liver, also = self.models.liver, [each.description for each in self.models.also]
+        return self.settings.how(self.models.model.description, liver.description if liver else None, also)
 
     def prepare(self, cases: Collection[CohortCase], share: Collection[CohortCase], rank: int) -> None:
         """Refuse what must not be written to, and clear away what a killed process left of this share.
@@ -134,7 +135,7 @@ class CohortWork:
 
         options = replace(self.settings.options, probabilities=bool(self.settings.probabilities))
         output, own = _CaseOutput(self, case), Job(tell, task.cancel)
-        result = segment_and_write(volume, self.model, [output], device=self.device, options=options, job=own)
+        result = segment_and_write(volume, self.models, [output], device=self.device, options=options, job=own)
         return self.write_record(case, CaseState.DONE, **_record_fields(result))
 
     def _read(self, case: CohortCase) -> Volume:
@@ -149,7 +150,7 @@ class CohortWork:
 
     def outputs(self, case: CohortCase) -> CaseOutputs:
         """The files of a case."""
-        return CaseOutputs.of(case.name, self.output, self.settings, self.model.description)
+        return CaseOutputs.of(case.name, self.output, self.settings, self.models.marks)
 
     def _without_places(self, sentence: str, case: CohortCase) -> str:
         """Records and tables are passed on."""
@@ -173,10 +174,10 @@ class _CaseOutput:
     case: CohortCase
     stage: ClassVar[str] = "Writing labels"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         return self.work.outputs(self.case).files
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Leave it to :meth:`CohortWork.prepare`."""
 
     def check_volume(self, volume: Volume) -> None:
@@ -220,7 +221,7 @@ class Summary:
 def segment_cohort(
     source: Path,
     output: Path,
-    model: Model,
+    model: Model | ModelSet,
     *,
     settings: CohortSettings = _DEFAULT_SETTINGS,
     device: str = "auto",
@@ -237,7 +238,7 @@ def segment_cohort(
     Args:
         source: folder or list, see :func:`.cases.find`.
         output: folder for ``CASE.seg.nrrd``, ``cohort.csv`` and the records in ``.cohort``.
-        model: from :func:`LiverTumorSegLib.models.model_folder.load`.
+        model: from :func:`LiverTumorSegLib.models.model_folder.load`, or several.
         settings: how, and what is written.
         device: as :func:`LiverTumorSegLib.inference.segment.segment`; of several ranks on ``auto`` each has a GPU.
         rank: which process this is.
@@ -253,7 +254,8 @@ def segment_cohort(
     checks.refuse_nested(source, output, settings)
     with silence_libraries():
         found = find(source, (output, *settings.folders), cancel)
-    work = CohortWork(output, model, settings, ranks.choose_rank_device(rank, device))
+    models = model if isinstance(model, ModelSet) else ModelSet(model)
+    work = CohortWork(output, models, settings, ranks.choose_rank_device(rank, device))
     with suppress(devices.LostDevice):  # it may answer another process, where the cases then go on
         devices.choose_device(work.device, settings.options.precision)
     share = share_cases(found.cases, rank)

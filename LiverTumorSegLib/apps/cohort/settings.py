@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,20 +60,37 @@ class CohortSettings:
         """Folders, beside the labels', that are written to."""
         return tuple(folder for folder in (self.report, self.probabilities) if folder is not None)
 
-    def how(self, description: Description) -> dict[str, Any]:
+    def how(
+        self, description: Description, liver: Description | None = None, also: Sequence[Description] = ()
+    ) -> dict[str, Any]:
         """All that labels follow from, but for the CT and the device, ready for JSON.
 
         How many slices a batch holds and which files are written beside the labels is no part of it.
+
+        Args:
+            description: of the main model.
+            liver: of the one that the liver is of.
+            also: of those that mark other structures.
         """
+        others: dict[str, Any] = {} if liver is None else {"liver_model": _identity(liver)}
+        others |= {"also": [_identity(each) for each in also]} if also else {}
+        wanted = self.options.postprocessing
+        cleaning = (wanted or description.postprocessing) if liver else description.cleaning(wanted)
         return {
-            "model": description.model_dump(mode="json", include=_MODEL_FIELDS),
-            "weights_sha256": description.weights.sha256,
+            **_identity(description),
             "coarse_pass": self.options.coarse_pass,
             "precision": self.options.precision,
-            "postprocessing": description.cleaning(self.options.postprocessing).model_dump(mode="json"),
+            "postprocessing": cleaning.model_dump(mode="json"),
             "damaged": self.damaged.value,
             "format": self.format,
+            **others,
         }
+
+
+def _identity(model: Description) -> dict[str, Any]:
+    """What a model's labels follow from."""
+    fields = _MODEL_FIELDS | ({"nnunet"} if model.nnunet else set())
+    return {"model": model.model_dump(mode="json", include=fields), "weights_sha256": model.weights.sha256}
 
 
 @dataclass(frozen=True)
@@ -93,9 +110,9 @@ class CaseOutputs:
     report: Path | None = None
 
     @classmethod
-    def of(cls, case: str, output: Path, settings: CohortSettings, description: Description) -> CaseOutputs:
-        """The files that the settings ask for."""
-        structures = description.labels[1:] if settings.probabilities else ()
+    def of(cls, case: str, output: Path, settings: CohortSettings, marks: Sequence[str]) -> CaseOutputs:
+        """The files that the settings ask for, where so much of background, liver and lesion is marked."""
+        structures = marks[1:] if settings.probabilities else ()
         maps = probability_maps.paths(settings.probabilities or output, case, structures)
         report = settings.report / case if settings.report else None
         return cls(case, output / f"{case}.{settings.format}", maps, report)

@@ -250,7 +250,7 @@ class Commands:
         noted, known = read_notes(notes), read_marks(marks)
         description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
-        target.check(description, None)
+        target.check(description.labels, None)
         job.at(0.1, "Writing the report")
         done = corrected(*read_pair(volume, labels), description, run, candidates, warnings)
         result = measure_and_write(done, [target], notes=noted, marks=known)
@@ -278,7 +278,7 @@ class Commands:
         noted, known = read_notes(notes), read_marks(marks)
         description = self._model(run["model"]).description
         target = DicomObjects(self._base / folder, overwrite=overwrite)
-        target.check(description, None)
+        target.check(description.labels, None)
         job.at(0.1, "Writing DICOM objects")
         ct, found = read_pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])

@@ -34,11 +34,11 @@ class LabelHandover:
     path: Path
     stage: ClassVar[str] = "Handing over"
 
-    def files(self, model: Description) -> list[Path]:  # noqa: ARG002
+    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
         """The client's file."""
         return [self.path]
 
-    def check(self, model: Description, source: Path | None) -> None:
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Take the client's name."""
 
     def check_volume(self, volume: Volume) -> None:
@@ -55,7 +55,7 @@ def result_answer(result: SegmentationResult) -> Answer:
     found = result.segmentation
     run = {
         "model": found.model.name,
-        "labels": list(found.model.labels),
+        "labels": list(found.marks),
         "device": found.device,
         "notes": list(found.notes),
         "label_warnings": list(result.lesions.warnings),

@@ -157,9 +157,32 @@ def test_lesions_win_over_the_liver_that_they_lie_in_whichever_comes_first(tmp_p
 
 def test_other_segments_that_overlap_are_refused(tmp_path):
     mask = np.ones((6, 16, 20, 2), bool)
-    path = saved(made(mask, names={"Liver": codes.SCT.Liver, "Spleen": codes.SCT.Spleen}), tmp_path / "seg.dcm")
-    with pytest.raises(UserError, match=r"segments that overlap, 'Liver' \(1\) and 'Spleen' \(2\): export it"):
+    path = saved(made(mask, names={"Liver": codes.SCT.Liver, "Kidney": codes.SCT.Kidney}), tmp_path / "seg.dcm")
+    with pytest.raises(UserError, match=r"segments that overlap, 'Liver' \(1\) and 'Kidney' \(2\): export it"):
         volumes.read_stored(path)
+
+
+def test_known_structures_beside_liver_and_lesions_are_left_out_and_that_is_said(tmp_path):
+    mask = np.random.default_rng(4).random((6, 16, 20, 4)) > 0.5
+    mask[[0, 5], ..., :2] = False
+    mask[1, 0, 0, 0] = mask[4, 0, 0, 0] = True
+    names = ["Liver", "Lesion 1", "Liver vessels", "Liver segment II"]
+    path = saved(made(mask, names=dict.fromkeys(names, codes.SCT.Organ)), tmp_path / "seg.dcm")
+    read = volumes.read_stored(path)
+    expected = np.where(mask[..., 1], 2, np.where(mask[..., 0], 1, 0))
+    assert np.array_equal(read.values, expected)
+    assert read.warnings[-1] == (
+        "Beside liver and lesions it holds Liver vessels and Liver segment II, which were left out."
+    )
+
+
+def test_segments_of_the_liver_are_the_liver_where_nothing_else_is(tmp_path):
+    mask = np.zeros((6, 16, 20, 2), bool)
+    mask[2:4, :8, :, 0] = mask[2:4, 8:, :, 1] = True
+    names = dict.fromkeys(["Liver segment II", "Liver segment III"], codes.SCT.Organ)
+    read = volumes.read_stored(saved(made(mask, names=names), tmp_path / "seg.dcm"))
+    assert (read.values > 0).all()
+    assert not read.warnings
 
 
 def moved(number, *mm):

@@ -17,6 +17,7 @@ from support.dicom_object_cases import CASES, dciodvfy, need, written
 
 from LiverTumorSegLib.reporting import dicom_sr as names
 from LiverTumorSegLib.reporting.lesions import number_lesions
+from LiverTumorSegLib.reporting.other_structures import measure_structures
 
 
 def read(case):
@@ -82,6 +83,8 @@ def test_highdicom_reads_what_the_csv_files_say(name):
     assert values(found.pop("Liver with its lesions", [])) == row(patient, OF_LIVER)
     if "Lesions" in found:
         assert values(found.pop("Lesions")) == row(patient, OF_ALL_LESIONS)
+    for other in measure_structures(case.segmentation):
+        found.pop(f"{other.title[:1].upper()}{other.title[1:]}", None)
     lesions = list(csv.DictReader(io.StringIO(case.table.to_csv())))
     assert list(found) == [f"Lesion {lesion['number']}" for lesion in lesions]
     for measured, lesion in zip(found.values(), lesions, strict=True):

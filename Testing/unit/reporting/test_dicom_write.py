@@ -16,7 +16,7 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.inference.segment import SegmentationOptions
 from LiverTumorSegLib.models.description import WeightsFile
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
-from LiverTumorSegLib.reporting import dicom_write
+from LiverTumorSegLib.reporting import dicom_seg, dicom_write
 
 OURS = {
     "",
@@ -161,6 +161,11 @@ def test_every_text_is_of_the_source_or_a_known_one(case):
     stated = {text for image in written(case).images for tag, text in texts(image) if tag in OF_THE_SOURCE}
     stated |= {image.SOPInstanceUID for image in written(case).images}
     stated |= {*written(case).segmentation.warnings, *written(case).table.warnings}
+    for model in written(case).segmentation.models:
+        sha256 = model.weights.sha256
+        stated |= {model.name, f"LiverTumorSeg {model.name}", f"weights_sha256={sha256}", sha256[:16]}
+    for part in dicom_seg.list_segments(written(case).segmentation, written(case).table, "each"):
+        stated |= {part.name, part.description}
     stated |= {lesion.note for lesion in written(case).table.lesions}
     stated |= {lesion.origin.in_words for lesion in written(case).table.lesions if lesion.origin}
     for dataset in (written(case).segments, written(case).report):

@@ -154,6 +154,7 @@ def test_json_and_csv_say_the_same():
         assert lesion.pop("probability") is None
         assert (lesion.pop("note"), len(lesion.pop("inside_voxel"))) == ("", 3)
         assert lesion.pop("origin") is None
+        assert lesion.pop("liver_segments") is None
         assert {name: float(value) for name, value in row.items()} == lesion
 
 

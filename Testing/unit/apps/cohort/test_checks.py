@@ -1,5 +1,7 @@
 import pytest
 from support.cohort_cases import touch
+from support.models import describe
+from support.other_structures import named
 
 from LiverTumorSegLib.apps.cohort import CohortSettings, checks, records
 from LiverTumorSegLib.apps.cohort.cases import CohortCase
@@ -77,3 +79,18 @@ def test_labels_of_another_ct_are_not_taken_for_a_cases(tmp_path, state):
     else:
         with pytest.raises(UserError, match=r"holds a, made of another CT than .*a\.nii is now: .*--overwrite"):
             checks.refuse_other_cts(tmp_path, [case])
+
+
+def test_a_cohort_of_other_models_is_refused_by_name(tmp_path):
+    main, liver, vessels = describe(), named("livers"), named("vessels", ["liver_vessels"])
+    settings = CohortSettings()
+    with_both = settings.how(main, liver, [vessels])
+    records.write_record(tmp_path, records.CaseRecord(case="a", state=CaseState.DONE, how=with_both))
+    checks.refuse_mixed(tmp_path, with_both)
+    for how, words in (
+        (settings.how(main, None, [vessels]), "made with --liver-model livers and not no --liver-model"),
+        (settings.how(main, liver), "made with --also vessels and not no --also"),
+        (settings.how(main, named("others"), [vessels]), "made with --liver-model livers and not --liver-model others"),
+    ):
+        with pytest.raises(UserError, match=words):
+            checks.refuse_mixed(tmp_path, how)

@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 from support.models import describe
+from support.other_structures import named
 
 from LiverTumorSegLib.apps.cohort import CohortSettings
 from LiverTumorSegLib.core.ct_quality import DamageTreatment
@@ -48,3 +50,19 @@ def test_what_changes_no_label_does_not(settings):
 def test_an_unknown_format_is_refused():
     with pytest.raises(UserError, match=r"choose seg\.nrrd or nii\.gz"):
         CohortSettings(format="dcm")
+
+
+def test_other_models_make_another_cohort_each_with_its_weights():
+    main, liver, vessels = describe(), named("livers"), named("vessels", ["liver_vessels"])
+    kinds = [
+        USUAL,
+        CohortSettings().how(main, liver),
+        CohortSettings().how(main, named("others")),
+        CohortSettings().how(main, None, [vessels]),
+        CohortSettings().how(main, liver, [vessels]),
+        CohortSettings().how(main, liver, [named("vessels2", ["liver_vessels"])]),
+    ]
+    assert len({json.dumps(how) for how in kinds}) == len(kinds)
+    how = CohortSettings().how(main, liver, [vessels])
+    assert how["liver_model"]["weights_sha256"] == liver.weights.sha256
+    assert [each["weights_sha256"] for each in how["also"]] == [vessels.weights.sha256]

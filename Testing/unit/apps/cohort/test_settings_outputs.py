@@ -20,7 +20,7 @@ def result(segmentation):
 @pytest.fixture
 def outputs(tmp_path, result):
     settings = CohortSettings(report=tmp_path / "reports", probabilities=tmp_path / "maps")
-    return CaseOutputs.of("volume-1", tmp_path / "out", settings, result.model)
+    return CaseOutputs.of("volume-1", tmp_path / "out", settings, result.marks)
 
 
 def test_every_file_is_written_and_removed(outputs, result, tmp_path):
@@ -64,5 +64,5 @@ def test_grids_that_a_format_cannot_hold_are_refused(outputs, tmp_path, result):
     with pytest.raises(UserError, match="gantry tilt"):
         outputs.check_grid(tilted)
     with pytest.raises(UserError, match="gantry tilt"):
-        CaseOutputs.of("a", tmp_path, CohortSettings(format="nii.gz"), result.model).check_grid(tilted)
-    CaseOutputs.of("a", tmp_path, CohortSettings(), result.model).check_grid(tilted)
+        CaseOutputs.of("a", tmp_path, CohortSettings(format="nii.gz"), result.marks).check_grid(tilted)
+    CaseOutputs.of("a", tmp_path, CohortSettings(), result.marks).check_grid(tilted)

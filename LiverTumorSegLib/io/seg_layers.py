@@ -1,0 +1,101 @@
+"""Segmentations of 3D Slicer whose segments overlap: a ``.seg.nrrd`` with a layer for each set that does not."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UserError
+from ..core.labels import LESION_LABEL, LIVER_LABEL
+from .dicom_seg import label_from_name, left_out_in_words, other_structures
+from .raw_image import LPS_TO_RAS
+
+_FASTEST = 1
+
+
+def write_layers(
+    path: Path, layers: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64], pairs: Mapping[str, str]
+) -> None:
+    """Write layers as Slicer does: NRRD of four dimensions, a voxel's labels in all layers side by side.
+
+    Args:
+        path: of the file.
+        layers: ``[k, j, i]`` each.
+        affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
+        pairs: that stand beside the fields of the header.
+    """
+    with path.open("wb") as file:
+        file.write(_header(layers, affine, pairs).encode())
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=_FASTEST, fileobj=file, mtime=0) as content:
+            for planes in zip(*layers, strict=True):
+                content.write(np.stack(planes, axis=-1).tobytes())
+
+
+def _header(layers: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64], pairs: Mapping[str, str]) -> str:
+    lps = LPS_TO_RAS @ affine[:3]
+    directions = " ".join(_vector(column) for column in lps[:, :3].T)
+    fields = {
+        "type": "unsigned char",
+        "dimension": "4",
+        "space": "left-posterior-superior",
+        "sizes": " ".join(map(str, (len(layers), *reversed(layers[0].shape)))),
+        "space directions": f"none {directions}",
+        "kinds": "list domain domain domain",
+        "encoding": "gzip",
+        "space origin": _vector(lps[:, 3]),
+    }
+    lines = ["NRRD0004", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\n".join([*lines, *(f"{name}:={value}" for name, value in pairs.items()), "", ""])
+
+
+def _vector(numbers: NDArray[np.float64]) -> str:
+    return f"({','.join(repr(float(number)) for number in numbers)})"
+
+
+def merged(values: NDArray, pairs: Mapping[str, str], path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Liver and lesions of layers, by the names of their segments; a lesion lies over the liver.
+
+    Args:
+        values: ``[k, j, i, layer]``.
+        pairs: of the header, which say what the values in each layer are.
+        path: that an error names.
+
+    Returns:
+        ``[k, j, i]``: 0 background, 1 liver, 2 lesion, and a sentence about what was left out.
+
+    Raises:
+        UserError: a segment is neither liver nor lesion, and no structure of which files of this program have some.
+    """
+    segments = dict(enumerate(_segments(pairs)))
+    left_out = other_structures({number: name for number, (name, *_) in segments.items()})
+    shown = [(label_from_name(name), *at) for number, (name, *at) in segments.items() if number not in left_out]
+    if not shown or any(label is None for label, *_ in shown):
+        raise overlapping(path, values.shape[-1])
+    made = np.zeros(values.shape[:3], np.uint8)
+    for wanted in (LIVER_LABEL, LESION_LABEL):
+        for label, layer, value in shown:
+            if label == wanted and layer < values.shape[-1]:
+                made[values[..., layer] == value] = wanted
+    return made, left_out_in_words(left_out.values())
+
+
+def overlapping(path: Path, layers: int) -> UserError:
+    """The error of layers that cannot be told to be liver and lesions."""
+    return UserError(f"{path} holds {layers} layers, as its segments overlap: export them as one labelmap.")
+
+
+def _segments(pairs: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """Name, layer and value of each segment that states all three."""
+    found = []
+    for key, name in pairs.items():
+        stem, _, what = key.partition("_")
+        if what != "Name" or not stem.startswith("Segment"):
+            continue
+        layer, value = (pairs.get(f"{stem}_{each}", "").strip() for each in ("Layer", "LabelValue"))
+        if layer.isdecimal() and value.isdecimal():
+            found.append((name.strip(), int(layer), int(value)))
+    return found

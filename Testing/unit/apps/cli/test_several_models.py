@@ -1,0 +1,105 @@
+"""Several models on the command line: files, measures and refusals, from CT files and model folders on."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from support.cohort_cases import save
+from support.model_sets import (
+    LESION,
+    LIVER,
+    OUTER_LESION,
+    TOUCHING_LESION,
+    VESSEL,
+    marked,
+    scene,
+    segments_model,
+    stand_in_for_nnunet,
+    vessel_model,
+)
+from support.nnunet_models import write_banded_model
+
+from LiverTumorSegLib.io import volumes
+
+
+@pytest.fixture(autouse=True)
+def _nnunet(monkeypatch):
+    stand_in_for_nnunet(monkeypatch)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A CT with the models that find each its part of it."""
+    models = tmp_path / "models"
+    write_banded_model(models / "lesions", ["background", "lesion", ""], [-30, 40], name="lesions")
+    write_banded_model(models / "livers", ["background", "liver", ""], [40, 80], name="livers")
+    vessel_model(models)
+    segments_model(models)
+    save(tmp_path / "cts" / "ct.nii.gz", scene())
+    return tmp_path
+
+
+def words(folder, *, also=("vessels", "couinaud"), liver="livers", model="lesions"):
+    models = folder / "models"
+    given = ["-m", models / model, "--device", "cpu"] + (["--liver-model", models / liver] if liver else [])
+    return given + [word for each in also for word in ("--also", models / each)]
+
+
+def test_labels_measures_and_segments_of_several_models_are_written(run, folder):
+    out, report = folder / "out.seg.nrrd", folder / "report"
+    code, said, complained = run("segment", folder / "cts" / "ct.nii.gz", "-o", out, *words(folder), "--report", report)
+    assert (code, "error" in complained) == (0, False)
+    assert "Beside them: liver vessels" in said
+    labels = volumes.read_stored(out).values
+    assert np.array_equal(labels == 2, marked(LESION, TOUCHING_LESION))
+    assert (labels[LIVER] > 0).all()
+    assert not labels[OUTER_LESION].any()
+    facts = json.loads((report / "lesions.json").read_text())
+    assert facts["liver_ml"] > facts["lesion_ml"] > 0
+    assert {each["name"]: each["marks"] for each in facts["models"]} == {
+        "lesions": "lesions", "livers": "liver", "vessels": "other structures", "couinaud": "other structures",
+    }  # fmt: skip
+    assert {each["name"] for each in facts["structures"]} == {"liver_vessels", "liver_segment_2", "liver_segment_6"}
+    rows = list(csv.DictReader((report / "lesions.csv").open(newline="")))
+    assert [row["liver_segments"] for row in rows] == ["II", "II"]
+    assert all(float(row["surface_distance_mm"]) >= 0 for row in rows)
+
+
+def test_a_file_of_one_label_a_voxel_has_lesions_over_vessels_over_segments_over_the_liver(run, folder):
+    out = folder / "out.nii.gz"
+    assert run("segment", folder / "cts" / "ct.nii.gz", "-o", out, *words(folder))[0] == 0
+    values = volumes.read_stored(out).values
+    assert (values[LESION] == 2).all()
+    assert (values[VESSEL] == 3).all()
+    assert set(np.unique(values[LIVER])) == {2, 3, 16}
+
+
+def test_a_cohort_is_segmented_with_all_models_and_begun_anew_for_others(run, folder):
+    given = "segment-cohort", folder / "cts", "-o", folder / "out"
+    code, said, _ = run(*given, *words(folder, also=["vessels"]))
+    assert (code, "1 segmented" in said) == (0, True)
+    code, said, _ = run(*given, *words(folder, also=["vessels"]))
+    assert (code, "1 done before" in said) == (0, True)
+    code, _, complained = run(*given, *words(folder, also=[]))
+    assert (code, "made with --also vessels and not no --also" in complained) == (3, True)
+    record = json.loads((folder / "out" / ".cohort" / "ct.json").read_text())
+    assert len(record["how"]["liver_model"]["weights_sha256"]) == 64
+    assert record["how"]["also"][0]["model"]["name"] == "vessels"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        ({"model": "vessels", "liver": None, "also": ()}, "finds neither liver nor lesions"),
+        ({"liver": "vessels", "also": ()}, "“vessels” finds no liver"),
+        ({"also": ["livers"]}, "“livers” finds nothing but liver and lesions"),
+        ({"also": ["nowhere"]}, "There is no model"),
+    ],
+)
+def test_models_in_the_wrong_place_are_refused_in_a_sentence_and_nothing_is_written(run, folder, chosen, sentence):
+    code, _, complained = run(
+        "segment", folder / "cts" / "ct.nii.gz", "-o", folder / "out.nii.gz", *words(folder, **chosen)
+    )
+    assert (code, sentence in complained, "Traceback" in complained) == (3, True, False)
+    assert not (folder / "out.nii.gz").exists()
