@@ -29,7 +29,7 @@ from .reporting.lesion_notes import LesionNote, place_notes
 from .reporting.lesion_origins import LesionMark, automatic_marks
 from .reporting.lesions import LesionTable
 from .reporting.marked_lesions import tell_origins
-from .reporting.other_structures import liver_segments_of
+from .reporting.other_structures import map_of_liver_segments, with_liver_segments
 from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
 
 _DEFAULT_OPTIONS = SegmentationOptions()
@@ -294,8 +294,7 @@ def measure_and_write(
         table = table.with_notes(place_notes(notes, numbered, found.volume))
     if untouched:
         marks = automatic_marks(numbered, [lesion.inside_voxel for lesion in table.lesions])
-    if (segments := liver_segments_of(numbered, found.others)) is not None:
-        table = table.with_liver_segments(segments)
+    table = with_liver_segments(table, numbered, map_of_liver_segments(found.others))
     if marks is not None:
         table, marks = tell_origins(table, marks, numbered, found.volume, _by_model(found))
     task.cancel.check()

@@ -21,7 +21,7 @@ from ..core.label_layers import structure_from_name
 from ..core.labels import LESION, LIVER
 from ..core.volume import Volume, axial_view
 from ..io import nifti, raw_image, volumes
-from ..io.dicom_seg import label_from_name
+from ..io.dicom_seg import BESIDE, label_from_name
 from ..io.raw_image import RawImage
 from ..io.volumes import read_stored, segment_names
 from .splits import WRONG_SPACING, has_wrong_spacing, patient_of
@@ -131,8 +131,9 @@ def read_labels(path: Path, volume: Volume) -> tuple[NDArray[np.uint8], str]:
         raise UserError(msg)
     values, by_name = values_from_segments(stored, path, "leave them out or rename them first")
     misplaced = "" if np.allclose(stored.affine, volume.affine, atol=_OFF_MM) else _MISPLACED
+    left_out = next((f"{path.name}: {words}" for words in stored.warnings if words.startswith(BESIDE)), "")
     return whole_labels(stored, path, values), " ".join(
-        filter(None, (misplaced, by_name and f"{path.name}: {by_name}"))
+        filter(None, (misplaced, left_out, by_name and f"{path.name}: {by_name}"))
     )
 
 

@@ -115,11 +115,15 @@ def other_structures(names: Mapping[int, str]) -> dict[int, str]:
     return left_out if len(left_out) < len(names) else {}
 
 
+BESIDE = "Beside liver and lesions it holds"
+"""Beginning of the sentence about what is left out."""
+
+
 def left_out_in_words(names: Iterable[str]) -> tuple[str, ...]:
     """A sentence about segments that are left out; nothing without one."""
     every = list(names)
     listed = " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
-    return (f"Beside liver and lesions it holds {listed}, which were left out.",) if every else ()
+    return (f"{BESIDE} {listed}, which were left out.",) if every else ()
 
 
 class SegmentLabels:

@@ -8,11 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...core import device
 from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.progress import Job
+from ...core.volume import Volume
 from ...inference.preview import preprocess_volume
+from ...inference.segment import Segmentation
 from ...models import store
 from ...models.description import JOINT
 from ...models.download import download_model
@@ -25,6 +30,7 @@ from ...reporting import lesions
 from ...reporting.lesion_notes import place_notes, read_notes
 from ...reporting.lesion_origins import read_marks
 from ...reporting.marked_lesions import marks_after_choice, tell_origins
+from ...reporting.other_structures import with_liver_segments
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
 from . import arrays, click_commands
@@ -45,6 +51,7 @@ from .exchange import (
     result_answer,
 )
 from .known_models import LastModel, model_card
+from .other_structures import read_liver_segments, read_others, write_others
 from .protocol import PAINTED
 from .source_series import with_images
 
@@ -58,7 +65,8 @@ class Commands:
 
     def __init__(self, base: Path = Path()) -> None:
         self._base = base
-        self._model = LastModel(base).load
+        self._models = LastModel(base)
+        self._model = self._models.load
         clicks = ClickCommands(LastModel(base).load)  # of their own, since both are in use together
         self._known: dict[str, Callable[..., Answer]] = {
             "segment": self.segment,
@@ -102,21 +110,28 @@ class Commands:
         options: Answer,
         inside: str = "",
         automatic: str = "",
+        liver_model: str = "",
+        also: Sequence[str] = (),
+        others: str = "",
     ) -> Answer:
         """Segment; ``labels`` gets 0 background, 1 liver and 1 + n for lesion n, where ``inside`` is not 0.
 
         The file ``automatic`` gets how likely lesion is, for clicks, in a box whose first voxel the answer has as
         ``automatic_at``; neither is there where that is not known.
         ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
+        The liver is that of ``liver_model`` where it is given. What the main model and those of ``also`` find beside
+        liver and lesions goes to files named after ``others``, which the answer lists as ``others``.
         """
         job.at(0.01, "Reading the volume")
-        ct, loaded = read_ct(volume), self._model(model)
+        ct, models = read_ct(volume), self._models.load_set(model, liver_model, also)
         region = arrays.read(Path(inside))[0] > 0 if inside else None
-        target, chosen = LabelHandover(Path(labels)), options_of(loaded, options)
-        done = segment_and_write(ct, loaded, [target], device=device, options=chosen, inside=region, job=job)
+        target, chosen = LabelHandover(Path(labels)), options_of(models.model, options)
+        done = segment_and_write(ct, models, [target], device=device, options=chosen, inside=region, job=job)
         choice = done.segmentation.choice
         text = choice.to_text() if choice else ""
         answer = result_answer(done) | {"candidates": text, "marks": done.marks}
+        if others:
+            answer["others"] = write_others(Path(others), done.segmentation)
         if automatic and (likely := done.segmentation.confidence) is not None:
             answer |= click_commands.write_automatic(Path(automatic), likely, ct)
         answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
@@ -133,12 +148,14 @@ class Commands:
         options: Answer,
         overwrite: bool = False,
         series: str | None = None,
+        liver_model: str = "",
+        also: Sequence[str] = (),
     ) -> Answer:
         """Segment a file or DICOM folder, or a series of it, into a file of any format that labels are written in."""
         job.at(0, "Loading the model")
-        ct, loaded = CTFile(self._base / source, series), self._model(model)
-        target = LabelFile(self._base / output, overwrite)
-        done = segment_and_write(ct, loaded, [target], device=device, options=options_of(loaded, options), job=job)
+        ct, models = CTFile(self._base / source, series), self._models.load_set(model, liver_model, also)
+        target, chosen = LabelFile(self._base / output, overwrite), options_of(models.model, options)
+        done = segment_and_write(ct, models, [target], device=device, options=chosen, job=job)
         return result_answer(done)
 
     def segment_series(
@@ -152,6 +169,8 @@ class Commands:
         options: Answer,
         made: str,
         lesion_segments: str,
+        liver_model: str = "",
+        also: Sequence[str] = (),
     ) -> Answer:
         """Segment a DICOM folder into a folder of DICOM objects and report files, which appears whole.
 
@@ -165,9 +184,9 @@ class Commands:
             return objects, ReportFolder(place, overwrite=True)
 
         job.at(0, "Loading the model")
-        ct, loaded = CTFile(self._base / source), self._model(model)
-        target = WholeFolder(self._base / folder, inside)
-        done = segment_and_write(ct, loaded, [target], device=device, options=options_of(loaded, options), job=job)
+        ct, models = CTFile(self._base / source), self._models.load_set(model, liver_model, also)
+        target, chosen = WholeFolder(self._base / folder, inside), options_of(models.model, options)
+        done = segment_and_write(ct, models, [target], device=device, options=chosen, job=job)
         return result_answer(done) | {"files": [str(path) for path in done.files]}
 
     def load_model(self, job: Job, *, model: str, device: str) -> Answer:
@@ -188,6 +207,7 @@ class Commands:
         without: Sequence[Sequence[int]] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        others: Sequence[Answer] = (),
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
@@ -201,6 +221,8 @@ class Commands:
         ``marks`` are those that segmenting or measuring answered, with those that a client added after clicks, each
         ``[[i, j, k], clicks, voxels]``: each lesion's ``origin`` follows from them, and one without any was painted.
         They come back as they are now; without them nothing is known, and ``origin`` and ``marks`` are None.
+        ``others`` are other structures as segmenting listed them, in files on the same grid: lesions get the liver's
+        segments that they lie in.
         """
         noted, known = read_notes(notes), read_marks(marks)
         job.at(0, "Measuring lesions")
@@ -222,6 +244,7 @@ class Commands:
         own = lesions.number_lesions(found, ct)
         arrays.write(Path(labels), own, ct.affine)
         table = table.with_notes(place_notes(noted, own, ct))
+        table = with_liver_segments(table, own, read_liver_segments(others, found.shape))
         if known is not None:
             if chosen:
                 known = marks_after_choice(known, before, own, ct, table, removed=without)
@@ -241,18 +264,19 @@ class Commands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        others: Sequence[Answer] = (),
     ) -> Answer:
         """Write the report's files into a folder.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
-        labels, which are answered as by :meth:`measure`; ``notes`` and ``marks`` are given as there.
+        labels, which are answered as by :meth:`measure`; ``notes``, ``marks`` and ``others`` are given as there.
         """
         noted, known = read_notes(notes), read_marks(marks)
-        description = self._model(run["model"]).description
         target = ReportFolder(self._base / folder, overwrite)
-        target.check(description.labels, None)
+        target.check(run.get("labels", JOINT), None)
         job.at(0.1, "Writing the report")
-        done = corrected(*read_pair(volume, labels), description, run, candidates, warnings)
+        ct, found = read_pair(volume, labels)
+        done = self._corrected(ct, found, run, candidates, warnings, others)
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
 
@@ -270,22 +294,39 @@ class Commands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        others: Sequence[Answer] = (),
     ) -> Answer:
         """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
 
-        ``warnings``, ``notes`` and ``marks`` are given as to :meth:`report`.
+        ``warnings``, ``notes``, ``marks`` and ``others`` are given as to :meth:`report`.
         """
         noted, known = read_notes(notes), read_marks(marks)
-        description = self._model(run["model"]).description
         target = DicomObjects(self._base / folder, overwrite=overwrite)
-        target.check(description.labels, None)
+        target.check(run.get("labels", JOINT), None)
         job.at(0.1, "Writing DICOM objects")
         ct, found = read_pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
-        done = corrected(ct, found, description, run, candidates, warnings)
+        done = self._corrected(ct, found, run, candidates, warnings, others)
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
+
+    def _corrected(
+        self,
+        ct: Volume,
+        labels: NDArray[np.uint8],
+        run: Answer,
+        candidates: str,
+        warnings: Sequence[str],
+        others: Sequence[Answer],
+    ) -> Segmentation:
+        """Corrected labels as the segmentation that they come from, with all models that took part."""
+        main, name = self._model(run["model"]).description, run.get("liver_model", "")
+        liver, beside = (
+            self._models.describe(name) if name else None,
+            read_others(others, labels.shape, self._models.describe),
+        )
+        return corrected(ct, labels, main, run, candidates, warnings, liver, beside)
 
     def find_cases(self, job: Job, *, folder: str, without: str) -> Answer:
         """Every CT in a folder and those in it, but for one folder, such as that of the outputs."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION_LABEL
 from ...core.volume import Volume
-from ...inference.segment import Segmentation, SegmentationOptions
+from ...inference.segment import OtherStructures, Segmentation, SegmentationOptions
 from ...models.description import Description
 from ...models.model_folder import Model
 from ...pipeline import SegmentationResult
@@ -56,6 +56,7 @@ def result_answer(result: SegmentationResult) -> Answer:
     run = {
         "model": found.model.name,
         "labels": list(found.marks),
+        "liver_model": found.liver_model.name if found.liver_model else "",
         "device": found.device,
         "notes": list(found.notes),
         "label_warnings": list(result.lesions.warnings),
@@ -91,6 +92,8 @@ def corrected(
     run: Answer,
     candidates: str,
     warnings: Sequence[str],
+    liver: Description | None = None,
+    others: tuple[OtherStructures, ...] = (),
 ) -> Segmentation:
     """Corrected labels as the segmentation that they come from, by what segmenting answered and told of the CT."""
     options, cleaning = dict(run["options"]), run["options"]["postprocessing"]
@@ -106,6 +109,8 @@ def corrected(
         float(run["seconds"]),
         choice=read_choice(candidates, labels.shape),
         region=run.get("region", False),
+        liver_model=liver,
+        others=others,
     )
 
 

@@ -7,15 +7,18 @@ import pytest
 from support.other_structures import named, other
 
 from LiverTumorSegLib.core.structures import STRUCTURES
+from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.inference.segment import OtherStructures, Segmentation, SegmentationOptions
 from LiverTumorSegLib.pipeline import measure_and_write
 from LiverTumorSegLib.reporting import report_files
+from LiverTumorSegLib.reporting.lesions import measure_lesions, number_lesions
 from LiverTumorSegLib.reporting.other_structures import (
     by_restriction,
     layers_of,
-    liver_segments_of,
+    map_of_liver_segments,
     measure_structures,
     part_of,
+    with_liver_segments,
 )
 
 LABEL = {name: segment.label for name, segment in STRUCTURES.items()}
@@ -57,19 +60,21 @@ def test_volumes_are_those_of_the_voxels(found):
 
 
 def test_a_lesion_lies_in_the_segments_that_hold_a_tenth_of_it_the_one_with_most_first():
-    numbered = np.zeros((1, 4, 10), np.uint8)
-    numbered[0, :3] = [[2], [3], [4]]
-    segments = np.zeros_like(numbered)
-    segments[0, 0] = [11, 12, 12, 12, 12, 12, 12, 12, 12, 18]
-    segments[0, 1, 0] = 14
-    numbered[0, 3, :9] = 2  # of 19 voxels one is less than a tenth
-    segments[0, 3, :9] = 18
-    told = liver_segments_of(numbered, (other(segments, "couinaud", "liver_segment_1"),))
-    assert told == {1: ("VIII", "II"), 2: ("IV",), 3: ()}
+    labels, segments = np.zeros((1, 5, 19), np.uint8), np.zeros((1, 5, 19), np.uint8)
+    labels[0, 0], labels[0, 2, :10], labels[0, 4, :9] = 2, 2, 2
+    segments[0, 0] = [11] + [12] * 8 + [18] * 10  # one of 19 voxels is less than a tenth
+    segments[0, 2, 0] = 14
+    volume = Volume(np.zeros(labels.shape, np.int16), np.eye(4))
+    table, numbered = measure_lesions(labels, volume), number_lesions(labels, volume)
+    told = with_liver_segments(table, numbered, map_of_liver_segments((other(segments, "a", "liver_segment_1"),)))
+    assert [lesion.liver_segments for lesion in told.lesions] == [("VIII", "II"), ("IV",), ()]
 
 
 def test_segments_of_the_liver_are_not_known_where_nobody_looked_for_them(found):
-    assert liver_segments_of(np.zeros((1, 1, 1), np.uint8), found.others[1:]) is None
+    assert map_of_liver_segments(found.others[1:]) is None
+    table = measure_lesions(found.labels, found.volume)
+    assert with_liver_segments(table, found.labels, None) is table
+    assert {lesion.liver_segments for lesion in table.lesions} == {None}
 
 
 def test_the_narrowest_licence_comes_first():
