@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib import import_module
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +23,8 @@ from ..postprocessing.settings import Postprocessing
 from . import segment as one_model
 from .liver_of_another import VoxelBox, box_around, lesions_in_liver
 from .model_set import ModelSet, is_same
+from .nnunet.export import NnUNetOutput
+from .nnunet.segment import label_volume
 from .region import segment_region
 from .segment import OtherStructures, Segmentation, SegmentationOptions
 
@@ -197,13 +198,12 @@ class _Runs:
 
     def _structures(self, model: Model, box: VoxelBox | None) -> NDArray[np.uint8]:
         """Labels of what is neither liver nor lesion."""
-        engine: Any = import_module(".nnunet.segment", __package__)
-        out = engine.NnUNetOutput(np.zeros(self._volume.voxels.shape, np.uint8), {}, None)
+        out = NnUNetOutput(np.zeros(self._volume.voxels.shape, np.uint8), {}, None)
         precision = one_model._precision(model.description, self._options.precision)  # noqa: SLF001 the same rule
         placement, task = choose_device(self._device, precision), self._next(model)
-        place, notes = engine.label_volume(out, self._volume, model, placement, self._options, task, box)
+        place, notes = label_volume(out, self._volume, model, placement, self._options, task, box)
         self._tell(model.description, str(place), tuple(notes))
-        labels: NDArray[np.uint8] = out.labels
+        labels = out.labels
         labels[labels <= LESION_LABEL] = 0
         if self._inside is not None:
             labels[~self._inside] = 0

@@ -47,13 +47,10 @@ class Predictor:
         placement: where to run.
         batch: slices, or patches of a volume, in a batch, in place of the placement's own choice; a CPU takes patches
             one by one, which keeps its cores busy.
-        fits: whether what the network is shown has the very size that it was made for, so that nothing is padded.
     """
 
-    def __init__(
-        self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None, *, fits: bool = False
-    ) -> None:
-        self._original, self._fits = network, fits
+    def __init__(self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None) -> None:
+        self._original = network
         self._asked = batch or None
         self.notes: list[str] = [placement.note] if placement.note else []
         self._was_short = False
@@ -70,8 +67,6 @@ class Predictor:
             if self.has_margin:
                 return in_tiles(self._network, channels)
             channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
-            if self._fits:
-                return cast("torch.Tensor", self._network(channels))
             return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
 
     @property

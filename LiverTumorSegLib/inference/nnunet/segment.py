@@ -154,7 +154,7 @@ class _Run:
         return tiles.unpad(mean.values)
 
     def _load(self, fold: SliceNetwork, placement: DevicePlacement) -> Predictor:
-        return Predictor(fold, placement, 1 if self.arithmetic.exact else self.batch, fits=True)
+        return Predictor(fold, placement, 1 if self.arithmetic.exact else self.batch)
 
     def _predict(self, mean: MeanLogits, image: torch.Tensor, tiles: Tiles, engine: Predictor, task: Job) -> None:
         on_host = False

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-import torch
 from support.models import KEEP_ALL
 from support.nnunet_models import write_banded_model
 from support.volumes import reordered
@@ -14,7 +13,6 @@ from LiverTumorSegLib.core.device import cpu_placement
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
 from LiverTumorSegLib.core.volume import Volume
-from LiverTumorSegLib.inference.predictor import Predictor
 from LiverTumorSegLib.inference.preview import preprocess_volume
 from LiverTumorSegLib.inference.region import REGION_WARNING, segment_region
 from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
@@ -145,15 +143,3 @@ def test_the_picture_of_what_the_network_sees_lies_where_the_ct_does(bands, axes
 
 def test_options_can_be_written_down():
     assert json.loads(json.dumps(asdict(EXACT)))["nnunet"] == "exact"
-
-
-def test_a_network_that_is_given_what_it_was_made_for_sees_nothing_padded(tmp_path):
-    folder = write_banded_model(tmp_path / "odd", OUTPUTS, EDGES, patch=(6, 10, 14))
-    network = model_folder.load(folder).network.folds[0]
-    seen = []
-    for fits in (False, True):
-        engine = Predictor(network, cpu_placement(precision="float32"), fits=fits)
-        engine._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[2:])))
-        with torch.inference_mode():
-            assert engine(torch.zeros(1, 1, 6, 10, 14)).shape[2:] == (6, 10, 14)
-    assert seen == [(16, 16, 16), (6, 10, 14)]

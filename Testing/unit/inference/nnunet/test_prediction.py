@@ -95,7 +95,7 @@ def predicted(arithmetic, chosen, shape=(20, 20, 31), task=None, batch=1, networ
     image = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     tiles = find_tiles(shape, chosen)
     mean = MeanLogits(3, tiles.shape)
-    engine = Predictor(network or Leaning(), cpu_placement(precision="float32"), batch, fits=True)
+    engine = Predictor(network or Leaning(), cpu_placement(precision="float32"), batch)
     predict(mean, tiles.pad(image), tiles, engine, chosen, arithmetic, task or Job(), **more)
     return image, mean.values, engine._network.seen
 
