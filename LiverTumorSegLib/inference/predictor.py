@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from traceback import clear_frames
 from typing import TypeVar, cast
@@ -46,10 +47,13 @@ class Predictor:
         placement: where to run.
         batch: slices, or patches of a volume, in a batch, in place of the placement's own choice; a CPU takes patches
             one by one, which keeps its cores busy.
+        fits: whether what the network is shown has the very size that it was made for, so that nothing is padded.
     """
 
-    def __init__(self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None) -> None:
-        self._original = network
+    def __init__(
+        self, network: SliceNetwork, placement: DevicePlacement, batch: int | None = None, *, fits: bool = False
+    ) -> None:
+        self._original, self._fits = network, fits
         self._asked = batch or None
         self.notes: list[str] = [placement.note] if placement.note else []
         self._was_short = False
@@ -66,6 +70,8 @@ class Predictor:
             if self.has_margin:
                 return in_tiles(self._network, channels)
             channels = channels.contiguous(memory_format=_LAYOUTS[self._network.axes])
+            if self._fits:
+                return cast("torch.Tensor", self._network(channels))
             return cast("torch.Tensor", same_size(self._network, channels))  # a list while training alone
 
     @property
@@ -239,6 +245,39 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Exception | None
     clear_frames(failure.__traceback__)
     failure.__traceback__ = failure.__context__ = None
     return None, failure
+
+
+def load_somewhere(load: Callable[[DevicePlacement], Result], placement: DevicePlacement) -> Result:
+    """What comes of loading something onto a device, or onto the CPU, with a note, where the device cannot take it.
+
+    Args:
+        load: onto the device that it is given.
+        placement: where first.
+
+    Raises:
+        UserError: the CPU has too little memory as well.
+    """
+    made, failure = attempt(lambda: [load(placement)])
+    if made:
+        return made[0]
+    if failure and is_device_failure(failure) and not placement.is_last_resort:
+        note_failure(placement.device)
+        note = describe_failure(placement.device, failure, "running on the CPU")
+    elif failure and not is_out_of_memory(failure):
+        raise failure
+    elif placement.is_last_resort:
+        msg = "There is not enough memory for this volume: close other programs, or cut the volume."
+        raise UserError(msg) from failure
+    else:
+        note = f"{placement.device} has too little memory for this volume: running on the CPU."
+    return load_somewhere(load, placement.on_cpu(note))
+
+
+def widen(placement: DevicePlacement) -> tuple[DevicePlacement, str]:
+    """A device in float32, where numbers were not finite in less, and a sentence that says so."""
+    name = str(placement.dtype).removeprefix("torch.")
+    why = f"{placement.device} gave numbers that are not finite in {name}: the CT was segmented again in float32."
+    return replace(placement, dtype=torch.float32, precision="float32", note=""), why
 
 
 def fuse_normalisation(network: SliceNetwork) -> SliceNetwork:

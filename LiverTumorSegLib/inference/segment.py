@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,9 +14,8 @@ from numpy.typing import NDArray
 from ..core import gpus
 from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement, choose_device
-from ..core.device_failure import describe_failure, is_device_failure, is_out_of_memory, note_failure
 from ..core.errors import UserError
-from ..core.labels import LIVER_LABEL
+from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
 from ..core.volume import Volume
 from ..models.description import Description
@@ -29,7 +29,10 @@ from . import liver_box, sliding_window
 from .device_labels import DeviceLabels
 from .label_assembly import LabelOutput, NotFinite, Span
 from .liver_box import Box
-from .predictor import Predictor, attempt
+from .nnunet.export import NnUNetOutput
+from .nnunet.preprocessing import keeps_contrast
+from .nnunet.segment import label_volume
+from .predictor import Predictor, attempt, load_somewhere, widen
 from .slice_cache import SliceCache
 
 
@@ -44,6 +47,9 @@ class SegmentationOptions:
         precision: of weights and activations, see :func:`LiverTumorSegLib.core.device.choose_device`.
         probabilities: keep them beside the labels.
         candidates: keep the candidates for lesions, measured, although the model has no scores for them.
+        nnunet: how a model that comes from nnU-Net is run: ``exact`` as nnU-Net itself does, in float16 sums, every
+            tile, one at a time; ``fast`` sums in float32, in the device's own precision, and leaves out tiles that
+            show nothing but air.
 
     Example:
         >>> import LiverTumorSegLib as lts
@@ -60,6 +66,7 @@ class SegmentationOptions:
     precision: str = "auto"
     probabilities: bool = False
     candidates: bool = False
+    nnunet: Literal["fast", "exact"] = "fast"
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ def segment(
     cancel: CancelToken | None = None,
     *,
     options: SegmentationOptions = SegmentationOptions(),
+    box: tuple[slice, slice, slice] | None = None,
 ) -> Segmentation:
     """Segment the liver and its lesions.
 
@@ -146,16 +154,14 @@ def segment(
         progress: told the fraction done and what is being done.
         cancel: checked before every batch.
         options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
+        box: of k, j and i, outside of which an nnU-Net looks at nothing; None for all of the CT.
 
     Raises:
-        UserError: the model is for clicks, the device is not there, or has too little memory for a single slice.
+        UserError: the model is for clicks, or finds neither liver nor lesions; the device is not there, or has too
+            little memory for a single slice.
         Cancelled: ``cancel`` was used; answered within one batch.
     """
-    if model.description.clicks is not None:
-        msg = (
-            f"The model “{model.description.name}” segments one lesion a click, and no whole CT: choose another model."
-        )
-        raise UserError(msg)
+    _refuse_other_models(model.description)
     began, task = perf_counter(), job(progress, cancel)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
@@ -166,7 +172,13 @@ def segment(
     confidence = np.zeros(seen.shape, np.uint8) if scores or options.candidates else None
     out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
     placement = choose_device(device, _precision(model.description, options.precision))
-    place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
+    if model.description.nnunet:
+        back = volume.axial.back
+        own = NnUNetOutput(labels, probabilities, None if confidence is None else back(confidence))
+        place, found_out = label_volume(own, volume, model, placement, options, task.part(0, 0.95), box)
+    else:
+        place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
+    others = _split(labels, model.description)
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
     found = None if confidence is None else _candidates(volume, seen, confidence, cleaning)
@@ -188,7 +200,30 @@ def segment(
         found if options.candidates else None,
         choice,
         confidence=None if confidence is None else volume.axial.back(confidence),
+        others=others,
     )
+
+
+def _refuse_other_models(description: Description) -> None:
+    if description.clicks is not None:
+        msg = f"The model “{description.name}” segments one lesion a click, and no whole CT: choose another model."
+        raise UserError(msg)
+    if len(description.labels) == 1:
+        msg = (
+            f"The model “{description.name}” finds neither liver nor lesions: choose another model, and give this one "
+            "with --also."
+        )
+        raise UserError(msg)
+
+
+def _split(labels: NDArray[np.uint8], description: Description) -> tuple[OtherStructures, ...]:
+    """Take what is neither liver nor lesion out of labels; nothing where a model does not look for any."""
+    if not description.structures:
+        return ()
+    beside = labels > LESION_LABEL
+    others = np.where(beside, labels, 0)
+    labels[beside] = 0
+    return (OtherStructures(description, others),)
 
 
 def _candidates(
@@ -200,7 +235,9 @@ def _candidates(
 
 def _precision(description: Description, wanted: str) -> str:
     """Float32 where nothing else is asked for and the half as long types would round away what a wide window holds."""
-    return "float32" if wanted == "auto" and not description.preprocessing.fits_8_bits else wanted
+    settings = description.nnunet
+    fits = keeps_contrast(settings.normalisation) if settings else description.preprocessing.fits_8_bits
+    return "float32" if wanted == "auto" and not fits else wanted
 
 
 def _doubts(description: Description, labels: NDArray[np.uint8], volume: Volume) -> Iterator[str]:
@@ -217,7 +254,7 @@ def _label_volume(
         NotFinite: they are not in float32 either, or the user chose the precision.
     """
     with inference_arithmetic(placement.device, placement.dtype):
-        engine, store = _prepare(volume, model, placement, options)
+        engine, store = load_somewhere(lambda place: _load(volume, model, place, options), placement)
         try:
             _label(out, store, engine, model, options, task)
         except NotFinite:
@@ -225,10 +262,7 @@ def _label_volume(
                 raise
         else:
             return engine.placement, engine.notes
-    narrow = engine.placement
-    wide = replace(narrow, dtype=torch.float32, precision="float32", note="")
-    name = str(narrow.dtype).removeprefix("torch.")
-    why = f"{narrow.device} gave numbers that are not finite in {name}: the CT was segmented again in float32."
+    wide, why = widen(engine.placement)
     notes = [*engine.notes, why]
     del engine, store
     gpus.free_cached_memory()
@@ -244,25 +278,6 @@ def _label(
         sliding_window.segment_in_patches(out, store, model.description.patches, engine, task)
     else:
         _segment_slices(out, store, engine, options, task)
-
-
-def _prepare(
-    volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
-) -> tuple[Predictor, SliceCache]:
-    made, failure = attempt(lambda: _load(volume, model, placement, options))
-    if made:
-        return made
-    if failure and is_device_failure(failure) and not placement.is_last_resort:
-        note_failure(placement.device)
-        note = describe_failure(placement.device, failure, "running on the CPU")
-    elif failure and not is_out_of_memory(failure):
-        raise failure
-    elif placement.is_last_resort:
-        msg = "There is not enough memory for this volume: close other programs, or cut the volume."
-        raise UserError(msg) from failure
-    else:
-        note = f"{placement.device} has too little memory for this volume: running on the CPU."
-    return _prepare(volume, model, placement.on_cpu(note), options)
 
 
 def _load(

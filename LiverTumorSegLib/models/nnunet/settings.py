@@ -75,7 +75,8 @@ class NnUNet(StrictModel):
     Args:
         configuration: its name in the plans, such as ``3d_fullres``.
         outputs: what each channel of the logits is: ``background``, ``liver``, ``lesion``, a name of
-            :data:`LiverTumorSegLib.core.structures.STRUCTURES`, or nothing for what is not shown.
+            :data:`LiverTumorSegLib.core.structures.STRUCTURES`, or nothing for what is not shown; several may be
+            the same, such as kinds of lesions.
         regions: channels may overlap, have no background, and are written in their order, later over earlier.
         order: with ``regions``: channels from the first written to the last.
         spacing_mm: along the axes; of a configuration for slices along rows and columns alone.
@@ -83,6 +84,7 @@ class NnUNet(StrictModel):
         transpose: which of the axes k, j, i comes first, second and third.
         normalisation: of the CT.
         image, logits: how each is resampled.
+        step: from a tile to the next, in parts of the patch, at most.
         mirror_axes: of the patch, along which mirrored passes are averaged.
         folds: networks that are averaged.
         orientation: in which a CT is shown to the network: ``stored``, as its file has it, or ``RAS``.
@@ -99,6 +101,7 @@ class NnUNet(StrictModel):
     normalisation: Normalisation
     image: Resampling
     logits: Resampling
+    step: float = Field(0.5, gt=0, le=1)
     mirror_axes: tuple[int, ...] = ()
     folds: int = Field(1, ge=1, le=20)
     orientation: Literal["stored", "RAS"] = "stored"
@@ -115,10 +118,6 @@ class NnUNet(StrictModel):
             raise ValueError(msg)
         if unknown := sorted(set(self.outputs) - known):
             msg = f"outputs are structures that are known here, and not {', '.join(unknown)}"
-            raise ValueError(msg)
-        shown = [name for name in self.outputs if name]
-        if len(set(shown)) != len(shown):
-            msg = "outputs name each structure once"
             raise ValueError(msg)
         if self.regions != bool(self.order) or (self.order and sorted(self.order) != list(range(len(self.outputs)))):
             msg = "order names each channel of regions once, and nothing else"
@@ -137,7 +136,7 @@ class NnUNet(StrictModel):
     @property
     def structures(self) -> tuple[str, ...]:
         """Names of what it finds beside liver and lesions."""
-        return tuple(name for name in self.outputs if name in STRUCTURES)
+        return tuple(dict.fromkeys(name for name in self.outputs if name in STRUCTURES))
 
     @property
     def labels(self) -> tuple[str, ...]:

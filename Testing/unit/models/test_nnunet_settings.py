@@ -43,7 +43,6 @@ def test_structures_have_labels_of_their_own():
     "wrong",
     [
         {"outputs": ("background", "kidney")},
-        {"outputs": ("background", "liver", "liver")},
         {"outputs": ("liver", "background")},
         {"spacing_mm": (1.0, 1.0)},
         {"transpose": (0, 0, 1)},

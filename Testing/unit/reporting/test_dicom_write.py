@@ -121,12 +121,12 @@ def test_uids_are_made_of_values_by_name_and_not_of_how_classes_are_written(segm
     image = Dataset()
     image.SOPInstanceUID = "1.2.3"
     uids = dicom_write._uids([image], replace(segmentation, options=options), "each", None)
-    assert uids("measurements") == "2.25.224886062996377543229497962731058511422"
+    assert uids("measurements") == "2.25.255352072542851840217980501044106409883"
 
 
 NAMED = (
-    '{"batch": null, "candidates": false, "coarse_pass": true, "postprocessing": {"fill_holes": true, '
-    '"largest_liver": true, "lesions_in_liver": true, "sensitivity": 1, "smallest_lesion_ml": 0.1, '
+    '{"batch": null, "candidates": false, "coarse_pass": true, "nnunet": "fast", "postprocessing": {'
+    '"fill_holes": true, "largest_liver": true, "lesions_in_liver": true, "sensitivity": 1, "smallest_lesion_ml": 0.1, '
     '"smallest_liver_ml": 50}, "precision": "auto", "probabilities": false}'
 )
 

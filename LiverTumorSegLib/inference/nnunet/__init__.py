@@ -1,0 +1,1 @@
+"""Segmentation by networks that come from nnU-Net, as nnU-Net would do it, without it."""
