@@ -34,6 +34,7 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
 	$(BIN)/python Testing/benchmarks/dicom.py
+	$(BIN)/python Testing/benchmarks/nnunet.py
 
 # For whoever has a CUDA GPU: a page and a JSON file in gpu-check/. Without one all is skipped by name.
 gpu-check: $(VENV)/test
