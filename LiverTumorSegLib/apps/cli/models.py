@@ -26,14 +26,16 @@ def list_models() -> None:
     from ...models import store
     from ...models.model_folder import read_description
 
-    table = Table("name", "title", "segments", "for", "licence")
-    for name, folder in store.available_models().items():
+    known = store.available_models()
+    width = max(map(len, known), default=0)  # names are typed as they stand
+    table = Table(Column("name", min_width=width, no_wrap=True), "title", "segments", "for", "licence")
+    for name, folder in known.items():
         try:
             description = read_description(folder)
         except UserError as error:
             table.add_row(*text_cells(name, f"not valid: {error}"))
             continue
-        use = "lesions add" if description.clicks else "segment"
+        use = "lesions add" if description.clicks else "segment" if len(description.labels) > 1 else "segment --also"
         table.add_row(*text_cells(name, description.title, description.segments, use, description.licence.name))
     out.print(table)
 

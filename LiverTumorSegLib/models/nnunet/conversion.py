@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from ...core.errors import UserError
 from ...core.progress import Job
 from ...core.schema import explain_validation_error
+from ...core.structures import LIVER_SEGMENTS
 from ...networks import MeanOfFolds, create_with_options
 from .. import model_folder
 from ..description import MODEL_NAME, Description, Licence, NetworkSpec, Training
@@ -165,7 +166,7 @@ def convert(source: Path, target: Path, choices: ImportChoices, job: Job) -> Des
         lambda description: card_text(description, outputs, said[0], task),
         name=_name(trained, task, choices, settings.configuration),
         title=task.title if task else f"{_plain(trained.dataset)}, {settings.configuration}, from nnU-Net",
-        segments=", ".join(dict.fromkeys(name.replace("_", " ") for name in settings.outputs[1:] if name)),
+        segments=_in_words(settings.outputs),
         network=spec,
         nnunet=settings,
         labels=settings.labels,
@@ -277,6 +278,14 @@ def _network(spec: NetworkSpec, weights: Path, paths: Sequence[Path]) -> MeanOfF
 
 def _shape(tensor: torch.Tensor | None) -> str:
     return "not there" if tensor is None else " x ".join(map(str, tensor.shape)) or "a number"
+
+
+def _in_words(outputs: Sequence[str]) -> str:
+    """What is found, Couinaud's eight segments as one."""
+    found = list(dict.fromkeys(name for name in outputs if name not in ("", "background")))
+    if set(LIVER_SEGMENTS) <= set(found):
+        found = [*(name for name in found if name not in LIVER_SEGMENTS), "liver segments 1 to 8"]
+    return ", ".join(name.replace("_", " ") for name in found)
 
 
 def _name(trained: TrainedFolder, task: Task | None, choices: ImportChoices, configuration: str) -> str:
