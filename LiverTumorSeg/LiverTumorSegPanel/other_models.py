@@ -52,7 +52,7 @@ class OtherModelsSection(Section):
             self._fill(others)
         for name, box in self._boxes.items():
             box.checked = name in alsoModelsOf(self.parameters)
-        self.ui.alsoFrame.visible = self.ui.alsoLabel.visible = bool(others)
+        self.ui.alsoFrame.visible = self.ui.advancedFormLabel6.visible = bool(others)
 
     def _fill(self, others: list[Answer]) -> None:
         for box in self._boxes.values():

@@ -78,4 +78,4 @@ def test_models_of_other_structures_alone_cannot_be_the_chosen_one(listed):
 
 def test_without_such_models_nothing_is_offered(widget):  # noqa: F811
     assert not widget.ui.alsoFrame.visible
-    assert not widget.ui.alsoLabel.visible
+    assert not widget.ui.advancedFormLabel6.visible
