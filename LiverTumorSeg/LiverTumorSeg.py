@@ -36,6 +36,7 @@ from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.lesions import LesionsSection
 from LiverTumorSegPanel.logic import SegmentationLogic
 from LiverTumorSegPanel.models import ModelSection
+from LiverTumorSegPanel.other_models import OtherModelsSection
 from LiverTumorSegPanel.outputs import OutputSection
 from LiverTumorSegPanel.packages import PackagesSection
 from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
@@ -113,12 +114,13 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _addSections(self) -> None:
         self._results = ResultsSection(self.ui, self.logic)
         run = RunSection(self.ui, self.logic, self.onSegment, self.onPreview)
-        self._cohort = CohortSection(self.ui, self.logic, run.afterConsent)
+        self._cohort = CohortSection(self.ui, self.logic, run.afterConsents)
         self._clicks = ClickSection(self.ui, self.logic, run.afterConsent)
         packages = PackagesSection(self.ui, self.logic)
         self.sections = [
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
+            OtherModelsSection(self.ui, self.logic.panel),
             DeviceSection(self.ui, self.logic.panel),
             OutputSection(self.ui),
             run,

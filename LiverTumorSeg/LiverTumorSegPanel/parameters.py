@@ -37,6 +37,8 @@ class LiverTumorSegParameterNode:
     roi: vtkMRMLMarkupsROINode
     outputSegmentation: vtkMRMLSegmentationNode
     model: str = DEFAULT_MODEL
+    liverModel: str = ""
+    alsoModels: str = ""
     device: str = "auto"
     replaceSegments: bool = False
     oneEach: bool = False
@@ -59,7 +61,14 @@ def settingsOf(parameters: LiverTumorSegParameterNode) -> PanelSettings:
         batch=parameters.batch,
         precision=parameters.precision,
         postprocessing=cleanup.valuesOf(parameters),
+        liver_model=parameters.liverModel if parameters.liverModel != parameters.model else "",
+        also=tuple(name for name in alsoModelsOf(parameters) if name != parameters.model),
     )
+
+
+def alsoModelsOf(parameters: LiverTumorSegParameterNode) -> list[str]:
+    """Names of the models of other structures; none of them can hold a blank."""
+    return parameters.alsoModels.split()
 
 
 def requestOf(parameters: LiverTumorSegParameterNode) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import slicer
@@ -16,6 +17,7 @@ from LiverTumorSegLib.core.ct_quality import why_not_hounsfield
 from . import settings
 from .colours import showAsError
 from .logic import SegmentationLogic
+from .parameters import settingsOf
 from .section import Section
 from .texts import plain
 
@@ -71,7 +73,15 @@ class RunSection(Section):
         if self.panel.busy:
             self.panel.cancel()
         else:
-            self.panel.attempt(lambda: self.afterConsent(self._segmentIfCT))
+            self.panel.attempt(lambda: self.afterConsents(self._segmentIfCT))
+
+    def afterConsents(self, work: Callable[[], None]) -> None:
+        """Do work with all models that are chosen where the user knows the licence of each."""
+        chosen = settingsOf(self.parameters)
+        for name in (*chosen.also, chosen.liver_model):
+            if name:
+                work = partial(self.afterConsent, work, name)
+        self.afterConsent(work)
 
     def afterConsent(self, work: Callable[[], None], name: str = "") -> None:
         """Do work with a model where the user knows its licence; the worker may have to read that first.

@@ -11,10 +11,11 @@ import numpy as np
 import slicer
 
 from ...core.errors import UserError
-from . import mrml_segmentations
+from . import mrml_other_structures, mrml_segmentations
 from .mrml_jobs import SceneJobs
 from .mrml_results import ResultNodes
 from .mrml_volumes import ijk_to_local, volume_of
+from .panel import with_others
 
 INSTANCES = "DICOM.instanceUIDs"
 """Attribute that Slicer gives to what it loads from DICOM: the UIDs of its images, with spaces between."""
@@ -78,6 +79,8 @@ def write_objects(
             "notes": found.notes,
             "marks": found.marks,
         }
-        jobs.panel.begin("write_objects", lambda answer, _: done(answer["files"]), given, **chosen)
+        others = mrml_other_structures.read(found.segmentation, found.volume)
+        given, more = with_others(given, others, stored)
+        jobs.panel.begin("write_objects", lambda answer, _: done(answer["files"]), given, **chosen, **more)
 
     jobs.measure(nodes, lambda found: jobs.panel.later(lambda: jobs.panel.attempt(lambda: write(found))))

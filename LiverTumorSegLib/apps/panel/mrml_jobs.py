@@ -15,7 +15,7 @@ from ...core.errors import UserError
 from ...core.labels import LESION
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
-from . import mrml_display, mrml_segmentations
+from . import mrml_display, mrml_other_structures, mrml_segmentations
 from .mrml_clicks import ClickJobs, ClickStep
 from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
 from .mrml_results import require as _require
@@ -75,6 +75,7 @@ class SceneJobs:
             earlier = earlier_table(node) if request.output.replace else None
             kept = KeptResult.of(node, earlier) if earlier else None
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
+            mrml_other_structures.write(result.others, request.volume, node, replace_earlier=request.output.replace)
             if request.surface and result.labels.any():
                 self.panel.later(lambda: mrml_display.show_surface(node))
             nodes = ResultNodes(request.volume, node, table_node(node, request.volume, replace=request.output.replace))
@@ -262,7 +263,8 @@ class SceneJobs:
         volume = replace(volume, warnings=tuple(facts["warnings"]))
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
         facts["run"]["notes"] = notes if facts.get("found") in (None, labels_checksum(labels)) else [*notes, _CHANGED]
-        found = Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates, nodes.marks)
+        others = mrml_other_structures.read(nodes.segmentation, nodes.volume)
+        found = Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates, nodes.marks, others)
         return found, owners, facts
 
 

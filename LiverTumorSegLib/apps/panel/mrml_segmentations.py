@@ -62,7 +62,7 @@ def write(
         take_geometry(segmentation, volume)
     affine = labels_affine(volume, segmentation)
     shown = labels if output.one_each else np.minimum(labels, LESION.label)
-    image = _image(shown, affine)
+    image = image_of(shown, affine)
     last = int(shown.max(initial=0)) if output.one_each else LESION.label
     wasmodified = segmentation.StartModify()
     segments = segmentation.GetSegmentation()
@@ -105,7 +105,7 @@ def rewrite(
     others = {name: label for name, label in names.items() if name not in made and segments.GetSegment(name)}
     affine = labels_affine(volume, segmentation)
     shown = _consecutive(labels) if one_each else np.minimum(labels, LESION.label)
-    image, output = _image(shown, affine), SegmentOutput(one_each=one_each)
+    image, output = image_of(shown, affine), SegmentOutput(one_each=one_each)
     highlight_segment(segmentation, made, None)
     wasmodified = segmentation.StartModify()
     if has_surface(segmentation):
@@ -165,7 +165,7 @@ def add_lesion_segment(
     for name in made_here(segmentation):
         segments.GetSegment(name).GetTag(_TAG, tag)
         lesions += str(tag) == str(LESION.label)
-    image = _image(np.zeros((1, 1, 1), np.uint8), labels_affine(volume, segmentation))
+    image = image_of(np.zeros((1, 1, 1), np.uint8), labels_affine(volume, segmentation))
     name = _add(segments, image, LESION.label + lesions if one_each else LESION.label, SegmentOutput(one_each))
     segments.GetSegment(name).SetLabelValue(1)  # its image is its own
     segmentation.CreateDefaultDisplayNodes()
@@ -253,7 +253,7 @@ def made_here(segmentation: slicer.vtkMRMLSegmentationNode) -> list[str]:
     return [name for name in segments.GetSegmentIDs() if segments.GetSegment(name).HasTag(_TAG)]
 
 
-def _image(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> slicer.vtkOrientedImageData:
+def image_of(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -> slicer.vtkOrientedImageData:
     """The labels cropped to what is not background; all segments share it as one layer."""
     image = slicer.vtkOrientedImageData()
     image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(affine))
@@ -277,7 +277,7 @@ def _add(
     number = value - LIVER.label if kind is LESION and output.one_each else 0
     name = f"{kind.name} {number}" if number else kind.name
     segment = slicer.vtkSegment()
-    segment.SetName(_unused(segments, name))
+    segment.SetName(unused_name(segments, name))
     segment.SetColor(_colour(kind, number))
     segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminology)
     segment.SetTag(_TAG, str(kind.label))
@@ -288,7 +288,8 @@ def _add(
     return made
 
 
-def _unused(segments: slicer.vtkSegmentation, name: str) -> str:
+def unused_name(segments: slicer.vtkSegmentation, name: str) -> str:
+    """A name that no segment has, with a number behind it where one has this."""
     names = {segments.GetSegment(each).GetName() for each in segments.GetSegmentIDs()}
     tried, count = name, 1
     while tried in names:

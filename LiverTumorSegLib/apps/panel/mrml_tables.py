@@ -12,6 +12,7 @@ from ...reporting.lesion_origins import LesionOrigin
 from .panel import LESION_COLUMNS
 
 ORIGIN, NOTE = "origin", "note"
+LIVER_SEGMENTS, LIVER_SEGMENTS_HEADING = "liver_segments", "liver segments"
 _ARRAYS = {int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 
 
@@ -22,7 +23,8 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
         node: emptied first.
         lesions: as :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict` gives them, centroids in world RAS;
             what is not known becomes NaN, the one empty value that a column of numbers holds and a saved scene keeps.
-            Their origins are a column of words, as in the CSV, where one is known.
+            The liver's segments that a lesion lies in, and its origin as the CSV says it, are columns of words, where
+            they are known.
     """
     wasmodified = node.StartModify()
     node.RemoveAllColumns()
@@ -34,6 +36,8 @@ def fill(node: slicer.vtkMRMLTableNode, lesions: list[dict[str, Any]]) -> None:
             value = row.get(key)
             column.InsertNextValue(math.nan if value is None else value)
         node.AddColumn(column)
+    if any(row.get(LIVER_SEGMENTS) is not None for row in rows):
+        node.AddColumn(_words(LIVER_SEGMENTS_HEADING, [" ".join(row.get(LIVER_SEGMENTS) or ["-"]) for row in rows]))
     origins = [LesionOrigin(**row[ORIGIN]).in_words if row.get(ORIGIN) else "" for row in rows]
     if any(origins):
         node.AddColumn(_words(ORIGIN, origins))

@@ -18,6 +18,7 @@ from ...core.volume import Volume
 from ...reporting.lesion_origins import LesionMark, read_marks
 from ..worker import arrays
 from ..worker.client import WorkerInterface
+from ..worker.handed_layers import HandedLayer, stacked, unstacked
 from .clicks import ClickedLesion, ClickHandover, LesionClick, click_arguments, clicked_lesion
 from .job_runner import IDLE, Answer, JobRunner, PanelState
 
@@ -39,6 +40,8 @@ class PanelSettings:
         batch: slices a batch, 0 for the device's usual number.
         precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         postprocessing: clean-up steps by name; what is left out is the model's own.
+        liver_model: of another model, whose liver the lesions are looked for in; empty for none.
+        also: of models of other structures.
     """
 
     model: str = DEFAULT_MODEL
@@ -47,6 +50,8 @@ class PanelSettings:
     batch: int = 0
     precision: str = "auto"
     postprocessing: dict[str, Any] = field(default_factory=dict)
+    liver_model: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Result:
         marks: what marked each lesion, by which its ``origin`` in the table is known; None where nothing is known, as
             in scenes of earlier versions. Clicks add theirs, see
             :func:`LiverTumorSegLib.reporting.lesion_origins.with_clicks`.
+        others: structures beside liver and lesions.
     """
 
     labels: NDArray[np.unsignedinteger]
@@ -73,6 +79,7 @@ class Result:
     warnings: tuple[str, ...]
     candidates: str = ""
     marks: tuple[LesionMark, ...] | None = None
+    others: tuple[HandedLayer, ...] = ()
 
     @property
     def lasting_warnings(self) -> list[str]:
@@ -104,8 +111,17 @@ class Panel(JobRunner):
 
     @property
     def segmenting_models(self) -> list[Answer]:
-        """The models that can be chosen to segment a CT: not those for clicks."""
-        return [model for model in self.models if not model.get("clicks")]
+        """The models that can be chosen to segment a CT: not those for clicks, or of other structures alone."""
+        return [model for model in self.models if not model.get("clicks") and len(model.get("labels", "..")) > 1]
+
+    def liver_models(self, main: str) -> list[Answer]:
+        """The models that can find the liver for the main one."""
+        found = [model for model in self.segmenting_models if "liver" in model.get("labels", ())]
+        return [model for model in found if model["name"] != main]
+
+    def other_models(self, main: str) -> list[Answer]:
+        """The models that can add other structures to what the main one finds."""
+        return [model for model in self.models if model.get("structures") and model["name"] != main]
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
         """Start the worker in the background and ask it for models and devices; ``then`` is called with the models."""
@@ -129,9 +145,12 @@ class Panel(JobRunner):
             warnings = tuple(dict.fromkeys((*volume.warnings, *answer["warnings"])))
             self._handed.keep_automatic(answer, folder, volume)
             candidates, marks = answer.get("candidates", ""), read_marks(answer.get("marks"))
-            done(Result(labels, volume, answer["table"], answer["run"], warnings, candidates, marks))
+            others = unstacked(folder / "others.nrrd", answer.get("structures", ()))
+            done(Result(labels, volume, answer["table"], answer["run"], warnings, candidates, marks, others))
 
         files: dict[str, Any] = {"volume": (volume.voxels, volume.affine), "labels": None}
+        if settings.also or any(model["name"] == settings.model for model in self.other_models("")):
+            files["others"] = None
         if inside is None:
             files["automatic"] = None
         else:
@@ -165,7 +184,8 @@ class Panel(JobRunner):
 
         chosen: Answer = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
         chosen |= {"without": without, "marks": result.marks}
-        self.begin("measure", finish, _files(result.volume, labels), **chosen)
+        files, more = with_others(_files(result.volume, labels), result.others, result.volume)
+        self.begin("measure", finish, files, **chosen, **more)
 
     def report(
         self,
@@ -193,8 +213,8 @@ class Panel(JobRunner):
             "notes": notes,
             "marks": result.marks,
         }
-        files = _files(result.volume, result.labels)
-        self.begin("report", finish, files, **chosen)
+        files, more = with_others(_files(result.volume, result.labels), result.others, result.volume)
+        self.begin("report", finish, files, **chosen, **more)
 
     def prepare_clicks(self, volume: Volume, *, device: str = "auto", model: str = CLICK_MODEL) -> None:
         """Hand over a CT and have the model loaded, so that the first click is answered as fast as the others."""
@@ -333,7 +353,16 @@ class Panel(JobRunner):
 
 def _arguments(settings: PanelSettings) -> Answer:
     options = asdict(settings)
-    return {"model": options.pop("model"), "device": options.pop("device"), "options": options}
+    liver, also = options.pop("liver_model"), list(options.pop("also"))
+    others = ({"liver_model": liver} if liver else {}) | ({"also": also} if also else {})
+    return {"model": options.pop("model"), "device": options.pop("device"), "options": options, **others}
+
+
+def with_others(files: dict[str, Any], others: Sequence[HandedLayer], volume: Volume) -> tuple[dict[str, Any], Answer]:
+    """Files with other structures among them, and what is said of these; both as they are where there are none."""
+    if not others:
+        return files, {}
+    return files | {"others": (stacked(others), volume.affine)}, {"structures": [each.entry for each in others]}
 
 
 def _files(volume: Volume, labels: NDArray[np.unsignedinteger]) -> dict[str, Any]:

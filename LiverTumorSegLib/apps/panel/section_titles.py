@@ -28,6 +28,7 @@ def model_in_words(model: Mapping[str, Any]) -> str:
         ("liver", "lesion"): _("Liver and lesions"),
         ("liver",): _("Liver"),
         ("lesion",): _("Lesions"),
+        (): _("Other structures"),
     }[tuple(model["labels"][1:])]
     return _("{found}, research weights").format(found=found) if model["research_only"] else found
 

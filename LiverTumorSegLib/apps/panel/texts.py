@@ -32,7 +32,13 @@ _ = _translator()
 
 
 def translated_stage(stage: str) -> str:
-    """A stage of the library in the user's language; one that is not known stays as it is."""
+    """A stage of the library in the user's language; one that is not known stays as it is.
+
+    Where several models segment, the name of one stands before it.
+    """
+    model, mark, rest = stage.partition(": ")
+    if mark and rest:
+        return f"{model}: {translated_stage(rest)}"
     for pattern, words in _stage_patterns().items():
         found = re.fullmatch(pattern, stage)
         if found:

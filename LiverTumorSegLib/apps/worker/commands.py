@@ -50,8 +50,9 @@ from .exchange import (
     read_pair,
     result_answer,
 )
+from .handed_layers import stacked
 from .known_models import LastModel, model_card
-from .other_structures import read_liver_segments, read_others, write_others
+from .other_structures import ClientLayers, layers_found
 from .protocol import PAINTED
 from .source_series import with_images
 
@@ -120,7 +121,8 @@ class Commands:
         ``automatic_at``; neither is there where that is not known.
         ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
         The liver is that of ``liver_model`` where it is given. What the main model and those of ``also`` find beside
-        liver and lesions goes to files named after ``others``, which the answer lists as ``others``.
+        liver and lesions goes to the file ``others``, as :mod:`.handed_layers` says; the answer lists it by model as
+        ``structures``, empty where nothing was looked for and there is no file.
         """
         job.at(0.01, "Reading the volume")
         ct, models = read_ct(volume), self._models.load_set(model, liver_model, also)
@@ -131,7 +133,10 @@ class Commands:
         text = choice.to_text() if choice else ""
         answer = result_answer(done) | {"candidates": text, "marks": done.marks}
         if others:
-            answer["others"] = write_others(Path(others), done.segmentation)
+            layers = layers_found(done.segmentation)
+            answer["structures"] = [each.entry for each in layers]
+            if layers:
+                arrays.write(Path(others), stacked(layers), ct.affine)
         if automatic and (likely := done.segmentation.confidence) is not None:
             answer |= click_commands.write_automatic(Path(automatic), likely, ct)
         answer["run"]["points"] = [point.model_dump() for point in choice.points] if choice and text else []
@@ -207,7 +212,8 @@ class Commands:
         without: Sequence[Sequence[int]] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
-        others: Sequence[Answer] = (),
+        others: str = "",
+        structures: Sequence[Answer] = (),
     ) -> Answer:
         """Measure labels again, after they were corrected; lesions are numbered anew in the file.
 
@@ -221,8 +227,7 @@ class Commands:
         ``marks`` are those that segmenting or measuring answered, with those that a client added after clicks, each
         ``[[i, j, k], clicks, voxels]``: each lesion's ``origin`` follows from them, and one without any was painted.
         They come back as they are now; without them nothing is known, and ``origin`` and ``marks`` are None.
-        ``others`` are other structures as segmenting listed them, in files on the same grid: lesions get the liver's
-        segments that they lie in.
+        ``others`` and ``structures`` are as segmenting gave them: lesions get the liver's segments that they lie in.
         """
         noted, known = read_notes(notes), read_marks(marks)
         job.at(0, "Measuring lesions")
@@ -244,7 +249,7 @@ class Commands:
         own = lesions.number_lesions(found, ct)
         arrays.write(Path(labels), own, ct.affine)
         table = table.with_notes(place_notes(noted, own, ct))
-        table = with_liver_segments(table, own, read_liver_segments(others, found.shape))
+        table = with_liver_segments(table, own, ClientLayers(others, structures, found.shape).liver_segments)
         if known is not None:
             if chosen:
                 known = marks_after_choice(known, before, own, ct, table, removed=without)
@@ -264,19 +269,20 @@ class Commands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
-        others: Sequence[Answer] = (),
+        others: str = "",
+        structures: Sequence[Answer] = (),
     ) -> Answer:
         """Write the report's files into a folder.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
-        labels, which are answered as by :meth:`measure`; ``notes``, ``marks`` and ``others`` are given as there.
+        labels, which are answered as by :meth:`measure`; ``notes``, ``marks`` and other structures are given as there.
         """
         noted, known = read_notes(notes), read_marks(marks)
         target = ReportFolder(self._base / folder, overwrite)
         target.check(run.get("labels", JOINT), None)
         job.at(0.1, "Writing the report")
         ct, found = read_pair(volume, labels)
-        done = self._corrected(ct, found, run, candidates, warnings, others)
+        done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
 
@@ -294,11 +300,12 @@ class Commands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
-        others: Sequence[Answer] = (),
+        others: str = "",
+        structures: Sequence[Answer] = (),
     ) -> Answer:
         """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
 
-        ``warnings``, ``notes``, ``marks`` and ``others`` are given as to :meth:`report`.
+        ``warnings``, ``notes``, ``marks`` and other structures are given as to :meth:`report`.
         """
         noted, known = read_notes(notes), read_marks(marks)
         target = DicomObjects(self._base / folder, overwrite=overwrite)
@@ -307,7 +314,7 @@ class Commands:
         ct, found = read_pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
-        done = self._corrected(ct, found, run, candidates, warnings, others)
+        done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
 
@@ -318,15 +325,12 @@ class Commands:
         run: Answer,
         candidates: str,
         warnings: Sequence[str],
-        others: Sequence[Answer],
+        layers: ClientLayers,
     ) -> Segmentation:
         """Corrected labels as the segmentation that they come from, with all models that took part."""
         main, name = self._model(run["model"]).description, run.get("liver_model", "")
-        liver, beside = (
-            self._models.describe(name) if name else None,
-            read_others(others, labels.shape, self._models.describe),
-        )
-        return corrected(ct, labels, main, run, candidates, warnings, liver, beside)
+        liver = self._models.describe(name) if name else None
+        return corrected(ct, labels, main, run, candidates, warnings, liver, layers.others(self._models.describe))
 
     def find_cases(self, job: Job, *, folder: str, without: str) -> Answer:
         """Every CT in a folder and those in it, but for one folder, such as that of the outputs."""

@@ -30,7 +30,7 @@ def test_every_measure_of_every_lesion_is_a_cell(lesions):
         *(heading for heading, *_ in LESION_COLUMNS),
         "note",
     ]
-    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "origin", "note"}
+    others = {"centroid_mm", "axial_line_mm", "short_axial_line_mm", "inside_voxel", "liver_segments", "origin", "note"}
     assert {key for _, key, _ in LESION_COLUMNS} | others == set(lesions[0]) | {"r", "a", "s"}
 
 

@@ -40,5 +40,6 @@ def test_every_stage_of_the_library_can_be_translated():
 def test_a_translation_takes_the_numbers_along(monkeypatch):
     monkeypatch.setattr(texts, "_", lambda text: f"«{text}»")
     assert texts.translated_stage("Segmenting slice 3 of 90") == "«Segmenting slice 3 of 90»"
+    assert texts.translated_stage("livers: Segmenting slice 3 of 90") == "livers: «Segmenting slice 3 of 90»"
     assert texts.translated_stage("Something new") == "Something new"
     assert texts.translated_stage("") == ""

@@ -1,6 +1,7 @@
 """Several models in the worker's commands: what segmenting hands over, and what comes back to be measured."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from support.nnunet_models import write_banded_model
 
 from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.apps.worker.commands import Commands
-from LiverTumorSegLib.apps.worker.other_structures import read_layer
+from LiverTumorSegLib.apps.worker.handed_layers import unstacked
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Job
 from LiverTumorSegLib.io import volumes
@@ -44,10 +45,10 @@ def segmented(models, volume, tmp_path):
 
 def test_other_structures_are_handed_over_in_a_file_for_each_model(segmented):
     _, files, answer = segmented
-    assert [each["model"] for each in answer["others"]] == ["vessels", "couinaud"]
-    layers = [read_layer(each) for each in answer["others"]]
-    assert np.array_equal(layers[0].labels > 0, marked(VESSEL))
-    assert [segment.name for segment in layers[1].segments] == ["liver segment II", "liver segment VI"]
+    assert [each["model"] for each in answer["structures"]] == ["vessels", "couinaud"]
+    vessels, couinaud = (each.layer for each in unstacked(Path(files["others"]), answer["structures"]))
+    assert np.array_equal(vessels.labels > 0, marked(VESSEL))
+    assert [segment.name for segment in couinaud.segments] == ["liver segment II", "liver segment VI"]
     labels, _ = arrays.read(files["labels"])
     assert (labels[LESION] > 1).all()
     assert answer["run"]["labels"] == ["background", "liver", "lesion"]
@@ -59,7 +60,7 @@ def test_other_structures_are_handed_over_in_a_file_for_each_model(segmented):
 def test_measuring_again_knows_the_livers_segments_by_the_labels_that_come_back(segmented, volume):
     commands, files, answer = segmented
     asked = {"volume": volume, "labels": files["labels"], "run": answer["run"]}
-    found = commands.run("measure", {**asked, "others": answer["others"]}, Job())
+    found = commands.run("measure", {**asked, "others": files["others"], "structures": answer["structures"]}, Job())
     assert [each["liver_segments"] for each in found["table"]["lesions"]] == [["II"], ["II"]]
     without = commands.run("measure", asked, Job())
     assert [each["liver_segments"] for each in without["table"]["lesions"]] == [None, None]
@@ -67,7 +68,8 @@ def test_measuring_again_knows_the_livers_segments_by_the_labels_that_come_back(
 
 def test_a_report_of_corrected_labels_names_every_model(segmented, volume, tmp_path):
     commands, files, answer = segmented
-    asked = {"volume": volume, "labels": files["labels"], "run": answer["run"], "others": answer["others"]}
+    asked = {"volume": volume, "labels": files["labels"], "run": answer["run"]}
+    asked |= {"others": files["others"], "structures": answer["structures"]}
     commands.run("report", {**asked, "folder": str(tmp_path / "report"), "overwrite": False}, Job())
     facts = json.loads((tmp_path / "report" / "lesions.json").read_text())
     assert {each["name"] for each in facts["models"]} == {"lesions", "livers", "vessels", "couinaud"}
@@ -78,8 +80,8 @@ def test_a_report_of_corrected_labels_names_every_model(segmented, volume, tmp_p
 def test_labels_of_another_grid_are_refused(segmented, volume, tmp_path):
     commands, files, answer = segmented
     arrays.write(tmp_path / "small.nrrd", np.zeros((2, 2, 2), np.uint8), np.eye(4))
-    wrong = [{**answer["others"][1], "file": str(tmp_path / "small.nrrd")}]
-    asked = {"volume": volume, "labels": files["labels"], "run": answer["run"], "others": wrong}
+    asked = {"volume": volume, "labels": files["labels"], "run": answer["run"]}
+    asked |= {"others": str(tmp_path / "small.nrrd"), "structures": answer["structures"]}
     with pytest.raises(UserError, match="is not on the grid of the CT: segment it again"):
         commands.run("measure", asked, Job())
 
