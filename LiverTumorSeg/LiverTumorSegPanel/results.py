@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from LiverTumorSegLib.apps.panel import mrml_display, mrml_tables, texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
+from LiverTumorSegLib.apps.panel.table_text import table_text
 from LiverTumorSegLib.core.atomic_files import unused_folder, whole_file
 
 from .folded_warnings import FoldedWarnings
@@ -84,7 +85,8 @@ class ResultsSection(Section):
         self._warnings.show([*other, *facts.get("warnings", [])])
         self._fillSlider(nodes)
         origins = [texts.origin(found) for found in nodes.origins]
-        fillTable(self.ui.lesionTable, mrml_tables.rows(nodes.table), mrml_tables.notes(nodes.table), origins)
+        table, segments = nodes.table, mrml_tables.liver_segments(nodes.table)
+        fillTable(self.ui.lesionTable, mrml_tables.rows(table), mrml_tables.notes(table), origins, segments)
 
     def _fillSlider(self, nodes: ResultNodes) -> None:
         points, slider = nodes.points, self.ui.sensitivitySlider
@@ -170,7 +172,8 @@ def _state(nodes: ResultNodes, chosen: slicer.vtkMRMLScalarVolumeNode | None) ->
 
 def _text(nodes: ResultNodes, delimiter: str) -> str:
     table = nodes.table
-    return texts.table_text(mrml_tables.rows(table), delimiter, mrml_tables.notes(table), mrml_tables.origins(table))
+    words = mrml_tables.notes(table), mrml_tables.origins(table), mrml_tables.liver_segments(table)
+    return table_text(mrml_tables.rows(table), delimiter, *words)
 
 
 def _save(path: Path, text: str) -> None:

@@ -16,7 +16,13 @@ _ROW = qt.Qt.UserRole
 _PADDING, _LEAST = 5, 28
 
 
-def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[str], origins: Sequence[str]) -> None:
+def fillTable(
+    table: Any,
+    rows: Sequence[Mapping[str, float]],
+    notes: Sequence[str],
+    origins: Sequence[str],
+    liverSegments: Sequence[str],
+) -> None:
     """Show lesions, a row each, with nothing chosen.
 
     Args:
@@ -24,6 +30,7 @@ def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[s
         rows: as :func:`LiverTumorSegLib.apps.panel.mrml_tables.rows` reads them.
         notes: a lesion's each.
         origins: how each came about, which its tool tip says; empty where it is not known.
+        liverSegments: that each lies in; likewise.
     """
     blocked = table.blockSignals(True)
     table.setSortingEnabled(False)  # rows would move while they are filled
@@ -33,10 +40,11 @@ def fillTable(table: Any, rows: Sequence[Mapping[str, float]], notes: Sequence[s
     for column, (_heading, toolTip) in enumerate(heads):
         table.horizontalHeaderItem(column).setToolTip(plain(toolTip))
     table.setRowCount(len(rows))
-    for number, (row, note, origin) in enumerate(zip(rows, notes, origins, strict=True)):
+    told = zip(rows, notes, origins, liverSegments, strict=True)
+    for number, (row, note, origin, segments) in enumerate(told):
         for column, (key, text) in enumerate(zip(texts.SHOWN, texts.cells(row), strict=True)):
             cell = _cell(number, None if math.isnan(row[key]) else float(text))
-            cell.setToolTip(plain(texts.origin_tool_tip(origin)))
+            cell.setToolTip(plain(texts.row_tool_tip(origin, segments)))
             table.setItem(number, column, cell)
         table.setItem(number, len(texts.SHOWN), _cell(number, note or None))
     table.setSortingEnabled(True)

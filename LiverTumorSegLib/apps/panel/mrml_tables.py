@@ -72,6 +72,11 @@ def origins(node: slicer.vtkMRMLTableNode) -> list[str]:
     return _texts(node, ORIGIN)
 
 
+def liver_segments(node: slicer.vtkMRMLTableNode) -> list[str]:
+    """Couinaud's segments that the lesion of each row lies in; empty where nobody looked for them."""
+    return _texts(node, LIVER_SEGMENTS_HEADING)
+
+
 def _texts(node: slicer.vtkMRMLTableNode, name: str) -> list[str]:
     column = node.GetColumnIndex(name)
     return [node.GetCellText(row, column) if column >= 0 else "" for row in range(node.GetNumberOfRows())]

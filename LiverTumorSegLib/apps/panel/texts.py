@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...core import text_files
 from ...core.about import PRECISIONS, __version__
 from ...reporting.lesion_origins import LesionOrigin
 from .job_runner import PanelState
-from .panel import LESION_COLUMNS, Panel
+from .panel import Panel
 
 
 def _translator() -> Callable[[str], str]:
@@ -77,7 +76,6 @@ AUTO = "auto"
 """The device and the precision that are chosen by what the machine has."""
 
 _LEAST_SECONDS = 1.0
-_CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
 SHOWN = (
     "number",
     "probability",
@@ -129,9 +127,16 @@ def origin(found: LesionOrigin | None) -> str:
     return _("{made}, corrected by hand").format(made=made) if found.corrected else made
 
 
-def origin_tool_tip(said: str) -> str:
-    """Tool tip of a lesion's row: how it came about, as plain text; empty where it is not known."""
-    return _("Marked: {how}").format(how=said) if said else ""
+def row_tool_tip(origin: str, liver_segments: str = "") -> str:
+    """Tool tip of a lesion's row, as plain text: how it came about and where it lies, what of these is known."""
+    marked = _("Marked: {how}").format(how=origin) if origin else ""
+    place = _("Liver segment: {name}").format(name=liver_segments) if liver_segments else ""
+    return "\n".join(filter(None, (marked, place)))
+
+
+def liver_segments_heading() -> tuple[str, str]:
+    """Heading and tool tip of the column of the liver's segments, which is there where they were looked for."""
+    return _("Segment"), _("Couinaud's segments of the liver that hold at least a tenth of it, the one with most first")
 
 
 def heading_tool_tips() -> list[str]:
@@ -176,35 +181,6 @@ def chosen_point(points: Sequence[Mapping[str, float]], run: Mapping[str, Any]) 
     """Place of the slider that a run's sensitivity stands for; 0 where it cannot be chosen."""
     wanted = run["options"]["postprocessing"].get("sensitivity", 0) if points else 0
     return max((n for n, point in enumerate(points) if point["false_per_patient"] <= wanted), default=0)
-
-
-def table_text(
-    rows: Sequence[Mapping[str, float]], delimiter: str, notes: Sequence[str] = (), origins: Sequence[str] = ()
-) -> str:
-    """All measures of all lesions as text, with the names that the headless library's CSV has.
-
-    Args:
-        rows: the lesions.
-        delimiter: of cells.
-        notes: a lesion's each; where all are empty there is no column for them, as in that CSV.
-        origins: how each came about, in the CSV's words; likewise.
-    """
-    keys = [key for _heading, key, _kind in LESION_COLUMNS]
-    head: list[str] = [_CSV_NAMES.get(key, key) for key in keys]
-    cells: list[list[Any]] = [[_cell(row[key]) for key in keys] for row in rows]
-    for name, words in (("origin", origins), ("note", notes)):
-        if any(words):
-            head.append(name)
-            cells = [[*row, text] for row, text in zip(cells, words, strict=True)]
-    return text_files.lines([head, *cells], delimiter)
-
-
-def _cell(value: float) -> float | None:
-    """Ten digits of a number, a whole one without a point; None where it is not known."""
-    if math.isnan(value):
-        return None
-    kept = float(f"{value:.10g}")
-    return int(kept) if kept.is_integer() else kept
 
 
 def volume(shape: Sequence[int], spacing: Sequence[float]) -> str:

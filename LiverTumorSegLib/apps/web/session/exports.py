@@ -16,11 +16,12 @@ from ....core.errors import UserError
 from ....core.labels import SEGMENTS
 from ....core.safe_zip import safe_name
 from ....io.volumes import write_labels
-from ...panel import mrml_tables
+from ...panel import mrml_other_structures, mrml_tables
 from ...panel.mrml_results import ResultNodes
 from ...panel.mrml_segmentations import added_segments, labels_of
 from ...panel.mrml_volumes import volume_of
-from ...panel.texts import file_name, table_text
+from ...panel.table_text import table_text
+from ...panel.texts import file_name
 
 _HEADER = "3D Slicer output. SPACE=LPS"
 """3D Slicer reads from it how the axes run."""
@@ -99,7 +100,7 @@ LABEL_ENDINGS = (".seg.nrrd", ".nii.gz")
 
 
 def labels(nodes: ResultNodes, folder: Path, ending: str) -> Path:
-    """Write liver and lesions as they are now, on the CT's own grid.
+    """Write liver, lesions and other structures as they are now, on the CT's own grid.
 
     Args:
         nodes: the result.
@@ -114,13 +115,15 @@ def labels(nodes: ResultNodes, folder: Path, ending: str) -> Path:
     """
     found, _ = labels_of(nodes.segmentation, nodes.volume, segment_labels(nodes))
     path = _export_path(nodes, folder, ending)
-    write_labels(path, found, volume_of(nodes.volume), overwrite=True)
+    layers = [each.layer for each in mrml_other_structures.read(nodes.segmentation, nodes.volume)]
+    write_labels(path, found, volume_of(nodes.volume), layers=layers, overwrite=True)
     return path
 
 
 def lesion_table(nodes: ResultNodes, folder: Path) -> Path:
     """Write the table as it was measured last, as CSV; returns the file."""
-    text = table_text(mrml_tables.rows(nodes.table), ",", origins=mrml_tables.origins(nodes.table))
+    words = {"origins": mrml_tables.origins(nodes.table), "liver_segments": mrml_tables.liver_segments(nodes.table)}
+    text = table_text(mrml_tables.rows(nodes.table), ",", **words)
     return _write_text(_export_path(nodes, folder, " lesions.csv"), text.encode())
 
 

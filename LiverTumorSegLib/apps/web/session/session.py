@@ -35,6 +35,8 @@ class SessionChoices:
         coarse_pass: first find the liver on coarse slices.
         one_each: a segment a lesion.
         postprocessing: clean-up steps by name, the chosen model's own at first.
+        liver_model: whose liver the lesions are looked for in; empty for the model's own.
+        also: models of other structures.
     """
 
     model: str = DEFAULT_MODEL
@@ -43,6 +45,8 @@ class SessionChoices:
     coarse_pass: bool = True
     one_each: bool = False
     postprocessing: dict[str, Any] = field(default_factory=dict)
+    liver_model: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def settings(self) -> PanelSettings:
@@ -53,6 +57,8 @@ class SessionChoices:
             precision=self.precision,
             coarse_pass=self.coarse_pass,
             postprocessing=dict(self.postprocessing),
+            liver_model=self.liver_model,
+            also=self.also,
         )
 
 

@@ -11,6 +11,7 @@ def test_every_measure_of_a_lesion_has_one_column():
         "axial_line_mm",
         "short_axial_line_mm",
         "inside_voxel",
+        "liver_segments",
         "origin",
         "note",
     }

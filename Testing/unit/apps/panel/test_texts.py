@@ -8,6 +8,7 @@ import pytest
 from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.apps.panel.table_text import table_text
 from LiverTumorSegLib.reporting.lesion_origins import LesionOrigin
 from LiverTumorSegLib.reporting.lesions import measure_lesions
 
@@ -154,7 +155,7 @@ def test_a_volume_is_described_i_first():
 def test_a_table_has_a_heading_for_every_cell():
     row = dict.fromkeys((*KEYS, *UNKNOWN), 1.25)
     assert len(texts.cells(row)) == len(texts.headings())
-    heading, values = texts.table_text([row], "\t").splitlines()
+    heading, values = table_text([row], "\t").splitlines()
     assert len(heading.split("\t")) == len(values.split("\t")) == 14
 
 
@@ -164,21 +165,13 @@ def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
     rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in lesions]
     ours, headless = (
         [dict(sorted(row.items())) for row in DictReader(io.StringIO(text))]
-        for text in (texts.table_text(rows, ","), measured.to_csv())
+        for text in (table_text(rows, ","), measured.to_csv())
     )
     assert len(ours) == 2
     for row, expected in zip(ours, headless, strict=True):
         assert list(row) == list(expected)
         assert row.pop("probability") == expected.pop("probability") == ""
         assert [float(cell) for cell in row.values()] == pytest.approx([float(cell) for cell in expected.values()])
-
-
-def test_the_csv_has_origins_before_notes_where_there_are_some():
-    row = dict.fromkeys((*KEYS, *UNKNOWN), 1.25)
-    heading, first, _second = texts.table_text([row, row], "\t", ["a cyst", ""], ["1 click", ""]).splitlines()
-    assert heading.split("\t")[-2:] == ["origin", "note"]
-    assert first.split("\t")[-2:] == ["1 click", "a cyst"]
-    assert "origin" not in texts.table_text([row], "\t", ["a cyst"], [""])
 
 
 @pytest.mark.parametrize(
@@ -199,7 +192,7 @@ def test_where_nothing_is_translated_an_origin_is_told_as_in_the_csv(origin):
 def test_a_measure_that_is_not_known_is_a_dash_in_the_panel_and_an_empty_cell_in_a_file():
     row = dict.fromkeys(KEYS, 1.25) | dict.fromkeys(UNKNOWN, math.nan)
     assert [texts.cells(row)[place] for place in (1, 7)] == ["–", "–"]
-    (saved,) = DictReader(io.StringIO(texts.table_text([row], ",")))
+    (saved,) = DictReader(io.StringIO(table_text([row], ",")))
     assert {name for name, value in saved.items() if not value} == set(UNKNOWN)
 
 

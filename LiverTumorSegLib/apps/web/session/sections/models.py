@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -29,6 +30,7 @@ class SettingsSection(Section):
         self.state.update({"precisions": known, "precision": choices.precision})
         self.state.update({"coarse_pass": choices.coarse_pass, "one_each": choices.one_each})
         self.state.update({option.name: option.kind(option.default) for option in OPTIONS})
+        self.state.update({"liver_models": [], "liver_model": "", "other_models": [], "also": []})
         heading("Model")
         self._choice("model", "Model")
         html.Div(v_html=("brief",), id="accuracy", classes="lts-note")
@@ -41,6 +43,7 @@ class SettingsSection(Section):
         self._build_options()
         self.state.change("model")(self._on_model)
         self.state.change("device", "precision", "coarse_pass", "one_each", *_NAMES)(self._on_choice)
+        self.state.change("liver_model", "also")(self._on_other_models)
 
     def _build_options(self) -> None:
         with html.Details(id="options", classes="lts-part"):
@@ -48,6 +51,19 @@ class SettingsSection(Section):
             self._check("coarse_pass", "First find the liver on coarse slices")
             self._check("one_each", "A segment for each lesion")
             self._choice("precision", "Precision")
+            look: dict[str, Any] = {"density": "compact", "hide_details": True, "classes": "my-2"}
+            several, known = ("liver_models.length > 1",), ("other_models.length",)
+            v3.VSelect(
+                v_model=("liver_model",),
+                items=("liver_models",),
+                label="Liver of",
+                id="liver-model",
+                v_if=several,
+                **look,
+            )
+            v3.VSelect(
+                v_model=("also",), items=("other_models",), label="Also", id="also", v_if=known, multiple=True, **look
+            )
             for option in OPTIONS:
                 if option.kind is bool:
                     self._check(option.name, option.label)
@@ -76,6 +92,7 @@ class SettingsSection(Section):
         found = texts.devices(panel.devices)
         self.state.devices = [{"title": title, "value": name} for name, title in found.items()]
         self.state.device_note = texts.device_note(panel, choices.device)
+        self._show_other_models()
         model = self._listed(choices.model)
         self._show_card(model)
         if model and not choices.postprocessing:
@@ -88,6 +105,26 @@ class SettingsSection(Section):
         self.state.card = said if usable else ""
         self.state.brief = escape(model["accuracy"] or _NOT_MEASURED) if model and usable else said
         self.state.definition = texts.card_tool_tip(model or {})
+
+    def _show_other_models(self) -> None:
+        """What can stand beside the chosen model; what cannot any more is no choice."""
+        main, choices = self.session.choices.model, self.session.choices
+        livers, others = self.panel.liver_models(main), self.panel.other_models(main)
+        self.state.liver_models = [{"title": "The model’s own", "value": ""}, *map(_item, livers)]
+        self.state.other_models = list(map(_item, others))
+        if self.panel.models_known:
+            self._take_other_models(choices.liver_model, choices.also)
+
+    def _on_other_models(self, **_: Any) -> None:
+        self._take_other_models(self.state.liver_model, self.state.also)
+
+    def _take_other_models(self, liver: str | None, also: Sequence[str] | None) -> None:
+        """Only what is listed, as of models; others in the order of the list."""
+        choices = self.session.choices
+        livers = [item["value"] for item in self.state.liver_models]
+        choices.liver_model = liver if liver and liver in livers else ""
+        choices.also = tuple(item["value"] for item in self.state.other_models if item["value"] in (also or ()))
+        self.state.liver_model, self.state.also = choices.liver_model, list(choices.also)
 
     def _listed(self, name: str) -> dict[str, Any] | None:
         return next((each for each in self.panel.segmenting_models if each["name"] == name), None)
@@ -125,6 +162,10 @@ class SettingsSection(Section):
         if given != limit:
             self.state[option.name] = limit
         return limit
+
+
+def _item(model: dict[str, Any]) -> dict[str, str]:
+    return {"title": model["title"], "value": model["name"]}
 
 
 def _id(name: str) -> str:

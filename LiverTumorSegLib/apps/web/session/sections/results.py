@@ -160,13 +160,13 @@ class ResultSection(Section):
 
     def _sort(self, nodes: ResultNodes) -> None:
         """Rows in the order of a column; what is not known comes last."""
-        rows, origins = mrml_tables.rows(nodes.table), [texts.origin(one) for one in nodes.origins]
-        self.state.headings = _headings(origins)
+        rows, told = mrml_tables.rows(nodes.table), _told(nodes)
+        self.state.headings = _headings(told)
         if self.state.sorted_by >= len(self.state.headings):
             self.state.sorted_by, self.state.rising = 0, True
-        places = _ordered(rows, origins, self.state.sorted_by, rising=self.state.rising)
-        told = [[origin] if any(origins) else [] for origin in origins]
-        self.state.rows = [{"lesion": n, "cells": [*texts.cells(rows[n]), *told[n]]} for n in places]
+        places = _ordered(rows, told, self.state.sorted_by, rising=self.state.rising)
+        words = [[column[n] for _, column in told] for n in range(len(rows))]
+        self.state.rows = [{"lesion": n, "cells": [*texts.cells(rows[n]), *words[n]]} for n in places]
 
     def _on_sort(self, column: int) -> None:
         nodes, again = self.session.nodes, column == self.state.sorted_by
@@ -229,18 +229,29 @@ class ResultSection(Section):
             self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
 
 
-def _headings(origins: Sequence[str]) -> list[str]:
-    """Of the measures, and of how lesions came about where that is known of one."""
-    headings = [name.replace("\n", " ") for name in texts.headings()]
-    return [*headings, texts.origin_heading()[0]] if any(origins) else headings
+_Words = Sequence[tuple[str, Sequence[str]]]
+"""Columns of words: the heading, and a lesion's each."""
 
 
-def _ordered(
-    rows: Sequence[Mapping[str, float]], origins: Sequence[str], column: int, *, rising: bool
-) -> Sequence[int]:
+def _told(nodes: ResultNodes) -> _Words:
+    """Columns for what is known of one lesion at least: the liver's segments that it lies in, and how it came about."""
+    columns = (
+        (texts.liver_segments_heading()[0], mrml_tables.liver_segments(nodes.table)),
+        (texts.origin_heading()[0], [texts.origin(one) for one in nodes.origins]),
+    )
+    return [(heading, words) for heading, words in columns if any(words)]
+
+
+def _headings(told: _Words) -> list[str]:
+    """Of the measures, and of the columns of words."""
+    return [*(name.replace("\n", " ") for name in texts.headings()), *(heading for heading, _ in told)]
+
+
+def _ordered(rows: Sequence[Mapping[str, float]], told: _Words, column: int, *, rising: bool) -> Sequence[int]:
     """Places of rows in the order of a column; equal ones, and numbers that are not known, in that of the table."""
-    if column == len(texts.SHOWN):
-        return sorted(range(len(rows)), key=lambda n: origins[n], reverse=not rising)
+    if column >= len(texts.SHOWN):
+        words = told[column - len(texts.SHOWN)][1]
+        return sorted(range(len(rows)), key=lambda n: words[n], reverse=not rising)
     key, sign = texts.SHOWN[column], 1 if rising else -1
     return sorted(range(len(rows)), key=lambda n: (math.isnan(rows[n][key]), sign * rows[n][key]))
 

@@ -160,3 +160,39 @@ def test_an_option_added_to_the_table_is_on_the_page(session, monkeypatch):  # n
     assert session.state[ADDED.name] == 2
     choose(session, **{ADDED.name: 80})
     assert session.choices.settings.postprocessing[ADDED.name] == session.state[ADDED.name] == 50
+
+
+JOINT = GOOD | {"labels": ["background", "liver", "lesion"], "structures": []}
+LIVERS = JOINT | {"name": "livers", "title": "Livers", "labels": ["background", "liver"]}
+VESSELS = GOOD | {"name": "vessels", "title": "Vessels", "labels": ["background"], "structures": ["liver_vessels"]}
+VEINS = VESSELS | {"name": "veins", "title": "Veins"}
+
+
+def known(session, *found):  # noqa: F811
+    session.panel.models_known = True
+    listed(session, *found)
+
+
+def test_models_of_the_liver_and_of_other_structures_stand_among_the_options(session, models):  # noqa: F811
+    known(session, JOINT, LIVERS, VESSELS, VEINS)
+    assert [item["value"] for item in session.state.models] == ["unet", "livers"]
+    assert [item["value"] for item in session.state.liver_models] == ["", "livers"]
+    assert [item["value"] for item in session.state.other_models] == ["vessels", "veins"]
+    choose(session, liver_model="livers", also=["veins", "vessels"])
+    assert session.choices.settings.liver_model == "livers"
+    assert session.choices.settings.also == ("vessels", "veins")
+
+
+def test_of_them_too_only_what_is_listed_can_be_chosen(session, models):  # noqa: F811
+    known(session, JOINT, LIVERS, VESSELS)
+    choose(session, liver_model="/etc", also=["/etc", "vessels"])
+    assert (session.choices.liver_model, session.choices.also) == ("", ("vessels",))
+    choose(session, also=None)
+    assert session.choices.also == ()
+
+
+def test_the_liver_model_that_becomes_the_model_is_no_liver_model_any_more(session, models):  # noqa: F811
+    known(session, JOINT, LIVERS, VESSELS)
+    choose(session, liver_model="livers")
+    choose(session, model="livers")
+    assert session.choices.liver_model == ""
