@@ -119,9 +119,13 @@ BESIDE = "Beside liver and lesions it holds"
 """Beginning of the sentence about what is left out."""
 
 
+_MOST_NAMED, _LONGEST_NAME = 12, 64
+
+
 def left_out_in_words(names: Iterable[str]) -> tuple[str, ...]:
     """A sentence about segments that are left out; nothing without one."""
-    every = list(names)
+    every = [name[:_LONGEST_NAME] for name in names]
+    every = [*every[:_MOST_NAMED], *([f"{len(every) - _MOST_NAMED} more"] if len(every) > _MOST_NAMED else [])]
     listed = " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
     return (f"{BESIDE} {listed}, which were left out.",) if every else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
-from ..core.labels import LESION_LABEL, LIVER_LABEL
 from .dicom_seg import label_from_name, left_out_in_words, other_structures
 from .raw_image import LPS_TO_RAS
 
 _FASTEST = 1
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+_MOST_VALUES = 1 << 16
+"""Values in a layer that are read; Slicer counts segments."""
 
 
 def write_layers(
@@ -72,15 +75,32 @@ def merged(values: NDArray, pairs: Mapping[str, str], path: Path) -> tuple[NDArr
     """
     segments = dict(enumerate(_segments(pairs)))
     left_out = other_structures({number: name for number, (name, *_) in segments.items()})
-    shown = [(label_from_name(name), *at) for number, (name, *at) in segments.items() if number not in left_out]
+    shown = [
+        (label_from_name(name), layer, value)
+        for number, (name, layer, value) in segments.items()
+        if number not in left_out
+    ]
     if not shown or any(label is None for label, *_ in shown):
         raise overlapping(path, values.shape[-1])
+    labels_in: dict[int, dict[int, int]] = {}
+    for label, layer, value in shown:
+        known = labels_in.setdefault(layer, {})
+        known[value] = max(known.get(value, 0), label or 0)
     made = np.zeros(values.shape[:3], np.uint8)
-    for wanted in (LIVER_LABEL, LESION_LABEL):
-        for label, layer, value in shown:
-            if label == wanted and layer < values.shape[-1]:
-                made[values[..., layer] == value] = wanted
+    for layer in sorted(set(labels_in) & set(range(values.shape[-1]))):
+        _put(made, values[..., layer], labels_in[layer])
     return made, left_out_in_words(left_out.values())
+
+
+def _put(made: NDArray[np.uint8], values: NDArray, labels: Mapping[int, int]) -> None:
+    """Put the labels of a layer's values into what was made of others; the larger label lies over the other."""
+    table = np.zeros(_MOST_VALUES, np.uint8)
+    for value, label in labels.items():
+        if 0 < value < _MOST_VALUES:
+            table[value] = label
+    for plane, own in zip(made, values, strict=True):
+        known = np.where((own > 0) & (own < _MOST_VALUES), own, 0).astype(np.uint16)
+        np.maximum(plane, table[known], out=plane)
 
 
 def overlapping(path: Path, layers: int) -> UserError:
@@ -96,6 +116,6 @@ def _segments(pairs: Mapping[str, str]) -> list[tuple[str, int, int]]:
         if what != "Name" or not stem.startswith("Segment"):
             continue
         layer, value = (pairs.get(f"{stem}_{each}", "").strip() for each in ("Layer", "LabelValue"))
-        if layer.isdecimal() and value.isdecimal():
+        if _NUMBER.fullmatch(layer) and _NUMBER.fullmatch(value):
             found.append((name.strip(), int(layer), int(value)))
     return found

@@ -40,7 +40,7 @@ def write(
     segments, affine = segmentation.GetSegmentation(), labels_affine(volume, segmentation)
     wasmodified = segmentation.StartModify()
     if replace_earlier:
-        for name in _made_here(segmentation):
+        for name in structures_of(segmentation):
             segments.RemoveSegment(name)
     for each in layers:
         image, marked = image_of(each.layer.labels, affine), set(np.unique(each.layer.labels).tolist())
@@ -63,7 +63,7 @@ def read(segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVol
     """The structures as they are now, also after they were painted or the scene was loaded again."""
     shape = slicer.util.arrayFromVolume(volume).shape
     found: dict[str, dict[str, str]] = {}
-    for name in _made_here(segmentation):
+    for name in structures_of(segmentation):
         structure = _tag(segmentation, name, _STRUCTURE)
         if structure in STRUCTURES:
             found.setdefault(_tag(segmentation, name, _MODEL), {})[structure] = name
@@ -86,7 +86,8 @@ def _layer(
     return HandedLayer(model, tuple(shown), LabelLayer(labels, tuple(segments)))
 
 
-def _made_here(segmentation: slicer.vtkMRMLSegmentationNode) -> list[str]:
+def structures_of(segmentation: slicer.vtkMRMLSegmentationNode) -> list[str]:
+    """IDs of the segments of other structures that this module ever made."""
     segments = segmentation.GetSegmentation()
     return [name for name in segments.GetSegmentIDs() if segments.GetSegment(name).HasTag(_STRUCTURE)]
 

@@ -17,6 +17,7 @@ from ...core.errors import UserError
 from ...core.labels import LESION, LIVER
 from . import mrml_display, mrml_segmentations
 from .mrml_clicks import ClickStep
+from .mrml_other_structures import structures_of
 from .mrml_results import CANDIDATES, FACTS, ResultNodes
 from .mrml_segmentations import LABELMAP
 
@@ -83,7 +84,8 @@ class KeptResult:
         facts: of the result, as text.
         candidates: for lesions.
         cells: of the table.
-        segments: names, colours and tags of the module's own segments, by their IDs, with their values in an image.
+        segments: names, colours and tags of the module's own segments, also of other structures, by their IDs, with
+            their values in an image.
         images: one each for segments that share it.
     """
 
@@ -97,7 +99,7 @@ class KeptResult:
     def of(cls, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> KeptResult:
         """The result that a segmentation holds now."""
         segments, images = {}, {}
-        for name in mrml_segmentations.made_here(segmentation):
+        for name in (*mrml_segmentations.made_here(segmentation), *structures_of(segmentation)):
             segment = segmentation.GetSegmentation().GetSegment(name)
             image = segment.GetRepresentation(LABELMAP)
             address = image.GetAddressAsString("")
@@ -117,7 +119,11 @@ class KeptResult:
         return 1024 * sum(image.GetActualMemorySize() for image in self.images.values())
 
     def restore(self, segmentation: slicer.vtkMRMLSegmentationNode, table: slicer.vtkMRMLTableNode) -> tuple[str, ...]:
-        """Put segments and table back; a segment whose ID is taken by now gets another. Returns the IDs."""
+        """Put segments and table back; a segment whose ID is taken by now gets another.
+
+        Returns:
+            IDs of liver and lesions.
+        """
         segments, names = segmentation.GetSegmentation(), {}
         for name, (bare, value, address) in self.segments.items():
             segment = slicer.vtkSegment()
@@ -134,7 +140,8 @@ class KeptResult:
         cells = vtk.vtkTable()
         cells.DeepCopy(self.cells)
         table.SetAndObserveTable(cells)
-        return tuple(names.values())
+        structures = structures_of(segmentation)
+        return tuple(name for name in names.values() if name not in structures)
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,7 @@ class ReplacedSegments:
             nodes.segmentation.RemoveClosedSurfaceRepresentation()
         now = KeptResult.of(nodes.segmentation, self.table) if self._is_untouched(nodes) else None
         if now:
-            for name in self.made:
+            for name in (*self.made, *structures_of(nodes.segmentation)):
                 segments.RemoveSegment(name)
         names = self.kept.restore(nodes.segmentation, self.table)
         return ReplacedSegments(self.table, now, names, _owners(nodes, names)) if now else None

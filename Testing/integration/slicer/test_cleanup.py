@@ -62,4 +62,6 @@ def test_the_options_stand_between_the_coarse_pass_and_the_batch(with_option_mor
         "batchSpin",
         "precisionCombo",
         "previewButton",
+        "liverModelCombo",
+        "alsoFrame",
     ]

@@ -38,8 +38,9 @@ def unloaded(folder: Path) -> model_folder.Model:
 
 
 def thresholded(
-    volume: Volume, loaded: model_folder.Model, *_, options: segment.SegmentationOptions
+    volume: Volume, loaded: model_folder.Model, *_, options: segment.SegmentationOptions, box: None = None
 ) -> segment.Segmentation:
+    assert box is None
     labels = Grid(volume.voxels, volume.affine).labels.astype(np.uint8)
     return segment.Segmentation(labels, volume, loaded.description, "cpu", options, (), 0.0)
 

@@ -53,6 +53,13 @@ def run(jobs, job, *arguments, **options):
     return got[0]
 
 
+def run_at_once(jobs, job, nodes):
+    got = []
+    job(nodes, got.append)
+    settle(jobs.panel)
+    return got[0]
+
+
 def segment(jobs, node, **fields):
     from LiverTumorSegLib.apps.panel.mrml_jobs import Request
 
@@ -117,6 +124,19 @@ def test_another_run_adds_beside_and_one_that_replaces_takes_the_earlier_structu
     assert "liver vessels (2)" in names(nodes)
     alone = PanelSettings(model="lesions", device="cpu")
     segment(jobs, node, segmentation=nodes.segmentation, settings=alone, output=SegmentOutput(replace=True))
+    assert names(nodes) == ["liver", "liver lesion"]
+
+
+def test_a_run_that_is_taken_back_brings_the_structures_before_it_back_and_again(jobs, node):
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
+
+    nodes, alone = segment(jobs, node), PanelSettings(model="lesions", device="cpu")
+    before = names(nodes)
+    output = SegmentOutput(replace=True)
+    nodes = segment(jobs, node, segmentation=nodes.segmentation, settings=alone, output=output)
+    nodes = run_at_once(jobs, jobs.undo, nodes)
+    assert sorted(names(nodes)) == sorted(before)
+    nodes = run_at_once(jobs, jobs.redo, nodes)
     assert names(nodes) == ["liver", "liver lesion"]
 
 
