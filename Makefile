@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 PROCESSES ?= 3
 SOURCES := LiverTumorSeg LiverTumorSegLib Resources Testing
 
-.PHONY: demo test check tables bench gpu-check stress screenshots cmake-lists clean
+.PHONY: demo test check tables bench nnunet gpu-check stress screenshots cmake-lists clean
 
 demo: $(VENV)/product
 	$(BIN)/livertumorseg demo --output demo --overwrite
@@ -35,6 +35,10 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/training.py
 	$(BIN)/python Testing/benchmarks/dicom.py
 	$(BIN)/python Testing/benchmarks/nnunet.py
+
+# Labels beside those of nnunetv2, which gets an environment of its own, of some sixty packages; NNUNET names another.
+nnunet: $(VENV)/test
+	cd Testing && ../$(BIN)/python -m reference.nnunet.compare --environment $(or $(NNUNET),../build/nnunet)
 
 # For whoever has a CUDA GPU: a page and a JSON file in gpu-check/. Without one all is skipped by name.
 gpu-check: $(VENV)/test

@@ -83,6 +83,7 @@ PARTS = (
     Part("segment twice", "cases:twice", 10),
     Part("1,000 slices", "cases:many_slices", 15),
     Part("parts of a volume", "batches:parts_of_a_volume", 15),
+    Part("nnU-Net", "nnunet:labels", 15),
     Part("out of memory", "failures:out_of_memory", 20),
     Part("device-side assert", "failures:sticky_error", 15),
     Part("numbers not finite", "failures:not_finite", 10),

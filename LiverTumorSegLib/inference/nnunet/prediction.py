@@ -16,6 +16,9 @@ from ..label_assembly import describe_infinite
 from ..predictor import Predictor
 from .tiles import Tiles, Triple, gaussian, mirrors
 
+_PLANES = 8
+"""That are finished at a time; more would take more memory."""
+
 _CERTAIN = 20.0
 """How much larger the background's logit is than the others where nothing was looked at."""
 
@@ -140,7 +143,7 @@ class Blend:
     def _finish(self, stop: int) -> None:
         """Hand on the planes before this one."""
         while self._done < stop:
-            for planes, places in self._turns(self._done, min(stop, self._done + self._depth)):
+            for planes, places in self._turns(self._done, min(stop, self._done + _PLANES)):
                 sums, counts = self._sums[:, places], self._counts[places]
                 empty = counts == 0
                 mean = torch.div(sums, counts)

@@ -30,6 +30,10 @@ HERE = Path(__file__).parent
 _STEPS, _BATCH, _RATE = 300, 3, 3e-3
 _RARE = 5.0
 """How much more a voxel of a lesion or a vessel counts in training than one of liver."""
+_SIDE_MM = 180
+_LABELLED = 0.7
+"""Share of the patches that are around something that is labelled."""
+
 _NUMBERS = {"liver": LIVER, "lesion": LESION, "liver_vessels": VESSEL}
 _PACKAGES = ("nnunetv2", "torch", "numpy", "scipy", "scikit-image", "SimpleITK", "nibabel", "acvl_utils")
 
@@ -73,10 +77,10 @@ def is_copy(name):
 
 
 def example(network, seed):
-    """A CT at a network's spacing, normalised, and labels."""
+    """A CT of a body in much air at a network's spacing, normalised, and labels."""
     spacing = (4.0, *network.spacing)[-3:]
-    shape = tuple(max(n, int(100 / mm)) for n, mm in zip((1, *network.patch)[-3:], spacing, strict=True))
-    hounsfield, labels = make(Grid(shape, spacing), seed)
+    shape = tuple(max(n, int(_SIDE_MM / mm)) for n, mm in zip((1, *network.patch)[-3:], spacing, strict=True))
+    hounsfield, labels = make(Grid(shape, spacing), seed, 100 / _SIDE_MM)
     image = hounsfield.astype(np.float32)
     if network.scheme == "ct":
         low, high = INTENSITIES["percentile_00_5"], INTENSITIES["percentile_99_5"]
@@ -87,13 +91,14 @@ def example(network, seed):
 
 
 def patch(image, labels, network, random):
-    """A part of a CT that a network sees, mirrored at random."""
+    """A part of a CT, mirrored at random: mostly around something that is labelled, else anywhere, in air alone too."""
     size = (1, *network.patch)[-3:]
-    start = [random.randint(n - side + 1) for n, side in zip(image.shape, size, strict=True)]
+    around = np.argwhere(labels >= random.choice([1, 2]))
+    centre = around[random.randint(len(around))] if random.rand() < _LABELLED else random.randint(labels.shape)
+    start = [min(max(0, at - side // 2), n - side) for at, n, side in zip(centre, image.shape, size, strict=True)]
     part = tuple(slice(at, at + side) for at, side in zip(start, size, strict=True))
     turned = tuple(slice(None, None, random.choice([-1, 1])) for _ in size)
-    shape = network.patch
-    return (np.ascontiguousarray(each[part][turned]).reshape(shape) for each in (image, labels))
+    return (np.ascontiguousarray(each[part][turned]).reshape(network.patch) for each in (image, labels))
 
 
 def loss_of(logits, wanted, network):
@@ -232,15 +237,18 @@ def make_all():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--predict", nargs=3, metavar=("CASE", "CT", "LABELS"), help="label a CT as a case's network does"
+        "--predict",
+        nargs=3,
+        action="append",
+        metavar=("CASE", "CT", "LABELS"),
+        help="label a CT as a case's network does; may be given several times",
     )
     wanted = parser.parse_args().predict
+    for name, ct, labels in wanted or ():
+        with tempfile.TemporaryDirectory() as scratch:
+            np.save(labels, predict(CASES[name], read_weights(CASES[name].network), ct, Path(scratch)))
     if not wanted:
         make_all()
-        return
-    case = CASES[wanted[0]]
-    with tempfile.TemporaryDirectory() as scratch:
-        np.save(wanted[2], predict(case, read_weights(case.network), wanted[1], Path(scratch)))
 
 
 if __name__ == "__main__":

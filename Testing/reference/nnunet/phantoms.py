@@ -26,11 +26,17 @@ class Grid:
         return np.meshgrid(*lines, indexing="ij")
 
 
-def make(grid: Grid, seed: int):
-    """HU, int16, and labels, uint8, ``[z, y, x]``."""
+def make(grid: Grid, seed: int, filled: float = 1.0):
+    """HU, int16, and labels, uint8, ``[z, y, x]``.
+
+    Args:
+        grid: voxels.
+        seed: of all that is random.
+        filled: share of each side that the body fills; around it is air.
+    """
     random = np.random.RandomState(seed)
     z, y, x = grid.millimetres()
-    reach = [n * mm / 2 for n, mm in zip(grid.shape, grid.spacing, strict=True)]
+    reach = [filled * n * mm / 2 for n, mm in zip(grid.shape, grid.spacing, strict=True)]
     body = (y / (0.92 * reach[1])) ** 2 + (x / (0.95 * reach[2])) ** 2
     labels = np.zeros(grid.shape, np.uint8)
     middle = [random.uniform(-0.15, 0.15) * side for side in reach]
@@ -54,5 +60,5 @@ def make(grid: Grid, seed: int):
     spleen = ((x - 0.6 * reach[2]) / (0.2 * reach[2])) ** 2 + (y / (0.4 * reach[1])) ** 2 < 1
     hounsfield[spleen & (labels == 0)] = 125
     hounsfield += random.normal(0, _NOISE, grid.shape)
-    hounsfield[(body >= 1) & (labels == 0)] = _AIR
+    hounsfield[((body >= 1) | (np.abs(z) > 1.2 * reach[0])) & (labels == 0)] = _AIR
     return (np.rint(hounsfield / _GREYS) * _GREYS).astype(np.int16), labels
