@@ -1,20 +1,13 @@
 """Several models on one CT whose labels follow from its HU alone: a liver, two lesions, a vessel and a spleen."""
 
-import sys
-from dataclasses import dataclass, replace
-from types import ModuleType
-
 import numpy as np
 import torch
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.volume import Volume
-from LiverTumorSegLib.inference import segment as one_model
-from LiverTumorSegLib.inference.segment import OtherStructures, Segmentation
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import NetworkSpec, WeightsFile
 from LiverTumorSegLib.models.model_folder import Model
-from LiverTumorSegLib.postprocessing.cleaning import clean_labels
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 from LiverTumorSegLib.preprocessing import Chain
 from support.models import describe
@@ -104,53 +97,3 @@ def spleen_model(folder):
 def segments_model(folder):
     """Takes lesions for segment II, liver for segment VI."""
     return nnunet(folder, ["background", "liver_segment_2", "liver_segment_6", ""], [-30, 40, 80], "couinaud")
-
-
-@dataclass
-class _Output:
-    labels: np.ndarray
-    probabilities: dict
-    confidence: np.ndarray | None = None
-
-
-@torch.inference_mode()
-def _label_volume(out, volume, model, placement, options, task, box=None):
-    settings, part = model.description.nnunet, box or (slice(None),) * 3
-    task.at(0.5, "Looking")
-    one = settings.normalisation
-    seen = (np.clip(volume.voxels[part], one.low, one.high) - one.mean) / one.deviation
-    padded = np.pad(seen, [(0, size % 2) for size in seen.shape], mode="edge").astype(np.float32)
-    found = model.network(torch.from_numpy(padded)[None, None])[0].argmax(dim=0).numpy()
-    values = np.array(settings.values, np.uint8)[found]
-    out.labels[part] = values[tuple(slice(size) for size in seen.shape)]
-    return placement, [] if options.batch is None else ["a note of the engine."]
-
-
-def stand_in_for_nnunet(monkeypatch):
-    """Have nnU-Nets by bands of HU run, where this branch has no inference of theirs: REMOVE after the merge of it."""
-    try:
-        import LiverTumorSegLib.inference.nnunet.segment  # noqa: F401
-    except ModuleNotFoundError:
-        package, module = (ModuleType(f"LiverTumorSegLib.inference.nnunet{end}") for end in ("", ".segment"))
-        package.segment, module.NnUNetOutput, module.label_volume = module, _Output, _label_volume
-        package.__path__ = []
-        monkeypatch.setitem(sys.modules, package.__name__, package)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        segment = one_model.segment
-        monkeypatch.setattr(one_model, "segment", lambda *given, **more: _segmented(segment, *given, **more))
-
-
-def _segmented(otherwise, volume, model, device="auto", progress=None, cancel=None, *, options, box=None):
-    if model.description.nnunet is None:
-        return otherwise(volume, model, device, progress, cancel, options=options, box=box)
-    out = _Output(np.zeros(volume.voxels.shape, np.uint8), {})
-    place, notes = _label_volume(
-        out, volume, model, one_model.choose_device(device), options, one_model.job(progress, cancel), box
-    )
-    others = np.where(out.labels > 2, out.labels, 0).astype(np.uint8)
-    out.labels[out.labels > 2] = 0
-    cleaning = model.description.cleaning(options.postprocessing)
-    clean_labels(volume.axial.of(out.labels), volume.voxel_ml, cleaning)
-    options = replace(options, postprocessing=cleaning)
-    found = (OtherStructures(model.description, others),) if model.description.structures else ()
-    return Segmentation(out.labels, volume, model.description, str(place), options, tuple(notes), 0.0, others=found)

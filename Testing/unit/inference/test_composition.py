@@ -19,7 +19,6 @@ from support.model_sets import (
     own_model,
     scene,
     spleen_model,
-    stand_in_for_nnunet,
     vessel_model,
 )
 
@@ -36,11 +35,6 @@ from LiverTumorSegLib.models.nnunet.settings import Surroundings
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 
 VESSELS, SPLEENS = STRUCTURES["liver_vessels"].label, STRUCTURES["spleen"].label
-
-
-@pytest.fixture(autouse=True)
-def _nnunet(monkeypatch):
-    stand_in_for_nnunet(monkeypatch)
 
 
 @pytest.fixture

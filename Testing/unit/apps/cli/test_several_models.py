@@ -15,17 +15,11 @@ from support.model_sets import (
     marked,
     scene,
     segments_model,
-    stand_in_for_nnunet,
     vessel_model,
 )
 from support.nnunet_models import write_banded_model
 
 from LiverTumorSegLib.io import volumes
-
-
-@pytest.fixture(autouse=True)
-def _nnunet(monkeypatch):
-    stand_in_for_nnunet(monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from support.model_sets import LESION, VESSEL, marked, scene, segments_model, stand_in_for_nnunet, vessel_model
+from support.model_sets import LESION, VESSEL, marked, scene, segments_model, vessel_model
 from support.nnunet_models import write_banded_model
 from support.panels import settle
 from support.slicer_harness.fixtures import mrml  # noqa: F401
@@ -20,7 +20,6 @@ SETTINGS = PanelSettings(model="lesions", device="cpu", liver_model="livers", al
 
 @pytest.fixture
 def panel(tmp_path, monkeypatch):
-    stand_in_for_nnunet(monkeypatch)
     folder = tmp_path / "models"
     monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(folder))
     write_banded_model(folder / "lesions", ["background", "lesion", ""], [-30, 40], name="lesions")

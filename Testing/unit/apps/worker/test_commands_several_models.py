@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.model_sets import LESION, VESSEL, marked, scene, segments_model, stand_in_for_nnunet, vessel_model
+from support.model_sets import LESION, VESSEL, marked, scene, segments_model, vessel_model
 from support.nnunet_models import write_banded_model
 
 from LiverTumorSegLib.apps.worker import arrays
@@ -19,7 +19,6 @@ from LiverTumorSegLib.io.nifti import write_volume
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    stand_in_for_nnunet(monkeypatch)
     folder = tmp_path / "models"
     monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(folder))
     write_banded_model(folder / "lesions", ["background", "lesion", ""], [-30, 40], name="lesions")
