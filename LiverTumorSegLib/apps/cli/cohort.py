@@ -19,6 +19,7 @@ from .console import (
     Coarse,
     Damaged,
     DeviceName,
+    Exact,
     LiverModel,
     Precision,
     bar,
@@ -64,6 +65,7 @@ def segment_cohort(
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
+    exact: Exact = False,
     clean_up: CleanUp = AS_THE_MODEL,
     force: Annotated[bool, typer.Option("--force", help="Segment what does not look like a CT, too.")] = False,
     damaged: Damaged = "as-is",
@@ -80,7 +82,7 @@ def segment_cohort(
     loaded = load_models(model, liver_model, also or ())
     cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
     settings = cohort.CohortSettings(
-        SegmentationOptions(coarse, batch, cleaning, precision),
+        SegmentationOptions(coarse, batch, cleaning, precision, nnunet="exact" if exact else "fast"),
         format_,
         report,
         probabilities,

@@ -36,6 +36,9 @@ Coarse = Annotated[
 ]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Slices a batch, or parts of a volume on a GPU.")]
 Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Models of nnU-Net: labels as nnU-Net's own, by its own arithmetic; slower.")
+]
 Damaged = Annotated[
     str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
 ]

@@ -17,6 +17,7 @@ from .console import (
     Coarse,
     Damaged,
     DeviceName,
+    Exact,
     LiverModel,
     Overwrite,
     Precision,
@@ -63,6 +64,7 @@ def segment(
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
+    exact: Exact = False,
     clean_up: CleanUp = AS_THE_MODEL,
     force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
     damaged: Damaged = "as-is",
@@ -88,7 +90,7 @@ def segment(
         loaded = load_models(model, liver_model, also or ())
         cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
         ct = CTFile(source, series, force, DamageTreatment.of(damaged))
-        options = SegmentationOptions(coarse, batch, cleaning, precision)
+        options = SegmentationOptions(coarse, batch, cleaning, precision, nnunet="exact" if exact else "fast")
         with bar() as progress:
             task = Job(progress, cancel)
             result = run(ct, loaded, outputs, device=device, options=options, job=task)

@@ -74,6 +74,7 @@ class CohortSettings:
         """
         others: dict[str, Any] = {} if liver is None else {"liver_model": _identity(liver)}
         others |= {"also": [_identity(each) for each in also]} if also else {}
+        others |= {"nnunet": self.options.nnunet} if self.options.nnunet != _DEFAULT_OPTIONS.nnunet else {}
         wanted = self.options.postprocessing
         cleaning = (wanted or description.postprocessing) if liver else description.cleaning(wanted)
         return {

@@ -97,3 +97,14 @@ def test_models_in_the_wrong_place_are_refused_in_a_sentence_and_nothing_is_writ
     )
     assert (code, sentence in complained, "Traceback" in complained) == (3, True, False)
     assert not (folder / "out.nii.gz").exists()
+
+
+def test_exact_is_nnunets_own_arithmetic(run, folder):
+    ct, given = folder / "cts" / "ct.nii.gz", words(folder, also=())
+    for way, precision in (((), "bfloat16"), (("--exact",), "float32")):
+        code, said, _ = run(
+            "segment", ct, "-o", folder / f"{precision}.seg.nrrd", *given, "--precision", "bfloat16", *way
+        )
+        assert (code, f"on cpu, {precision}" in said) == (0, True)
+    labels = [volumes.read_stored(folder / f"{name}.seg.nrrd").values for name in ("bfloat16", "float32")]
+    assert np.array_equal(*labels)

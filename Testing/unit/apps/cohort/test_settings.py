@@ -22,6 +22,7 @@ OTHER_CHAIN = Chain.model_validate([{"step": "window", "level": 50, "width": 200
     [
         (CohortSettings(SegmentationOptions(coarse_pass=False)), describe()),
         (CohortSettings(SegmentationOptions(precision="float32")), describe()),
+        (CohortSettings(SegmentationOptions(nnunet="exact")), describe()),
         (CohortSettings(SegmentationOptions(postprocessing=Postprocessing(smallest_lesion_ml=2))), describe()),
         (CohortSettings(damaged=DamageTreatment.INTERPOLATE), describe()),
         (CohortSettings(format="nii.gz"), describe()),
