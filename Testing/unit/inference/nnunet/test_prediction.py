@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.nnunet_models import settings_of
+from torch import nn
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.device import cpu_placement
@@ -143,3 +144,23 @@ def test_sums_may_be_kept_by_the_host():
     _, usual, _ = predicted(FAST, settings())
     _, on_host, _ = predicted(FAST, settings(), on_host=True)
     assert torch.equal(usual, on_host)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch"), [("plain_conv_unet_3d", (8, 12, 12)), ("residual_encoder_unet_2d", (16, 20))]
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_normalisations_in_place_give_the_same_logits(name, patch, batch):
+    torch.manual_seed(0)
+    axes = len(patch)
+    options = {"features": [4, 8], "strides": [[1] * axes, [2] * axes], "kernels": [[3] * axes] * 2, "encoder": [1, 1]}
+    network = networks.create(name, 1, 3, **options).eval()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    given = torch.randn(batch, 1, *patch)
+    place = cpu_placement(precision="float32")
+    with torch.inference_mode():
+        exact, fast = (each.load(network, place, batch) for each in (EXACT, FAST))
+        assert torch.equal(exact(given), network(given))
+        assert torch.allclose(fast(given), network(given), atol=1e-4)
+    assert not any(isinstance(part, nn.InstanceNorm3d) for part in fast._network.modules())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
