@@ -59,6 +59,14 @@ def test_where_no_tile_is_looked_at_there_is_background():
     assert mean.values[1:, 8:29].max() == 0
 
 
+def test_sums_take_no_more_memory_than_a_tile_s_planes_and_logits_two_bytes():
+    tiles = find_tiles((400, 20, 31), settings())
+    mean = MeanLogits(3, tiles.shape)
+    blend = Blend(mean, tiles, torch.float32, CPU, [0.0, 0.0, 0.0])
+    assert blend._sums.nbytes + blend._counts.nbytes == Blend.bytes(tiles, torch.float32, 3) == 4 * 4 * 8 * 20 * 31
+    assert mean.values.nbytes == 2 * 3 * 400 * 20 * 31
+
+
 def test_folds_are_averaged_in_float16_and_what_is_given_twice_counts_once():
     mean = MeanLogits(1, (4, 1, 1))
     mean.write(0, torch.tensor([1.0, 2, 3]).reshape(1, 3, 1, 1))
