@@ -64,7 +64,7 @@ class Frame:
             factors = [after / before for before, after in zip(self.shape, self.zoomed, strict=True)]
             exact = ndimage.zoom(seen, factors, output=np.float64, order=1, mode="nearest")
             return exact.astype(np.int16)  # type: ignore[no-any-return]
-        values = torch.from_numpy(np.ascontiguousarray(seen)).to(device, numbers)
+        values = torch.from_numpy(seen.astype(np.float32, order="C")).to(device, numbers)
         for axis, (before, after) in enumerate(zip(self.shape, self.zoomed, strict=True)):
             values = Along(_between_corners(before, after), after)(values, axis)
         return (values + _TRUNCATED * values.sign()).short().cpu().numpy()  # type: ignore[no-any-return]

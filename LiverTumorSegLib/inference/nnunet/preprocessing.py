@@ -132,7 +132,7 @@ def normalise(voxels: NDArray[np.int16], rule: Normalisation) -> tuple[NDArray[n
     Raises:
         UserError: the rule is for images of bytes.
     """
-    image = voxels.astype(np.float32)
+    image = voxels.astype(np.float32, order="C")
     air = _AIR_HU
     if rule.scheme == "ct":
         np.clip(image, rule.low, rule.high, out=image)

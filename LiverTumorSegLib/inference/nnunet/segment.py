@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal, Protocol, TypeVar, cast
 
 import numpy as np
@@ -148,13 +147,14 @@ class _Run:
         for number, fold in enumerate(folds):
             part = task.part(number / len(folds), (number + 1) / len(folds))
             with inference_arithmetic(self.placement.device, self.placement.dtype):
-                self._predict(mean, padded, shown, load_somewhere(partial(self._load, fold), self.placement), part)
+                engine = load_somewhere(lambda place, fold=fold: self._load(fold, place), self.placement)  # type: ignore[misc]
+                self._predict(mean, padded, shown, engine, part)
             mean.end_fold()
         mean.end()
         return tiles.unpad(mean.values)
 
     def _load(self, fold: SliceNetwork, placement: DevicePlacement) -> Predictor:
-        return Predictor(fold, placement, 1 if self.arithmetic.exact else self.batch)
+        return self.arithmetic.load(fold, placement, self.batch)
 
     def _predict(self, mean: MeanLogits, image: torch.Tensor, tiles: Tiles, engine: Predictor, task: Job) -> None:
         on_host = False

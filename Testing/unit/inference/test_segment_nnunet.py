@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 from support.models import KEEP_ALL
 from support.nnunet_models import write_banded_model
 from support.volumes import reordered
@@ -13,11 +14,13 @@ from LiverTumorSegLib.core.device import cpu_placement
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.labels import FULL_PROBABILITY
 from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.inference.predictor import Predictor
 from LiverTumorSegLib.inference.preview import preprocess_volume
 from LiverTumorSegLib.inference.region import REGION_WARNING, segment_region
 from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.nnunet.settings import Normalisation
+from LiverTumorSegLib.networks import create_with_options
 from LiverTumorSegLib.postprocessing.settings import Postprocessing
 
 OUTPUTS, EDGES = ("background", "lesion", "liver", "spleen"), (0.0, 80.0, 200.0)
@@ -143,3 +146,14 @@ def test_the_picture_of_what_the_network_sees_lies_where_the_ct_does(bands, axes
 
 def test_options_can_be_written_down():
     assert json.loads(json.dumps(asdict(EXACT)))["nnunet"] == "exact"
+
+
+def test_a_network_that_is_given_what_it_was_made_for_sees_nothing_padded():
+    network = create_with_options("plain_conv_unet_3d", 1, 3, {"features": [2, 2, 2, 2, 2]}).eval()
+    seen = []
+    for fits in (False, True):
+        engine = Predictor(network, cpu_placement(precision="float32"), fits=fits)
+        engine._network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[2:])))
+        with torch.inference_mode():
+            assert engine(torch.zeros(1, 1, 32, 40, 36)).shape[2:] == (32, 40, 36)
+    assert seen == [(32, 48, 48), (32, 40, 36)]

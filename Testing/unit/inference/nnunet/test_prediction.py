@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.nnunet_models import settings_of
+from torch import nn
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.device import cpu_placement
@@ -58,6 +59,14 @@ def test_where_no_tile_is_looked_at_there_is_background():
     assert mean.values[1:, 8:29].max() == 0
 
 
+def test_sums_take_no_more_memory_than_a_tile_s_planes_and_logits_two_bytes():
+    tiles = find_tiles((400, 20, 31), settings())
+    mean = MeanLogits(3, tiles.shape)
+    blend = Blend(mean, tiles, torch.float32, CPU, [0.0, 0.0, 0.0])
+    assert blend._sums.nbytes + blend._counts.nbytes == Blend.bytes(tiles, torch.float32, 3) == 4 * 4 * 8 * 20 * 31
+    assert mean.values.nbytes == 2 * 3 * 400 * 20 * 31
+
+
 def test_folds_are_averaged_in_float16_and_what_is_given_twice_counts_once():
     mean = MeanLogits(1, (4, 1, 1))
     mean.write(0, torch.tensor([1.0, 2, 3]).reshape(1, 3, 1, 1))
@@ -95,7 +104,7 @@ def predicted(arithmetic, chosen, shape=(20, 20, 31), task=None, batch=1, networ
     image = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     tiles = find_tiles(shape, chosen)
     mean = MeanLogits(3, tiles.shape)
-    engine = Predictor(network or Leaning(), cpu_placement(precision="float32"), batch)
+    engine = Predictor(network or Leaning(), cpu_placement(precision="float32"), batch, fits=True)
     predict(mean, tiles.pad(image), tiles, engine, chosen, arithmetic, task or Job(), **more)
     return image, mean.values, engine._network.seen
 
@@ -143,3 +152,23 @@ def test_sums_may_be_kept_by_the_host():
     _, usual, _ = predicted(FAST, settings())
     _, on_host, _ = predicted(FAST, settings(), on_host=True)
     assert torch.equal(usual, on_host)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch"), [("plain_conv_unet_3d", (8, 12, 12)), ("residual_encoder_unet_2d", (16, 20))]
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_normalisations_in_place_give_the_same_logits(name, patch, batch):
+    torch.manual_seed(0)
+    axes = len(patch)
+    options = {"features": [4, 8], "strides": [[1] * axes, [2] * axes], "kernels": [[3] * axes] * 2, "encoder": [1, 1]}
+    network = networks.create(name, 1, 3, **options).eval()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    given = torch.randn(batch, 1, *patch)
+    place = cpu_placement(precision="float32")
+    with torch.inference_mode():
+        exact, fast = (each.load(network, place, batch) for each in (EXACT, FAST))
+        assert torch.equal(exact(given), network(given))
+        assert torch.allclose(fast(given), network(given), atol=1e-4)
+    assert not any(isinstance(part, nn.InstanceNorm3d) for part in fast._network.modules())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())

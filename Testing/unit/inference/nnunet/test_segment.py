@@ -229,3 +229,11 @@ def test_exact_is_float32_on_a_cpu_whatever_it_has():
     labels, place, _ = labelled(ct, model, placement=cpu_placement(precision="bfloat16"))
     assert place.dtype is torch.float32
     assert np.array_equal(labels, reference.labels(name))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 40, 3), (3, 1, 50)])
+@pytest.mark.parametrize("arithmetic", ["exact", "fast"])
+def test_a_ct_may_be_a_voxel_thin(tmp_path, shape, arithmetic):
+    thin = Volume(np.full(shape, 140, np.int16), np.diag([-2.5, -1.0, 7.0, 1.0]))
+    for more in ({}, {"around": Surroundings(spacing_mm=(3.0, 3.0, 3.0))}, {"patch": (8, 8), "spacing_mm": (2.0, 2.0)}):
+        assert (labelled(thin, bands(tmp_path, **more), arithmetic)[0] == 1).all()
