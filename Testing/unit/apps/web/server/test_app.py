@@ -285,6 +285,14 @@ def test_a_page_can_only_be_looked_at(method):
     assert driven(use()) == 405
 
 
+def is_page(process):
+    """Whether a child is a session's; one that has ended, of another test, is not."""
+    try:
+        return "LiverTumorSegLib.apps.web.session" in process.cmdline()
+    except psutil.ZombieProcess:
+        return False
+
+
 def test_the_real_page_comes_through_and_nobody_else_gets_it(place):
     async def use():
         async with visiting(COMMAND, most=1) as browser:
@@ -292,7 +300,7 @@ def test_the_real_page_comes_through_and_nobody_else_gets_it(place):
             _, text, _ = await browser.ask("GET", f"{session}index.html")
             async with browser.client.ws_connect(f"{session}ws") as socket:
                 is_open = not socket.closed
-            [page] = [p for p in psutil.Process().children() if "LiverTumorSegLib.apps.web.session" in p.cmdline()]
+            [page] = filter(is_page, psutil.Process().children())
             [at] = [c.laddr for c in page.net_connections() if c.status == psutil.CONN_LISTEN]
             direct, statuses = f"http://{at.ip}:{at.port}", []
             for headers in ({}, {HEADER: "guessed"}):
