@@ -19,6 +19,9 @@ from .prediction import Arithmetic
 from .preprocessing import Layout
 from .resampling import Way, find_way
 
+_NUMBERS = torch.float32
+"""That logits are resampled in; nnU-Net's float64 becomes the same float16, but for one in ten thousand, by a digit."""
+
 _BYTES = {"cpu": 1 << 26, "cuda": 1 << 29}
 """Of the logits that are resampled at a time."""
 
@@ -72,7 +75,7 @@ def export(
         logits: float16 ``[class, a, b, c]`` on the image's grid.
         layout: how the image lies in the CT.
         settings: of the network.
-        arithmetic: how logits are resampled.
+        arithmetic: whether resampled logits are rounded to float16.
         device: where.
         task: told about every few slices.
 
@@ -88,13 +91,13 @@ def export(
             "resampling_fn_probabilities in its plans.json, and import the model again."
         )
         raise UserError(msg) from error
-    bounds = _bounds(way, logits, arithmetic.numbers)
+    bounds = _bounds(way, logits)
     narrow = not way.clipped and len(out.arrays) == 1
     rounded = arithmetic.exact and settings.logits.method == "spline"
-    for slices in _slabs(way, logits, arithmetic, device):
+    for slices in _slabs(way, logits, device):
         task.at(slices.start / way.shape[0], "Writing labels")
         part, used = way.narrowed(0, slices.start, slices.stop)
-        values = logits[:, used].to(device, arithmetic.numbers)
+        values = logits[:, used].to(device, _NUMBERS)
         rows, columns = slice(0, way.shape[1]), slice(0, way.shape[2])
         if narrow:
             rows, columns = _shown(values, way, settings)
@@ -107,18 +110,18 @@ def export(
         _write(out, (slices, rows, columns), values.half() if rounded else values, settings)
 
 
-def _slabs(way: Way, logits: torch.Tensor, arithmetic: Arithmetic, device: torch.device) -> list[slice]:
+def _slabs(way: Way, logits: torch.Tensor, device: torch.device) -> list[slice]:
     """Slices to write at a time."""
     plane = max(prod(way.shape[1:]), prod(logits.shape[2:]))
-    fitting = _BYTES.get(device.type, _BYTES["cpu"]) // (len(logits) * plane * arithmetic.numbers.itemsize)
+    fitting = _BYTES.get(device.type, _BYTES["cpu"]) // (len(logits) * plane * _NUMBERS.itemsize)
     depth = max(1, int(fitting))
     return [slice(start, min(start + depth, way.shape[0])) for start in range(0, way.shape[0], depth)]
 
 
-def _bounds(way: Way, logits: torch.Tensor, numbers: torch.dtype) -> tuple[torch.Tensor, torch.Tensor] | None:
+def _bounds(way: Way, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
     """What logits are clipped to, where a few slices do not show it."""
     found = None if way.apart == 0 else way.bounds(logits)
-    return found and (found[0].to(numbers), found[1].to(numbers))
+    return found and (found[0].to(_NUMBERS), found[1].to(_NUMBERS))
 
 
 def _shown(values: torch.Tensor, way: Way, settings: NnUNet) -> tuple[slice, slice]:

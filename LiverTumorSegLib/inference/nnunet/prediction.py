@@ -32,7 +32,7 @@ class Arithmetic:
     """How numbers are made and added up.
 
     Args:
-        numbers: that resampling computes with.
+        numbers: that images are resampled in.
         sums: of the tiles' logits, and of their weights.
         exact: whether all is done as nnU-Net does it: networks in float32 on a CPU and in its mixed float16 on a GPU,
             every tile, one at a time; else in the device's own precision, several at a time, and without tiles that
