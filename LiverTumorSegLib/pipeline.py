@@ -130,7 +130,8 @@ def segment_file(
         output: ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.seg.nrrd`` file for the labels, with ``dicom`` a folder; None
             writes none.
         model: name of a model, its folder, or a loaded model.
-        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; None where it needs none.
+        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; ``auto`` as on the
+            command line; None where it needs none.
         also: the same of models that find other structures, such as vessels.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         report: folder for ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json``.
@@ -192,7 +193,8 @@ def segment(
     Args:
         volume: CT in HU, in any orientation.
         model: name of a model, its folder, or a loaded model.
-        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; None where it needs none.
+        liver_model: the same of one that finds the liver, in which ``model`` finds lesions; ``auto`` as on the
+            command line; None where it needs none.
         also: the same of models that find other structures, such as vessels; see :attr:`.Segmentation.others`.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         options: coarse pass, batch, clean-up, precision, and whether probabilities are kept.

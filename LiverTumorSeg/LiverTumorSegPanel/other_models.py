@@ -9,8 +9,9 @@ from slicer.i18n import tr as _
 
 from LiverTumorSegLib.apps.panel.job_runner import Answer
 from LiverTumorSegLib.apps.panel.panel import Panel
+from LiverTumorSegLib.apps.panel.partner_models import liver_choices
 
-from .parameters import alsoModelsOf
+from .parameters import alsoModelsOf, settingsOf
 from .section import Section
 
 
@@ -25,7 +26,7 @@ class OtherModelsSection(Section):
     def __init__(self, ui: Any, panel: Panel) -> None:
         super().__init__(ui)
         self.panel = panel
-        self._livers: list[Answer] | None = None
+        self._livers: dict[str, str] = {}
         self._others: list[Answer] | None = None
         self._boxes: dict[str, Any] = {}
         ui.liverModelCombo.connect("activated(int)", self._onLiver)
@@ -33,15 +34,13 @@ class OtherModelsSection(Section):
 
     def show(self) -> None:
         """Bring both up to date; models of other structures are asked for where there are any."""
-        livers = self.panel.liver_models(self.parameters.model)
+        livers = liver_choices(self.panel, self.parameters.model)
         if self._livers != livers:
             self._livers = livers
             self.ui.liverModelCombo.clear()
-            self.ui.liverModelCombo.addItem(_("The model's own"), "")
-            for model in livers:
-                self.ui.liverModelCombo.addItem(model["title"], model["name"])
-        names = ["", *(model["name"] for model in livers)]
-        chosen = self.parameters.liverModel
+            for name, title in livers.items():
+                self.ui.liverModelCombo.addItem(title, name)
+        names, chosen = list(livers), settingsOf(self.parameters).liver_model
         self.ui.liverModelCombo.currentIndex = names.index(chosen) if chosen in names else -1
         self._showOthers()
 
@@ -66,7 +65,7 @@ class OtherModelsSection(Section):
             self.ui.alsoFrame.layout().addWidget(box)
 
     def _onLiver(self, index: int) -> None:
-        self.parameters.liverModel = self.ui.liverModelCombo.itemData(index) or ""
+        self.parameters.liverModel = self.ui.liverModelCombo.itemData(index)
 
     def _onOther(self, name: str, checked: bool) -> None:
         """In the order of the list, which no click changes."""

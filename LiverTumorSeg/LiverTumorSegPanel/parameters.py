@@ -16,7 +16,7 @@ from LiverTumorSegLib.apps.panel.mrml_jobs import Request
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
-from LiverTumorSegLib.core.about import DEFAULT_MODEL, PRECISIONS
+from LiverTumorSegLib.core.about import AUTO_LIVER, DEFAULT_MODEL, PRECISIONS
 
 from . import cleanup
 
@@ -37,7 +37,7 @@ class LiverTumorSegParameterNode:
     roi: vtkMRMLMarkupsROINode
     outputSegmentation: vtkMRMLSegmentationNode
     model: str = DEFAULT_MODEL
-    liverModel: str = ""
+    liverModel: str = AUTO_LIVER
     alsoModels: str = ""
     device: str = "auto"
     replaceSegments: bool = False
@@ -61,7 +61,7 @@ def settingsOf(parameters: LiverTumorSegParameterNode) -> PanelSettings:
         batch=parameters.batch,
         precision=parameters.precision,
         postprocessing=cleanup.valuesOf(parameters),
-        liver_model=parameters.liverModel if parameters.liverModel != parameters.model else "",
+        liver_model=parameters.liverModel if parameters.liverModel not in ("", parameters.model) else AUTO_LIVER,
         also=tuple(name for name in alsoModelsOf(parameters) if name != parameters.model),
     )
 

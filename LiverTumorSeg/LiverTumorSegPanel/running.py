@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from LiverTumorSegLib.apps.panel import texts
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_volumes import volume_of
+from LiverTumorSegLib.apps.panel.partner_models import partners
 from LiverTumorSegLib.core.ct_quality import why_not_hounsfield
 
 from . import settings
@@ -77,10 +78,8 @@ class RunSection(Section):
 
     def afterConsents(self, work: Callable[[], None]) -> None:
         """Do work with all models that are chosen where the user knows the licence of each."""
-        chosen = settingsOf(self.parameters)
-        for name in (*chosen.also, chosen.liver_model):
-            if name:
-                work = partial(self.afterConsent, work, name)
+        for name in partners(self.panel, settingsOf(self.parameters)):
+            work = partial(self.afterConsent, work, name)
         self.afterConsent(work)
 
     def afterConsent(self, work: Callable[[], None], name: str = "") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Union
 
+from ..core.about import AUTO_LIVER, DEFAULT_MODEL, NO_LIVER
 from ..core.errors import UserError
 from ..models.description import Description
 from ..models.model_folder import Model
@@ -77,11 +78,32 @@ def _identity(model: Description) -> tuple[str, str]:
 def load_models(model: AnyModel, liver: AnyModel | None = None, also: Sequence[AnyModel] = ()) -> ModelSet:
     """The set of these models, loaded where they are not yet.
 
+    Args:
+        model: the main one.
+        liver: for the liver, :data:`.about.AUTO_LIVER`, or None or :data:`.about.NO_LIVER` for none.
+        also: of other structures.
+
     Raises:
         UserError: one is not there, not valid, or cannot be what it is given as.
     """
-    others = tuple(_loaded(each) for each in also)
-    return ModelSet(_loaded(model), None if liver is None else _loaded(liver), others)
+    main = _loaded(model)
+    wanted = liver_name(main.description.labels, liver) if isinstance(liver, str) else liver
+    return ModelSet(main, _loaded(wanted) if wanted else None, tuple(_loaded(each) for each in also))
+
+
+def liver_name(labels: Sequence[str], wanted: str) -> str:
+    """Which model marks the liver for a main one.
+
+    Args:
+        labels: of the main one.
+        wanted: a model, :data:`.about.AUTO_LIVER` or :data:`.about.NO_LIVER`.
+
+    Returns:
+        Its name or folder; empty for none.
+    """
+    if wanted == AUTO_LIVER:
+        return DEFAULT_MODEL if "lesion" in labels and "liver" not in labels else ""
+    return "" if wanted == NO_LIVER else wanted
 
 
 def _loaded(model: AnyModel) -> Model:

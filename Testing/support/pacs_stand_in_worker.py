@@ -1,7 +1,8 @@
 """A light worker for tests: its results are DICOM objects that follow from the images' UIDs and the time.
 
 Each job leaves its series' folder in the file that ``STAND_IN_LOG`` names. What ``STAND_IN_DOES`` says, it does:
-``die`` at a series, ``refuse`` it, ``stumble`` over it, ``hang``, ``forget`` to make a result.
+``die`` at a series, ``refuse`` it, ``stumble`` over it,
+``name`` the models it is asked for, ``hang``, ``forget`` to make a result.
 """
 
 import hashlib
@@ -60,6 +61,8 @@ def answer(question):
             "error": f"{asked['source']}/3.dcm is of “Some^One” and 1.2.3.4.5.6: export it again.",
             "details": "Traceback",
         }
+    if does == "name":
+        return {"error": f"Asked for {asked['model']}, {asked['liver_model']}, {asked['also']}.", "details": ""}
     if does == "stumble":
         return {"error": "That failed unexpectedly (KeyError: 'Some^One'): please report it.", "details": "Traceback"}
     if does == "forget":

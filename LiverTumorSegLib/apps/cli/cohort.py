@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.about import DEFAULT_MODEL
+from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.progress import Cancelled
 from .console import (
     CANCELLED,
@@ -50,7 +50,7 @@ def segment_cohort(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for CASE.seg.nrrd and cohort.csv.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
-    liver_model: LiverModel = None,
+    liver_model: LiverModel = AUTO_LIVER,
     also: AlsoModels = None,
     device: DeviceName = "auto",
     format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",

@@ -24,8 +24,13 @@ from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_lin
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
 LiverModel = Annotated[
-    str | None,
-    typer.Option("--liver-model", metavar="NAME", help="A model whose liver the lesions of --model are looked for in."),
+    str,
+    typer.Option(
+        "--liver-model",
+        metavar="NAME",
+        help="A model whose liver the lesions of --model are looked for in; auto: the default model where --model "
+        "marks lesions alone; none.",
+    ),
 ]
 AlsoModels = Annotated[
     list[str] | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.about import DEFAULT_MODEL
+from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.progress import Job
 from .console import (
     AlsoModels,
@@ -41,7 +41,7 @@ def segment(
         Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd; with --dicom a folder.")
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
-    liver_model: LiverModel = None,
+    liver_model: LiverModel = AUTO_LIVER,
     also: AlsoModels = None,
     device: DeviceName = "auto",
     report: Annotated[

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ...core.about import DEFAULT_MODEL
+from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.schema import StrictModel
 
 _LONGEST_TITLE, _MOST_DAYS = 16, 36_500
@@ -229,12 +229,22 @@ class SegmentConfig(StrictModel):
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
+        liver_model: whose liver the lesions are looked for in; ``auto``: the model by default where the model marks
+            lesions alone; ``none``.
+        also: models of other structures.
     """
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     lesion_segments: Literal["each", "all"] = "each"
+    liver_model: str = AUTO_LIVER
+    also: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """Those that take part, as the worker's commands take them."""
+        return {"model": self.model, "liver_model": self.liver_model, "also": list(self.also)}
 
 
 class Limits(StrictModel):

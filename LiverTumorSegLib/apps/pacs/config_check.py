@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ...core.about import AUTO_LIVER, NO_LIVER
 from ...core.errors import UserError
 from . import connection, sender
 from .config import Config, Peer, Receive, SegmentConfig, Send, Sender, Tls, Watch, Web
@@ -41,7 +42,7 @@ def try_configuration(config: Config, say: Callable[[str], None]) -> int:
 
 
 def _attempts(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "The model", partial(_try_model, config.segment)
+    yield "The models" if config.segment.also else "The model", partial(_try_model, config.segment)
     if config.receive and config.receive.tls:
         yield "The certificates for receiving", partial(_try_certificates, config.receive.tls)
     if config.watch:
@@ -51,10 +52,11 @@ def _attempts(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _try_model(segment: SegmentConfig) -> str:
     from ...core.device import choose_device
-    from ...models import model_folder, store
+    from ...inference.model_set import load_models
 
-    loaded = model_folder.load(store.find_model(segment.model))
-    return f"{loaded.description.name}, on {choose_device(segment.device, segment.precision)}."
+    loaded = load_models(segment.model, segment.liver_model, segment.also)
+    names = ", ".join(each.name for each in loaded.descriptions)
+    return f"{names}, on {choose_device(segment.device, segment.precision)}."
 
 
 def _try_certificates(certificates: Tls) -> str:
@@ -76,9 +78,15 @@ def configuration_sentences(config: Config) -> Iterator[str]:
         yield f"Asks {config.watch.url} for new CT series every {config.watch.every_seconds:g} s{how}."
     if config.share:
         yield "Shares them with other services, through a queue in PostgreSQL."
-    yield f"Segments with {config.segment.model} on {config.segment.device}."
+    yield _segmenting_sentence(config.segment)
     yield _sending_sentence(config.send)
     yield from _warnings(config)
+
+
+def _segmenting_sentence(segment: SegmentConfig) -> str:
+    liver = "" if segment.liver_model in (AUTO_LIVER, NO_LIVER) else f", in the liver of {segment.liver_model}"
+    also = f", and also with {', '.join(segment.also)}" if segment.also else ""
+    return f"Segments with {segment.model} on {segment.device}{liver}{also}."
 
 
 def _receiving_sentence(receive: Receive) -> str:

@@ -52,6 +52,8 @@ model = "unet-lits"          # a name that `livertumorseg models list` shows, or
 device = "auto"              # auto, cpu, cuda:N or mps
 precision = "auto"           # auto, float32, bfloat16 or float16
 lesion_segments = "each"     # each lesion is a segment of its own; or one for all
+# liver_model = "auto"       # whose liver a model of lesions alone gets; auto for unet-lits, or none
+# also = ["VESSELS"]         # models of other structures
 
 # Where the results go: one of these two.
 [send.dicom]

@@ -70,7 +70,7 @@ class SeriesSegmenter:
         Raises:
             UserError: it, or the device, cannot be used.
         """
-        job = self._jobs.submit("load_model", model=self._segment.model, device=self._segment.device)
+        job = self._jobs.submit("load_model", **self._segment.models, device=self._segment.device)
         while job.state not in ENDED:
             self._jobs.poll()
             await asyncio.sleep(_POLL_SECONDS)
@@ -99,7 +99,7 @@ class SeriesSegmenter:
             "segment_series",
             source=str(self._folder.images(series.number)),
             folder=str(folder),
-            model=self._segment.model,
+            **self._segment.models,
             device=self._segment.device,
             options={"precision": self._segment.precision},
             made=series.made.isoformat(),

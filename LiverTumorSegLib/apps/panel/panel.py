@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.about import CLICK_MODEL, DEFAULT_MODEL
+from ...core.about import AUTO_LIVER, CLICK_MODEL, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.volume import Volume
 from ...reporting.lesion_origins import LesionMark, read_marks
@@ -40,7 +40,8 @@ class PanelSettings:
         batch: slices a batch, 0 for the device's usual number.
         precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         postprocessing: clean-up steps by name; what is left out is the model's own.
-        liver_model: of another model, whose liver the lesions are looked for in; empty for none.
+        liver_model: of another model, whose liver the lesions are looked for in; ``auto`` for the model by default
+            where ``model`` marks lesions alone; ``none``.
         also: of models of other structures.
     """
 
@@ -50,7 +51,7 @@ class PanelSettings:
     batch: int = 0
     precision: str = "auto"
     postprocessing: dict[str, Any] = field(default_factory=dict)
-    liver_model: str = ""
+    liver_model: str = AUTO_LIVER
     also: tuple[str, ...] = ()
 
 
@@ -354,7 +355,7 @@ class Panel(JobRunner):
 def _arguments(settings: PanelSettings) -> Answer:
     options = asdict(settings)
     liver, also = options.pop("liver_model"), list(options.pop("also"))
-    others = ({"liver_model": liver} if liver else {}) | ({"also": also} if also else {})
+    others = ({} if liver == AUTO_LIVER else {"liver_model": liver}) | ({"also": also} if also else {})
     return {"model": options.pop("model"), "device": options.pop("device"), "options": options, **others}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import device
+from ...core.about import AUTO_LIVER, NO_LIVER
 from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.progress import Job
@@ -111,7 +112,7 @@ class Commands:
         options: Answer,
         inside: str = "",
         automatic: str = "",
-        liver_model: str = "",
+        liver_model: str = AUTO_LIVER,
         also: Sequence[str] = (),
         others: str = "",
     ) -> Answer:
@@ -120,9 +121,10 @@ class Commands:
         The file ``automatic`` gets how likely lesion is, for clicks, in a box whose first voxel the answer has as
         ``automatic_at``; neither is there where that is not known.
         ``marks`` of the answer are what marked the lesions, a model: :meth:`measure` takes them.
-        The liver is that of ``liver_model`` where it is given. What the main model and those of ``also`` find beside
-        liver and lesions goes to the file ``others``, as :mod:`.handed_layers` says; the answer lists it by model as
-        ``structures``, empty where nothing was looked for and there is no file.
+        The liver is that of ``liver_model``; a model of lesions alone has that of the model by default. What the main
+        model and those of ``also`` find beside liver and lesions goes to the file ``others``, as
+        :mod:`.handed_layers` says; the answer lists it by model as ``structures``, empty where nothing was looked for
+        and there is no file.
         """
         job.at(0.01, "Reading the volume")
         ct, models = read_ct(volume), self._models.load_set(model, liver_model, also)
@@ -153,7 +155,7 @@ class Commands:
         options: Answer,
         overwrite: bool = False,
         series: str | None = None,
-        liver_model: str = "",
+        liver_model: str = AUTO_LIVER,
         also: Sequence[str] = (),
     ) -> Answer:
         """Segment a file or DICOM folder, or a series of it, into a file of any format that labels are written in."""
@@ -174,7 +176,7 @@ class Commands:
         options: Answer,
         made: str,
         lesion_segments: str,
-        liver_model: str = "",
+        liver_model: str = AUTO_LIVER,
         also: Sequence[str] = (),
     ) -> Answer:
         """Segment a DICOM folder into a folder of DICOM objects and report files, which appears whole.
@@ -194,10 +196,12 @@ class Commands:
         done = segment_and_write(ct, models, [target], device=device, options=chosen, job=job)
         return result_answer(done) | {"files": [str(path) for path in done.files]}
 
-    def load_model(self, job: Job, *, model: str, device: str) -> Answer:
-        """Check a model and a device before there is work for them; the model is kept for the next command."""
+    def load_model(
+        self, job: Job, *, model: str, device: str, liver_model: str = NO_LIVER, also: Sequence[str] = ()
+    ) -> Answer:
+        """Check models and a device before there is work for them; they are kept for the next command."""
         job.at(0, "Loading the model")
-        description = self._model(model).description
+        description = self._models.load_set(model, liver_model, also).model.description
         return {"name": description.name, "device": str(choose_device(device))}
 
     def measure(

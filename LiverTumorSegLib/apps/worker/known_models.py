@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.about import AUTO_LIVER
 from ...core.errors import UserError
-from ...inference.model_set import ModelSet
+from ...inference.model_set import ModelSet, liver_name
 from ...models import model_folder, store
 from ...models.description import Description
 from ...models.model_folder import Model
@@ -35,12 +36,13 @@ class LastModel:
             self._kept = {key: model_folder.load(folder)}
         return self._kept[key]
 
-    def load_set(self, name: str, liver: str = "", also: Sequence[str] = ()) -> ModelSet:
-        """The models of these names, or in these folders; without a name for the liver it is the main model's.
+    def load_set(self, name: str, liver: str = AUTO_LIVER, also: Sequence[str] = ()) -> ModelSet:
+        """The models of these names, or in these folders; that of the liver as ``load_models`` says.
 
         Raises:
             UserError: there is none, it is not valid, or it cannot be what it is given as.
         """
+        liver = liver_name(self.describe(name).labels, liver)
         found: dict[str, Model] = {}
         for each in (name, *([liver] if liver else []), *also):
             key, folder = self._key(each)

@@ -9,6 +9,8 @@ from support.model_sets import segments_model, vessel_model
 from support.module_case import harness, lasting_worker, wait, widget  # noqa: F401
 from support.nnunet_models import write_banded_model
 
+from LiverTumorSegLib.apps.panel.partner_models import partners
+
 pytestmark = pytest.mark.usefixtures("lasting_worker")
 
 
@@ -42,23 +44,37 @@ def boxes(panel):
 
 
 def test_models_that_find_the_liver_are_offered_but_for_the_chosen_one(listed):
-    assert livers(listed) == ["", "livers"]
-    assert settings(listed).liver_model == ""
+    assert livers(listed) == ["auto", "livers"]
+    assert settings(listed).liver_model == "auto"
     listed._parameters.model = "lesions"
     listed.show()
-    assert livers(listed) == ["", "unet-lits", "livers"]
+    assert livers(listed) == ["auto", "livers", "none"]
     assert listed.ui.liverModelCombo.currentIndex == 0
+    assert listed.ui.liverModelCombo.currentText == title_of(listed, "unet-lits")
+
+
+def title_of(panel, name):
+    return next(model["title"] for model in panel.logic.panel.models if model["name"] == name)
+
+
+def test_the_licence_of_every_model_that_takes_part_is_asked_about(listed):
+    asked = lambda: partners(listed.logic.panel, settings(listed))  # noqa: E731
+    assert asked() == ()
+    listed._parameters.model = "lesions"
+    assert asked() == ("unet-lits",)
+    listed._parameters.alsoModels, listed._parameters.liverModel = "vessels", "none"
+    assert asked() == ("vessels",)
 
 
 def test_a_chosen_liver_model_goes_into_the_settings_and_the_scene(listed):
     listed._parameters.model = "lesions"
     listed.show()
-    listed.ui.liverModelCombo.currentIndex = 2
-    listed.ui.liverModelCombo.activated.emit(2)
+    listed.ui.liverModelCombo.currentIndex = 1
+    listed.ui.liverModelCombo.activated.emit(1)
     assert settings(listed).liver_model == "livers"
     assert listed._parameters.parameterNode.GetParameter("liverModel") == "livers"
     listed._parameters.model = "livers"
-    assert settings(listed).liver_model == ""
+    assert settings(listed).liver_model == "auto"
 
 
 def test_models_of_other_structures_are_ticked_in_the_order_of_the_list(listed):

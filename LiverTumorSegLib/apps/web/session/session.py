@@ -14,7 +14,7 @@ import slicer.util
 from trame_server import Server
 from trame_slicer.core import SlicerApp
 
-from ....core.about import DEFAULT_MODEL
+from ....core.about import AUTO_LIVER, DEFAULT_MODEL
 from ....core.safe_zip import MOST_BYTES
 from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
@@ -35,7 +35,7 @@ class SessionChoices:
         coarse_pass: first find the liver on coarse slices.
         one_each: a segment a lesion.
         postprocessing: clean-up steps by name, the chosen model's own at first.
-        liver_model: whose liver the lesions are looked for in; empty for the model's own.
+        liver_model: as in :class:`LiverTumorSegLib.apps.panel.panel.PanelSettings`.
         also: models of other structures.
     """
 
@@ -45,7 +45,7 @@ class SessionChoices:
     coarse_pass: bool = True
     one_each: bool = False
     postprocessing: dict[str, Any] = field(default_factory=dict)
-    liver_model: str = ""
+    liver_model: str = AUTO_LIVER
     also: tuple[str, ...] = ()
 
     @property

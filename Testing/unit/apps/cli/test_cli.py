@@ -130,8 +130,11 @@ def test_a_model_of_lesions_alone_says_nothing_of_the_liver(run, air, tmp_path):
     description = describe(network=spec, labels=("background", "lesion"))
     kept = {name: getattr(description, name) for name in Description.model_fields if name not in ("weights", "format")}
     model.save(tmp_path / "alone", networks.create("unet", 1, 1, **spec.options), lambda d: d.title, **kept)
-    _, said, _ = run("segment", air, "-o", tmp_path / "out.nrrd", "--model", tmp_path / "alone", "--json")
+    chosen = "--model", tmp_path / "alone", "--json"
+    _, said, _ = run("segment", air, "-o", tmp_path / "out.nrrd", *chosen, "--liver-model", "none")
     assert json.loads(said)["liver_ml"] is json.loads(said)["burden_percent"] is None
+    _, said, _ = run("segment", air, "-o", tmp_path / "with.nrrd", *chosen)
+    assert [each["name"] for each in json.loads(said)["models"]] == [store.DEFAULT, description.name]
 
 
 def test_the_measures_can_be_printed_as_json(run, air, tmp_path):

@@ -25,6 +25,12 @@ def test_what_is_served_is_said(tmp_path):
     ]
 
 
+def test_all_models_that_take_part_are_named(tmp_path):
+    segment = {"model": "lesions", "liver_model": "livers", "also": ["vessels", "couinaud"]}
+    said = list(configuration_sentences(configured(tmp_path, segment=segment)))
+    assert "Segments with lesions on auto, in the liver of livers, and also with vessels, couinaud." in said
+
+
 def test_results_for_a_web_service_are_said_to_go_there(tmp_path):
     config = configured(tmp_path, send={"web": {"url": "http://127.0.0.1:8042/dicom-web"}})
     assert (

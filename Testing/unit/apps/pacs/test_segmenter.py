@@ -82,6 +82,13 @@ def test_what_the_worker_refuses_has_failed_for_good_without_identifiers(begun, 
     assert asked(tmp_path) == ["1"]
 
 
+def test_all_models_of_the_configuration_take_part(begun):
+    models = {"model": "lesions", "liver_model": "livers", "also": ["vessels", "couinaud"]}
+    service, segmenting = begun("name", segment=models)
+    found = until(segmenting, service, SeriesState.FAILED)
+    assert found.why == "Asked for lesions, livers, ['vessels', 'couinaud']."
+
+
 @pytest.mark.parametrize(
     ("does", "words"), [("die", "ended unexpectedly (exit code 7)"), ("stumble", "unexpectedly (KeyError)")]
 )

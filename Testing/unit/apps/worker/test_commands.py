@@ -199,14 +199,14 @@ def lesion_model(tmp_path):
 
 
 def test_a_model_of_lesions_alone_says_nothing_of_the_liver_in_any_command(ct_file, small_phantom, lesion_model):
-    answer = segmented(ct_file, model=str(lesion_model))
+    answer = segmented(ct_file, model=str(lesion_model), liver_model="none")
     path, labels = ct_file.with_name("labels.nrrd"), np.where(small_phantom.labels == 2, 2, 0).astype(np.uint8)
     arrays.write(path, labels, small_phantom.volume.affine)
     pair = {"volume": str(ct_file), "labels": str(path)}
     again = run("measure", **pair, run=answer["run"])
     facts = answer["run"] | {"model": str(lesion_model)}
     written = run("report", **pair, run=facts, folder=str(ct_file.with_name("report")), overwrite=False)
-    chosen = {"model": str(lesion_model), "device": "cpu", "options": {}}
+    chosen = {"model": str(lesion_model), "liver_model": "none", "device": "cpu", "options": {}}
     filed = run("segment_file", source=str(ct_file), output=str(ct_file.with_name("out.nrrd")), **chosen)
     for given in (answer, again, written, filed):
         assert given["table"]["liver_ml"] is given["table"]["burden_percent"] is None

@@ -42,6 +42,13 @@ def segmented(models, volume, tmp_path):
     return commands, files, commands.run("segment", {**files, **models, "options": {}}, Job())
 
 
+def test_models_are_checked_together_before_there_is_work_for_them(models):
+    commands = Commands()
+    assert commands.run("load_model", models, Job())["name"] == "lesions"
+    with pytest.raises(UserError, match="finds no liver"):
+        commands.run("load_model", models | {"liver_model": "vessels"}, Job())
+
+
 def test_other_structures_are_handed_over_in_a_file_for_each_model(segmented):
     _, files, answer = segmented
     assert [each["model"] for each in answer["structures"]] == ["vessels", "couinaud"]

@@ -9,9 +9,9 @@ from typing import Any
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
-from .....core.about import PRECISIONS
+from .....core.about import AUTO_LIVER, PRECISIONS
 from .....postprocessing.options import OPTIONS, CleanUpOption
-from ....panel import texts
+from ....panel import partner_models, texts
 from .base import Section, heading
 
 _NAMES = tuple(option.name for option in OPTIONS)
@@ -30,7 +30,7 @@ class SettingsSection(Section):
         self.state.update({"precisions": known, "precision": choices.precision})
         self.state.update({"coarse_pass": choices.coarse_pass, "one_each": choices.one_each})
         self.state.update({option.name: option.kind(option.default) for option in OPTIONS})
-        self.state.update({"liver_models": [], "liver_model": "", "other_models": [], "also": []})
+        self.state.update({"liver_models": [], "liver_model": AUTO_LIVER, "other_models": [], "also": []})
         heading("Model")
         self._choice("model", "Model")
         html.Div(v_html=("brief",), id="accuracy", classes="lts-note")
@@ -109,9 +109,9 @@ class SettingsSection(Section):
     def _show_other_models(self) -> None:
         """What can stand beside the chosen model; what cannot any more is no choice."""
         main, choices = self.session.choices.model, self.session.choices
-        livers, others = self.panel.liver_models(main), self.panel.other_models(main)
-        self.state.liver_models = [{"title": "The model’s own", "value": ""}, *map(_item, livers)]
-        self.state.other_models = list(map(_item, others))
+        livers, others = partner_models.liver_choices(self.panel, main), self.panel.other_models(main)
+        self.state.liver_models = [{"title": title, "value": name} for name, title in livers.items()]
+        self.state.other_models = [{"title": model["title"], "value": model["name"]} for model in others]
         if self.panel.models_known:
             self._take_other_models(choices.liver_model, choices.also)
 
@@ -122,7 +122,7 @@ class SettingsSection(Section):
         """Only what is listed, as of models; others in the order of the list."""
         choices = self.session.choices
         livers = [item["value"] for item in self.state.liver_models]
-        choices.liver_model = liver if liver and liver in livers else ""
+        choices.liver_model = liver if liver and liver in livers else next(iter(livers), AUTO_LIVER)
         choices.also = tuple(item["value"] for item in self.state.other_models if item["value"] in (also or ()))
         self.state.liver_model, self.state.also = choices.liver_model, list(choices.also)
 
@@ -162,10 +162,6 @@ class SettingsSection(Section):
         if given != limit:
             self.state[option.name] = limit
         return limit
-
-
-def _item(model: dict[str, Any]) -> dict[str, str]:
-    return {"title": model["title"], "value": model["name"]}
 
 
 def _id(name: str) -> str:

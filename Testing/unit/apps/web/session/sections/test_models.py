@@ -176,7 +176,7 @@ def known(session, *found):  # noqa: F811
 def test_models_of_the_liver_and_of_other_structures_stand_among_the_options(session, models):  # noqa: F811
     known(session, JOINT, LIVERS, VESSELS, VEINS)
     assert [item["value"] for item in session.state.models] == ["unet", "livers"]
-    assert [item["value"] for item in session.state.liver_models] == ["", "livers"]
+    assert [item["value"] for item in session.state.liver_models] == ["auto", "livers"]
     assert [item["value"] for item in session.state.other_models] == ["vessels", "veins"]
     choose(session, liver_model="livers", also=["veins", "vessels"])
     assert session.choices.settings.liver_model == "livers"
@@ -186,7 +186,7 @@ def test_models_of_the_liver_and_of_other_structures_stand_among_the_options(ses
 def test_of_them_too_only_what_is_listed_can_be_chosen(session, models):  # noqa: F811
     known(session, JOINT, LIVERS, VESSELS)
     choose(session, liver_model="/etc", also=["/etc", "vessels"])
-    assert (session.choices.liver_model, session.choices.also) == ("", ("vessels",))
+    assert (session.choices.liver_model, session.choices.also) == ("auto", ("vessels",))
     choose(session, also=None)
     assert session.choices.also == ()
 
@@ -195,4 +195,16 @@ def test_the_liver_model_that_becomes_the_model_is_no_liver_model_any_more(sessi
     known(session, JOINT, LIVERS, VESSELS)
     choose(session, liver_model="livers")
     choose(session, model="livers")
-    assert session.choices.liver_model == ""
+    assert session.choices.liver_model == "auto"
+
+
+def test_a_model_of_lesions_alone_gets_the_standard_models_liver_unless_none_is_wanted(session, models):  # noqa: F811
+    standard, lesions = JOINT | {"name": "unet-lits", "title": "Standard"}, GOOD | {"labels": ["background", "lesion"]}
+    known(session, lesions, standard, LIVERS)
+    choose(session, model=lesions["name"])
+    assert [(item["value"], item["title"]) for item in session.state.liver_models] == [
+        ("auto", "Standard"), ("livers", "Livers"), ("none", "None"),
+    ]  # fmt: skip
+    assert session.state.liver_model == "auto"
+    choose(session, liver_model="none")
+    assert session.choices.settings.liver_model == "none"
