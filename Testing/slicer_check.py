@@ -51,6 +51,7 @@ CHECKS = (
     Check((16,), "Sample CT", panel_checks.sample_ct, online=True),
     Check((18, 20), "Segment by the button, twice", panel_checks.segments_by_the_button),
     Check((21,), "Cancel", panel_checks.cancels_within_a_second),
+    Check((50,), "A click adds a lesion", panel_checks.click_adds_a_lesion),
     Check((22,), "The worker's program", panel_checks.worker_is_slicers_python),
     Check((23,), "A worker that is ended by force", panel_checks.worker_that_dies_is_said),
     Check((12,), "Stray Python files", panel_checks.stray_files_are_not_imported),

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import slicer
 
 from .session import MODULE, Session, skip
@@ -74,6 +75,27 @@ def cancels_within_a_second(session: Session) -> tuple[str, dict[str, float]]:
     assert seconds < 1, f"cancelling took {seconds:.1f} s"
     assert not slicer.util.getNodesByClass("vtkMRMLSegmentationNode"), "something was added"
     return session.ui.stageLabel.text, {"cancelled after, s": seconds}
+
+
+def click_adds_a_lesion(session: Session) -> tuple[str, dict[str, float]]:
+    """A point comes into the scene as a click in a view places it; the cursor and the views are for eyes."""
+    from LiverTumorSegLib.apps.panel.mrml_volumes import to_world
+    from LiverTumorSegLib.core.labels import LESION
+
+    session.need_packages()
+    session.clear()
+    place = to_world(session.add_ct(), np.argwhere(session.phantom.labels == LESION.label)[:1, ::-1])[0]
+    session.click(session.ui.clickFirstButton)
+    session.finish()
+    chosen = slicer.mrmlScene.GetSingletonNode("Singleton", "vtkMRMLSelectionNode").GetActivePlaceNodeID()
+    began = time.monotonic()
+    slicer.mrmlScene.GetNodeByID(chosen).AddControlPointWorld(place.tolist())
+    session.wait(lambda: session.ui.lesionTable.rowCount)
+    figures = {"from the click to its row, s": time.monotonic() - began}
+    session.finish()
+    volume = session.result().facts["lesion_ml"]
+    assert volume > 0, "the lesion is empty"
+    return f"A lesion of {volume:.1f} ml, before anything was segmented.", figures
 
 
 def worker_is_slicers_python(session: Session) -> str:
