@@ -93,7 +93,7 @@ predictor = nnUNetPredictor(
     tile_step_size=STEP, perform_everything_on_device=device != "cpu", device=torch.device(device), allow_tqdm=False
 )
 predictor.manual_initialization(
-    network.eval(), plans, chosen, [network.state_dict()], dataset, "nnUNetTrainer", tuple(json.loads(sys.argv[3]))
+    network.eval(), plans, chosen, [network.state_dict()], dataset, "nnUNetTrainer", tuple(json.loads(sys.argv[3])) or None
 )
 for line in sys.stdin:
     predictor.predict_from_files_sequential([[line.strip()]], [str(folder / "theirs")])
