@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .core.errors import UserError
     from .core.volume import Volume
     from .evaluation.evaluate import evaluate
+    from .follow_up.comparison import compare_scans
+    from .follow_up.scan import Scan
     from .inference.segment import SegmentationOptions
     from .io.volumes import read_volume, write_labels
     from .models.store import load_model
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LesionTable",
+    "Scan",
     "SegmentationOptions",
     "SegmentationResult",
     "SegmentedLesion",
     "UserError",
     "Volume",
     "__version__",
+    "compare_scans",
     "evaluate",
     "load_model",
     "measure_lesions",
@@ -45,12 +49,14 @@ __all__ = [
 
 _MODULES = {
     "LesionTable": "reporting.lesions",
+    "Scan": "follow_up.scan",
     "SegmentationOptions": "inference.segment",
     "SegmentationResult": "pipeline",
     "SegmentedLesion": "clicked_lesion",
     "UserError": "core.errors",
     "Volume": "core.volume",
     "__version__": "core.about",
+    "compare_scans": "follow_up.comparison",
     "evaluate": "evaluation.evaluate",
     "load_model": "models.store",
     "measure_lesions": "reporting.lesions",

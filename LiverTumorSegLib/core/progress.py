@@ -23,9 +23,14 @@ class CancelToken:
         """Ask for the stop; may be called from anywhere, more than once."""
         self._asked.set()
 
+    @property
+    def asked(self) -> bool:
+        """Whether the stop was asked for."""
+        return self._asked.is_set()
+
     def check(self) -> None:
         """Raise :class:`Cancelled` where the stop was asked for."""
-        if self._asked.is_set():
+        if self.asked:
             raise Cancelled
 
 

@@ -14,7 +14,22 @@ import typer
 from ...core.about import __version__
 from ...core.errors import UserError
 from ...core.progress import Cancelled
-from . import calibrate, cohort, compare, data, demo, evaluate, lesions, models, pacs, plan, segment, train, web
+from . import (
+    calibrate,
+    cohort,
+    compare,
+    data,
+    demo,
+    evaluate,
+    follow_up,
+    lesions,
+    models,
+    pacs,
+    plan,
+    segment,
+    train,
+    web,
+)
 from .console import CANCELLED, USER_ERROR, complain, err
 
 _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
@@ -23,6 +38,7 @@ _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("segment")(segment.segment)
 app.command("segment-cohort")(cohort.segment_cohort)
+app.command("follow-up")(follow_up.follow_up)
 app.command("demo")(demo.demo)
 app.command("phantom")(demo.phantom)
 app.command("preprocess")(data.preprocess)

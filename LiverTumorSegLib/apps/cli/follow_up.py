@@ -1,0 +1,211 @@
+"""Command ``livertumorseg follow-up``, which compares the lesions of one patient's CTs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...core.about import AUTO_LIVER, DEFAULT_MODEL
+from ...core.errors import UserError
+from ...core.progress import Job
+from .console import DeviceName, LiverModel, Overwrite, bar, interruptible, say, warn
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from ...follow_up.comparison import Comparison
+    from ...follow_up.scan import Scan
+    from ...inference.model_set import ModelSet
+    from ...pipeline import SegmentationResult
+    from ...reporting.outputs import LabelFile
+
+_READ = 0.6
+"""Share of the bar for reading and segmenting."""
+
+
+def follow_up(
+    cts: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BEFORE AFTER [MORE]...",
+            readable=False,
+            help="CTs of one patient, the first taken first: NIfTI, NRRD, MetaImage, or DICOM folders.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for follow-up.html, changes.csv and follow-up.json.")
+    ],
+    segmentations: Annotated[
+        list[Path] | None,
+        typer.Option(readable=False, help="Labels of a CT, once for each in their order; else CTs are segmented."),
+    ] = None,
+    dates: Annotated[
+        list[str] | None, typer.Option(help="Day of a CT, such as 2026-03-31, once for each; else as DICOM states.")
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Numbers of the first CT's target lesions, such as 1,3; else the largest two.")
+    ] = None,
+    earlier_sums: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="A sum of the targets' diameters before the first CT, in mm, the first first; again for more."
+        ),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option("--pair", metavar="N:M", help="Lesion N of the CT before is M of the last one; again for more."),
+    ] = None,
+    unpair: Annotated[
+        list[str] | None,
+        typer.Option("--unpair", metavar="N:M", help="Lesion N of the CT before is not M of the last one."),
+    ] = None,
+    was_there: Annotated[
+        list[int] | None,
+        typer.Option("--was-there", metavar="M", help="Lesion M of the last CT was there before, unmarked."),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
+    liver_model: LiverModel = AUTO_LIVER,
+    device: DeviceName = "auto",
+    same_patient: Annotated[
+        bool, typer.Option("--same-patient", help="Compare CTs whose patient IDs differ; they are of one patient.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take what does not look like a CT.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare lesions between CTs: what grew, what shrank, what is new, and what is not found any more."""
+    from ...follow_up import report, series
+    from ...follow_up.scan import read_dates
+
+    files, days = segmentations or [], read_dates(dates or (), len(cts))
+    if files and len(files) != len(cts):
+        msg = f"There are {len(cts)} CTs and {len(files)} segmentations: give --segmentations once for each CT."
+        raise UserError(msg)
+    chosen = _numbers(targets) if targets is not None else None
+    pairs, unpairs = ([_pair(words) for words in given or ()] for given in (pair, unpair))
+    report.check(output, overwrite=overwrite)
+    with interruptible() as cancel, bar() as progress:
+        job = Job(progress, cancel)
+        segmenter = _Segmenter(output, model, liver_model, device, force, overwrite)
+        scans = _scans(cts, files, days, segmenter, job)
+        found = series.follow(
+            scans,
+            targets=chosen,
+            earlier_sums=earlier_sums or (),
+            other_patients=same_patient,
+            job=job.part(_READ, 1),
+        )
+        last = _edited(found.comparisons[-1], pairs, unpairs, was_there or ())
+        found = series.Series((*found.comparisons[:-1], last))
+        written = [*report.write(output, found, overwrite=overwrite), *segmenter.write()]
+    for warning in dict.fromkeys(note for each in found.comparisons for note in each.notes):
+        warn(warning)
+    for each in found.comparisons:
+        _print(each)
+    say(f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device.")
+
+
+class _Segmenter:
+    """Segments CTs that come without labels; the files are written at the end, beside the report.
+
+    Args:
+        output: folder of the report.
+        model: name or folder.
+        liver_model: as ``segment`` takes it.
+        device: where.
+        force: take what does not look like a CT.
+        overwrite: replace segmentations that are there.
+    """
+
+    def __init__(self, output: Path, model: str, liver_model: str, device: str, force: bool, overwrite: bool) -> None:
+        self._output, self._names, self._device = output, (model, liver_model), device
+        self.force, self._overwrite = force, overwrite
+        self._models: ModelSet | None = None
+        self._made: list[tuple[LabelFile, SegmentationResult]] = []
+
+    def write(self) -> list[Path]:
+        """Write what was segmented, once nothing can be refused any more."""
+        for target, done in self._made:
+            target.write(done.segmentation, done.lesions)
+        return [path for target, done in self._made for path in target.files(done.segmentation.marks)]
+
+    def __call__(self, number: int, path: Path, taken: date | None, job: Job) -> Scan:
+        from ...follow_up.scan import Scan
+        from ...inference.model_set import load_models
+        from ...pipeline import CTFile, run
+        from ...reporting.outputs import LabelFile
+
+        target = LabelFile(self._output / f"ct-{number}.seg.nrrd", self._overwrite)
+        job.at(0, "Loading the model")
+        self._models = self._models or load_models(*self._names)
+        target.check(self._models.marks, path)
+        done = run(CTFile(path, None, self.force), self._models, device=self._device, job=job)
+        self._made.append((target, done))
+        return Scan.measured(path.name, done.volume, done.labels, done.lesions, taken)
+
+
+def _scans(
+    cts: Sequence[Path], files: Sequence[Path], days: Sequence[date | None], segmenter: _Segmenter, job: Job
+) -> list[Scan]:
+    scans = []
+    for number, (ct, day) in enumerate(zip(cts, days, strict=True)):
+        part = job.part(_READ * number / len(cts), _READ * (number + 1) / len(cts))
+        if files:
+            part.at(0, f"Reading {ct.name}")
+            scans.append(_read(ct, files[number], day, force=segmenter.force))
+        else:
+            scans.append(segmenter(number + 1, ct, day, part))
+    return scans
+
+
+def _read(ct: Path, segmentation: Path, taken: date | None, *, force: bool) -> Scan:
+    from ...datasets.scans import read_labels
+    from ...follow_up.scan import Scan
+    from ...pipeline import CTFile
+
+    volume = CTFile(ct, None, force).read()
+    labels, doubt = read_labels(segmentation, volume)
+    for warning in (*volume.warnings, *([doubt] if doubt else [])):
+        warn(f"{ct.name}: {warning}")
+    return Scan.measured(ct.name, volume, labels, None, taken)
+
+
+def _edited(
+    found: Comparison, pairs: Sequence[tuple[int, int]], unpairs: Sequence[tuple[int, int]], there: Sequence[int]
+) -> Comparison:
+    for before, after in unpairs:
+        found = found.without_pair(before, after)
+    for before, after in pairs:
+        found = found.with_pair(before, after)
+    for number in there:
+        found = found.was_there(number)
+    return found
+
+
+def _numbers(words: str) -> list[int]:
+    try:
+        return [int(word) for word in words.split(",") if word.strip()]
+    except ValueError as error:
+        msg = f"“{words}” are no lesions: write their numbers with commas, such as 1,3."
+        raise UserError(msg) from error
+
+
+def _pair(words: str) -> tuple[int, int]:
+    before, _, after = words.partition(":")
+    if not (before.isdecimal() and after.isdecimal()):
+        msg = f"“{words}” is no pair: write the numbers before and after with a colon, such as 2:3."
+        raise UserError(msg)
+    return int(before), int(after)
+
+
+def _print(found: Comparison) -> None:
+    days = f", {found.days} days" if found.days else ""
+    say(f"{found.earlier.name} to {found.later.name}{days}:")
+    for change in found.changes:
+        before, after = (" + ".join(str(one.number) for one in part) or "-" for part in (change.before, change.after))
+        (mm, now), (ml, ml_now) = change.diameter_mm, change.ml
+        say(f"  lesion {before} to {after}: {change.kind}, {mm:.1f} to {now:.1f} mm, {ml:.2f} to {ml_now:.2f} ml")
+    totals = found.totals
+    say("  all: {} to {} lesions, {:.1f} to {:.1f} ml".format(*totals.lesions, *totals.lesion_ml))

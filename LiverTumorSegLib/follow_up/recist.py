@@ -1,0 +1,111 @@
+"""Arithmetic of RECIST 1.1 for the liver alone (Eisenhauer et al. 2009, European Journal of Cancer 45).
+
+It adds up diameters and compares sums. It assesses nobody: lesions outside the liver, lymph nodes, lesions that are no
+targets and a reader's judgement are no part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..reporting.lesions import Lesion
+from .changes import Change
+
+MOST_TARGETS = 2
+"""In one organ (section 3.1.2)."""
+
+_SMALLEST_MM, _THICK_MM = 10.0, 5.0
+_SMALLER, _LARGER, _LARGER_MM = 0.7, 1.2, 5.0
+_TOO_SMALL_MM = 5.0
+"""What a target counts that is seen and too small to be measured (section 4.3.1)."""
+
+Category = Literal["complete", "partial", "stable", "progressive"]
+
+
+@dataclass(frozen=True)
+class SumOfDiameters:
+    """Sums of the targets' longest diameters, and what follows from them.
+
+    Args:
+        targets: numbers of the earlier scan's lesions.
+        baseline_mm: at first.
+        nadir_mm: the smallest so far, baseline included.
+        now_mm: in the later scan.
+        new_lesions: how many are new.
+        whole: whether the later scan shows the place of every target.
+    """
+
+    targets: tuple[int, ...]
+    baseline_mm: float
+    nadir_mm: float
+    now_mm: float
+    new_lesions: int
+    whole: bool = True
+
+    @property
+    def from_baseline_percent(self) -> float | None:
+        """Change from the baseline; None without targets."""
+        return _percent(self.baseline_mm, self.now_mm)
+
+    @property
+    def from_nadir_percent(self) -> float | None:
+        """Change from the smallest sum; None where that is none."""
+        return _percent(self.nadir_mm, self.now_mm)
+
+    @property
+    def category(self) -> Category | None:
+        """What the targets' numbers alone would give (section 4.3.1); None without targets, or not with all of them."""
+        if not self.targets or not self.whole:
+            return None
+        grown = self.now_mm - self.nadir_mm
+        if self.now_mm > 0 and self.now_mm >= _LARGER * self.nadir_mm and grown >= _LARGER_MM:
+            return "progressive"
+        if self.now_mm == 0:
+            return "complete"
+        return "partial" if self.now_mm <= _SMALLER * self.baseline_mm else "stable"
+
+
+def measurable_mm(slice_mm: float) -> float:
+    """Least longest diameter of a target: 10 mm, or twice the thickness of slices above 5 mm (section 3.1.1).
+
+    Args:
+        slice_mm: between slices.
+    """
+    return _SMALLEST_MM if slice_mm <= _THICK_MM else 2 * slice_mm
+
+
+def choose_targets(baseline: Sequence[Lesion], slice_mm: float) -> tuple[int, ...]:
+    """Numbers of the largest measurable lesions, two at most, as a proposal: a reader chooses.
+
+    Args:
+        baseline: lesions of the first scan.
+        slice_mm: between its slices.
+    """
+    least = measurable_mm(slice_mm)
+    large = sorted((one for one in baseline if one.axial_diameter_mm >= least), key=lambda one: -one.axial_diameter_mm)
+    return tuple(sorted(one.number for one in large[:MOST_TARGETS]))
+
+
+def add_diameters(
+    changes: Sequence[Change], targets: Sequence[int], earlier_sums: Sequence[float] = ()
+) -> SumOfDiameters:
+    """Sums of the targets.
+
+    Args:
+        changes: rows of the comparison; the earlier scan is the baseline unless sums are given.
+        targets: numbers of the earlier scan's lesions.
+        earlier_sums: of scans before, in mm, the baseline first; the earlier scan's own belongs between them and now.
+    """
+    rows = [change for change in changes if set(change.link.earlier) & set(targets)]
+    before = sum(one.axial_diameter_mm for row in rows for one in row.before if one.number in targets)
+    now = sum(max(one.axial_diameter_mm, _TOO_SMALL_MM) for row in rows for one in row.after)
+    sums = (*earlier_sums, before)
+    new = sum(1 for change in changes if change.link.relation == "new")
+    whole = all(row.link.relation != "not covered" for row in rows)
+    return SumOfDiameters(tuple(sorted(targets)), sums[0], min(sums), float(now), new, whole)
+
+
+def _percent(before: float, after: float) -> float | None:
+    return 100 * (after / before - 1) if before > 0 else None

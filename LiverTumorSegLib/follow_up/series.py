@@ -1,0 +1,130 @@
+"""A patient's scans in their order, compared one with the next, and each lesion followed through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..core.errors import UserError
+from ..core.progress import Job
+from ..reporting.lesions import Lesion
+from .comparison import Comparison, compare_scans
+from .recist import SumOfDiameters
+from .scan import Scan, check_series
+
+
+@dataclass(frozen=True)
+class Track:
+    """One lesion through the scans, with those that it split into or merged with.
+
+    Args:
+        number: 1 for the first of the table.
+        lesions: of each scan, the largest first; none where it was not found.
+    """
+
+    number: int
+    lesions: tuple[tuple[Lesion, ...], ...]
+
+    @property
+    def diameters_mm(self) -> tuple[float | None, ...]:
+        """Longest axial diameters, those of several lesions added up; None where there is none."""
+        return tuple(sum(one.axial_diameter_mm for one in found) if found else None for found in self.lesions)
+
+    @property
+    def volumes_ml(self) -> tuple[float | None, ...]:
+        """Volumes in the same way."""
+        return tuple(sum(one.volume_ml for one in found) if found else None for found in self.lesions)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Comparisons of each scan with the next.
+
+    Args:
+        comparisons: one fewer than there are scans.
+    """
+
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        """In their order."""
+        return (self.comparisons[0].earlier, *(each.later for each in self.comparisons))
+
+    @property
+    def days(self) -> tuple[int | None, ...]:
+        """Since the first scan; None where that is not known."""
+        first = self.scans[0].taken
+        return tuple((scan.taken - first).days if first and scan.taken else None for scan in self.scans)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Every lesion of every scan in one track, those of the last scan first, by their numbers there."""
+        groups = sorted(_groups(self.comparisons), key=_last_first)
+        tables = [{one.number: one for one in scan.table.lesions} for scan in self.scans]
+        return tuple(
+            Track(n, tuple(tuple(table[one] for one in part) for table, part in zip(tables, group, strict=True)))
+            for n, group in enumerate(groups, start=1)
+        )
+
+    @property
+    def sums(self) -> tuple[SumOfDiameters, ...]:
+        """Of the targets, in each scan after the first."""
+        return tuple(each.sum_of_diameters for each in self.comparisons)
+
+
+def follow(
+    scans: Sequence[Scan],
+    *,
+    targets: Sequence[int] | None = None,
+    earlier_sums: Sequence[float] = (),
+    other_patients: bool = False,
+    job: Job | None = None,
+) -> Series:
+    """Compare scans of one patient, each with the next.
+
+    Args:
+        scans: two or more, the first taken first.
+        targets: numbers of the first scan's target lesions; None has them proposed.
+        earlier_sums: sums of diameters before the first scan, in mm, the baseline first.
+        other_patients: take them though their patient IDs differ.
+        job: told what is being done.
+
+    Raises:
+        UserError: there are fewer than two, or as :func:`LiverTumorSegLib.follow_up.scan.check_series`.
+        Cancelled: the job was.
+    """
+    if len(scans) < 2:
+        msg = "One CT cannot be compared: give an earlier and a later one."
+        raise UserError(msg)
+    check_series(scans, other_patients=other_patients)
+    task, found, sums = job or Job(), [], list(earlier_sums)
+    chosen = targets
+    for number, (earlier, later) in enumerate(pairwise(scans)):
+        part = task.part(number / (len(scans) - 1), (number + 1) / (len(scans) - 1))
+        made = compare_scans(earlier, later, targets=chosen, earlier_sums=sums, job=part)
+        found.append(made)
+        sums.append(made.sum_before_mm)
+        chosen = [n for link in made.links if set(link.earlier) & set(made.targets) for n in link.later]
+    return Series(tuple(found))
+
+
+def _groups(comparisons: Sequence[Comparison]) -> list[tuple[tuple[int, ...], ...]]:
+    """Numbers by scan of lesions that are linked, however many scans lie between."""
+    scans = len(comparisons) + 1
+    parts: list[set[tuple[int, int]]] = []
+    for members in _linked(comparisons):
+        joined = [part for part in parts if part & members]
+        parts = [part for part in parts if not part & members] + [members.union(*joined)]
+    return [tuple(tuple(sorted(n for at, n in part if at == scan)) for scan in range(scans)) for part in parts]
+
+
+def _linked(comparisons: Sequence[Comparison]) -> Iterator[set[tuple[int, int]]]:
+    for scan, comparison in enumerate(comparisons):
+        for link in comparison.links:
+            yield {*((scan, n) for n in link.earlier), *((scan + 1, n) for n in link.later)}
+
+
+def _last_first(group: tuple[tuple[int, ...], ...]) -> list[tuple[bool, tuple[int, ...]]]:
+    return [(not numbers, numbers) for numbers in reversed(group)]
