@@ -92,8 +92,9 @@ assert copies == keys.missing_keys and not keys.unexpected_keys, keys
 predictor = nnUNetPredictor(
     tile_step_size=STEP, perform_everything_on_device=device != "cpu", device=torch.device(device), allow_tqdm=False
 )
+mirrors = tuple(json.loads(sys.argv[3])) or None
 predictor.manual_initialization(
-    network.eval(), plans, chosen, [network.state_dict()], dataset, "nnUNetTrainer", tuple(json.loads(sys.argv[3])) or None
+    network.eval(), plans, chosen, [network.state_dict()], dataset, "nnUNetTrainer", mirrors
 )
 for line in sys.stdin:
     predictor.predict_from_files_sequential([[line.strip()]], [str(folder / "theirs")])
