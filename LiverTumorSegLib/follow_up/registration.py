@@ -55,18 +55,21 @@ class Registration:
         return np.array(moved).reshape(-1, 3) * turned
 
 
-def register(earlier: LiverImages, later: LiverImages, job: Job | None = None) -> Registration:
+def register(
+    earlier: LiverImages, later: LiverImages, job: Job | None = None, *, until: Stage = "deformable"
+) -> Registration:
     """Register two scans of one patient.
 
     Args:
         earlier: what is brought onto the later scan.
         later: whose points are asked about.
         job: told what is being done; a stop is answered within an iteration.
+        until: the last stage that is tried, of ``rigid``, ``affine`` and ``deformable``.
 
     Raises:
         Cancelled: the job was.
     """
-    return _Stages(earlier, later, job or Job()).run()
+    return _Stages(earlier, later, job or Job()).run(until)
 
 
 class _Stages:
@@ -77,10 +80,12 @@ class _Stages:
         self._mask = _metric_mask(earlier, later)
         self._notes: list[str] = []
 
-    def run(self) -> Registration:
+    def run(self, until: Stage) -> Registration:
         centres = _centres(self._earlier, self._later)
         self._job.at(0, "Registering the livers")
         rigid = self._optimised("rigid", centres, 0.0, 0.3)
+        if until == "rigid":
+            return Registration(rigid, "rigid", (1.0, 1.0), tuple(self._notes))
         self._job.at(0.3, "Registering the livers, with stretching")
         affine = self._optimised("affine", _as_affine(rigid), 0.3, 0.6)
         change = float(np.linalg.det(np.reshape(affine.GetMatrix(), (3, 3))))
@@ -90,6 +95,8 @@ class _Stages:
                 "each other as they are, and pairs are to be checked."
             )
             return Registration(rigid, "rigid", (1.0, 1.0), tuple(self._notes))
+        if until == "affine":
+            return Registration(affine, "affine", (change, change), tuple(self._notes))
         self._job.at(0.6, "Registering the livers, with bending")
         bent = self._deformed(affine)
         low, high = _volume_changes(bent, self._later)
