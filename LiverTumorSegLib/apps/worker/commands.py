@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ...core.progress import Job
 from ...core.volume import Volume
 from ...inference.preview import preprocess_volume
 from ...inference.segment import Segmentation
+from ...io.dicom_header import read_dicom_file
 from ...models import store
 from ...models.description import JOINT
 from ...models.download import download_model
@@ -55,6 +56,9 @@ from .known_models import LastModel, model_card
 from .other_structures import ClientLayers, layers_found
 from .protocol import PAINTED
 from .source_series import with_images
+
+_BEHIND_SERIES = 0x0020_000F
+"""Tag of DICOM behind the UIDs of study and series."""
 
 
 class Commands:
@@ -296,6 +300,9 @@ class Commands:
         run: Answer,
         folder: str,
         overwrite: bool = False,
+        repeatable: bool = False,
+        corrected: bool = False,
+        predecessor: dict[str, str] | None = None,
         candidates: str = "",
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
@@ -305,18 +312,25 @@ class Commands:
     ) -> Answer:
         """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
 
-        ``warnings``, ``notes``, ``marks`` and other structures are given as to :meth:`report`.
+        ``warnings``, ``notes``, ``marks`` and other structures are given as to :meth:`report`. With ``repeatable``, of
+        labels that nobody ``corrected``, the objects have the UIDs that :meth:`segment_series` gives them.
+        ``predecessor`` are the UIDs of the report before the correction, as the answer to an earlier question names
+        the one that it wrote as ``report``.
         """
         noted, known = read_notes(notes), read_marks(marks)
-        target = DicomObjects(self._base / folder, overwrite=overwrite)
+        target = DicomObjects(self._base / folder, overwrite=overwrite, repeatable=repeatable)
         target.check(run.get("labels", JOINT), None)
+        from ...reporting.dicom_revision import DocumentReference, Revision
+
+        target = replace(target, revision=Revision(corrected, DocumentReference.read(predecessor)))
         job.at(0.1, "Writing DICOM objects")
         ct, found = read_pair(volume, labels)
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
         done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
         result = measure_and_write(done, [target], notes=noted, marks=known)
-        return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
+        made = DocumentReference.of(read_dicom_file(result.files[-1], _BEHIND_SERIES)).to_dict()
+        return {"files": [str(path) for path in result.files], "remarks": list(result.remarks), "report": made}
 
     def _corrected(
         self,
