@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import slicer
-from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from . import mrml_other_structures, mrml_segmentations
@@ -84,7 +83,7 @@ def write_revision(
         nodes: the result.
         files: of the CT.
         folder: new, for the objects.
-        done: gets the worker's answer: ``files``, and the UIDs of the ``report``.
+        done: gets the worker's answer: ``files``, and the UIDs of the ``report``; and a ``checksum`` of the labels.
         corrected: whether it was before the result's segments were made; else those tell whether it was since.
         predecessor: UIDs of the report before, where there is one and the segments were corrected since.
         repeatable: what a model found has the UIDs that every process with its settings gives it.
@@ -96,6 +95,7 @@ def write_revision(
     def write(found: ResultNodes) -> None:
         facts = found.facts
         labels, _ = mrml_segmentations.labels_of(found.segmentation, found.volume, facts["segments"])
+        checksum = labels_checksum(labels)
         stored = replace(volume_of(found.volume), affine=ijk_to_local(found.volume))  # where the scanner had it
         given: dict[str, Any] = {
             "volume": (stored.voxels, stored.affine),
@@ -109,27 +109,27 @@ def write_revision(
             "warnings": [said for said in facts["warnings"] if said not in facts["run"].get("label_warnings", ())],
             "notes": found.notes,
             "marks": found.marks,
-            "corrected": corrected or _is_changed(facts, labels),
+            "corrected": corrected or facts.get("found") not in (None, checksum),
             "predecessor": predecessor,
-            "repeatable": repeatable and facts.get("found") == labels_checksum(labels),
+            "repeatable": repeatable and facts.get("found") == checksum,
         }
         others = mrml_other_structures.read(found.segmentation, found.volume)
         given, more = with_others(given, others, stored)
-        jobs.panel.begin("write_objects", lambda answer, _: done(answer), given, **chosen, **more)
+
+        def finish(answer: Answer, _: Path) -> None:
+            done(answer | {"checksum": checksum})
+
+        jobs.panel.begin("write_objects", finish, given, **chosen, **more)
 
     jobs.measure(nodes, lambda found: jobs.panel.later(lambda: jobs.panel.attempt(lambda: write(found))))
 
 
-def is_corrected(nodes: ResultNodes) -> bool:
-    """Whether a result's segments are others than a model made them; False where no model did.
+def checksum_now(nodes: ResultNodes) -> int:
+    """By which the labels of a result's segments, as they are now, are told from others.
 
     Raises:
         UserError: the segments are gone.
     """
     facts = nodes.facts
     kinds = facts["segments"] | mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
-    return _is_changed(facts, mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)[0])
-
-
-def _is_changed(facts: Answer, labels: NDArray[np.uint8]) -> bool:
-    return facts.get("found") not in (None, labels_checksum(labels))
+    return labels_checksum(mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)[0])
