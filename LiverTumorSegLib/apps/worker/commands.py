@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from ...core.progress import Job
 from ...core.volume import Volume
 from ...inference.preview import preprocess_volume
 from ...inference.segment import Segmentation
-from ...io.dicom_header import read_dicom_file
 from ...models import store
 from ...models.description import JOINT
 from ...models.download import download_model
@@ -53,12 +52,9 @@ from .exchange import (
 )
 from .handed_layers import stacked
 from .known_models import LastModel, model_card
+from .object_commands import ObjectCommands
 from .other_structures import ClientLayers, layers_found
 from .protocol import PAINTED
-from .source_series import with_images
-
-_BEHIND_SERIES = 0x0020_000F
-"""Tag of DICOM behind the UIDs of study and series."""
 
 
 class Commands:
@@ -72,6 +68,7 @@ class Commands:
         self._base = base
         self._models = LastModel(base)
         self._model = self._models.load
+        objects = ObjectCommands(base, self._corrected)
         clicks = ClickCommands(LastModel(base).load)  # of their own, since both are in use together
         self._known: dict[str, Callable[..., Answer]] = {
             "segment": self.segment,
@@ -83,7 +80,8 @@ class Commands:
             "preview": self.preview,
             "measure": self.measure,
             "report": self.report,
-            "write_objects": self.write_objects,
+            "write_objects": objects.write,
+            "open_objects": objects.open,
             "find_cases": self.find_cases,
             "models": self.models,
             "devices": self.devices,
@@ -289,48 +287,6 @@ class Commands:
         done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
-
-    def write_objects(
-        self,
-        job: Job,
-        *,
-        volume: str,
-        labels: str,
-        images: list[str],
-        run: Answer,
-        folder: str,
-        overwrite: bool = False,
-        repeatable: bool = False,
-        corrected: bool = False,
-        predecessor: dict[str, str] | None = None,
-        candidates: str = "",
-        warnings: Sequence[str] = (),
-        notes: Sequence[Any] = (),
-        marks: Sequence[Any] | None = None,
-        others: str = "",
-        structures: Sequence[Answer] = (),
-    ) -> Answer:
-        """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
-
-        ``warnings``, ``notes``, ``marks`` and other structures are given as to :meth:`report`. With ``repeatable``, of
-        labels that nobody ``corrected``, the objects have the UIDs that :meth:`segment_series` gives them.
-        ``predecessor`` are the UIDs of the report before the correction, as the answer to an earlier question names
-        the one that it wrote as ``report``.
-        """
-        noted, known = read_notes(notes), read_marks(marks)
-        target = DicomObjects(self._base / folder, overwrite=overwrite, repeatable=repeatable)
-        target.check(run.get("labels", JOINT), None)
-        from ...reporting.dicom_revision import DocumentReference, Revision
-
-        target = replace(target, revision=Revision(corrected, DocumentReference.read(predecessor)))
-        job.at(0.1, "Writing DICOM objects")
-        ct, found = read_pair(volume, labels)
-        ct = with_images(ct, [self._base / image for image in images])
-        target.check_volume(ct)
-        done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
-        result = measure_and_write(done, [target], notes=noted, marks=known)
-        made = DocumentReference.of(read_dicom_file(result.files[-1], _BEHIND_SERIES)).to_dict()
-        return {"files": [str(path) for path in result.files], "remarks": list(result.remarks), "report": made}
 
     def _corrected(
         self,

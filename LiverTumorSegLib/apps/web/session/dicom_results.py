@@ -72,16 +72,22 @@ class DicomResults:
         self._forget(nodes)
         self._opened = OpenedResult(_state(nodes, checksum_now(nodes)), report, corrected)
 
-    def is_as_opened(self, nodes: ResultNodes) -> bool:
-        """Whether a result is one from an archive, and nobody has changed it."""
+    def refuse_unchanged(self, nodes: ResultNodes) -> None:
+        """Refuse a result that was opened from an archive and is as it was there.
+
+        Raises:
+            UserError: it is.
+        """
         found = self._opened if self._of == nodes.segmentation.GetID() else None
-        return found is not None and found.state == _state(nodes, checksum_now(nodes))
+        if found is not None and found.state == _state(nodes, checksum_now(nodes)):
+            msg = "Nothing was corrected since this result was opened: its archive has it as it is."
+            raise UserError(msg)
 
     def make(self, done: Callable[[MadeObjects], None]) -> None:
         """Measure the result as it is now and write its objects; ``done`` gets them.
 
         Raises:
-            UserError: the CT did not come as DICOM, or the result is gone.
+            UserError: the CT did not come as DICOM, the result is gone, or an archive has it as it is.
         """
         session, nodes = self._session, self._session.nodes
         if nodes is None:
@@ -89,6 +95,7 @@ class DicomResults:
         if not session.images:
             msg = "This CT did not come as DICOM, so there is no study that DICOM objects could belong to."
             raise UserError(msg)
+        self.refuse_unchanged(nodes)
         if self._of != nodes.segmentation.GetID():
             self._forget(nodes)
         if self._made and self._made.state == _state(nodes, checksum_now(nodes)):

@@ -20,6 +20,7 @@ from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
 from ..server.session_process import DOWNLOADS
+from .archive_link import ArchiveLink
 from .dicom_results import DicomResults
 from .server_link import ServerLink
 from .source_images import delete_images
@@ -86,6 +87,7 @@ class Session:
         ask: asks the user before something is lost: what is done, what is lost, and the doing.
         changed: called when ``volume`` or ``nodes`` did.
         objects: makes DICOM objects of the result.
+        archives: that may be searched and sent to.
     """
 
     server: Server
@@ -105,10 +107,12 @@ class Session:
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
     changed: list[Callable[[], None]] = field(default_factory=list)
     objects: DicomResults = field(init=False)
+    archives: ArchiveLink = field(init=False)
     _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self.objects = DicomResults(self)
+        self.archives = ArchiveLink(lambda message: self.link.send(message))
 
     @property
     def state(self) -> Any:
