@@ -67,7 +67,7 @@ class _Question:
             raise _Stopped
 
     def answer(self, **content: Any) -> None:
-        if not self.stopped.is_set():
+        if content and not self.stopped.is_set():
             self._tell({"archive": self.number, **content})
 
 
@@ -123,19 +123,20 @@ class SessionArchives:
             await asyncio.to_thread(question.ended.wait, _END_SECONDS)
 
     def _answer(self, question: _Question, message: Message) -> None:
+        content: Answer = {}
         try:
-            question.answer(result=self._result(question, message))
+            content = {"result": self._result(question, message)}
         except _Stopped:
             pass
         except UserError as error:
-            question.answer(error=str(error))
+            content = {"error": str(error)}
         except Exception as error:  # noqa: BLE001 whatever an archive says, the page goes on
             from ...pacs.log import error_place
 
             _log.warning("a question to an archive failed unexpectedly (%s)", error_place(error))
-            question.answer(error="The archive's answer cannot be used: try again, and report it if it happens twice.")
-        finally:
-            question.ended.set()
+            content = {"error": "The archive's answer cannot be used: try again, and report it if it happens twice."}
+        question.ended.set()  # first, as the answer may bring the next question
+        question.answer(**content)
 
     def _result(self, question: _Question, message: Message) -> Answer:
         chosen, command = message.get("with"), self._commands.get(str(message.get("do")))
