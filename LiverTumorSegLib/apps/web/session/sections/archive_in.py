@@ -43,12 +43,14 @@ class ArchiveSection(Section):
         self._series: list[Series] = []
         self._study = ""
         self._at = 0
+        self._search_trigger = ""
 
     def build(self) -> None:
         """What is searched by, and what was found."""
         self.state.update({"archive_names": [], "archive_at": 0, "archive_busy": "", "archive_error": ""})
         self.state.update({f"archive_{name}": "" for name, _ in (*_FIELDS, *_DAYS)})
         self.state.update({"archive_studies": [], "archive_series": [], "archive_more": "", "archive_study": -1})
+        self._search_trigger = self.session.server.controller.trigger_name(self._on_search)
         with html.Details(v_if=("archive_names.length",), id="archive", classes="lts-part"):
             html.Summary("From an archive")
             v3.VSelect(
@@ -81,7 +83,7 @@ class ArchiveSection(Section):
             v_model=(f"archive_{name}",),
             label=words,
             id=f"archive-{name}",
-            keydown_enter=self._on_search,
+            raw_attrs=[f"@keydown.enter=\"trigger('{self._search_trigger}')\""],
             autocomplete="off",
             **_LOOK,
             **more,
