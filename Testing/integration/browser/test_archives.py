@@ -20,13 +20,13 @@ ae_title = "ORTHANC"
 address = "127.0.0.1"
 port = {dicom}
 """
-SECRET = "open-sesame"
+WORD = "open-sesame"
 
 
 @pytest.fixture
 def site(archive, tmp_path):
     web_cases.need_browser()
-    (tmp_path / "password.txt").write_text(SECRET)
+    (tmp_path / "password.txt").write_text(WORD)
     (tmp_path / "password.txt").chmod(0o600)
     (tmp_path / "archives.toml").write_text(LISTED.format(web=archive.web, user="me", dicom=archive.dicom))
     with web_cases.serving(tmp_path, "--archives", tmp_path / "archives.toml") as site:
@@ -57,7 +57,7 @@ def test_a_result_is_opened_corrected_and_sent_back_after_one_question(site, arc
         page.click("#sending .send-to")
         page.click("#send-yes")
         web_cases.says(page, "#sent", "Research has the segmentation and the report.")
-        assert SECRET not in page.content()
+        assert WORD not in page.content()
     assert (len(archive.data_sets("SR")), len(archive.data_sets("SEG"))) == (2, 2)
     said = site.printed.read_text(encoding="utf-8")
-    assert not [word for word in ("Some", "1.2.9", "1.2.3", SECRET) if word in said.replace(site.address, "")]
+    assert not [word for word in ("Some", "1.2.9", "1.2.3", WORD) if word in said.replace(site.address, "")]
