@@ -96,8 +96,8 @@ def _archives(file: Path) -> tuple[ListedArchive, ...]:
     from ..pacs import archive_list
     from ..pacs.log import silence_libraries
 
-    silence_libraries()
     listed = archive_list.read(file)
+    silence_libraries()
     for sentence in dict.fromkeys(archive_list.warnings(listed)):
         warn(sentence.removeprefix("Warning: "))
     return listed
