@@ -19,6 +19,7 @@ from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from . import dicom_common, dicom_texts
 from .dicom_common import UidMaker
+from .dicom_revision import DocumentReference
 from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
 from .lesion_origins import LesionOrigin
 from .lesions import Lesion, LesionTable, Point
@@ -89,6 +90,7 @@ def make_report(
     parts: Sequence[DicomSegment],
     table: LesionTable,
     uids: UidMaker,
+    predecessor: DocumentReference | None = None,
 ) -> sr.ComprehensiveSR | sr.Comprehensive3DSR:
     """Make the object; its numbers are rounded as those of the CSV files, and its comments say what is doubtful.
 
@@ -99,6 +101,7 @@ def make_report(
         parts: its segments.
         table: the measures.
         uids: of all that is made.
+        predecessor: the report of this result before it was corrected; None for a first one.
     """
     lines = DiameterLines(images, segmentation.volume)
     groups = _Groups(images[0], segmentation, segments, parts, uids)
@@ -119,6 +122,7 @@ def make_report(
         sop_instance_uid=uids("measurements"),
         is_complete=True,
         coding_schemes=[CodingSchemeIdentificationItem(_OWN, name=dicom_common.SOFTWARE)],
+        previous_versions=[predecessor.as_dataset()] if predecessor else None,
         **dicom_common.equipment(segmentation.model),
     )
 

@@ -15,6 +15,7 @@ from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..inference.segment import Segmentation, SegmentationOptions
 from . import dicom_common, dicom_seg, dicom_sr, dicom_texts
 from .dicom_common import UidMaker, without_validation
+from .dicom_revision import FIRST, Revision
 from .dicom_seg import EACH_LESION, layer_pixels, list_segments, segment_pixels
 from .lesions import LesionTable
 
@@ -41,6 +42,7 @@ def write(
     made: datetime,
     lesion_segments: str = EACH_LESION,
     repeatable: bool = False,
+    revision: Revision = FIRST,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder.
@@ -55,20 +57,24 @@ def write(
         made: when, with a time zone.
         lesion_segments: ``each`` lesion a segment of its own, or one for ``all``.
         repeatable: the objects have the same UIDs whenever they are made, and not others each time: an archive that
-            gets them twice then holds them once.
+            gets them twice then holds them once. What was corrected is never so.
+        revision: which version of the result they hold.
         overwrite: replace files that are there.
 
     Raises:
         UserError: the images lack what objects about them need, a file exists, or the folder cannot be written to.
     """
     images = dicom_common.read_source_images(segmented.volume)
-    uids = _uids(images, segmented, lesion_segments, None if repeatable else made)
+    is_fixed = repeatable and not revision.corrected
+    uids = _uids(images, segmented, lesion_segments, None if is_fixed else made)
     found = list_segments(segmented, table, lesion_segments)
     with without_validation():
         own = [segment_pixels(segmented, found)] if any(not part.layer for part in found) else []
         pixels = [*own, *layer_pixels(segmented, found)]
         segments = dicom_seg.make_segmentation(images, pixels, found, segmented.model, uids)
-        report = dicom_sr.make_report(images, segmented, segments, found, table, uids)
+        report = dicom_sr.make_report(images, segmented, segments, found, table, uids, revision.predecessor)
+        for one in (segments, report):
+            revision.describe(one)
         dicom_common.complete_objects((segments, report), images[0], made)
         dicom_texts.fit_texts(report)
         for name, made_object in zip(NAMES, (segments, report), strict=True):

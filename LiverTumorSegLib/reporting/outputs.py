@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ..core import optional_packages
 from ..core.atomic_files import refuse_folder, whole_folder
@@ -21,6 +21,9 @@ from ..io import probability_maps, volumes
 from . import report_files
 from .lesions import LesionTable
 from .other_structures import layers_of
+
+if TYPE_CHECKING:
+    from .dicom_revision import Revision
 
 
 class Output(Protocol):
@@ -170,6 +173,7 @@ class DicomObjects:
         overwrite: replace them.
         made: when, with a time zone; None for now.
         repeatable: they have the same UIDs whenever they are made.
+        revision: which version of the result they hold; None for the first.
     """
 
     folder: Path
@@ -177,6 +181,7 @@ class DicomObjects:
     overwrite: bool = False
     made: datetime | None = None
     repeatable: bool = False
+    revision: Revision | None = None
     stage: ClassVar[str] = "Writing DICOM objects"
 
     def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
@@ -208,7 +213,7 @@ class DicomObjects:
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
         """Write both objects; lesions that they leave out are told."""
-        from . import dicom_seg, dicom_write
+        from . import dicom_revision, dicom_seg, dicom_write
 
         dicom_write.write(
             self.folder,
@@ -217,6 +222,7 @@ class DicomObjects:
             made=self.made or datetime.now().astimezone(),
             lesion_segments=self.lesion_segments,
             repeatable=self.repeatable,
+            revision=self.revision or dicom_revision.FIRST,
             overwrite=self.overwrite,
         )
         return dicom_seg.segment_remarks(table)

@@ -7,7 +7,7 @@ import os
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from ...core.errors import UserError
 from ...core.optional_packages import require_packages
 from ...io.limits import VARIABLE
 from .console import say, warn
+from .pacs import PACKAGES as PACS_PACKAGES
+
+if TYPE_CHECKING:
+    from ..pacs.archive_list import ListedArchive
 
 PACKAGES = ("aiohttp", "trame", "trame_vuetify", "trame_slicer", "slicer")
 """Modules that only the page needs."""
@@ -42,6 +46,10 @@ def web(
     most_voxels: Annotated[
         int, typer.Option("--most-voxels", min=1, envvar=VARIABLE, help="That a CT may have which is opened.")
     ] = 1 << 29,
+    archives: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the archives that sessions may use, or the one of livertumorseg pacs."),
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser at once.")] = True,
 ) -> None:
     """Open the panel in a browser, until Ctrl-C. For research only: not a medical device.
@@ -49,6 +57,7 @@ def web(
     A session lasts until a minute after its browser tab is closed; then its files are deleted.
     """
     require_packages("The page needs", PACKAGES, "web")  # a session's process would say so once a browser has come
+    listed = _archives(archives) if archives else ()
     from .. import http_server
     from ..http_access import AccessGate
     from ..http_server import listen, tunnel_command
@@ -61,7 +70,7 @@ def web(
     if listening.warning:
         warn(listening.warning)
     gate = AccessGate(listening.name, by_address=listening.is_everywhere)
-    front = app.FrontServer(most=sessions, most_bytes=most_bytes, command=command)
+    front = app.FrontServer(most=sessions, most_bytes=most_bytes, command=command, archives=listed)
 
     def ready() -> None:
         address = listening.address(gate.token)
@@ -79,6 +88,19 @@ def web(
     else:
         say("All sessions have ended, and their files are deleted.")
     raise typer.Exit(_BY_SIGNAL + number)
+
+
+def _archives(file: Path) -> tuple[ListedArchive, ...]:
+    """The archives that are listed in a file; what is wrong with them, or not safe, is said at once."""
+    require_packages("The archives need", PACS_PACKAGES, "pacs")
+    from ..pacs import archive_list
+    from ..pacs.log import silence_libraries
+
+    listed = archive_list.read(file)
+    silence_libraries()
+    for sentence in dict.fromkeys(archive_list.warnings(listed)):
+        warn(sentence.removeprefix("Warning: "))
+    return listed
 
 
 def _options(ct: Path | None, folder: Path | None) -> list[str]:

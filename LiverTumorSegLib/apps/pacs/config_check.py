@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -120,10 +120,18 @@ def _encrypted(tls: Tls | None) -> str:
 def _warnings(config: Config) -> Iterator[str]:
     if config.receive:
         yield from _of_senders(config.receive)
-    for web in (config.watch, config.send.web):
-        if web and web.user and not _is_encrypted(web) and not _is_this_machine(web.url):
+    yield from connection_warnings((config.receive, config.watch, config.send.web, config.send.dicom))
+
+
+def connection_warnings(ends: Sequence[Receive | Web | Peer | None]) -> Iterator[str]:
+    """Sentences on passwords that others could read, on their way or in their file, and on keys."""
+    webs = [end for end in ends if isinstance(end, Web)]
+    for web in webs:
+        if web.user and not _is_encrypted(web) and not _is_this_machine(web.url):
             yield f"Warning: the password for {web.url} can be read on its way: give an address with https://."
-    for file in dict.fromkeys(_secrets(config)):
+    secrets = [web.password_file for web in webs if web.password_file]
+    secrets += [end.tls.key for end in ends if end and end.tls]
+    for file in dict.fromkeys(secrets):
         if _is_readable_by_all(file):
             yield f"Warning: all users of this machine may read {file}: let the service's alone do so (chmod 600)."
 
@@ -138,15 +146,6 @@ def _of_senders(receive: Receive) -> Iterator[str]:
                 f"Warning: whoever calls itself {listed.ae_title} is served, from any machine: give its address in "
                 "[receive] senders, or certificates in [receive.tls]."
             )
-
-
-def _secrets(config: Config) -> Iterator[Path]:
-    """The files of passwords and keys."""
-    for web in (config.watch, config.send.web):
-        if web and web.password_file:
-            yield web.password_file
-    ends: tuple[Receive | Web | Peer | None, ...] = (config.receive, config.watch, config.send.web, config.send.dicom)
-    yield from (end.tls.key for end in ends if end and end.tls)
 
 
 def _is_encrypted(web: Web) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ...core.errors import UserError
 from ...core.schema import explain_validation_error
@@ -18,11 +18,21 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover
     import tomli as tomllib
 
+_Schema = TypeVar("_Schema", bound=BaseModel)
 _PATHS = frozenset({"folder", "certificate", "key", "authorities", "password_file"})
 
 
 def read(path: Path) -> Config:
     """Read a configuration; relative paths in it are relative to its folder.
+
+    Raises:
+        UserError: it is missing or wrong.
+    """
+    return validated(Config, content_of(path), path)
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """What a TOML file says, its relative paths made absolute.
 
     Raises:
         UserError: it is missing or wrong.
@@ -35,10 +45,24 @@ def read(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         msg = f"{path} is no TOML ({error}): mend it there."
         raise UserError(msg) from error
+    return _with_absolute_paths(content, path.absolute().parent)
+
+
+def validated(schema: type[_Schema], content: dict[str, Any], path: Path) -> _Schema:
+    """What a file says, as a schema has it.
+
+    Args:
+        schema: of the file.
+        content: of it.
+        path: of it.
+
+    Raises:
+        UserError: it does not fit.
+    """
     try:
-        return Config.model_validate(_with_absolute_paths(content, path.absolute().parent))
+        return schema.model_validate(content)
     except ValidationError as error:
-        msg = f"{path}: {explain_validation_error(error, Config)}"
+        msg = f"{path}: {explain_validation_error(error, schema)}"
         raise UserError(msg) from error
 
 
@@ -48,6 +72,8 @@ def _with_absolute_paths(content: dict[str, Any], folder: Path) -> dict[str, Any
     for name, value in content.items():
         if isinstance(value, dict):
             placed[name] = _with_absolute_paths(value, folder)
+        elif isinstance(value, list):
+            placed[name] = [_with_absolute_paths(each, folder) if isinstance(each, dict) else each for each in value]
         elif isinstance(value, str) and _is_path(name, value):
             placed[name] = str(folder / _from_home(value))
         else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from http.client import responses
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
@@ -21,7 +21,7 @@ from requests.auth import HTTPBasicAuth
 from ...core.errors import UserError
 from . import connection
 from .config import Web
-from .connection import Rejected, Unreachable, raise_for_status
+from .connection import Rejected, Unreachable
 
 _NO_DICOMWEB = "its answer is not as DICOMweb has it"
 _PAGE = 200
@@ -105,8 +105,38 @@ class DicomWeb:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
+        return self.instances(study, series, (CTImageStorage,))
+
+    def instances(self, study: str, series: str, kinds: Collection[str]) -> list[str]:
+        """The SOP instance UIDs of a series' objects of some SOP classes, and of those whose class it does not say.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
         answers = self._pages(self._client.search_for_instances, _IMAGE, study, series)
-        return [_attribute_text(a, _IMAGE) for a in answers if _attribute_text(a, _CLASS) in ("", CTImageStorage)]
+        return [attribute_text(a, _IMAGE) for a in answers if attribute_text(a, _CLASS) in ("", *kinds)]
+
+    def studies(self, asked: Mapping[str, str], fields: Sequence[str], most: int) -> list[Json]:
+        """What is known of studies, so many at most, in the JSON of PS3.18, annex F.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        words = [*asked.items(), *(("includefield", field) for field in fields), ("limit", most)]
+        query = urlencode(words, quote_via=quote, safe="*?")  # Orthanc takes %2A for itself, and not for a wildcard
+        with _explained_errors():
+            answer = self._session.get(f"{self._url}/studies?{query}", timeout=self._timeout)
+            answer.raise_for_status()
+            found = answer.json() if answer.content else []
+            return [study for study in found if is_uid(attribute_text(study, _STUDY))][:most]
+
+    def series_of(self, study: str, fields: Sequence[str]) -> list[Json]:
+        """What is known of the series of a study, likewise.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        return list(self._pages(self._client.search_for_series, _SERIES, study, fields=fields))
 
     def check(self) -> None:
         """Search for nothing in particular.
@@ -128,7 +158,7 @@ class DicomWeb:
                 found = self._client.search_for_instances(study, series, search_filters={"SOPInstanceUID": instance})
         except (Rejected, _NotServed):
             return False
-        return any(_attribute_text(answer, _IMAGE) == instance for answer in found)
+        return any(attribute_text(answer, _IMAGE) == instance for answer in found)
 
     def image(self, study: str, series: str, instance: str) -> bytes:
         """A file of PS3.10, in the transfer syntax that it is stored in.
@@ -165,9 +195,7 @@ class DicomWeb:
         for _ in range(_MOST_PAGES):
             with _explained_errors():
                 page = search(*where, limit=_PAGE, offset=offset, **asked)
-                new = {
-                    uid: answer for answer in page if _is_uid(uid := _attribute_text(answer, key)) and uid not in seen
-                }
+                new = {uid: answer for answer in page if is_uid(uid := attribute_text(answer, key)) and uid not in seen}
             if not new:
                 return
             yield from new.values()
@@ -282,11 +310,11 @@ def _only_part(content_type: str, body: bytes) -> bytes:
 
 
 def _archived_series(answer: Json) -> ArchivedSeries:
-    images = _attribute_text(answer, _IMAGES)
-    described = [_attribute_text(answer, tag) if tag in answer else None for tag in (_DESCRIPTION, _BODY_PART)]
+    images = attribute_text(answer, _IMAGES)
+    described = [attribute_text(answer, tag) if tag in answer else None for tag in (_DESCRIPTION, _BODY_PART)]
     return ArchivedSeries(
-        _attribute_text(answer, _STUDY),
-        _attribute_text(answer, _SERIES),
+        attribute_text(answer, _STUDY),
+        attribute_text(answer, _SERIES),
         int(images) if images.isdecimal() else None,
         *described,
     )
@@ -294,82 +322,22 @@ def _archived_series(answer: Json) -> ArchivedSeries:
 
 def _is_asked_for(answer: Json, since: str) -> bool:
     """Whether a series is what was searched for: some servers know not all attributes, and then answer with more."""
-    day = _attribute_text(answer, _DAY)
+    day = attribute_text(answer, _DAY)
     return (
-        _attribute_text(answer, _MODALITY) == "CT"
+        attribute_text(answer, _MODALITY) == "CT"
         and (not day or day >= since)
-        and _is_uid(_attribute_text(answer, _STUDY))
+        and is_uid(attribute_text(answer, _STUDY))
     )
 
 
-def _is_uid(text: str) -> bool:
+def is_uid(text: str) -> bool:
     """Whether a text is a UID (PS3.5 section 9.1), and so can stand in an address."""
     return len(text) <= _LONGEST_UID and re.fullmatch(RE_VALID_UID, text) is not None
 
 
-def _attribute_text(answer: Json, tag: str) -> str:
+def attribute_text(answer: Json, tag: str) -> str:
     """The first value of an attribute (PS3.18 annex F); empty where there is none."""
     element = answer.get(tag)
     values = element.get("Value") if isinstance(element, Mapping) else None
     first = values[0] if isinstance(values, list) and values else None
     return "" if first is None else str(first)
-
-
-_LONGEST_ANSWER = 10_000_000
-_UNSTATED_FAILURE = 0x0110
-
-
-class StowArchive:
-    """Sends objects to a DICOMweb server.
-
-    Args:
-        web: it.
-
-    Raises:
-        UserError: a certificate or the password is missing or wrong.
-    """
-
-    def __init__(self, web: Web) -> None:
-        self._archive = DicomWeb(web, _LONGEST_ANSWER)
-
-    @property
-    def name(self) -> str:
-        """Its machine and port."""
-        return self._archive.name
-
-    def check(self) -> str:
-        """Search there, as before each object that is sent; returns what it says.
-
-        Raises:
-            Unreachable, Rejected: it cannot be used.
-        """
-        self._archive.check()
-        return f"{self.name} answers to QIDO-RS; whether it stores is seen only when something is."
-
-    def store(self, objects: Sequence[Dataset]) -> None:
-        """Send those of some objects that are not there, one at a time.
-
-        Raises:
-            Unreachable: not all are there, and it may take the others later.
-            Rejected: all are there that it takes.
-        """
-        refused = [why for one in objects if (why := self._store(one))]
-        if refused:
-            raise refused[0]
-
-    def _store(self, one: Dataset) -> Rejected | None:
-        """Store an object unless it is there; returns why it is not taken, so that others may be."""
-        try:
-            if not self._archive.has(one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID):
-                _raise_for_answer(self._archive.store(one), one.Modality)
-        except Rejected as why:
-            return why
-        return None
-
-
-def _raise_for_answer(answer: Dataset, kind: str) -> None:
-    """Raise what an answer says; one that lists nothing says that all went well."""
-    for failed in answer.get("FailedSOPSequence") or ():
-        raise_for_status(failed.get("FailureReason") or _UNSTATED_FAILURE, kind)
-    for stored in answer.get("ReferencedSOPSequence") or ():
-        raise_for_status(stored.get("WarningReason") or 0, kind)

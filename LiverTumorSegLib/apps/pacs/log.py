@@ -11,6 +11,7 @@ from traceback import extract_tb
 
 from ...core.sanitize import to_one_line
 
+_LIBRARIES = ("pydicom", "pynetdicom", "highdicom", "dicomweb_client", "requests", "urllib3")
 _PACKAGE = __package__.partition(".")[0]
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,14 @@ def start_logging() -> None:
     threading.excepthook = _thread_ended
     sys.excepthook = lambda _, error, __: _log.critical("The service ended unexpectedly (%s).", error_place(error))
     sys.unraisablehook = lambda _: None
+
+
+def silence_libraries() -> None:
+    """Show nothing of what libraries of DICOM and of the web log or warn of, which quotes what they read."""
+    for name in _LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+    warnings.simplefilter("ignore")
 
 
 def error_place(error: BaseException) -> str:

@@ -28,11 +28,11 @@ from ...core.errors import UserError
 from . import connection
 from .config import Config, Peer, Send
 from .connection import Rejected, Unreachable, limit_connection, raise_for_status
-from .dicomweb import StowArchive
 from .log import error_place
 from .queue import SeriesQueue
 from .queue_reader import QueuedSeries, SeriesState
 from .storage import ServiceFolder
+from .stow import StowArchive
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ import slicer
 
 from ...core.errors import UserError
 from . import mrml_other_structures, mrml_segmentations
+from .job_runner import Answer
 from .mrml_jobs import SceneJobs
-from .mrml_results import ResultNodes
+from .mrml_results import ResultNodes, labels_checksum
 from .mrml_volumes import ijk_to_local, volume_of
 from .panel import with_others
 
@@ -61,10 +62,40 @@ def write_objects(
     Raises:
         UserError: the segments or the CT are gone.
     """
+    write_revision(jobs, nodes, files, folder, lambda answer: done(answer["files"]), repeatable=False)
+
+
+def write_revision(
+    jobs: SceneJobs,
+    nodes: ResultNodes,
+    files: Sequence[Path],
+    folder: Path,
+    done: Callable[[Answer], None],
+    *,
+    corrected: bool = False,
+    predecessor: Answer | None = None,
+    repeatable: bool = True,
+) -> None:
+    """The same of a result of which a report may be somewhere already.
+
+    Args:
+        jobs: measure and write.
+        nodes: the result.
+        files: of the CT.
+        folder: new, for the objects.
+        done: gets the worker's answer: ``files``, and the UIDs of the ``report``; and a ``checksum`` of the labels.
+        corrected: whether it was before the result's segments were made; else those tell whether it was since.
+        predecessor: UIDs of the report before, where there is one and the segments were corrected since.
+        repeatable: what a model found has the UIDs that every process with its settings gives it.
+
+    Raises:
+        UserError: the segments or the CT are gone.
+    """
 
     def write(found: ResultNodes) -> None:
         facts = found.facts
         labels, _ = mrml_segmentations.labels_of(found.segmentation, found.volume, facts["segments"])
+        checksum = labels_checksum(labels)
         stored = replace(volume_of(found.volume), affine=ijk_to_local(found.volume))  # where the scanner had it
         given: dict[str, Any] = {
             "volume": (stored.voxels, stored.affine),
@@ -78,9 +109,27 @@ def write_objects(
             "warnings": [said for said in facts["warnings"] if said not in facts["run"].get("label_warnings", ())],
             "notes": found.notes,
             "marks": found.marks,
+            "corrected": corrected or facts.get("found") not in (None, checksum),
+            "predecessor": predecessor,
+            "repeatable": repeatable and facts.get("found") == checksum,
         }
         others = mrml_other_structures.read(found.segmentation, found.volume)
         given, more = with_others(given, others, stored)
-        jobs.panel.begin("write_objects", lambda answer, _: done(answer["files"]), given, **chosen, **more)
+
+        def finish(answer: Answer, _: Path) -> None:
+            done(answer | {"checksum": checksum})
+
+        jobs.panel.begin("write_objects", finish, given, **chosen, **more)
 
     jobs.measure(nodes, lambda found: jobs.panel.later(lambda: jobs.panel.attempt(lambda: write(found))))
+
+
+def checksum_now(nodes: ResultNodes) -> int:
+    """By which the labels of a result's segments, as they are now, are told from others.
+
+    Raises:
+        UserError: the segments are gone.
+    """
+    facts = nodes.facts
+    kinds = facts["segments"] | mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
+    return labels_checksum(mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)[0])

@@ -53,9 +53,9 @@ from .exchange import (
 )
 from .handed_layers import stacked
 from .known_models import LastModel, model_card
+from .object_commands import ObjectCommands
 from .other_structures import ClientLayers, layers_found
 from .protocol import PAINTED
-from .source_series import with_images
 
 
 class Commands:
@@ -69,6 +69,7 @@ class Commands:
         self._base = base
         self._models = LastModel(base)
         self._model = self._models.load
+        objects = ObjectCommands(base, self._corrected)
         clicks = ClickCommands(LastModel(base).load)  # of their own, since both are in use together
         self._known: dict[str, Callable[..., Answer]] = {
             "segment": self.segment,
@@ -80,7 +81,8 @@ class Commands:
             "preview": self.preview,
             "measure": self.measure,
             "report": self.report,
-            "write_objects": self.write_objects,
+            "write_objects": objects.write,
+            "open_objects": objects.open,
             "find_cases": self.find_cases,
             "models": self.models,
             "devices": self.devices,
@@ -289,38 +291,6 @@ class Commands:
         done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
         result = measure_and_write(done, [target], notes=noted, marks=known)
         return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
-
-    def write_objects(
-        self,
-        job: Job,
-        *,
-        volume: str,
-        labels: str,
-        images: list[str],
-        run: Answer,
-        folder: str,
-        overwrite: bool = False,
-        candidates: str = "",
-        warnings: Sequence[str] = (),
-        notes: Sequence[Any] = (),
-        marks: Sequence[Any] | None = None,
-        others: str = "",
-        structures: Sequence[Answer] = (),
-    ) -> Answer:
-        """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
-
-        ``warnings``, ``notes``, ``marks`` and other structures are given as to :meth:`report`.
-        """
-        noted, known = read_notes(notes), read_marks(marks)
-        target = DicomObjects(self._base / folder, overwrite=overwrite)
-        target.check(run.get("labels", JOINT), None)
-        job.at(0.1, "Writing DICOM objects")
-        ct, found = read_pair(volume, labels)
-        ct = with_images(ct, [self._base / image for image in images])
-        target.check_volume(ct)
-        done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
-        result = measure_and_write(done, [target], notes=noted, marks=known)
-        return {"files": [str(path) for path in result.files], "remarks": list(result.remarks)}
 
     def _corrected(
         self,

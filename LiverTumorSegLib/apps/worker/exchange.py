@@ -62,7 +62,7 @@ def result_answer(result: SegmentationResult) -> Answer:
         "label_warnings": list(result.lesions.warnings),
         "region": found.region,
         "seconds": found.seconds,
-        "options": _plain(found.options),
+        "options": plain_options(found.options),
     }
     return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
 
@@ -114,7 +114,8 @@ def corrected(
     )
 
 
-def _plain(options: SegmentationOptions) -> Answer:
+def plain_options(options: SegmentationOptions) -> Answer:
+    """Options ready for JSON."""
     cleaning = options.postprocessing
     return asdict(options) | {"postprocessing": cleaning.model_dump() if cleaning else None}
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aiohttp import web
@@ -20,10 +21,14 @@ from ...worker.protocol import Message
 from ...worker.queue import GRACE_SECONDS as CANCEL_SECONDS
 from ...worker.queue import JobQueue
 from . import proxy
+from .archives import SessionArchives
 from .jobs import SessionJobs
 from .session_process import COMMAND, DOWNLOADS, UPLOADS
 from .sessions import GRACE_SECONDS, RunningSession, Sessions
 from .uploads import UploadTooLarge, receive
+
+if TYPE_CHECKING:
+    from ...pacs.archive_list import ListedArchive
 
 
 def download_response(folder: Path, name: str) -> web.FileResponse:
@@ -73,6 +78,7 @@ class FrontServer:
         command: program and arguments of a session's process.
         grace_seconds: a session without a browser is kept for this time.
         worker: of all sessions, asked by nobody else.
+        archives: that sessions may search, open from and send to.
     """
 
     def __init__(
@@ -83,11 +89,13 @@ class FrontServer:
         command: Sequence[str] = COMMAND,
         grace_seconds: float = GRACE_SECONDS,
         worker: Worker | None = None,
+        archives: Sequence[ListedArchive] = (),
     ) -> None:
         self._most_bytes = most_bytes
         self._worker = worker or Worker(idle_seconds=_DAY)
         self._queue = JobQueue(self._worker)
         self._jobs = SessionJobs(self._queue)
+        self._archives = SessionArchives(archives, most_bytes)
         self._sessions = Sessions(most, self._heard, self._gone, command=command, grace_seconds=grace_seconds)
         self.app = web.Application()
         self.app.add_routes(
@@ -132,10 +140,18 @@ class FrontServer:
         await self._sessions.close()
 
     def _heard(self, name: str, message: Message) -> None:
-        self._jobs.take(name, message, lambda answer: self._sessions.send(name, answer))
+        def send(answer: Message) -> None:
+            self._sessions.send(name, answer)
+
+        session = self._sessions.find(name)
+        if session and "archive" in message:
+            self._archives.take(name, session.folder, message, send)
+        else:
+            self._jobs.take(name, message, send)
 
     async def _gone(self, name: str) -> None:
         self._jobs.drop(name)
+        await self._archives.drop(name)
         if self._worker.alive:  # until it has stopped, it may write into the session's folder
             await asyncio.sleep(2 * CANCEL_SECONDS)
 

@@ -18,7 +18,7 @@ from ...worker.queue import ENDED, JobQueue, JobState, QueuedJob
 SHARED_COMMANDS = ("models", "devices")
 """Asked once for all sessions."""
 
-JOB_COMMANDS = ("segment", "measure", "report", "preview", "prepare_clicks", "click")
+JOB_COMMANDS = ("segment", "measure", "report", "write_objects", "open_objects", "preview", "prepare_clicks", "click")
 Send = Callable[[Message], None]
 
 

@@ -16,8 +16,8 @@ from ...worker.protocol import LineSplitter, Message, decode, encode
 KEY_VARIABLE = "LIVERTUMORSEG_PAGE_KEY"
 """Variable that tells a page which header its requests must carry, so that no other user of the machine gets in."""
 
-UPLOADS, DOWNLOADS = "uploads", "downloads"
-"""Folders in a session's own: what has come, and what the browser may fetch."""
+UPLOADS, DOWNLOADS, OBJECTS = "uploads", "downloads", "objects"
+"""Folders in a session's own: what has come, what the browser may fetch, and DICOM objects to be sent."""
 
 HEADER = "X-LiverTumorSeg-Page"
 COMMAND = tuple(child_process.command(__package__.rpartition(".")[0] + ".session"))

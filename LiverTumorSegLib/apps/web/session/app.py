@@ -23,6 +23,8 @@ from ...panel.panel import Panel
 from ...worker.protocol import Message
 from ..server.session_process import HEADER
 from .aria import aria
+from .sections.archive_in import ArchiveSection
+from .sections.archive_out import SendSection
 from .sections.clicks import ClickSection
 from .sections.corrections import CorrectionSection
 from .sections.display import AppearanceSection, WindowSection
@@ -89,6 +91,8 @@ class PanelApp:
         self._sections = [self._source, SettingsSection(self.session), SegmentSection(self.session)]
         self._sections += [ClickSection(self.session, corrections), ResultSection(self.session)]
         self._sections += [AppearanceSection(self.session), question, corrections, DownloadSection(self.session)]
+        self._sections.insert(1, ArchiveSection(self.session, self._source))
+        self._sections.append(SendSection(self.session))
         self._build(server)
         self._stale = True
         panel.changed.append(self._on_news)
@@ -143,9 +147,14 @@ class PanelApp:
         session.link.send({"ready": session.server.port})
         session.panel.open()
         session.start(self._source.list_shared())
+        session.start(self._list_archives())
         session.start(self._poll())
         if self._ct:
             session.start(self._source.look(self._ct))
+
+    async def _list_archives(self) -> None:
+        await self.session.archives.open()
+        self._show()
 
     async def _poll(self) -> None:
         panel, shown, last = self.session.panel, None, 0.0
@@ -163,6 +172,8 @@ class PanelApp:
     def _take(self, message: Message) -> None:
         if "arrived" in message:
             self.session.start(self._source.arrived(str(message["arrived"])))
+        elif "archive" in message:
+            self.session.archives.take(message)
         else:
             self._worker.take(message)
 

@@ -151,6 +151,21 @@ def report(nodes: ResultNodes, files: Sequence[str], folder: Path) -> Path:
     return _write_text(_export_path(nodes, folder, " report.html"), Path(page).read_bytes())
 
 
+def dicom_objects(nodes: ResultNodes, files: Sequence[Path], folder: Path) -> Path:
+    """Put DICOM objects into a zip file; returns it.
+
+    Args:
+        nodes: the result.
+        files: of the objects.
+        folder: gets the zip file, in place of an earlier one.
+    """
+    path = _export_path(nodes, folder, " DICOM.zip")
+    with whole_file(path, overwrite=True) as unfinished, zipfile.ZipFile(unfinished, "w") as zipped:
+        for file in files:
+            zipped.writestr(zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return path
+
+
 def segment_labels(nodes: ResultNodes) -> dict[str, int]:
     """IDs of the result's segments, and of those that were added, and whether they are liver (1) or lesion (2)."""
     return nodes.segments | added_segments(nodes.segmentation, nodes.segments)

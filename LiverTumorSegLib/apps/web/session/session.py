@@ -20,7 +20,10 @@ from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
 from ..server.session_process import DOWNLOADS
+from .archive_link import ArchiveLink
+from .dicom_results import DicomResults
 from .server_link import ServerLink
+from .source_images import delete_images
 from .views import Views
 
 
@@ -78,10 +81,13 @@ class Session:
         most_bytes: that a zip file may unpack to.
         choices: of the user.
         volume: the CT.
+        images: the CT's DICOM files, in a folder of the session; none where it came as another.
         nodes: the result.
         corrected: whether the result was changed by hand.
         ask: asks the user before something is lost: what is done, what is lost, and the doing.
         changed: called when ``volume`` or ``nodes`` did.
+        objects: makes DICOM objects of the result.
+        archives: that may be searched and sent to.
     """
 
     server: Server
@@ -95,11 +101,18 @@ class Session:
     most_bytes: int = MOST_BYTES
     choices: SessionChoices = field(default_factory=SessionChoices)
     volume: slicer.vtkMRMLScalarVolumeNode | None = None
+    images: tuple[Path, ...] = ()
     nodes: ResultNodes | None = None
     corrected: bool = False
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
     changed: list[Callable[[], None]] = field(default_factory=list)
+    objects: DicomResults = field(init=False)
+    archives: ArchiveLink = field(init=False)
     _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.objects = DicomResults(self)
+        self.archives = ArchiveLink(lambda message: self.link.send(message))
 
     @property
     def state(self) -> Any:
@@ -129,7 +142,9 @@ class Session:
             self.forget(self.nodes)
         if self.volume:
             self._remove(self.volume)
+        delete_images(self.images)
         self.volume = self.nodes = None
+        self.images = ()
         self.corrected = False
 
     def forget(self, nodes: ResultNodes) -> None:

@@ -189,6 +189,7 @@ def test_the_help_tells_the_options(run):
         "--sessions",
         "--most-gb",
         "--most-voxels",
+        "--archives",
         "--no-browser",
     ):
         assert word in said
@@ -212,6 +213,24 @@ def test_packages_that_are_missing_are_told_at_once(run, monkeypatch):
     code, _, complained = run("web", "--no-browser")
     assert (code, complained.count("\n")) == (3, 1)
     assert "(no_such_package): pip install 'livertumorseg[web]'" in complained
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "archives.toml cannot be read"),
+        ("[[archives]", "archives.toml is no TOML"),
+        ("archives = 1", "archives.toml: archives should be a list"),
+        ('[[archives]]\nname = "A"\n[archives.search]\nurl = "pacs"', "an address begins with http"),
+    ],
+)
+def test_a_list_of_archives_that_is_wrong_is_told_before_anything_is_served(run, tmp_path, text, words):
+    pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[pacs]")
+    if text is not None:
+        (tmp_path / "archives.toml").write_text(text)
+    code, _, complained = run("web", "--no-browser", "--archives", tmp_path / "archives.toml")
+    assert (code, complained.count("\n")) == (3, 1)
+    assert words in complained
 
 
 @pytest.mark.parametrize("words", [["none.nii.gz"], ["--folder", "none"]])

@@ -71,6 +71,7 @@ def test_corrected_segments_become_objects_of_the_cts_study(jobs, node, series, 
     assert nodes.table.GetNumberOfRows() == len(kinds) - 1 == 2
     objects = [pydicom.dcmread(file) for file in written]
     assert {one.StudyInstanceUID for one in objects} == {"1.2.9"}
+    assert all("corrected" in one.SeriesDescription for one in objects)
     assert b"painted" in (tmp_path / "objects" / "measurements.dcm").read_bytes()
     found = volumes.read_stored(tmp_path / "objects" / "segmentation.dcm")
     lesions = [label for label, name in kinds.items() if "esion" in name]

@@ -27,6 +27,7 @@ from ...inputs import (
 from ...server.session_process import UPLOADS
 from ..aria import aria
 from ..session import Session
+from ..source_images import keep_images
 from .base import Section, heading
 
 _DICOM = "DICOM series"
@@ -148,7 +149,8 @@ class SourceSection(Section):
     def _read(self, candidate: Candidate) -> Volume:
         """Read a CT of what has been looked into, perhaps long ago."""
         self._refuse_strays(candidate.path)
-        return read_candidate(candidate)
+        is_own = candidate.path.is_relative_to(self._uploads)
+        return keep_images(read_candidate(candidate), self.session.folder, self.session.images, is_own=is_own)
 
     def _refuse_strays(self, path: Path) -> None:
         if self._shared and not path.is_relative_to(self._uploads):  # where zip files are unpacked
@@ -201,6 +203,7 @@ class SourceSection(Section):
             self.panel.reset()
         session.clear()
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
+        session.images = volume.images
         session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
         session.views.show(session.volume)
         self.state.ct_name, self.state.ct_warnings = name, list(volume.warnings)

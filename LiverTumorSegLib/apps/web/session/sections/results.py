@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from trame.widgets import client, html
 from trame.widgets import vuetify3 as v3
@@ -20,6 +21,7 @@ from ....panel.job_runner import IDLE
 from ....panel.mrml_results import ResultNodes
 from .. import exports
 from ..aria import aria
+from ..dicom_results import MadeObjects
 from ..session import Session
 from .base import Section, heading
 
@@ -273,7 +275,7 @@ class DownloadSection(Section):
 
     def build(self) -> None:
         """A button a kind of file."""
-        self.state.update({"writing": False, "outdated": False})
+        self.state.update({"writing": False, "outdated": False, "from_dicom": False})
         self._fetch = client.JSEval(exec="window.liverTumorSeg.download($event)")
         kinds: dict[str, tuple[str, Callable[[ResultNodes, Path], Path]]] = {
             "seg-nrrd": (".seg.nrrd", partial(exports.labels, ending=".seg.nrrd")),
@@ -287,14 +289,16 @@ class DownloadSection(Section):
                 for name, (words, write) in kinds.items():
                     self._button(name, words, partial(self._write, write))
                 self._button("report", "Report (HTML)", self._report)
+                self._button("dicom", "DICOM (zip)", self._dicom, v_if=("from_dicom",))
 
     @staticmethod
-    def _button(name: str, words: str, click: Callable[[], None]) -> None:
+    def _button(name: str, words: str, click: Callable[[], None], **more: Any) -> None:
         disabled = ("writing || outdated || !idle",)  # the table and the segments have to agree
-        v3.VBtn(words, id=f"download-{name}", click=click, disabled=disabled, size="small", variant="tonal")
+        v3.VBtn(words, id=f"download-{name}", click=click, disabled=disabled, size="small", variant="tonal", **more)
 
     def show(self) -> None:
-        """Nothing but what the result's section shows."""
+        """Whether there may be DICOM objects; the rest the result's section shows."""
+        self.state.from_dicom = bool(self.session.images)
 
     def _write(self, write: Callable[[ResultNodes, Path], Path]) -> None:
         self.session.start(self._written(write))
@@ -310,6 +314,13 @@ class DownloadSection(Section):
     def _give(self, write: Callable[[ResultNodes, Path], Path]) -> None:
         if self.session.nodes is not None:
             self._fetch.exec(write(self.session.nodes, self.session.downloads).name)
+
+    def _dicom(self) -> None:
+        self.panel.attempt(lambda: self.session.objects.make(self._give_objects))
+
+    def _give_objects(self, made: MadeObjects) -> None:
+        if self.session.nodes is not None:
+            self._fetch.exec(exports.dicom_objects(self.session.nodes, made.files, self.session.downloads).name)
 
     def _report(self) -> None:
         nodes = self.session.nodes

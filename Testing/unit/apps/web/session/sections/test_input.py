@@ -51,6 +51,30 @@ def test_what_has_arrived_is_in_the_views_and_no_longer_on_disk(session, source)
     assert any("16.0 mm wide" in warning for warning in state.ct_warnings)
 
 
+def test_the_images_of_a_dicom_series_are_kept_as_long_as_its_ct_is_there(session, source):  # noqa: F811
+    slices = dicom_slices.plain()
+    for _ in range(2):
+        dicom_slices.write(slices, session.folder / "uploads" / "batch" / "Some One")
+        run(source.arrived("batch"))
+        assert not (session.folder / "uploads" / "batch").exists()
+        assert len(session.images) == len(slices)
+        assert [image.name for image in session.images] == [f"{number:05}.dcm" for number in range(1, 7)]
+        (place,) = session.folder.glob("images-*")
+        assert {image.parent for image in session.images} == {place}
+    uploaded(session, "a.nii.gz")
+    run(source.arrived("batch"))
+    assert session.images == ()
+    assert list(session.folder.glob("images-*")) == []
+
+
+def test_images_of_the_folder_given_at_start_are_copied(session, source, tmp_path):  # noqa: F811
+    session.shared = tmp_path / "shared"
+    files = dicom_slices.write(dicom_slices.plain(), session.shared / "series")
+    run(source._look_in(session.shared, "series"))
+    assert {image.read_bytes() for image in session.images} == {file.read_bytes() for file in files}
+    assert all(image.stat().st_nlink == 1 for image in session.images)
+
+
 def test_of_several_cts_the_user_chooses_one(session, source):  # noqa: F811
     import slicer
 

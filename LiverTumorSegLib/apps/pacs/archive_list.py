@@ -1,0 +1,93 @@
+"""The archives that sessions of the page may use, as whoever starts the server lists them in a TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from ...core.schema import StrictModel
+from . import config_file, sender
+from .config import Config, Send, Web
+from .config_check import connection_warnings
+from .dicomweb import DicomWeb
+
+Name = Annotated[str, Field(min_length=1, max_length=40)]
+_LONGEST_ANSWER = 10_000_000
+
+
+class ListedArchive(StrictModel):
+    """An archive.
+
+    Args:
+        name: that the page shows.
+        search: a DICOMweb server that is searched and that studies are opened from; None where that is not allowed.
+        send: where results go, as of the process beside an archive; None where that is not allowed.
+    """
+
+    name: Name
+    search: Web | None = None
+    send: Send | None = None
+
+    @model_validator(mode="after")
+    def _is_of_use(self) -> ListedArchive:
+        if self.search is None and self.send is None:
+            msg = "an archive needs search, send or both"
+            raise ValueError(msg)
+        return self
+
+
+class ArchiveList(StrictModel):
+    """All archives of a server.
+
+    Args:
+        archives: with a name each.
+    """
+
+    archives: tuple[ListedArchive, ...] = Field(min_length=1, max_length=20)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ArchiveList:
+        names = [archive.name for archive in self.archives]
+        if len(set(names)) < len(names):
+            msg = "two archives have the same name"
+            raise ValueError(msg)
+        return self
+
+
+def read(path: Path) -> tuple[ListedArchive, ...]:
+    """Read a list of archives, or the configuration of a process beside an archive, whose archive is then the only one.
+
+    Args:
+        path: a TOML file with ``[[archives]]``, or as of ``livertumorseg pacs``.
+
+    Raises:
+        UserError: it is missing or wrong, or a certificate or a password that it names is.
+    """
+    content = config_file.content_of(path)
+    if "archives" in content or "send" not in content:
+        listed = config_file.validated(ArchiveList, content, path).archives
+    else:
+        listed = (_of_process(config_file.validated(Config, content, path)),)
+    for archive in listed:
+        if archive.send:
+            sender.make_archive(archive.send)
+        if archive.search:
+            DicomWeb(archive.search, _LONGEST_ANSWER)
+    return listed
+
+
+def warnings(listed: tuple[ListedArchive, ...]) -> Iterator[str]:
+    """Sentences on passwords and keys that others could read."""
+    for archive in listed:
+        send = archive.send or Send.model_construct()
+        yield from connection_warnings((archive.search, send.web, send.dicom))
+
+
+def _of_process(config: Config) -> ListedArchive:
+    """Its name is that of the application entity, or of the machine."""
+    search: Web | None = config.watch or config.send.web
+    name = config.send.dicom.ae_title if config.send.dicom else sender.make_archive(config.send).name
+    return ListedArchive(name=name[:40], search=search, send=config.send)
