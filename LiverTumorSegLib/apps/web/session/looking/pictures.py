@@ -7,11 +7,14 @@ travel within the picture they belong to, in a comment of its JPEG file, and the
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 from trame_rca.utils import RcaViewAdapter
+
+_LOG = logging.getLogger(__name__)
 
 Shown = dict[str, Any]
 _Encoded = tuple[bytes, dict[str, Any], int]
@@ -44,13 +47,20 @@ class PictureEncoder:
 
         It is asked for by who draws, right after drawing; encoding itself comes later, in another thread.
         """
-        comment = json.dumps(self._shown(), separators=(",", ":")).encode()
+        comment = self._comment()
 
         def encode(image: NDArray, columns: int, rows: int, quality: int) -> _Encoded:
             content, facts, at = self._encoder.encode(image, columns, rows, quality)
             return with_comment(content, comment) if content else content, facts, at
 
         return encode
+
+    def _comment(self) -> bytes:
+        try:
+            return json.dumps(self._shown(), separators=(",", ":"), allow_nan=False).encode()
+        except Exception:  # noqa: BLE001 whatever it is, the view is drawn on, and old words go
+            _LOG.exception("A picture is shown without what belongs over it")
+            return b"{}"
 
 
 def carry(adapter: RcaViewAdapter, shown: Callable[[], Shown]) -> None:

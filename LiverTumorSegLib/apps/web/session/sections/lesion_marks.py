@@ -28,6 +28,7 @@ class LesionMarksSection(Section):
         self._measured = 0
         self._places: LesionPlaces | None = None
         self._rows: list[dict[str, float]] = []
+        self._diameters: list[list[list[list[float]]]] = []
 
     def build(self) -> None:
         """Draw with the views, and anew where another lesion is chosen, or all is hidden."""
@@ -43,11 +44,12 @@ class LesionMarksSection(Section):
         self._measured, self._places = measured, None
         self._rows = mrml_tables.rows(nodes.table) if nodes else []
         if nodes and self._rows:
-            self.session.start(self._find(nodes, lesion_voxels(nodes), measured))
+            facts = nodes.facts
+            self._diameters = facts.get("lines", [])
+            self.session.start(self._find(nodes, lesion_voxels(nodes), facts.get("inside", []), measured))
         self.session.views.draw()
 
-    async def _find(self, nodes: ResultNodes, voxels: LesionVoxels, measured: int) -> None:
-        inside = nodes.facts.get("inside", [])
+    async def _find(self, nodes: ResultNodes, voxels: LesionVoxels, inside: list[list[int]], measured: int) -> None:
         places = await asyncio.to_thread(find_places, voxels, inside, world_affine(nodes.volume))
         if measured == self._measured:
             self._places = places
@@ -63,9 +65,9 @@ class LesionMarksSection(Section):
     def _lines(self, nodes: ResultNodes, plane: ViewPlane) -> list[dict[str, Any]]:
         """The diameters of the chosen lesion that lie in the slice."""
         row = self.state.row
-        if not 0 <= row < len(self._rows):
+        if not 0 <= row < min(len(self._rows), len(self._diameters)):
             return []
-        ends = [to_world(nodes.volume, np.array(line)) for line in nodes.lines(row)]
+        ends = [to_world(nodes.volume, np.array(line)) for line in self._diameters[row]]
         shares = (
             (plane.shares(line), look) for line, look in zip(ends, _LOOKS, strict=False) if plane.cuts(line).all()
         )

@@ -65,3 +65,13 @@ def test_a_picture_of_nothing_stays_nothing():
 
     encoder = PictureEncoder(SimpleNamespace(encode=lambda *_: (b"", {}, 0)), dict)
     assert encoder.encode(None, 0, 0, 90) == (b"", {}, 0)
+
+
+def test_a_picture_whose_words_cannot_be_said_is_sent_without_them(caplog):
+    from LiverTumorSegLib.apps.web.session.looking.pictures import PictureEncoder
+
+    kept = SimpleNamespace(encode=lambda *_: (b"\xff\xd8rest", {}, 0))
+    for wrong in (lambda: 1 / 0, lambda: {"x": float("nan")}):
+        content, *_ = PictureEncoder(kept, wrong).encode(None, 1, 1, 90)
+        assert comments(content) == b"{}"
+    assert len(caplog.records) == 2
