@@ -168,6 +168,7 @@ _TAGS = {
     "image type": "0008|0008",
     "patient": "0010|0020",
     "frame of reference": "0020|0052",
+    "instance number": "0020|0013",
     "position": "0020|0032",
     "orientation": "0020|0037",
     "spacing": "0028|0030",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from ..core.errors import UserError
 from .dicom_files import DicomScan, list_files, scan_files
 from .dicom_geometry import PlacedSlices, place_slices
-from .dicom_header import UNREADABLE, Header, make_image_reader, shorten_value
+from .dicom_header import UNREADABLE, Header, make_image_reader, read_header, shorten_value
 from .limits import refuse_too_many_voxels
 from .raw_image import RawImage
 
 _LISTED = 20
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,12}")
+"""A number as DICOM writes it (PS3.5, section 6.2, IS)."""
 
 
 def read(folder: Path, series: str | None = None) -> RawImage:
@@ -127,6 +130,22 @@ def _refuse_mixed(headers: Sequence[Header], folder: Path) -> None:
         if len({header[name] for header in headers if header[name]}) > 1:
             msg = f"{folder} mixes images of more than one {name} in one series: keep those of one."
             raise UserError(msg)
+
+
+def instance_numbers(files: Sequence[Path]) -> list[int]:
+    """What the images of a series call themselves (PS3.3, section C.7.6.1); empty unless each has a number of its own.
+
+    Args:
+        files: of the images, in any order, in which the numbers come.
+
+    Raises:
+        UserError: as :func:`LiverTumorSegLib.io.dicom_header.read_header`.
+    """
+    headers = [read_header(file) for file in files]
+    stated = [header["instance number"] for header in headers if header]
+    if len(set(stated)) < len(files) or not all(_WHOLE_NUMBER.fullmatch(number) for number in stated):
+        return []
+    return [int(number) for number in stated]
 
 
 def read_voxels(files: Sequence[Path]) -> NDArray:

@@ -72,6 +72,7 @@ def with_result(page) -> None:
     page.click("#theme")
     page.locator("#lesions tbody tr").first.click()
     take(page, "lesion")
+    measured(page)
     clicks(page)
     page.click("#tool-paint")
     page.locator("#tool-paint").scroll_into_view_if_needed()
@@ -81,6 +82,33 @@ def with_result(page) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
     take(page, "painting")
     page.mouse.up()
+
+
+def measured(page) -> None:
+    """A ruler and an ellipse with the HU under the pointer, the CT alone, and the keys."""
+    box = web_cases.image(page, "Axial").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for key, start, end in (("r", (-50, -58), (62, -58)), ("e", (20, 24), (52, 52))):
+        page.keyboard.press(key)
+        page.mouse.move(x + start[0], y + start[1])
+        page.mouse.down()
+        page.mouse.move(x + end[0], y + end[1], steps=4)
+        page.mouse.up()
+        page.keyboard.press("Escape")
+    page.locator("#view-axial .lts-measured button").nth(1).wait_for()
+    page.mouse.move(x - 35, y + 35)
+    page.wait_for_selector("#hu-axial")
+    take(page, "measured")
+    page.keyboard.press("h")
+    take(page, "hidden")
+    page.keyboard.press("h")
+    for _ in range(2):
+        page.keyboard.press("Delete")
+    page.keyboard.press("?")
+    page.wait_for_selector("#help-sheet")
+    take(page, "keys")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help-sheet", state="hidden")
 
 
 def clicks(page) -> None:

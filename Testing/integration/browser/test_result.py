@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from support import web_cases
 
+from LiverTumorSegLib.core.labels import LESION
 from LiverTumorSegLib.io.nifti import write_volume
 
 VOLUME = 2
@@ -170,6 +171,101 @@ def test_the_slider_takes_fewer_and_more_lesions(page):
     for _ in range(place):
         slider.press("ArrowRight")
     web_cases.wait(page, lambda: web_cases.table(page) == before, "what was before")
+
+
+def slice_said(page, view="axial"):
+    return int(re.search(r"slice (\d+) of", page.inner_text(f"#place-{view}"))[1])
+
+
+LATE_PICTURES = """() => {
+    const src = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+    const set = function (to) { setTimeout(() => src.set.call(this, to), 700); };
+    Object.defineProperty(HTMLImageElement.prototype, "src", { ...src, set });
+    window.inTime = () => Object.defineProperty(HTMLImageElement.prototype, "src", src);
+}"""
+
+
+def test_a_row_goes_to_the_slice_that_was_measured_with_its_number_and_diameters(page):
+    choose(page, 0)
+    cells = web_cases.table(page)[0]
+    column = page.locator("#lesions th button").all_inner_texts()
+    (at,) = (n for n, name in enumerate(column) if "slice" in name.lower())
+    web_cases.wait(page, lambda: slice_said(page) == int(cells[at]), "the slice of the table")
+    number = page.locator("#view-axial .lts-number.lts-chosen")
+    web_cases.wait(page, lambda: number.count() == 1, "the number of the lesion")
+    assert re.fullmatch(rf"{cells[0]}: [\d.]+ × [\d.]+ mm", number.inner_text())
+    assert page.locator("#view-axial .lts-long").count() == page.locator("#view-axial .lts-short").count() == 1
+    box, label = web_cases.image(page, "Axial").bounding_box(), number.bounding_box()
+    assert abs(label["x"] - box["x"] - box["width"] / 2) < box["width"] / 4
+
+
+def test_a_label_waits_for_its_picture(page):
+    web_cases.settled(page, "Axial")
+    before, value = slice_said(page), page.input_value("#slider-axial")
+    page.evaluate(LATE_PICTURES)
+    page.locator("#view-axial [role=img][tabindex]").focus()
+    page.keyboard.press("ArrowUp")
+    web_cases.wait(page, lambda: page.input_value("#slider-axial") != value, "the slider of another slice")
+    address = web_cases.image(page, "Axial").get_attribute("src")
+    assert slice_said(page) == before
+    web_cases.wait(page, lambda: slice_said(page) == before + 1, "the label of another slice")
+    assert web_cases.image(page, "Axial").get_attribute("src") != address
+    page.evaluate("window.inTime()")
+
+
+def test_h_hides_what_is_drawn_over_the_ct(page):
+    choose(page, 0)
+    page.locator("#view-axial [role=img][tabindex]").focus()
+    coloured = web_cases.with_hue_of(web_cases.settled(page, "Axial"), LESION.rgb)
+    page.keyboard.press("h")
+    web_cases.wait(page, lambda: page.locator(".lts-number").count() == 0, "no number")
+    assert web_cases.with_hue_of(web_cases.settled(page, "Axial"), LESION.rgb) < coloured / 4
+    page.keyboard.press("h")
+    web_cases.wait(page, lambda: page.locator(".lts-number").count() > 0, "numbers")
+
+
+def test_a_reader_measures_and_looks(page):
+    choose(page, 0)
+    box = web_cases.image(page, "Axial").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    web_cases.wait(page, lambda: page.inner_text("#view-axial .lts-place").count("HU") == 1, "HU under the pointer")
+    window = page.inner_text("#window")
+    for key, words in {"r": r"[\d.]+ mm", "e": r"-?\d+ ± \d+ HU\s+\d+ mm², \d+ voxels"}.items():
+        page.keyboard.press(key)
+        drag(page, (x - 40, y - 30), (x + 20, y + 30))
+        web_cases.wait(page, lambda: page.locator("#view-axial .lts-measured button").count() == 1, "a measurement")
+        assert re.match(words, page.locator("#view-axial .lts-measured").first.inner_text())
+        assert page.locator("#view-coronal .lts-measured").count() == 0
+        page.locator("#view-axial .lts-measured button").click()
+        web_cases.wait(page, lambda: page.locator(".lts-measured").count() == 0, "nothing that was measured")
+        page.keyboard.press("Escape")
+    assert page.inner_text("#window") == window
+    places = web_cases.places(page)
+    page.mouse.click(x + 30, y + 20)
+    web_cases.wait(page, lambda: web_cases.places(page)["Coronal"] != places["Coronal"], "another coronal slice")
+    now = web_cases.places(page)
+    assert now["Axial"] == places["Axial"]
+    assert now["Coronal"] < places["Coronal"]  # further down is further back
+
+
+def drag(page, start, end):
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def test_a_sheet_lists_the_keys(page):
+    page.keyboard.press("?")
+    page.wait_for_selector("#help-sheet")
+    assert "Ctrl+Shift+Z" in page.inner_text("#help-sheet")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help-sheet", state="hidden")
+    page.keyboard.press("3")
+    web_cases.says(page, "#window", "1500 / -600 HU")
+    page.keyboard.press("1")
+    web_cases.says(page, "#window", "200 / 80 HU")
 
 
 def test_a_heading_sorts_the_table(page):

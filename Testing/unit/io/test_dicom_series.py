@@ -9,6 +9,7 @@ from support.seg_cases import made, saved
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.io.dicom_series import instance_numbers
 
 
 def test_slices_are_ordered_by_place_and_placed_by_what_they_state(tmp_path):
@@ -147,3 +148,21 @@ def test_of_a_study_the_ct_is_read_whatever_else_lies_there(tmp_path):
     assert np.array_equal(read.voxels, hounsfield())
     with pytest.raises(UserError, match="holds SEG, not CT"):
         volumes.read_volume(tmp_path / "study", series=str(dcmread(tmp_path / "study" / "seg.dcm").SeriesInstanceUID))
+
+
+def numbered(folder, numbers):
+    slices = plain()
+    for one, number in zip(slices, numbers, strict=True):
+        one.InstanceNumber = number
+    write(slices, folder)
+    return volumes.read_volume(folder, force=True).images
+
+
+def test_the_numbers_of_images_come_in_the_order_of_their_slices(tmp_path):
+    assert instance_numbers(numbered(tmp_path / "ct", [66, 65, 64, 63, 62, 61])) == [66, 65, 64, 63, 62, 61]
+    assert instance_numbers(()) == []
+
+
+@pytest.mark.parametrize("numbers", [[1] * 6, [1, 2, 3, 4, 5, None]])
+def test_numbers_that_tell_no_images_apart_are_none(tmp_path, numbers):
+    assert instance_numbers(numbered(tmp_path / "ct", numbers)) == []

@@ -29,6 +29,8 @@ from .sections.clicks import ClickSection
 from .sections.corrections import CorrectionSection
 from .sections.display import AppearanceSection, WindowSection
 from .sections.input import SourceSection
+from .sections.lesion_marks import LesionMarksSection
+from .sections.looking import LookSection
 from .sections.models import SettingsSection
 from .sections.results import DownloadSection, ResultSection
 from .sections.run import QuestionSection, SegmentSection
@@ -43,6 +45,7 @@ _DRAW_SECONDS = 0.2
 """For the slice views to show a result, before the surface of 3D keeps this process busy."""
 
 _STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("page", "pictures", "clicks", "looking", "keys", "theme")
 _NOT_A_DEVICE = "For research only: this is not a medical device."
 _DRAWER_WIDTH = 400
 _OTHER_THEME = "theme === 'light' ? 'Dark page' : 'Light page'"
@@ -85,7 +88,7 @@ class PanelApp:
         self.session = Session(server, app, views, panel, SceneJobs(panel), link, folder, shared, most_bytes)
         self._ct = ct
         self._source = SourceSection(self.session)
-        self._window = WindowSection(self.session)
+        self._window, self._look = WindowSection(self.session), LookSection(self.session)
         corrections, question = CorrectionSection(self.session), QuestionSection(self.session)
         self.session.ask = question.ask
         self._sections = [self._source, SettingsSection(self.session), SegmentSection(self.session)]
@@ -93,6 +96,7 @@ class PanelApp:
         self._sections += [AppearanceSection(self.session), question, corrections, DownloadSection(self.session)]
         self._sections.insert(1, ArchiveSection(self.session, self._source))
         self._sections.append(SendSection(self.session))
+        self._sections.append(LesionMarksSection(self.session))
         self._build(server)
         self._stale = True
         panel.changed.append(self._on_news)
@@ -112,7 +116,7 @@ class PanelApp:
         server.enable_module(
             {
                 "serve": {"__lts": str(_STATIC)},
-                "scripts": ["__lts/page.js", "__lts/clicks.js", "__lts/theme.js"],
+                "scripts": [f"__lts/{name}.js" for name in _SCRIPTS],
                 "styles": ["__lts/page.css"],
             }
         )
@@ -133,6 +137,7 @@ class PanelApp:
         html.Span(_NOT_A_DEVICE, classes="lts-note")
         v3.VSpacer()
         self._window.build()
+        self._look.build()
         v3.VBtn(
             icon=("theme === 'light' ? 'mdi-weather-night' : 'mdi-weather-sunny'",),
             click="theme = theme === 'light' ? 'dark' : 'light'",
@@ -180,7 +185,7 @@ class PanelApp:
     def _show(self) -> None:
         self._stale = False
         with self.session.state:
-            for section in (self._window, *self._sections):
+            for section in (self._window, self._look, *self._sections):
                 section.show()
 
 

@@ -14,9 +14,14 @@ from ..session import Session
 from ..views import PRESETS
 from .base import Section
 
-_FIRST = {"fill": 40, "outline": True, "liver_3d": 40, "show_liver": True, "show_lesions": True}
+_FIRST = {"fill": 40, "outline": True, "liver_3d": 40, "show_liver": True, "show_lesions": True, "overlay": True}
 _SLIDERS = {"fill": "Fill in the slices", "liver_3d": "Liver in 3D"}
-_SWITCHES = {"outline": "Outline", "show_liver": "Show liver", "show_lesions": "Show lesions"}
+_SWITCHES = {
+    "overlay": "In the slices (H)",
+    "outline": "Outline",
+    "show_liver": "Show liver",
+    "show_lesions": "Show lesions",
+}
 
 
 class AppearanceSection(Section):
@@ -64,6 +69,7 @@ class AppearanceSection(Section):
         wasmodified = display.StartModify()
         display.SetOpacity2DFill(state.fill / 100)
         display.SetVisibility2DOutline(bool(state.outline))
+        display.SetVisibility2D(bool(state.overlay))
         shown = {LIVER.label: bool(state.show_liver), LESION.label: bool(state.show_lesions)}
         for name in nodes.segmentation.GetSegmentation().GetSegmentIDs():
             kind = nodes.segments.get(name, LESION.label)
@@ -117,6 +123,7 @@ class WindowSection(Section):
                         id=f"window-{name}",
                         click=(self._on_preset, f"['{name}']"),
                     )
+        self.session.server.trigger("choose_window")(self._on_number)
 
     def show(self) -> None:
         """Follow the CT's grey values."""
@@ -131,6 +138,10 @@ class WindowSection(Section):
     def _tell(self, *_: Any) -> None:
         display = self._watched
         self.state.window_said = _window_text(display.GetWindow(), display.GetLevel()) if display else ""
+
+    def _on_number(self, number: int) -> None:
+        """Take the preset at a place of the menu, counted from 1."""
+        self._on_preset(dict(enumerate(PRESETS, start=1)).get(number, ""))
 
     def _on_preset(self, name: str) -> None:
         if self.session.volume and name in PRESETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from trame.widgets import vuetify3 as v3
 from .....core.errors import UserError
 from .....core.volume import Volume
 from .....io import volumes
+from .....io.dicom_series import instance_numbers
 from ....panel import texts
 from ...inputs import (
     Candidate,
@@ -26,6 +28,7 @@ from ...inputs import (
 )
 from ...server.session_process import UPLOADS
 from ..aria import aria
+from ..looking.slice_place import keep_image_numbers
 from ..session import Session
 from ..source_images import keep_images
 from .base import Section, heading
@@ -146,11 +149,13 @@ class SourceSection(Section):
         self._refuse_strays(path)
         return find_candidates(path, self._uploads, self.session.most_bytes)
 
-    def _read(self, candidate: Candidate) -> Volume:
-        """Read a CT of what has been looked into, perhaps long ago."""
+    def _read(self, candidate: Candidate) -> tuple[Volume, list[int]]:
+        """Read a CT of what has been looked into, perhaps long ago, and the numbers of its images."""
         self._refuse_strays(candidate.path)
         is_own = candidate.path.is_relative_to(self._uploads)
-        return keep_images(read_candidate(candidate), self.session.folder, self.session.images, is_own=is_own)
+        read = read_candidate(candidate)
+        numbers = instance_numbers(read.images)
+        return keep_images(read, self.session.folder, self.session.images, is_own=is_own), numbers
 
     def _refuse_strays(self, path: Path) -> None:
         if self._shared and not path.is_relative_to(self._uploads):  # where zip files are unpacked
@@ -170,15 +175,18 @@ class SourceSection(Section):
         self._uploaded = None
 
     async def _open(self, candidate: Candidate) -> None:
-        volume = await self._slowly(f"Reading {candidate.title}…", self._read, candidate)
-        if volume is None:
+        read = await self._slowly(f"Reading {candidate.title}…", self._read, candidate)
+        if read is None:
             return
+        volume, numbers = read
         name = _DICOM if candidate.series else volumes.stem(candidate.path)
         with self.state:
             if self.session.corrected:
-                self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(volume, name))
+                self.session.ask(
+                    "Open the CT", "Your corrections will be lost.", lambda: self._take(volume, name, numbers)
+                )
             else:
-                self._take(volume, name)
+                self._take(volume, name, numbers)
 
     async def _slowly(self, words: str, work: Any, *arguments: Any) -> Any:
         """Do work beside the event loop; None where it fails, which the page says."""
@@ -195,7 +203,7 @@ class SourceSection(Section):
                 state.opening = ""
         return None
 
-    def _take(self, volume: Volume, name: str) -> None:
+    def _take(self, volume: Volume, name: str, numbers: Sequence[int]) -> None:
         session = self.session
         if self.panel.busy:
             self.panel.cancel()
@@ -205,6 +213,7 @@ class SourceSection(Section):
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
         session.images = volume.images
         session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
+        keep_image_numbers(session.volume, numbers)
         session.views.show(session.volume)
         self.state.ct_name, self.state.ct_warnings = name, list(volume.warnings)
         self.state.ct_size = texts.volume(volume.voxels.shape, volume.spacing)

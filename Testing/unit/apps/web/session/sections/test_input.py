@@ -117,6 +117,19 @@ def test_a_zip_file_is_opened_like_what_is_in_it(session, source):  # noqa: F811
     assert list((session.folder / "uploads").iterdir()) == []
 
 
+def test_the_slices_of_a_dicom_series_are_told_by_the_numbers_of_its_images(session, source, tmp_path):  # noqa: F811
+    slices = dicom_slices.plain()
+    for number, one in enumerate(slices):
+        one.InstanceNumber = 66 - number
+    dicom_slices.write(slices, tmp_path / "scan")
+    run(source.look(tmp_path / "scan"))
+    r, a, s = dicom_slices.ORIGIN * (-1, -1, 1) + (0, 0, 4 * dicom_slices.SLICE_MM)
+    session.views.go_to((r, a, s))
+    shown = {tag: session.views.shown(view)["place"] for tag, view in session.views.slices.items()}
+    assert shown["Red"] == "S 80.0 mm, slice 5 of 6, image 62"
+    assert "image" not in shown["Green"] + shown["Yellow"]
+
+
 def test_what_was_not_chosen_is_deleted_once_something_else_is_opened(session, source, tmp_path):  # noqa: F811
     folder, (volume, _) = uploaded(session, "a.nii.gz", "b.nii.gz")
     write_volume(tmp_path / "other.nii.gz", volume)

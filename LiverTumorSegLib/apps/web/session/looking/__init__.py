@@ -1,0 +1,1 @@
+"""What a reader sees and asks in the slice views beside the CT: places, numbers, diameters and measurements."""
