@@ -101,7 +101,7 @@ class Receive(StrictModel):
         port: to listen on.
         senders: who is served; nobody else.
         quiet_seconds: a series is whole when no image of it has come for so long.
-        associations: at once.
+        associations: at once; more are rejected, and have to come again.
         tls: encryption with certificates of both sides; None for none.
     """
 

@@ -16,7 +16,7 @@ ae_title = "LIVERTUMORSEG"
 address = "127.0.0.1"        # of this machine, to listen on; 0.0.0.0 for all its addresses
 port = 11112
 # quiet_seconds = 30         # a series is whole when no image of it has come for so long
-# associations = 10          # at once
+# associations = 10          # at once; more are rejected, and a sender that does not try again loses what it had
 
 # Who may send; nobody else is served. A title is no secret, and any machine may call itself so: where other
 # machines can connect, give the sender's address, too, or let it show a certificate; without both, `pacs check` warns.
