@@ -155,6 +155,20 @@ class Watch(Web):
     days: WholeNumber = Field(1, ge=0, le=365)
 
 
+class CatchUp(StrictModel):
+    """The archive is searched at the start and every night for series that this service missed.
+
+    Args:
+        days: studies of so many days back at most; never such as began before the service's first start.
+        at_once: no more is fetched while so many series are not yet done; of ``[watch]``, ``waiting_series`` holds.
+        hour: of the night, in this machine's zone.
+    """
+
+    days: WholeNumber = Field(2, ge=1, le=365)
+    at_once: WholeNumber = Field(20, ge=1)
+    hour: WholeNumber = Field(2, ge=0, le=23)
+
+
 class Peer(StrictModel):
     """An application entity that objects are sent to by C-STORE.
 
@@ -304,6 +318,7 @@ class Config(StrictModel):
 
     Args:
         folder: of the service's own: its queue, images until they are done, reports.
+        catch_up: None where what was missed is not searched for.
         rules: a series runs where one of them fits.
         page: None for no page, which is ``false`` in the file.
         share: None where this service works alone.
@@ -312,6 +327,7 @@ class Config(StrictModel):
     folder: Path
     receive: Receive | None = None
     watch: Watch | None = None
+    catch_up: CatchUp | None = None
     rules: tuple[Rule, ...] = Field((Rule(),), min_length=1)
     segment: SegmentConfig = SegmentConfig()
     send: Send

@@ -39,6 +39,15 @@ ae_title = "SCANNER"
 # quiet_seconds = 60         # a series is whole when its number of images has not changed for so long
 # days = 1                   # studies of so many days back
 
+# What reached the archive while the service was down, or did not get through, is found again: the archive is searched
+# at the start and every night. It is the one of [watch]; else the one that results go to, by QIDO-RS where that is
+# [send.web], or by C-FIND and C-MOVE where it is [send.dicom]: it must then be in [[receive.senders]], and know this
+# service's ae_title, address and port. Every CT series is fetched that one of the rules fits.
+# [catch_up]
+# days = 2                   # studies of so many days back at most, and none from before the service's first start
+# at_once = 20               # no more is fetched while so many series are not yet done
+# hour = 2                   # of the night, in this machine's time
+
 # Which series run: those that one of the rules fits, wholly.
 [[rules]]
 # body_part = ["ABDOMEN", "LIVER"]   # one of these is Body Part Examined, in any case

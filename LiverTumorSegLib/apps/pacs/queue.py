@@ -15,6 +15,9 @@ from ...core.errors import UserError
 from .queue_database import QueueFile
 from .queue_reader import QueuedSeries, QueueReader, SeriesState, time_text
 
+FIRST_START, SEARCHED = "first start", "searched"
+"""Names of times that the service remembers: of its first start, and of the last search for what it missed."""
+
 
 def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
@@ -220,6 +223,15 @@ class SeriesQueue(QueueReader):
             self.forget_objects(number)
             if self._is_in(number, SeriesState.SENDING):
                 self._move(number, SeriesState.WAITING)
+
+    def started(self) -> None:
+        """Remember this start of the service, if it is the first one."""
+        first = "INSERT OR IGNORE INTO marks (name, time) VALUES (?, ?)"
+        self._rows(first, FIRST_START, time_text(self.now()))
+
+    def searched(self, until: datetime) -> None:
+        """Remember that all which an archive had at a time, UTC, is known here."""
+        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", SEARCHED, time_text(until))
 
     def restarted(self) -> None:
         """Let what was being segmented wait again."""

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -186,6 +187,7 @@ def run(config: Config, say: Callable[[str], None]) -> int:
 async def _serve(config: Config, queue: SeriesQueue, say: Callable[[str], None]) -> None:
     """Load the model, then begin with everything; series are judged only once what is missing of them can come."""
     sender.make_archive(config.send)
+    queue.started()
     folder = ServiceFolder(config.folder)
     segmenting = SeriesSegmenter(config, queue, Worker(temporary=folder.worker))
     async with AsyncExitStack() as stack:
@@ -219,13 +221,23 @@ async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitSta
     """Begin with all that images come from."""
     inbox = Inbox(config, queue)
     if config.watch:
-        from .watcher import Watcher
+        from .sources import look, watch_archive
 
-        watcher = Watcher(config.watch, config.limits, config.rules, inbox, queue)
+        watcher = watch_archive(config, inbox, queue)
         if config.share:
             await stack.enter_async_context(sharing_work(config.share, queue, watcher))
-        watching = StepThread("watching", watcher.look, config.watch.every_seconds)
-        await stack.enter_async_context(running_steps([watching]))
-        stack.callback(watcher.stop)
+        await _watch(
+            StepThread("watching", partial(look, config, queue, watcher), config.watch.every_seconds), watcher, stack
+        )
     if config.receive:
         await stack.enter_async_context(receiving_images(config.receive, config.limits, inbox))
+        if config.catch_up and not config.watch:
+            from .sources import catch_up
+
+            missed, watcher = catch_up(config, inbox, queue)
+            await _watch(StepThread("catching up", missed.step, config.receive.quiet_seconds), watcher, stack)
+
+
+async def _watch(part: StepThread, watcher: Watcher, stack: AsyncExitStack) -> None:
+    await stack.enter_async_context(running_steps([part]))
+    stack.callback(watcher.stop)
