@@ -303,6 +303,27 @@ class Page(StrictModel):
     port: WholeNumber = Field(0, ge=0, le=65535)
 
 
+class AlertConfig(StrictModel):
+    """Alerts of jobs that failed for good, and of an archive that is away for long; they have no identifiers.
+
+    Args:
+        command: run without a shell, with a sentence on its standard input.
+        url: that JSON is posted to.
+        archive_minutes: an archive is away for long when it could not be used for so long.
+    """
+
+    command: tuple[str, ...] | None = Field(None, min_length=1)
+    url: WebAddress | None = None
+    archive_minutes: Number = Field(60, gt=0)
+
+    @model_validator(mode="after")
+    def _has_a_way(self) -> AlertConfig:
+        if self.command is None and self.url is None:
+            msg = "[alerts] needs command or url"
+            raise ValueError(msg)
+        return self
+
+
 class Share(StrictModel):
     """A queue that several services share their work through.
 
@@ -322,6 +343,7 @@ class Config(StrictModel):
         rules: a series runs where one of them fits.
         page: None for no page, which is ``false`` in the file.
         share: None where this service works alone.
+        alerts: None where nobody is told.
     """
 
     folder: Path
@@ -334,6 +356,7 @@ class Config(StrictModel):
     limits: Limits = Limits()
     page: Annotated[Page | None, OrNone] = Page()
     share: Share | None = None
+    alerts: AlertConfig | None = None
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Config:

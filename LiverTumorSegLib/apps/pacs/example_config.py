@@ -89,6 +89,12 @@ port = 104
 [page]
 port = 0
 
+# Somebody is told when a job failed for good, or the archive was away for long; an alert has no identifiers.
+# [alerts]
+# command = ["/usr/bin/mail", "-s", "LiverTumorSeg", "a@b.example"]   # no shell; a sentence on standard input
+# url = "https://chat.example/hooks/livertumorseg"                    # gets JSON: event, job, text
+# archive_minutes = 60
+
 # Several services share the work of one DICOMweb server so, with [watch] and without [receive]; see the documentation.
 # [share]
 # database = "postgresql://livertumorseg@db.example/livertumorseg"

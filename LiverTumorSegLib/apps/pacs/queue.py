@@ -15,8 +15,9 @@ from ...core.errors import UserError
 from .queue_database import QueueFile
 from .queue_reader import QueuedSeries, QueueReader, SeriesState, time_text
 
-FIRST_START, SEARCHED = "first start", "searched"
-"""Names of times that the service remembers: of its first start, and of the last search for what it missed."""
+FIRST_START, SEARCHED, ALERTED = "first start", "searched", "alerted"
+"""Names of times that the service remembers: of its first start, of the last search for what it missed, and until when
+alerts were sent of jobs that failed."""
 
 
 def _utc_now() -> datetime:
@@ -231,7 +232,14 @@ class SeriesQueue(QueueReader):
 
     def searched(self, until: datetime) -> None:
         """Remember that all which an archive had at a time, UTC, is known here."""
-        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", SEARCHED, time_text(until))
+        self._mark(SEARCHED, until)
+
+    def alerted(self, until: datetime) -> None:
+        """Remember that alerts were sent of all jobs that failed until a time, UTC."""
+        self._mark(ALERTED, until)
+
+    def _mark(self, name: str, time: datetime) -> None:
+        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, time_text(time))
 
     def restarted(self) -> None:
         """Let what was being segmented wait again."""

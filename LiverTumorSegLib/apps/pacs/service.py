@@ -159,7 +159,7 @@ async def sharing_work(share: Share, queue: SeriesQueue, watcher: Watcher) -> As
         await asyncio.gather(work, return_exceptions=True)
 
 
-_STEP_SECONDS, _CLEANUP_SECONDS = 0.2, 20.0
+_STEP_SECONDS, _CLEANUP_SECONDS, _ALERT_SECONDS = 0.2, 20.0, 5.0
 
 
 def run(config: Config, say: Callable[[str], None]) -> int:
@@ -200,10 +200,11 @@ async def _serve(config: Config, queue: SeriesQueue, say: Callable[[str], None])
         if config.page:
             address = await stack.enter_async_context(serving_page(config.page, queue, folder.results))
             say(f"Its page, for a browser on this computer: {address}")
-        await _start_sources(config, queue, stack)
+        archives = await _start_sources(config, queue, stack)
         if config.receive:
             queue.wait_anew(config.receive.quiet_seconds)
-        await stack.enter_async_context(running_steps(_step_threads(config, queue, segmenting)))
+        parts = [*_step_threads(config, queue, segmenting), *_alerting(config, queue, archives)]
+        await stack.enter_async_context(running_steps(parts))
         _log.info("the service is ready")
         await asyncio.Event().wait()  # until cancelled
 
@@ -217,8 +218,18 @@ def _step_threads(config: Config, queue: SeriesQueue, segmenting: SeriesSegmente
     ]
 
 
-async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitStack) -> None:
-    """Begin with all that images come from."""
+def _alerting(config: Config, queue: SeriesQueue, archives: Sequence[Watcher]) -> list[StepThread]:
+    if config.alerts is None:
+        return []
+    from .alerts import Alerts
+
+    failing = [partial(getattr, archive, "failing_since") for archive in archives]
+    return [StepThread("alerting", Alerts(config.alerts, config.limits, queue, failing).step, _ALERT_SECONDS)]
+
+
+async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitStack) -> list[Watcher]:
+    """Begin with all that images come from; returns the watches of archives."""
+    watchers: list[Watcher] = []
     inbox = Inbox(config, queue)
     if config.watch:
         from .sources import look, watch_archive
@@ -235,7 +246,9 @@ async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitSta
             from .sources import catch_up
 
             missed, watcher = catch_up(config, inbox, queue)
+            watchers.append(watcher)
             await _watch(StepThread("catching up", missed.step, config.receive.quiet_seconds), watcher, stack)
+    return watchers
 
 
 async def _watch(part: StepThread, watcher: Watcher, stack: AsyncExitStack) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from .archived_series import ArchivedSeries, SeriesSource
 from .config import Limits, Rule
@@ -79,6 +79,8 @@ class Watcher:
         self._taken: dict[str, int] = {}
         self._tries: Counter[str] = Counter()
         self._failures, self._not_before, self._said = 0, 0.0, ""
+        self.failing_since: datetime | None = None
+        """When the archive began to fail, UTC; None while it answers."""
 
     @property
     def name(self) -> str:
@@ -107,9 +109,10 @@ class Watcher:
             if not self._source.is_stopped:
                 self._not_before = self._clock() + self._limits.pause_seconds(self._failures)
                 self._failures += 1
+                self.failing_since = self.failing_since or self._queue.now()
                 self._say(str(error))
             return False
-        self._failures = 0
+        self._failures, self.failing_since = 0, None
         self._say("")
         return has_nothing_left
 
