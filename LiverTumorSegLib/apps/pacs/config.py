@@ -298,9 +298,11 @@ class Page(StrictModel):
 
     Args:
         port: to listen on; 0 for one that is free.
+        identifiers: whether it shows accession numbers and patients' IDs, which the queue's file then holds.
     """
 
     port: WholeNumber = Field(0, ge=0, le=65535)
+    identifiers: bool = Field(False, strict=True)
 
 
 class AlertConfig(StrictModel):

@@ -88,6 +88,7 @@ port = 104
 # A page for a browser on this machine alone, with the queue and the reports; port 0 for one that is free.
 [page]
 port = 0
+# identifiers = false        # true: accession numbers and patients' IDs are shown there, and kept in the queue's file
 
 # Somebody is told when a job failed for good, or the archive was away for long; an alert has no identifiers.
 # [alerts]

@@ -225,6 +225,19 @@ class SeriesQueue(QueueReader):
             if self._is_in(number, SeriesState.SENDING):
                 self._move(number, SeriesState.WAITING)
 
+    def name(self, number: int, accession: str, patient: str) -> None:
+        """Keep a job's accession number and the patient's ID, by which people find it."""
+        keep = "INSERT OR REPLACE INTO names (number, accession, patient) VALUES (?, ?, ?)"
+        self._rows(keep, number, accession, patient)
+
+    def forget_names(self, number: int | None = None) -> None:
+        """Forget what people find a job by; of all jobs, also in the file's free pages and its journal."""
+        if number is None:
+            self._rows("DELETE FROM names")
+            self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            self._rows("DELETE FROM names WHERE number = ?", number)
+
     def started(self) -> None:
         """Remember this start of the service, if it is the first one."""
         first = "INSERT OR IGNORE INTO marks (name, time) VALUES (?, ?)"

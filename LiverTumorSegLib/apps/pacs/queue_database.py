@@ -56,6 +56,11 @@ CREATE TABLE marks (
     name TEXT PRIMARY KEY,
     time TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE names (
+    number INTEGER PRIMARY KEY REFERENCES series (number),
+    accession TEXT NOT NULL,
+    patient TEXT NOT NULL
+);
 """
 _DAMAGED = (
     "{} is damaged: move its folder away; the service then begins anew, and series that were not yet done have to be "
@@ -117,7 +122,7 @@ class QueueFile:
             return self._connection.execute(sql, values).fetchall()
 
     def _prepare(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             self.rows(f"PRAGMA {pragma}")
         with self.transaction():
             if self._number("PRAGMA user_version") == self._number("SELECT count(*) FROM sqlite_master") == 0:

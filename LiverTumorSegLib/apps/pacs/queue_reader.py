@@ -143,6 +143,11 @@ class QueueReader:
         """The names of the files in a series' folder of results that are to be sent, in their order."""
         return [file for (file,) in self._rows("SELECT file FROM objects WHERE number = ? ORDER BY place", number)]
 
+    def names(self) -> dict[int, tuple[str, str]]:
+        """The accession number and the patient's ID of each job, where the configuration wants them to be kept."""
+        found = self._rows("SELECT number, accession, patient FROM names")
+        return {number: (accession, patient) for number, accession, patient in found}
+
     def mark(self, name: str) -> datetime | None:
         """A time that the service remembers by a name, UTC; None where there is none."""
         found = self._rows("SELECT time FROM marks WHERE name = ?", name)

@@ -128,7 +128,7 @@ async def serving_page(wanted: Page, queue: SeriesQueue, results: Path) -> Async
         msg = f"Port {wanted.port} cannot be listened on: give another in [page], or 0 for one that is free."
         raise UserError(msg) from error
     gate = AccessGate(listening.name)
-    async with served(application(queue, results, gate), listening):
+    async with served(application(queue, results, gate, identifiers=wanted.identifiers), listening):
         yield listening.address(gate.token)
 
 

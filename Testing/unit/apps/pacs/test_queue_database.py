@@ -59,7 +59,7 @@ def test_a_file_of_an_older_version_is_kept_and_gets_what_is_new(queue, path):
     queue.create("1.2", "1.1", "SCANNER")
     queue.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE marks")
+        connection.executescript("DROP TABLE marks; DROP TABLE names")
         connection.execute("PRAGMA user_version = 1")
     again = SeriesQueue(path)
     assert [one.series for one in again.all()] == ["1.2"]
