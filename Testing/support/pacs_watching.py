@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from LiverTumorSegLib.apps.pacs.config import Rule
-from LiverTumorSegLib.apps.pacs.watcher import Watcher
+from LiverTumorSegLib.apps.pacs.sources import watch_archive
 from support.pacs_cases import PACKAGE, series
 
 ANY = (Rule(fewest_images=2),)
@@ -35,9 +35,9 @@ def watching(make_service, caplog):
     caplog.set_level(logging.INFO, PACKAGE)
     services = []
 
-    def make(url, rules=ANY, limits=None, **watch):
+    def make(url, rules=ANY, limits=None, catch_up=None, **watch):
         settings = {"url": url, "quiet_seconds": QUIET, "timeout_seconds": 20} | watch
-        service = make_service(watch=settings, limits=limits or {})
+        service = make_service(watch=settings, limits=limits or {}, catch_up=catch_up)
         services.append(service)
         return begun(service, rules)
 
@@ -47,7 +47,8 @@ def watching(make_service, caplog):
 def begun(service, rules=ANY):
     """A watcher as a service has it that has just begun."""
     clock = Clock()
-    watcher = Watcher(service.config.watch, service.config.limits, rules, service.inbox, service.queue, clock)
+    config = service.config.model_copy(update={"rules": rules})
+    watcher = watch_archive(config, service.inbox, service.queue, clock)
     return service, watcher, clock
 
 

@@ -11,8 +11,9 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, CTImag
 
 from ...core.errors import UserError
 from ...core.sanitize import to_one_line
+from .archived_series import is_uid
 from .config import Web
-from .dicomweb import DicomWeb, Json, attribute_text, is_uid
+from .dicomweb import DicomWeb, Json, attribute_text
 
 MOST_STUDIES, MOST_SERIES = 50, 200
 """That are listed."""

@@ -101,7 +101,7 @@ class Receive(StrictModel):
         port: to listen on.
         senders: who is served; nobody else.
         quiet_seconds: a series is whole when no image of it has come for so long.
-        associations: at once.
+        associations: at once; more are rejected, and have to come again.
         tls: encryption with certificates of both sides; None for none.
     """
 
@@ -153,6 +153,20 @@ class Watch(Web):
     every_seconds: Seconds = 60
     quiet_seconds: Seconds = 60
     days: WholeNumber = Field(1, ge=0, le=365)
+
+
+class CatchUp(StrictModel):
+    """The archive is searched at the start and every night for series that this service missed.
+
+    Args:
+        days: studies of so many days back at most; never such as began before the service's first start.
+        at_once: no more is fetched while so many series are not yet done; of ``[watch]``, ``waiting_series`` holds.
+        hour: of the night, in this machine's zone.
+    """
+
+    days: WholeNumber = Field(2, ge=1, le=365)
+    at_once: WholeNumber = Field(20, ge=1)
+    hour: WholeNumber = Field(2, ge=0, le=23)
 
 
 class Peer(StrictModel):
@@ -284,9 +298,32 @@ class Page(StrictModel):
 
     Args:
         port: to listen on; 0 for one that is free.
+        identifiers: whether it shows accession numbers and patients' IDs, which the queue's file then holds.
     """
 
     port: WholeNumber = Field(0, ge=0, le=65535)
+    identifiers: bool = Field(False, strict=True)
+
+
+class AlertConfig(StrictModel):
+    """Alerts of jobs that failed for good, and of an archive that is away for long; they have no identifiers.
+
+    Args:
+        command: run without a shell, with a sentence on its standard input.
+        url: that JSON is posted to.
+        archive_minutes: an archive is away for long when it could not be used for so long.
+    """
+
+    command: tuple[str, ...] | None = Field(None, min_length=1)
+    url: WebAddress | None = None
+    archive_minutes: Number = Field(60, gt=0)
+
+    @model_validator(mode="after")
+    def _has_a_way(self) -> AlertConfig:
+        if self.command is None and self.url is None:
+            msg = "[alerts] needs command or url"
+            raise ValueError(msg)
+        return self
 
 
 class Share(StrictModel):
@@ -304,20 +341,24 @@ class Config(StrictModel):
 
     Args:
         folder: of the service's own: its queue, images until they are done, reports.
+        catch_up: None where what was missed is not searched for.
         rules: a series runs where one of them fits.
         page: None for no page, which is ``false`` in the file.
         share: None where this service works alone.
+        alerts: None where nobody is told.
     """
 
     folder: Path
     receive: Receive | None = None
     watch: Watch | None = None
+    catch_up: CatchUp | None = None
     rules: tuple[Rule, ...] = Field((Rule(),), min_length=1)
     segment: SegmentConfig = SegmentConfig()
     send: Send
     limits: Limits = Limits()
     page: Annotated[Page | None, OrNone] = Page()
     share: Share | None = None
+    alerts: AlertConfig | None = None
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Config:

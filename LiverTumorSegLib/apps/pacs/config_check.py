@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from ...core.about import AUTO_LIVER, NO_LIVER
 from ...core.errors import UserError
 from . import connection, sender
-from .config import Config, Peer, Receive, SegmentConfig, Send, Sender, Tls, Watch, Web
+from .config import CatchUp, Config, Peer, Receive, SegmentConfig, Send, Sender, Tls, Watch, Web
 from .connection import Rejected, Unreachable
 from .dicomweb import DicomWeb
+from .move_archive import check_archive
 
 _LONGEST_ANSWER = 10_000_000
 
@@ -47,6 +48,9 @@ def _attempts(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "The certificates for receiving", partial(_try_certificates, config.receive.tls)
     if config.watch:
         yield f"The archive that is watched, {config.watch.url}", partial(_try_watched, config.watch)
+    if config.catch_up and config.receive and config.send.dicom and not config.watch:
+        asked = partial(check_archive, config.send.dicom, config.receive.ae_title)
+        yield "The archive that is searched for what was missed", asked
     yield "The archive that results go to", lambda: sender.make_archive(config.send).check()
 
 
@@ -76,11 +80,21 @@ def configuration_sentences(config: Config) -> Iterator[str]:
     if config.watch:
         how = _unencrypted_note(config.watch)
         yield f"Asks {config.watch.url} for new CT series every {config.watch.every_seconds:g} s{how}."
+    if config.catch_up:
+        yield _catching_up_sentence(config, config.catch_up)
     if config.share:
         yield "Shares them with other services, through a queue in PostgreSQL."
     yield _segmenting_sentence(config.segment)
     yield _sending_sentence(config.send)
     yield from _warnings(config)
+
+
+def _catching_up_sentence(config: Config, wanted: CatchUp) -> str:
+    how = "" if config.watch else " by QIDO-RS" if config.send.web else " by C-FIND and C-MOVE"
+    web, peer = config.watch or config.send.web, config.send.dicom
+    where = web.url if web else peer.ae_title if peer else ""
+    often = "" if config.watch else f", at the start and every night at {wanted.hour:02}:00"
+    return f"Looks for series that it missed, up to {wanted.days} days back, in {where}{how}{often}."
 
 
 def _segmenting_sentence(segment: SegmentConfig) -> str:
@@ -120,6 +134,7 @@ def _encrypted(tls: Tls | None) -> str:
 def _warnings(config: Config) -> Iterator[str]:
     if config.receive:
         yield from _of_senders(config.receive)
+        yield from _of_archive(config, config.receive)
     yield from connection_warnings((config.receive, config.watch, config.send.web, config.send.dicom))
 
 
@@ -146,6 +161,15 @@ def _of_senders(receive: Receive) -> Iterator[str]:
                 f"Warning: whoever calls itself {listed.ae_title} is served, from any machine: give its address in "
                 "[receive] senders, or certificates in [receive.tls]."
             )
+
+
+def _of_archive(config: Config, receive: Receive) -> Iterator[str]:
+    """A C-MOVE is answered by a C-STORE, which is rejected from whom is not listed."""
+    peer = config.send.dicom
+    if config.catch_up and not config.watch and peer and peer.ae_title not in {one.ae_title for one in receive.senders}:
+        yield (
+            f"Warning: {peer.ae_title} is asked to send what was missed and is not in [receive] senders: list it there."
+        )
 
 
 def _is_encrypted(web: Web) -> bool:

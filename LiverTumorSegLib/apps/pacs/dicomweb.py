@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,17 +14,17 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import requests
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset
-from pydicom.uid import RE_VALID_UID, CTImageStorage
+from pydicom.uid import CTImageStorage
 from requests.auth import HTTPBasicAuth
 
 from ...core.errors import UserError
 from . import connection
+from .archived_series import ArchivedSeries, is_uid, stated_time
 from .config import Web
 from .connection import Rejected, Unreachable
 
 _NO_DICOMWEB = "its answer is not as DICOMweb has it"
 _PAGE = 200
-_LONGEST_UID = 64
 _MOST_PAGES = 1000
 _FINAL = frozenset({400, 409, 413, 415, 422})
 """HTTP statuses that come again however often is asked; others may pass, as when a wrong password is put right."""
@@ -34,34 +33,16 @@ _NOT_ALLOWED, _NOT_SERVED = frozenset({401, 403}), frozenset({404, 405, 501})
 _CONFLICT = 409
 """STOW-RS: none was stored (PS3.18, table 10.5.3-1)."""
 
-_FIELDS = ("NumberOfSeriesRelatedInstances", "SeriesDescription", "BodyPartExamined", "StudyDate")
+_FIELDS = ("NumberOfSeriesRelatedInstances", "SeriesDescription", "BodyPartExamined", "StudyDate", "StudyTime")
 _STUDY, _SERIES, _IMAGE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
-_MODALITY, _DESCRIPTION, _BODY_PART, _IMAGES, _DAY = "00080060", "0008103E", "00180015", "00201209", "00080020"
+_MODALITY, _DESCRIPTION, _BODY_PART, _IMAGES = "00080060", "0008103E", "00180015", "00201209"
+_DAY, _TIME = "00080020", "00080030"
 
 Json = Mapping[str, Any]
 
 
 class AnswerTooLarge(Rejected):
     """An answer is longer than it may be."""
-
-
-@dataclass(frozen=True)
-class ArchivedSeries:
-    """A CT series as an archive describes it.
-
-    Args:
-        study: its study instance UID.
-        series: its series instance UID.
-        images: how many the archive has; None where it does not say.
-        description: of the series; None where it does not say.
-        body_part: that was examined; None where it does not say.
-    """
-
-    study: str
-    series: str
-    images: int | None
-    description: str | None
-    body_part: str | None
 
 
 class DicomWeb:
@@ -317,6 +298,7 @@ def _archived_series(answer: Json) -> ArchivedSeries:
         attribute_text(answer, _SERIES),
         int(images) if images.isdecimal() else None,
         *described,
+        stated_time(attribute_text(answer, _DAY), attribute_text(answer, _TIME)),
     )
 
 
@@ -328,11 +310,6 @@ def _is_asked_for(answer: Json, since: str) -> bool:
         and (not day or day >= since)
         and is_uid(attribute_text(answer, _STUDY))
     )
-
-
-def is_uid(text: str) -> bool:
-    """Whether a text is a UID (PS3.5 section 9.1), and so can stand in an address."""
-    return len(text) <= _LONGEST_UID and re.fullmatch(RE_VALID_UID, text) is not None
 
 
 def attribute_text(answer: Json, tag: str) -> str:

@@ -16,7 +16,7 @@ ae_title = "LIVERTUMORSEG"
 address = "127.0.0.1"        # of this machine, to listen on; 0.0.0.0 for all its addresses
 port = 11112
 # quiet_seconds = 30         # a series is whole when no image of it has come for so long
-# associations = 10          # at once
+# associations = 10          # at once; more are rejected, and a sender that does not try again loses what it had
 
 # Who may send; nobody else is served. A title is no secret, and any machine may call itself so: where other
 # machines can connect, give the sender's address, too, or let it show a certificate; without both, `pacs check` warns.
@@ -38,6 +38,15 @@ ae_title = "SCANNER"
 # every_seconds = 60
 # quiet_seconds = 60         # a series is whole when its number of images has not changed for so long
 # days = 1                   # studies of so many days back
+
+# What reached the archive while the service was down, or did not get through, is found again: the archive is searched
+# at the start and every night. It is the one of [watch]; else the one that results go to, by QIDO-RS where that is
+# [send.web], or by C-FIND and C-MOVE where it is [send.dicom]: it must then be in [[receive.senders]], and know this
+# service's ae_title, address and port. Every CT series is fetched that one of the rules fits.
+# [catch_up]
+# days = 2                   # studies of so many days back at most, and none from before the service's first start
+# at_once = 20               # no more is fetched while so many series are not yet done
+# hour = 2                   # of the night, in this machine's time
 
 # Which series run: those that one of the rules fits, wholly.
 [[rules]]
@@ -79,6 +88,13 @@ port = 104
 # A page for a browser on this machine alone, with the queue and the reports; port 0 for one that is free.
 [page]
 port = 0
+# identifiers = false        # true: accession numbers and patients' IDs are shown there, and kept in the queue's file
+
+# Somebody is told when a job failed for good, or the archive was away for long; an alert has no identifiers.
+# [alerts]
+# command = ["/usr/bin/mail", "-s", "LiverTumorSeg", "a@b.example"]   # no shell; a sentence on standard input
+# url = "https://chat.example/hooks/livertumorseg"                    # gets JSON: event, job, text
+# archive_minutes = 60
 
 # Several services share the work of one DICOMweb server so, with [watch] and without [receive]; see the documentation.
 # [share]

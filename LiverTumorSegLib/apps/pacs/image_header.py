@@ -10,6 +10,7 @@ from typing import Any
 import pydicom
 from pydicom import uid
 
+from ...core.sanitize import to_one_line
 from .rules import SeriesFacts
 
 OUT_OF_RESOURCES, NO_CT, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
@@ -37,6 +38,7 @@ _IDENTIFIERS = {"SOPInstanceUID": "SOP instance", "SeriesInstanceUID": "series",
 _LARGEST_VALUE = 1 << 14
 """Bytes of a value that is read at once; pixels, and anything else as large, stay in the file."""
 
+_NAMES, _LONGEST_NAME = ("AccessionNumber", "PatientID"), 64
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
@@ -85,6 +87,20 @@ def read(file: Path) -> ImageHeader:
             raise Refused(NOT_UNDERSTOOD, f"its {name} UID is missing or no UID.")
     _refuse_cut_pixels(file, header)
     return ImageHeader(*found)
+
+
+def names(file: Path) -> tuple[str, str]:
+    """The accession number and the patient's ID that an image states, 64 signs of each at most.
+
+    Args:
+        file: that :func:`read` did not refuse.
+    """
+    try:
+        header = pydicom.dcmread(file, defer_size=_LARGEST_VALUE, specific_tags=["SpecificCharacterSet", *_NAMES])
+    except Exception:  # noqa: BLE001 a file from elsewhere may hold anything, and these are for people alone
+        return "", ""
+    accession, patient = (to_one_line(_text(header, keyword))[:_LONGEST_NAME] for keyword in _NAMES)
+    return accession, patient
 
 
 def series_facts(file: Path, images: int) -> SeriesFacts:

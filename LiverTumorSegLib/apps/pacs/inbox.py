@@ -34,6 +34,7 @@ class Inbox:
     def __init__(self, config: Config, queue: SeriesQueue) -> None:
         self._limits, self._queue, self._folder = config.limits, queue, ServiceFolder(config.folder)
         self._quiet_seconds = config.receive.quiet_seconds if config.receive else 0.0
+        self._keeps_names = config.page is not None and config.page.identifiers
         self.arriving: Path = self._folder.arriving
         """The folder in which a file may be written before it is taken, under any name."""
 
@@ -96,6 +97,8 @@ class Inbox:
             self._queue.forget_files(series.number)  # no part of it may be segmented
             return Refused(NOT_UNDERSTOOD, f"its series {_TOO_MANY}")
         number = series.number if series else self._queue.create(header.series, header.study, sender)
+        if self._keeps_names and (series is None or series.images == 0):
+            self._queue.name(number, *image_header.names(file))
         self._keep(file, header, number, quiet_seconds)
         return None
 

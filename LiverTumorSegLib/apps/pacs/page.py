@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader
 
 from ...core.about import DISCLAIMER
+from ...core.errors import UserError
 from ...core.sanitize import escape_for_page
 from ...reporting.report_files import LESIONS_FILE, PAGE_FILE
 from ..http_access import AccessGate
@@ -62,14 +63,16 @@ class QueueFilter:
     before: int | None = None
 
 
-def render_page(queue: SeriesQueue, results: Path, wanted: QueueFilter) -> str:
+def render_page(queue: SeriesQueue, results: Path, wanted: QueueFilter, *, identifiers: bool = False) -> str:
     """The page's text.
 
     Args:
         queue: of the service.
         results: folder with one of each job, named by its number.
         wanted: the part to show; of it, the newest :data:`ROWS`.
+        identifiers: whether to show accession numbers and patients' IDs.
     """
+    names = queue.names() if identifiers else {}
     counts = queue.counts()
     found = queue.all(ROWS + 1, before=wanted.before, state=wanted.state)
     shown = found[:ROWS]
@@ -84,20 +87,30 @@ def render_page(queue: SeriesQueue, results: Path, wanted: QueueFilter) -> str:
             chosen_words=STATE_NAMES[wanted.state].capitalize() if wanted.state else "All",
             before=wanted.before,
             older=shown[-1].number if len(found) > ROWS else None,
-            rows=[_table_row(series, results / str(series.number)) for series in shown],
+            identifiers=identifiers,
+            rows=[_table_row(series, results / str(series.number), names.get(series.number)) for series in shown],
             zone=datetime.now().astimezone().tzname(),
         )
     )
 
 
-def _table_row(series: QueuedSeries, folder: Path) -> dict[str, Any]:
+def _table_row(series: QueuedSeries, folder: Path, names: tuple[str, str] | None) -> dict[str, Any]:
     files = [(name, words) for name, words in _FILES.items() if (folder / name).is_file()]
     return {
         "series": series,
+        "names": names or ("", ""),
+        "took": _duration(series.since - series.made) if series.state is SeriesState.DONE else "",
         "words": STATE_NAMES[series.state],
         "files": files,
         "pictures": PLANES if any(name == PAGE_FILE for name, _ in files) else (),
     }
+
+
+def _duration(time: timedelta) -> str:
+    """A length of time in words that are as exact as people need it."""
+    minutes, seconds = divmod(round(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 @cache
@@ -119,19 +132,21 @@ _RESULT = "/results/{number:[1-9][0-9]{0,17}}"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(queue: SeriesQueue, results: Path, gate: AccessGate) -> web.Application:
+def application(queue: SeriesQueue, results: Path, gate: AccessGate, *, identifiers: bool = False) -> web.Application:
     """An application that shows a queue and its results, to those whom the gate lets in.
 
     Args:
         queue: of the service.
         results: folder with one of each job, named by its number.
         gate: that every request passes.
+        identifiers: whether the page shows accession numbers and patients' IDs.
     """
     app = web.Application()
     gate.guard(app)
     app.add_routes(
         [
-            web.get("/", _page_handler(queue, results)),
+            web.get("/", _page_handler(queue, results, identifiers=identifiers)),
+            web.post("/retry/{number:[1-9][0-9]{0,17}}", _retry_handler(queue)),
             web.get("/favicon.ico", _no_icon),  # which browsers ask for beside a report
             web.get(f"{_RESULT}/{PAGE_FILE}", _file_handler(results, PAGE_FILE, "text/html; charset=utf-8")),
             web.get(f"{_RESULT}/{LESIONS_FILE}", _file_handler(results, LESIONS_FILE, "text/csv; charset=utf-8")),
@@ -141,10 +156,22 @@ def application(queue: SeriesQueue, results: Path, gate: AccessGate) -> web.Appl
     return app
 
 
-def _page_handler(queue: SeriesQueue, results: Path) -> _Handler:
+def _page_handler(queue: SeriesQueue, results: Path, *, identifiers: bool) -> _Handler:
     async def answer(request: web.Request) -> web.Response:
-        text = await asyncio.to_thread(render_page, queue, results, _queue_filter(request))
+        wanted = _queue_filter(request)
+        text = await asyncio.to_thread(render_page, queue, results, wanted, identifiers=identifiers)
         return web.Response(text=text, content_type="text/html")
+
+    return answer
+
+
+def _retry_handler(queue: SeriesQueue) -> _Handler:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            await asyncio.to_thread(queue.retry, int(request.match_info["number"]))
+        except UserError as error:
+            raise web.HTTPConflict(text=str(error)) from error
+        raise web.HTTPSeeOther(location="/")
 
     return answer
 

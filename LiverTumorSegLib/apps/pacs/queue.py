@@ -15,6 +15,10 @@ from ...core.errors import UserError
 from .queue_database import QueueFile
 from .queue_reader import QueuedSeries, QueueReader, SeriesState, time_text
 
+FIRST_START, SEARCHED, ALERTED = "first start", "searched", "alerted"
+"""Names of times that the service remembers: of its first start, of the last search for what it missed, and until when
+alerts were sent of jobs that failed."""
+
 
 def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
@@ -220,6 +224,35 @@ class SeriesQueue(QueueReader):
             self.forget_objects(number)
             if self._is_in(number, SeriesState.SENDING):
                 self._move(number, SeriesState.WAITING)
+
+    def name(self, number: int, accession: str, patient: str) -> None:
+        """Keep a job's accession number and the patient's ID, by which people find it."""
+        keep = "INSERT OR REPLACE INTO names (number, accession, patient) VALUES (?, ?, ?)"
+        self._rows(keep, number, accession, patient)
+
+    def forget_names(self, number: int | None = None) -> None:
+        """Forget what people find a job by; of all jobs, also in the file's free pages and its journal."""
+        if number is None:
+            self._rows("DELETE FROM names")
+            self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            self._rows("DELETE FROM names WHERE number = ?", number)
+
+    def started(self) -> None:
+        """Remember this start of the service, if it is the first one."""
+        first = "INSERT OR IGNORE INTO marks (name, time) VALUES (?, ?)"
+        self._rows(first, FIRST_START, time_text(self.now()))
+
+    def searched(self, until: datetime) -> None:
+        """Remember that all which an archive had at a time, UTC, is known here."""
+        self._mark(SEARCHED, until)
+
+    def alerted(self, until: datetime) -> None:
+        """Remember that alerts were sent of all jobs that failed until a time, UTC."""
+        self._mark(ALERTED, until)
+
+    def _mark(self, name: str, time: datetime) -> None:
+        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, time_text(time))
 
     def restarted(self) -> None:
         """Let what was being segmented wait again."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.errors import UserError
 
-VERSION = 1
+VERSION = 2
 """Version of the tables; a newer program raises it where it changes them."""
 
 _APPLICATION = 0x4C545351
@@ -50,6 +50,17 @@ CREATE TABLE objects (
     file TEXT NOT NULL,
     PRIMARY KEY (number, place)
 ) WITHOUT ROWID;
+"""
+_SINCE_VERSION_2 = """
+CREATE TABLE marks (
+    name TEXT PRIMARY KEY,
+    time TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE names (
+    number INTEGER PRIMARY KEY REFERENCES series (number),
+    accession TEXT NOT NULL,
+    patient TEXT NOT NULL
+);
 """
 _DAMAGED = (
     "{} is damaged: move its folder away; the service then begins anew, and series that were not yet done have to be "
@@ -111,15 +122,21 @@ class QueueFile:
             return self._connection.execute(sql, values).fetchall()
 
     def _prepare(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             self.rows(f"PRAGMA {pragma}")
         with self.transaction():
             if self._number("PRAGMA user_version") == self._number("SELECT count(*) FROM sqlite_master") == 0:
-                for statement in _TABLES.split(";"):
-                    self.rows(statement)
-                self.rows(f"PRAGMA user_version = {VERSION}")
+                self._make(_TABLES)
+                self.rows("PRAGMA user_version = 1")
                 self.rows(f"PRAGMA application_id = {_APPLICATION}")
-        self._refuse_others()
+            self._refuse_others()
+            if self._number("PRAGMA user_version") == 1:
+                self._make(_SINCE_VERSION_2)
+                self.rows(f"PRAGMA user_version = {VERSION}")
+
+    def _make(self, tables: str) -> None:
+        for statement in tables.split(";"):
+            self.rows(statement)
 
     def _refuse_others(self) -> None:
         if self._number("PRAGMA application_id") != _APPLICATION:

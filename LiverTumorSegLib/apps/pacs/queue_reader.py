@@ -24,6 +24,9 @@ class SeriesState(str, Enum):
 UNDONE = (SeriesState.RECEIVING, SeriesState.WAITING, SeriesState.SEGMENTING, SeriesState.SENDING)
 """The states of a series while there is something to do with it."""
 
+WITH_RESULT = (SeriesState.SENDING, SeriesState.DONE)
+"""The states of a series that has a result."""
+
 
 @dataclass(frozen=True)
 class QueuedSeries:
@@ -139,6 +142,16 @@ class QueueReader:
     def objects(self, number: int) -> list[str]:
         """The names of the files in a series' folder of results that are to be sent, in their order."""
         return [file for (file,) in self._rows("SELECT file FROM objects WHERE number = ? ORDER BY place", number)]
+
+    def names(self) -> dict[int, tuple[str, str]]:
+        """The accession number and the patient's ID of each job, where the configuration wants them to be kept."""
+        found = self._rows("SELECT number, accession, patient FROM names")
+        return {number: (accession, patient) for number, accession, patient in found}
+
+    def mark(self, name: str) -> datetime | None:
+        """A time that the service remembers by a name, UTC; None where there is none."""
+        found = self._rows("SELECT time FROM marks WHERE name = ?", name)
+        return datetime.fromisoformat(found[0][0]) if found else None
 
     def _series(self, where: str, *values: object) -> list[QueuedSeries]:
         return [_queued(*row) for row in self._rows(_SERIES + where, *values)]

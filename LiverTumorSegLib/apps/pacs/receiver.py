@@ -35,6 +35,7 @@ from .connection import end_closed, limit_connection
 from .image_header import OUT_OF_RESOURCES, Refused
 from .inbox import Inbox
 from .log import error_place
+from .offered_kinds import refusal_words, taken_of
 
 SILENT_SECONDS = 60.0
 """A connection that says nothing for so long is ended."""
@@ -176,6 +177,9 @@ TRANSFER_SYNTAXES = (
 )
 """Encodings that the reader of DICOM folders reads, but for the deflated one, whose size nobody knows beforehand."""
 
+KINDS: frozenset[str] = frozenset({CTImageStorage})
+"""SOP classes of the images that are taken."""
+
 _SUCCESS, _PROCESSING_FAILURE = 0x0000, 0x0110
 """Status of a C-STORE, PS3.7 annex C."""
 
@@ -189,6 +193,7 @@ _MEGABYTE = 1_000_000
 _DATA_PDU = 0x20000
 """Bytes that we let senders put into one; the longest that dcmtk makes."""
 
+_TRIES_AGAIN = "a sender that does not try again loses what it had: raise the limit, or let it send fewer at once"
 _REQUEST_SECONDS = 10
 _END_SECONDS = 5
 _POLL_SECONDS = 0.1
@@ -262,7 +267,7 @@ class Receiver:
         rejected = self._why_not(event.assoc)
         if rejected:
             words, reason = rejected
-            _log.warning("%s %s: rejected", _sender_name(event.assoc), words)
+            _log.warning("%s was rejected: %s", _sender_name(event.assoc), words)
             event.assoc.acse.send_reject(*reason)
             event.assoc.kill()
 
@@ -270,26 +275,25 @@ class Receiver:
         """The reason not to serve an association, in words and in the protocol's; None for one that is served."""
         called = association.requestor.primitive.called_ae_title
         if called != self._receive.ae_title:
-            return f"called “{to_one_line(called)}”, which is not this service", _CALLED_TITLE
+            own = self._receive.ae_title
+            return f"it called “{to_one_line(called)}”, and this service is “{own}”; mend that there", _CALLED_TITLE
         asking = association.requestor
         if not self._senders.may_send(asking.primitive.calling_ae_title, asking.address):
-            return "is not listed in [receive] senders", _CALLING_TITLE
+            return "it is not listed in [receive] senders, by this title and at this address", _CALLING_TITLE
         if self._listener is None or self._listener.is_full:
-            return "has to come again, as [receive] associations are open", _LIMIT
+            most = self._receive.associations
+            return f"as many associations are open as [receive] associations allows ({most}); {_TRIES_AGAIN}", _LIMIT
         return None
 
     def _accepted(self, event: evt.Event) -> None:
-        """Log what is not taken: most senders offer all that they may ever send, which is said of each once."""
-        left = {context.abstract_syntax for context in event.assoc.rejected_contexts}
-        left -= {context.abstract_syntax for context in event.assoc.accepted_contexts}
-        if CTImageStorage in left:
-            _log.warning(
-                "%s offers CT images in no encoding that is read here: none is taken", _sender_name(event.assoc)
-            )
-        elif left and _title(event.assoc) not in self._told:
+        """Warn of a sender of which nothing is taken, each time; most offer all that they may ever send."""
+        sender, refused = _sender_name(event.assoc), event.assoc.rejected_contexts
+        if not taken_of(event.assoc.accepted_contexts, KINDS):
+            if words := refusal_words(refused, KINDS):
+                _log.warning("%s %s.", sender, words)
+        elif refused and _title(event.assoc) not in self._told:
             self._told.add(_title(event.assoc))
-            words = "%s also offered other kinds of images; CT alone is taken, which is as it should be"
-            _log.info(words, _sender_name(event.assoc))
+            _log.info("%s may also send other kinds of objects, of which none is taken here: only CT is.", sender)
 
     def _store(self, event: evt.Event) -> int:
         """Take one image; whatever is wrong with it, others may follow."""
@@ -340,7 +344,8 @@ class _Meter:
 def _application_entity(receive: Receive) -> AE:
     entity = AE(receive.ae_title)
     entity.add_supported_context(Verification)
-    entity.add_supported_context(CTImageStorage, list(TRANSFER_SYNTAXES))
+    for kind in sorted(KINDS):
+        entity.add_supported_context(kind, list(TRANSFER_SYNTAXES))
     entity.maximum_associations = 1_000_000  # the listener counts them, and leaves those out that say nothing
     entity.maximum_pdu_size = _DATA_PDU
     entity.acse_timeout = _REQUEST_SECONDS

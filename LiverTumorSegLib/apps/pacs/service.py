@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -127,7 +128,7 @@ async def serving_page(wanted: Page, queue: SeriesQueue, results: Path) -> Async
         msg = f"Port {wanted.port} cannot be listened on: give another in [page], or 0 for one that is free."
         raise UserError(msg) from error
     gate = AccessGate(listening.name)
-    async with served(application(queue, results, gate), listening):
+    async with served(application(queue, results, gate, identifiers=wanted.identifiers), listening):
         yield listening.address(gate.token)
 
 
@@ -158,7 +159,7 @@ async def sharing_work(share: Share, queue: SeriesQueue, watcher: Watcher) -> As
         await asyncio.gather(work, return_exceptions=True)
 
 
-_STEP_SECONDS, _CLEANUP_SECONDS = 0.2, 20.0
+_STEP_SECONDS, _CLEANUP_SECONDS, _ALERT_SECONDS = 0.2, 20.0, 5.0
 
 
 def run(config: Config, say: Callable[[str], None]) -> int:
@@ -186,6 +187,7 @@ def run(config: Config, say: Callable[[str], None]) -> int:
 async def _serve(config: Config, queue: SeriesQueue, say: Callable[[str], None]) -> None:
     """Load the model, then begin with everything; series are judged only once what is missing of them can come."""
     sender.make_archive(config.send)
+    queue.started()
     folder = ServiceFolder(config.folder)
     segmenting = SeriesSegmenter(config, queue, Worker(temporary=folder.worker))
     async with AsyncExitStack() as stack:
@@ -198,10 +200,11 @@ async def _serve(config: Config, queue: SeriesQueue, say: Callable[[str], None])
         if config.page:
             address = await stack.enter_async_context(serving_page(config.page, queue, folder.results))
             say(f"Its page, for a browser on this computer: {address}")
-        await _start_sources(config, queue, stack)
+        archives = await _start_sources(config, queue, stack)
         if config.receive:
             queue.wait_anew(config.receive.quiet_seconds)
-        await stack.enter_async_context(running_steps(_step_threads(config, queue, segmenting)))
+        parts = [*_step_threads(config, queue, segmenting), *_alerting(config, queue, archives)]
+        await stack.enter_async_context(running_steps(parts))
         _log.info("the service is ready")
         await asyncio.Event().wait()  # until cancelled
 
@@ -215,17 +218,39 @@ def _step_threads(config: Config, queue: SeriesQueue, segmenting: SeriesSegmente
     ]
 
 
-async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitStack) -> None:
-    """Begin with all that images come from."""
+def _alerting(config: Config, queue: SeriesQueue, archives: Sequence[Watcher]) -> list[StepThread]:
+    if config.alerts is None:
+        return []
+    from .alerts import Alerts
+
+    failing = [partial(getattr, archive, "failing_since") for archive in archives]
+    return [StepThread("alerting", Alerts(config.alerts, config.limits, queue, failing).step, _ALERT_SECONDS)]
+
+
+async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitStack) -> list[Watcher]:
+    """Begin with all that images come from; returns the watches of archives."""
+    watchers: list[Watcher] = []
     inbox = Inbox(config, queue)
     if config.watch:
-        from .watcher import Watcher
+        from .sources import look, watch_archive
 
-        watcher = Watcher(config.watch, config.limits, config.rules, inbox, queue)
+        watcher = watch_archive(config, inbox, queue)
         if config.share:
             await stack.enter_async_context(sharing_work(config.share, queue, watcher))
-        watching = StepThread("watching", watcher.look, config.watch.every_seconds)
-        await stack.enter_async_context(running_steps([watching]))
-        stack.callback(watcher.stop)
+        await _watch(
+            StepThread("watching", partial(look, config, queue, watcher), config.watch.every_seconds), watcher, stack
+        )
     if config.receive:
         await stack.enter_async_context(receiving_images(config.receive, config.limits, inbox))
+        if config.catch_up and not config.watch:
+            from .sources import catch_up
+
+            missed, watcher = catch_up(config, inbox, queue)
+            watchers.append(watcher)
+            await _watch(StepThread("catching up", missed.step, config.receive.quiet_seconds), watcher, stack)
+    return watchers
+
+
+async def _watch(part: StepThread, watcher: Watcher, stack: AsyncExitStack) -> None:
+    await stack.enter_async_context(running_steps([part]))
+    stack.callback(watcher.stop)

@@ -198,6 +198,7 @@ class FolderCleanup:
 
     def __init__(self, config: Config, queue: SeriesQueue) -> None:
         self._folder, self._queue = ServiceFolder(config.folder), queue
+        self._keeps_names = config.page is not None and config.page.identifiers
         self._keep = timedelta(days=config.limits.keep_days)
 
     def step(self) -> None:
@@ -206,6 +207,9 @@ class FolderCleanup:
             if self._queue.now() - series.since > max(self._keep, _COMPLETE_WITHIN):
                 self._queue.failed(series.number, _NEVER_COMPLETE, SeriesState.RECEIVING)
                 _log.error("job %d: failed. %s", series.number, _NEVER_COMPLETE)
+        for number in self._queue.names():
+            if (found := self._queue.find(number)) and self._is_over(found):
+                self._queue.forget_names(number)
         for number in [*_job_numbers(self._folder.results), *_job_numbers(self._folder.series)]:
             with self._queue.transaction():  # no image comes in between
                 self._delete_expired(number)
@@ -215,6 +219,8 @@ class FolderCleanup:
     def repair(self) -> None:
         """Mend what a kill left, before anything else runs: files that are in no row, and rows whose files are gone."""
         self._queue.restarted()
+        if not self._keeps_names:
+            self._queue.forget_names()
         for left in [*self._folder.arriving.iterdir(), *self._folder.making.iterdir()]:
             remove(left)
         for number in _job_numbers(self._folder.series):
@@ -229,10 +235,13 @@ class FolderCleanup:
 
     def _delete_expired(self, number: int) -> None:
         series = self._queue.find(number)
-        if series and series.state in _ENDED_STATES and self._queue.now() - series.since > self._keep:
+        if series and self._is_over(series):
             self._queue.forget_files(number)
             self._queue.forget_objects(number)
             remove(self._folder.result(number))
+
+    def _is_over(self, series: QueuedSeries) -> bool:
+        return series.state in _ENDED_STATES and self._queue.now() - series.since > self._keep
 
     def _delete_unknown_images(self, number: int) -> None:
         known = {file for file in self._queue.files(number) if file is not None}

@@ -1,19 +1,17 @@
-"""Watch of a DICOMweb server for new CT series: those that are complete and fit a rule are fetched image by image."""
+"""Watch of an archive for new CT series: those that are complete and fit a rule are fetched."""
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
-from threading import Event
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from .config import Limits, Rule, Watch
+from .archived_series import ArchivedSeries, SeriesSource
+from .config import Limits, Rule
 from .connection import Rejected, Unreachable
-from .dicomweb import AnswerTooLarge, ArchivedSeries, DicomWeb
-from .image_header import OUT_OF_RESOURCES, Refused
 from .inbox import Inbox
 from .queue import SeriesQueue
 from .queue_reader import SeriesState
@@ -21,178 +19,139 @@ from .rules import SeriesFacts, why_no_rule_fits
 
 _log = logging.getLogger(__name__)
 
-_HAVE_RESULTS = (SeriesState.SENDING, SeriesState.DONE)
-
-
-class Fetcher:
-    """Fetches series from an archive.
-
-    Args:
-        archive: the server; its longest answer is the largest image.
-        inbox: what takes the images.
-        queue: which knows those that were taken before.
-    """
-
-    def __init__(self, archive: DicomWeb, inbox: Inbox, queue: SeriesQueue) -> None:
-        self._archive, self._inbox, self._queue = archive, inbox, queue
-        self._stopped = Event()
-
-    def stop(self) -> None:
-        """Get no further image."""
-        self._stopped.set()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether no further image is got."""
-        return self._stopped.is_set()
-
-    def fetch(self, study: str, series: str) -> None:
-        """Get the images of a series that are not here, and say that it is whole.
-
-        An image that is refused, being no CT or damaged or too large, is left out, as it is when it comes by C-STORE.
-
-        Args:
-            study: its study instance UID.
-            series: its series instance UID.
-
-        Raises:
-            Unreachable: the server cannot be used, or there is no room here; what came is kept.
-            Rejected: the server does not give the series.
-        """
-        for image in self._archive.ct_images(study, series):
-            if self.is_stopped:
-                msg = "the service ends"
-                raise Unreachable(msg)
-            if not self._is_here(image):
-                self._take(study, series, image)
-        self._inbox.whole(series)
-
-    def _is_here(self, image: str) -> bool:
-        """Whether an image is here, or was, and its series has a result."""
-        known = self._queue.image(image)
-        if known is None:
-            return False
-        series = self._queue.find(known.number)
-        return known.file is not None or (series is not None and series.state in _HAVE_RESULTS)
-
-    def _take(self, study: str, series: str, image: str) -> None:
-        file = self._inbox.arriving / f"{uuid.uuid4().hex}.dcm"
-        try:
-            file.write_bytes(self._archive.image(study, series, image))
-            self._inbox.take(file, self._archive.name, asked=series)
-        except AnswerTooLarge:
-            self._log_refused("it is larger than [limits] image_mb allows.")
-        except OSError as error:
-            msg = f"an image cannot be kept here ({error.strerror})"
-            raise Unreachable(msg) from error
-        except Refused as refused:
-            self._log_refused(refused.sentence)
-            if refused.status == OUT_OF_RESOURCES:
-                msg = "this service has no room for more now"
-                raise Unreachable(msg) from refused
-        finally:
-            file.unlink(missing_ok=True)
-
-    def _log_refused(self, why: str) -> None:
-        _log.warning("an image from %s was refused: %s", self._archive.name, why)
-
-
-_MEGABYTE = 1_000_000
 _TOO_MANY = "It has more images than [limits] series_images allows."
 
 
-class Watcher:
-    """Watches a DICOMweb server; what it has to remember is the queue's, so that it may be ended at any moment.
+def _all(_: ArchivedSeries) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Search:
+    """What of an archive is asked for, and when that is fetched.
 
     Args:
-        watch: the server.
+        since: the first day of the studies that are asked for.
+        quiet_seconds: a series is whole when its number of images has not changed for so long.
+        is_wanted: whether a series that was found is one of those.
+        has_room: whether one more may be fetched now; else it is fetched later.
+        resumes: whether a series that came here in part, and not from this search, is fetched without waiting.
+        trouble: logged, with the archive's name and why, where it cannot be searched, with its level.
+    """
+
+    since: Callable[[], date]
+    quiet_seconds: float
+    is_wanted: Callable[[ArchivedSeries], bool] = _all
+    has_room: Callable[[], bool] = lambda: True
+    resumes: bool = False
+    trouble: tuple[int, str] = (logging.WARNING, "the archive %s is asked again later: %s")
+
+
+class Watcher:
+    """Watches an archive; what it has to remember is the queue's, so that it may be ended at any moment.
+
+    Args:
+        source: the archive.
+        search: of it.
         limits: on images and series.
         rules: of the configuration; those that its answers do not decide are left to when the images are here.
         inbox: what takes the images.
         queue: which knows the series that came before.
         clock: seconds, as of :func:`time.monotonic`.
-
-    Raises:
-        UserError: a certificate or the password is missing or wrong.
     """
 
     def __init__(
         self,
-        watch: Watch,
+        source: SeriesSource,
+        search: Search,
         limits: Limits,
         rules: Sequence[Rule],
         inbox: Inbox,
         queue: SeriesQueue,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._watch, self._limits, self._rules = watch, limits, rules
+        self._source, self._search, self._limits, self._rules = source, search, limits, rules
         self._inbox, self._queue, self._clock = inbox, queue, clock
-        self._archive = DicomWeb(watch, round(limits.image_mb * _MEGABYTE))
-        self._fetcher = Fetcher(self._archive, inbox, queue)
-        self.take: Callable[[str, str], None] = self._fetcher.fetch
+        self.take: Callable[[str, str], None] = source.fetch
         """Called with a study and a series of it that is whole; services that share their work decide which gets it."""
 
         self._seen: dict[str, tuple[int, float]] = {}
         self._taken: dict[str, int] = {}
         self._tries: Counter[str] = Counter()
         self._failures, self._not_before, self._said = 0, 0.0, ""
+        self.failing_since: datetime | None = None
+        """When the archive began to fail, UTC; None while it answers."""
 
     @property
     def name(self) -> str:
-        """The server's, as the queue has it where series came from."""
-        return self._archive.name
+        """The archive's, as the queue has it where series came from."""
+        return self._source.name
 
     def stop(self) -> None:
         """End a round that goes on."""
-        self._fetcher.stop()
+        self._source.stop()
 
     def fetch(self, study: str, series: str) -> None:
-        """Get a series, as :meth:`Fetcher.fetch` does."""
-        self._fetcher.fetch(study, series)
+        """Get a series, as its source does."""
+        self._source.fetch(study, series)
 
-    def look(self) -> None:
-        """Ask once, and have what is new and whole fetched; after failures it asks less often than it is called."""
+    def look(self) -> bool:
+        """Ask once, and have what is new and whole fetched; after failures it asks less often than it is called.
+
+        Returns:
+            Whether the archive was asked and has nothing left that is to be fetched, now or once it is whole.
+        """
         if self._clock() < self._not_before:
-            return
+            return False
         try:
-            self._look()
+            has_nothing_left = self._look()
         except (Unreachable, Rejected) as error:
-            if self._fetcher.is_stopped:
-                return
-            self._not_before = self._clock() + self._limits.pause_seconds(self._failures)
-            self._failures += 1
-            self._say(f"is asked again later: {error}")
-        else:
-            self._failures = 0
-            self._say("")
+            if not self._source.is_stopped:
+                self._not_before = self._clock() + self._limits.pause_seconds(self._failures)
+                self._failures += 1
+                self.failing_since = self.failing_since or self._queue.now()
+                self._say(str(error))
+            return False
+        self._failures, self.failing_since = 0, None
+        self._say("")
+        return has_nothing_left
 
-    def _look(self) -> None:
-        since = date.today() - timedelta(days=self._watch.days)
-        found = self._archive.ct_series(f"{since:%Y%m%d}")
+    def _look(self) -> bool:
+        found = [one for one in self._source.ct_series(f"{self._search.since():%Y%m%d}") if self._search.is_wanted(one)]
         self._forget_others({one.series for one in found})
-        for one in sorted(found, key=lambda one: self._tries[one.series]):  # none that fails holds the others up
-            self._consider(one)
+        ordered = sorted(found, key=lambda one: self._tries[one.series])  # none that fails holds the others up
+        done = [self._consider(one) for one in ordered]
+        return all(done)
 
     def _forget_others(self, names: set[str]) -> None:
         for known in (self._seen, self._taken, self._tries):
             for name in known.keys() - names:
                 del known[name]
 
-    def _consider(self, one: ArchivedSeries) -> None:
-        """Have a series fetched once the number of its images has not changed for some time."""
-        images = one.images if one.images is not None else len(self._archive.ct_images(one.study, one.series))
+    def _consider(self, one: ArchivedSeries) -> bool:
+        """Have a series fetched once the number of its images has not changed for some time; whether that is done."""
+        images = one.images if one.images is not None else len(self._source.ct_images(one.study, one.series))
         before, since = self._seen.get(one.series, (-1, 0.0))
         if images != before:
             since = self._clock()
             self._seen[one.series] = images, since
-        if self._clock() - since < self._watch.quiet_seconds or self._is_taken(one.series, images):
-            return
+        if self._clock() - since < self._search.quiet_seconds and not self._is_to_be_resumed(one.series):
+            return False
+        if self._is_taken(one.series, images):
+            return True
         if why := self._misfit(one, images):
-            self._queue.pass_by(one.series, one.study, self._archive.name, why)
-            return
+            self._queue.pass_by(one.series, one.study, self.name, why)
+            return True
+        if not self._search.has_room():
+            return False
         self._tries[one.series] += 1
         self.take(one.study, one.series)
         self._taken[one.series] = images
+        return True
+
+    def _is_to_be_resumed(self, series: str) -> bool:
+        known = self._queue.of(series) if self._search.resumes else None
+        return known is not None and known.state is SeriesState.RECEIVING
 
     def _is_taken(self, series: str, images: int) -> bool:
         """Whether all images were: those that are refused are counted as well, until this process ends."""
@@ -209,15 +168,16 @@ class Watcher:
         facts = SeriesFacts(images, "CT", one.body_part or "", one.description or "", is_of_archive=True)
         return why_no_rule_fits(facts, [_decidable_rule(rule, one) for rule in self._rules])
 
-    def _say(self, words: str) -> None:
-        """Log what has changed: a server that is down for a night is one line."""
-        if words == self._said:
+    def _say(self, why: str) -> None:
+        """Log what has changed: an archive that is down for a night is one line."""
+        if why == self._said:
             return
-        if words:
-            _log.warning("the archive %s %s", self._archive.name, words)
+        if why:
+            level, words = self._search.trouble
+            _log.log(level, words, self.name, why)
         else:
-            _log.info("the archive %s answers again", self._archive.name)
-        self._said = words
+            _log.info("the archive %s answers again", self.name)
+        self._said = why
 
 
 def _decidable_rule(rule: Rule, one: ArchivedSeries) -> Rule:

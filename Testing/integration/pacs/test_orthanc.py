@@ -178,7 +178,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     service = started(to_peer(archive.dicom), "image_mb = 1", thresholds_folder)
     sent = series(tmp_path / "sent")
     assert storescu(service, *sent, calling="STRANGER").returncode != 0
-    service.until(lambda: "“STRANGER” at 127.0.0.1 is not listed" in service.text())
+    service.until(lambda: "“STRANGER” at 127.0.0.1 was rejected: it is not listed" in service.text())
 
     large = pydicom.dcmread(sent[0])
     dicom_slices.store(large, np.zeros((2000, 2000), np.uint16))
@@ -187,7 +187,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     service.until(lambda: "sent an image of more than 1 MB: its association was ended" in service.text())
 
     assert storescu(service, *series(tmp_path / "mr", "2", SOPClassUID=pydicom.uid.MRImageStorage)).returncode != 0
-    service.until(lambda: "CT alone is taken, which is as it should be" in service.text())
+    service.until(lambda: "only what is not taken here (MR Image Storage)" in service.text())
     storescu(service, *series(tmp_path / "disguised", "3", Modality="MR"))
     service.until(lambda: "was refused: it is not of CT" in service.text())
 

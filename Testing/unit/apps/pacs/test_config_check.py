@@ -38,6 +38,15 @@ def test_archives_that_answer_can_be_used(tried, archive):
     assert archive.instances() == []
 
 
+def test_an_archive_that_is_searched_for_what_was_missed_is_tried(tried, archive):
+    count, said = tried(dicom(archive.dicom), receive={"senders": [{"ae_title": "ORTHANC"}]}, catch_up={})
+    assert count == 0
+    assert "answers to C-FIND; whether it sends to LIVERTUMORSEG" in said[0]
+    with answering(0) as (port, _):
+        count, said = tried(dicom(port), receive={"senders": [{"ae_title": "ORTHANC"}]}, catch_up={})
+    assert "takes nothing of what this service sends or asks for" in said[0]
+
+
 def test_each_part_that_cannot_be_used_is_said(tried, archive, tmp_path):
     gone = f"http://127.0.0.1:{free_port()}"
     wrong = {"certificate": tmp_path / "a", "key": tmp_path / "a", "authorities": tmp_path / "a"}

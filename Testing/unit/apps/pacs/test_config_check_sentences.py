@@ -98,3 +98,27 @@ def test_services_that_share_their_work_say_so_without_the_address_of_the_databa
     )
     assert "Shares them with other services" in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({}, "up to 2 days back, in PACS by C-FIND and C-MOVE, at the start and every night at 02:00."),
+        (
+            {"send": {"web": {"url": "https://a.example"}}},
+            "in https://a.example by QIDO-RS, at the start and every night at 02:00.",
+        ),
+        ({"watch": {"url": "https://b.example"}}, "up to 2 days back, in https://b.example."),
+    ],
+)
+def test_where_what_was_missed_is_looked_for_is_said(tmp_path, sections, said):
+    sentences = list(configuration_sentences(configured(tmp_path, catch_up={}, **sections)))
+    assert any(one.startswith("Looks for series that it missed") and one.endswith(said) for one in sentences)
+
+
+def test_an_archive_that_could_not_send_what_it_is_asked_for_is_warned_of(tmp_path):
+    warned = "Warning: PACS is asked to send what was missed and is not in [receive] senders: list it there."
+    assert warned in configuration_sentences(configured(tmp_path, catch_up={}))
+    listed = {"senders": [{"ae_title": "SCANNER"}, {"ae_title": "PACS"}]}
+    assert warned not in configuration_sentences(configured(tmp_path, catch_up={}, receive=listed))
+    assert warned not in configuration_sentences(configured(tmp_path))

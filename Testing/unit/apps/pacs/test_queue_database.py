@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from LiverTumorSegLib.apps.pacs.queue import SeriesQueue
+from LiverTumorSegLib.apps.pacs.queue import FIRST_START, SeriesQueue
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -53,6 +53,19 @@ def test_a_file_of_a_newer_version_is_refused(queue, path):
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UserError, match=r"node\.sqlite was made by a newer version"):
         SeriesQueue(path)
+
+
+def test_a_file_of_an_older_version_is_kept_and_gets_what_is_new(queue, path):
+    queue.create("1.2", "1.1", "SCANNER")
+    queue.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE marks; DROP TABLE names")
+        connection.execute("PRAGMA user_version = 1")
+    again = SeriesQueue(path)
+    assert [one.series for one in again.all()] == ["1.2"]
+    again.started()
+    assert again.mark(FIRST_START) is not None
+    again.close()
 
 
 def test_a_database_of_another_program_is_left_alone(path):

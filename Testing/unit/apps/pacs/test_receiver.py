@@ -128,21 +128,41 @@ def test_one_listed_title_does_not_lend_its_address_to_another(receiving, tmp_pa
     assert storescu(service, *series(tmp_path / "sent")).returncode != 0
 
 
-def test_objects_other_than_ct_are_not_agreed_on_and_that_is_logged_once(receiving, tmp_path, caplog):
+def test_a_sender_of_other_objects_alone_is_warned_of_each_time_and_what_to_do_is_said(receiving, tmp_path, caplog):
     service = receiving()
     other = series(tmp_path / "mr", SOPClassUID=pydicom.uid.MRImageStorage, Modality="MR")
-    assert storescu(service, *other, options=["-R"]).returncode != 0
+    for times in (1, 2):
+        assert storescu(service, *other, options=["-R"]).returncode != 0
+        until(lambda times=times: caplog.text.count("only what is not taken here (MR Image Storage)") == times)
+    assert {record.levelname for record in caplog.records if "not taken here" in record.message} == {"WARNING"}
+    assert "have it send CT images" in caplog.text
     assert service.queue.all() == []
-    assert storescu(service, *other, options=["-R"]).returncode != 0
-    assert caplog.text.count("CT alone is taken, which is as it should be") == 1
-    assert storescu(service, *series(tmp_path / "ct")).returncode == 0
+
+
+def test_a_sender_of_ct_that_may_send_more_is_told_of_once_and_is_no_warning(receiving, caplog):
+    service, entity = receiving(), AE(SENDER)
+    for kind in (CTImageStorage, pydicom.uid.MRImageStorage):
+        entity.add_requested_context(kind)
+    for _ in range(2):
+        association = entity.associate("127.0.0.1", service.port, ae_title=TITLE)
+        assert association.is_established
+        association.release()
+    lines = [record for record in caplog.records if "may also send other kinds" in record.message]
+    assert [record.levelname for record in lines] == ["INFO"]
+
+
+def test_who_only_asks_whether_the_service_is_there_is_not_logged(receiving, caplog):
+    assert echoes(receiving())
+    assert caplog.text == ""
 
 
 def test_ct_in_no_encoding_that_is_read_is_said(receiving, caplog):
     service, entity = receiving(), AE(SENDER)
-    entity.add_requested_context(CTImageStorage, pydicom.uid.HTJ2KLossless)
+    entity.add_requested_context(CTImageStorage, [pydicom.uid.HTJ2KLossless, "1.2.3.4"])
     assert not entity.associate("127.0.0.1", service.port, ae_title=TITLE).is_established
-    until(lambda: "offers CT images in no encoding that is read here" in caplog.text)
+    until(lambda: "CT images only in encodings that are not read here" in caplog.text)
+    assert "Lossless Only" in caplog.text
+    assert "1.2.3.4" not in caplog.text
 
 
 def test_another_kind_of_object_in_disguise_is_refused(receiving, tmp_path, caplog):
@@ -202,7 +222,8 @@ def test_more_associations_than_allowed_have_to_come_again(receiving, caplog):
     with associated(service):
         assert "Rejected Transient" in dcmtk("echoscu", "-aet", SENDER, "-aec", TITLE, "127.0.0.1", service.port).stderr
     until(lambda: echoes(service))
-    assert "has to come again" in caplog.text
+    assert "as many associations are open as [receive] associations allows (1)" in caplog.text
+    assert "does not try again loses what it had" in caplog.text
 
 
 def test_titles_cannot_write_into_the_log(receiving, caplog):

@@ -109,8 +109,8 @@ def test_an_archive_that_is_down_is_logged_once_and_asked_less_and_less_often(wa
         f"http://127.0.0.1:{ports['http']}/dicom-web",
         limits={"retry_seconds": 10, "longest_retry_seconds": 25},
     )
-    asked, ct_series = [], watcher._archive.ct_series
-    watcher._archive.ct_series = lambda since: asked.append(clock.seconds - 1000) or ct_series(since)
+    asked, ct_series = [], watcher._source.ct_series
+    watcher._source.ct_series = lambda since: asked.append(clock.seconds - 1000) or ct_series(since)
     for _ in range(100):
         watcher.look()
         clock.seconds += 1

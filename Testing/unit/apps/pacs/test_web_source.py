@@ -27,8 +27,8 @@ def test_images_that_come_late_are_asked_for_alone(archive, watching, tmp_path, 
     archive.store(*files[:3])
     service, watcher, clock = watching(archive.web)
     look_twice(watcher, clock)
-    asked, image = [], watcher._archive.image
-    monkeypatch.setattr(watcher._archive, "image", lambda *names: asked.append(names[-1]) or image(*names))
+    asked, image = [], watcher._source._archive.image
+    monkeypatch.setattr(watcher._source._archive, "image", lambda *names: asked.append(names[-1]) or image(*names))
     archive.store(files[3])
     look_twice(watcher, clock)
     assert asked == ["1.2.3.4"]
@@ -38,7 +38,7 @@ def test_images_that_come_late_are_asked_for_alone(archive, watching, tmp_path, 
 def test_an_interrupted_download_goes_on_where_it_was(archive, watching, tmp_path, monkeypatch):
     archive.store(*new(tmp_path / "sent", count=4))
     service, watcher, clock = watching(archive.web)
-    asked, image = [], watcher._archive.image
+    asked, image = [], watcher._source._archive.image
 
     def interrupted(*names):
         asked.append(names[-1])
@@ -46,14 +46,14 @@ def test_an_interrupted_download_goes_on_where_it_was(archive, watching, tmp_pat
             raise KeyboardInterrupt
         return image(*names)
 
-    monkeypatch.setattr(watcher._archive, "image", interrupted)
+    monkeypatch.setattr(watcher._source._archive, "image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         look_twice(watcher, clock)
     assert states(service) == {"1.2.3": (SeriesState.RECEIVING, 2)}
     assert service.queue.quiet() == []
     _, watcher, clock = begun(service)
-    image = watcher._archive.image
-    monkeypatch.setattr(watcher._archive, "image", lambda *names: asked.append(names[-1]) or image(*names))
+    image = watcher._source._archive.image
+    monkeypatch.setattr(watcher._source._archive, "image", lambda *names: asked.append(names[-1]) or image(*names))
     look_twice(watcher, clock)
     assert len(asked) == 5
     assert len(set(asked)) == 4

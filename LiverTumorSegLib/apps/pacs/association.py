@@ -1,0 +1,81 @@
+"""Associations that this service asks another application entity for (PS3.8, section 7.1)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+
+from .config import Peer
+from .connection import Unreachable, limit_connection
+
+_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+
+
+@contextmanager
+def associated(
+    peer: Peer, encryption: ssl.SSLContext | None, classes: Iterable[str], patience: float | None = None
+) -> Iterator[Association]:
+    """An association with an application entity, for the length of the block.
+
+    Args:
+        peer: it.
+        encryption: of the connection; None for none.
+        classes: SOP classes that are asked for, as UIDs.
+        patience: seconds for each answer; None for what the configuration says.
+
+    Raises:
+        Unreachable: there is none.
+    """
+    seconds = peer.timeout_seconds if patience is None else patience
+    connected: list[Association] = []
+
+    def connect(event: evt.Event) -> None:
+        connected.append(event.assoc)
+        limit_connection(event.assoc, seconds)
+
+    try:
+        association = _entity(peer, classes, seconds).associate(
+            peer.address,
+            peer.port,
+            ae_title=peer.ae_title,
+            tls_args=(encryption, peer.address) if encryption else None,
+            evt_handlers=[(evt.EVT_CONN_OPEN, connect)],
+        )
+    except OSError as error:
+        msg = "its machine is not known"
+        raise Unreachable(msg) from error
+    if not association.is_established:
+        raise Unreachable(_connection_error(association, is_connected=bool(connected)))
+    try:
+        yield association
+    finally:
+        association.release()
+
+
+def accepts(association: Association, kind: str) -> bool:
+    """Whether an application entity takes, or serves, objects of a SOP class."""
+    return any(context.abstract_syntax == kind for context in association.accepted_contexts)
+
+
+def _entity(peer: Peer, classes: Iterable[str], seconds: float) -> AE:
+    entity = AE(peer.calling)
+    for kind in sorted(classes):
+        entity.add_requested_context(kind, list(_SYNTAXES))
+    entity.connection_timeout = entity.acse_timeout = peer.timeout_seconds
+    entity.dimse_timeout = entity.network_timeout = seconds
+    return entity
+
+
+def _connection_error(association: Association, *, is_connected: bool) -> str:
+    if association.is_rejected:
+        return "it rejects this service: are both AE titles right, and does it know this one"
+    if association.rejected_contexts:
+        return "it takes nothing of what this service sends or asks for"
+    if is_connected:
+        return "it closes the connection, or does not answer: does it know this service, and are both AE titles right"
+    return "it cannot be connected to"

@@ -1,0 +1,134 @@
+"""A person is told of what failed for good, once, without identifiers, by a command or a URL."""
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from support.pacs_core_cases import PacsService, series
+
+from LiverTumorSegLib.apps.pacs.alerts import Alerts
+from LiverTumorSegLib.apps.pacs.config import AlertConfig
+
+KEEP = "import pathlib, sys; pathlib.Path(sys.argv[1]).open('a').write(sys.stdin.read())"
+
+
+@pytest.fixture
+def service(tmp_path):
+    one = PacsService(tmp_path, limits={"retry_seconds": 10})
+    yield one
+    one.queue.close()
+
+
+@contextmanager
+def hook(status=200):
+    """A URL that keeps what is posted to it."""
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(self.server.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Nothing."""
+
+    got = []
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.status = status
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", got, server
+        server.shutdown()
+
+
+def alerts(service, archives=(), **wanted):
+    return Alerts(AlertConfig.model_validate(wanted), service.config.limits, service.queue, archives)
+
+
+def fails(service, uid="1.2.3"):
+    service.take(*series(uid, 2))
+    service.clock.wait(1)
+    service.queue.failed(service.queue.of(uid).number, "Its slices lie unevenly.")
+
+
+def test_a_failed_job_is_told_of_once_also_after_a_restart_and_without_identifiers(service):
+    fails(service, "1.2.4")
+    with hook() as (url, got, _):
+        alerting = alerts(service, url=url)
+        alerting.step()
+        assert got == []  # it failed before anybody was to be told
+        fails(service)
+        alerting.step()
+        alerting.step()
+        alerts(service, url=url).step()
+    text = "LiverTumorSeg beside the archive: Job 2 failed: Its slices lie unevenly."
+    assert got == [{"event": "job failed", "job": 2, "text": text}]
+
+
+def test_a_command_gets_the_sentence_and_no_shell(service, tmp_path):
+    kept = tmp_path / "kept; touch here"
+    alerting = alerts(service, command=(sys.executable, "-c", KEEP, str(kept)))
+    fails(service)
+    alerting.step()
+    assert kept.read_text() == "Job 1 failed: Its slices lie unevenly.\n"
+    assert not (tmp_path / "here").exists()
+
+
+def test_an_archive_that_is_away_for_long_is_told_of_once_each_time(service):
+    with hook() as (url, got, _):
+        alerting = alerts(service, url=url)
+        service.take(*series())
+        service.queue.waits(1)
+        service.queue.begin()
+        service.queue.made(1, ["a.dcm"])
+        for _ in range(5):
+            service.clock.wait(20 * 60)
+            service.queue.send_again(1, "The archive cannot be reached.", timedelta(seconds=1))
+            alerting.step()
+        assert [one["event"] for one in got] == ["archive away"]
+        assert "for 60 minutes" in got[0]["text"]
+        service.queue.sent(1)
+        alerting.step()
+        assert len(got) == 1
+
+
+def test_an_archive_that_is_asked_for_series_counts_as_well(service):
+    with hook() as (url, got, _):
+        alerting = alerts(service, [lambda: service.clock.time - timedelta(minutes=61)], url=url, archive_minutes=61)
+        alerting.step()
+    assert [one["event"] for one in got] == ["archive away"]
+
+
+def test_an_alert_that_is_not_taken_is_a_line_and_is_sent_later(service, caplog):
+    with hook(500) as (url, got, server):
+        alerting = alerts(service, url=url)
+        fails(service)
+        alerting.step()
+        alerting.step()
+        assert len(got) == 1
+        assert "the url of [alerts] answers 500" in caplog.text
+        server.status = 200
+        service.clock.wait(10)
+        alerting.step()
+        alerting.step()
+    assert [one["job"] for one in got] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [((sys.executable, "-c", "raise SystemExit(3)"), "ended with code 3"), (("/no/such",), "give its whole path")],
+)
+def test_a_command_that_fails_is_a_line(service, caplog, command, why):
+    alerting = alerts(service, command=command)
+    fails(service)
+    alerting.step()
+    assert why in caplog.text
+
+
+def test_no_way_to_tell_is_refused():
+    with pytest.raises(ValueError, match="needs command or url"):
+        AlertConfig()
