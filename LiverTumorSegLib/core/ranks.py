@@ -104,7 +104,7 @@ def choose_gpu(rank: Rank) -> int:
 
 def choose_rank_device(rank: Rank, wanted: str) -> str:
     """The device that a rank runs on: where none is named and there are several ranks, each has its own GPU."""
-    if wanted != "auto" or rank.count == 1 or not torch.cuda.is_available():
+    if wanted not in ("auto", "gpu") or rank.count == 1 or not torch.cuda.is_available():
         return wanted
     return f"cuda:{choose_gpu(rank)}"
 

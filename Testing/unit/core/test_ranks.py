@@ -76,6 +76,7 @@ def test_each_rank_has_its_own_gpu_unless_told(monkeypatch):
         "cuda:0",
         "cuda:1",
     ]
+    assert ranks.choose_rank_device(Rank(1, 4, 1), "gpu") == "cuda:1"
     assert ranks.choose_rank_device(Rank(1, 4, 1), "cpu") == "cpu"
     assert ranks.choose_rank_device(ALONE, "auto") == "auto"
 
