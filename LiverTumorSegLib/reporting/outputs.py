@@ -21,6 +21,8 @@ from ..io import probability_maps, volumes
 from . import report_files
 from .lesions import LesionTable
 from .other_structures import layers_of
+from .separate_masks import SeparateMasks
+from .structure_set import StructureSet
 
 
 class Output(Protocol):
@@ -272,6 +274,8 @@ def outputs_for_file(
     lesion_segments: str = "each",
     report: Path | None = None,
     probabilities: Path | None = None,
+    separate: Path | None = None,
+    rtstruct: Path | None = None,
     overwrite: bool = False,
 ) -> tuple[Output, ...]:
     """The outputs of one CT, the labels first.
@@ -282,6 +286,8 @@ def outputs_for_file(
         lesion_segments: of these; ``each`` lesion a segment, or one for ``all``.
         report: folder of the report.
         probabilities: folder of the probability maps, which are named after ``path``.
+        separate: folder of masks, one a structure.
+        rtstruct: file of a DICOM RT Structure Set.
         overwrite: replace what is there.
 
     Raises:
@@ -295,6 +301,10 @@ def outputs_for_file(
     if probabilities is not None:
         name = (path.absolute().name or "ct") if dicom else volumes.stem(path)
         wanted.append(ProbabilityMaps(probabilities, name, overwrite))
+    if separate is not None:
+        wanted.append(SeparateMasks(separate, overwrite))
+    if rtstruct is not None:
+        wanted.append(StructureSet(rtstruct, overwrite))
     if report is not None:
         wanted.append(ReportFolder(report, overwrite))
     return tuple(wanted)

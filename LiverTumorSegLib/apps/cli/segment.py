@@ -67,6 +67,17 @@ def segment(
             show_default="no maps",
         ),
     ] = None,
+    separate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a mask a structure: liver.nii.gz, with its lesions in it, lesion.nii.gz, and others.",
+            show_default="no masks",
+        ),
+    ] = None,
+    rtstruct: Annotated[
+        Path | None,
+        typer.Option(help="File ending in .dcm for an RT Structure Set of a DICOM series.", show_default="none"),
+    ] = None,
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Write a DICOM Segmentation and a Structured Report of a DICOM series.")
     ] = False,
@@ -100,6 +111,8 @@ def segment(
         lesion_segments=lesion_segments,
         report=report,
         probabilities=probabilities,
+        separate=separate,
+        rtstruct=rtstruct,
         overwrite=overwrite,
     )
     with interruptible() as cancel:
