@@ -32,7 +32,7 @@ class Rank:
 
     def __post_init__(self) -> None:
         if not (0 <= self.number < self.count and self.local >= 0):
-            msg = f"Rank {self.number} of {self.count} cannot be: ranks are counted from 0 to one below their number."
+            msg = f"There is no rank {self.number} of {self.count} ranks: give one from 0 to {self.count - 1}."
             raise UserError(msg)
 
 

@@ -294,7 +294,7 @@ def outputs_for_file(
         UserError: lesion segments are asked for without DICOM objects.
     """
     if lesion_segments != "each" and not dicom:
-        msg = "--lesion-segments is about the segments of DICOM objects: add --dicom, or leave it out."
+        msg = "--lesion-segments works with --dicom alone: add --dicom, or leave it out."
         raise UserError(msg)
     target: Output = DicomObjects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
     wanted: list[Output] = [target]

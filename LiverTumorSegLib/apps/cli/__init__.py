@@ -96,7 +96,7 @@ def _refuse_gone_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError as error:
-        msg = "The folder that this was started in is gone: change to another one."
+        msg = "The working folder was deleted: change to another one."
         raise UserError(msg) from error
 
 

@@ -237,10 +237,10 @@ def preprocess(
         _say_chain(chain)
         return
     if source is None or save is None:
-        msg = "A picture needs both a CT and its own name (INPUT --save steps.png): give both, or neither for words."
+        msg = "A picture needs a CT and its own name: give INPUT --save steps.png, or neither for a description."
         raise UserError(msg)
     if save.suffix.lower() != ".png":
-        msg = f"{save} is no name for the picture: end it in .png."
+        msg = f"The picture {save} is written as PNG: end its name in .png."
         raise UserError(msg)
     refuse_existing(save, overwrite=overwrite)
     refuse_unwritable(save)
@@ -321,7 +321,8 @@ def export_slices(
         warn("The chain spreads more than 512 HU over the 256 greys of a JPG: narrow its window, or end it with CLAHE.")
     for warning in (words for patient in done for words in patient.warnings):
         warn(warning)
-    say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {len(done)} patients to {output}.")
+    patients = f"{len(done)} patient{'' if len(done) == 1 else 's'}"
+    say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {patients} to {output}.")
 
 
 def foreground_statistics(sources: Sources, labels: Labels = None, series: Series = None, force: Force = False) -> None:

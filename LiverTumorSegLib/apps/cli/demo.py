@@ -59,8 +59,8 @@ def phantom(
     image = one_path(output, output_, name="OUTPUT", flag="--output")
     if not image.name.endswith((".nii", ".nii.gz")) or not _fits(shape, spacing):
         msg = (
-            f"A phantom is a .nii or .nii.gz file of 1 to {_MOST_VOXELS} voxels each way, up to 100 mm apart: "
-            "change what differs."
+            f"A phantom cannot be made so: end its name in .nii or .nii.gz, and give 1 to {_MOST_VOXELS} voxels each "
+            "way, up to 100 mm apart."
         )
         raise UserError(msg)
     labels = image.with_name(f"{volumes.stem(image)}-labels.nii.gz")

@@ -136,7 +136,7 @@ def _print(result: SegmentationResult) -> None:
         warn(warning)
     found = result.segmentation
     if structures := measure_structures(found):
-        say(f"Beside them: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
+        say(f"Other structures: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
     say_written(result.files, after=f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}.")
 
 

@@ -436,4 +436,4 @@ def test_a_working_folder_that_was_deleted_is_said(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60)
     assert ended.returncode == 3
-    assert ended.stderr == "error: The folder that this was started in is gone: change to another one.\n"
+    assert ended.stderr == "error: The working folder was deleted: change to another one.\n"

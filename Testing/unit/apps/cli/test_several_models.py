@@ -44,7 +44,7 @@ def test_labels_measures_and_segments_of_several_models_are_written(run, folder)
     out, report = folder / "out.seg.nrrd", folder / "report"
     code, said, complained = run("segment", folder / "cts" / "ct.nii.gz", "-o", out, *words(folder), "--report", report)
     assert (code, "error" in complained) == (0, False)
-    assert "Beside them: liver vessels" in said
+    assert "Other structures: liver vessels" in said
     labels = volumes.read_stored(out).values
     assert np.array_equal(labels == 2, marked(LESION, TOUCHING_LESION))
     assert (labels[LIVER] > 0).all()
