@@ -34,6 +34,7 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
 	$(BIN)/python Testing/benchmarks/dicom.py
+	$(BIN)/python Testing/benchmarks/first_sign.py
 	$(BIN)/python Testing/benchmarks/nnunet.py
 
 # Labels beside those of nnunetv2, which gets an environment of its own, of some sixty packages; NNUNET names another.

@@ -113,6 +113,8 @@ def segment_file(
     device: str = "auto",
     report: str | PathLike[str] | None = None,
     probabilities: str | PathLike[str] | None = None,
+    separate: str | PathLike[str] | None = None,
+    rtstruct: str | PathLike[str] | None = None,
     dicom: bool = False,
     lesion_segments: str = "each",
     series: str | None = None,
@@ -136,6 +138,8 @@ def segment_file(
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         report: folder for ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json``.
         probabilities: folder for probability maps, from 0 to 1, named after ``output``, or after ``source`` without it.
+        separate: folder for a mask a structure: ``liver.nii.gz``, with its lesions in it, ``lesion.nii.gz`` and others.
+        rtstruct: ``.dcm`` file for an RT Structure Set of a DICOM series.
         dicom: write a DICOM Segmentation and a Structured Report of a DICOM series.
         lesion_segments: with ``dicom``: ``each`` lesion a segment, or one for ``all``.
         series: UID of the DICOM series, or its end.
@@ -162,13 +166,17 @@ def segment_file(
         ((40, 96, 112), ['patient.csv', 'report.html'])
     """
     ct, task = CTFile(Path(source), series, force, DamageTreatment.of(damaged)), job_of(progress, cancel)
-    maps, page = (None if path is None else Path(path) for path in (probabilities, report))
+    maps, page, masks, structures = (
+        None if path is None else Path(path) for path in (probabilities, report, separate, rtstruct)
+    )
     outputs = outputs_for_file(
         Path(output or ct.path),
         dicom=dicom,
         lesion_segments=lesion_segments,
         report=page,
         probabilities=maps,
+        separate=masks,
+        rtstruct=structures,
         overwrite=overwrite,
     )
     outputs = outputs if output is not None else outputs[1:]

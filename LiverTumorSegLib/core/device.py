@@ -13,7 +13,7 @@ from .device_failure import describe_failure, is_device_failure, note_failure
 from .device_loss import is_lost
 from .errors import UserError
 
-_NAMES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_NAMES = re.compile(r"auto|cpu|mps|(cuda|gpu)(:\d+)?")
 
 
 class LostDevice(UserError):
@@ -102,7 +102,8 @@ def choose_device(wanted: str = "auto", precision: str = "auto") -> DevicePlacem
     """Choose the device: with ``auto`` the CUDA GPU with the most free memory that answers, else Apple's, else the CPU.
 
     Args:
-        wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        wanted: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``cuda:N`` or ``mps``; ``gpu`` is what ``auto`` takes, but never
+            the CPU, and ``gpu:N`` is ``cuda:N``.
         precision: one of ``LiverTumorSegLib.PRECISIONS``; ``auto`` is the fastest that the device has natively.
 
     Raises:
@@ -117,12 +118,14 @@ def choose_device(wanted: str = "auto", precision: str = "auto") -> DevicePlacem
 
 def _place(wanted: str) -> DevicePlacement:
     if not _NAMES.fullmatch(wanted):
-        msg = f"There is no device “{wanted}”: give auto, cpu, cuda:N or mps."
+        msg = f"There is no device “{wanted}”: give auto, cpu, gpu, cuda:N or mps."
         raise UserError(msg)
     if wanted == "auto":
         return _usual()
-    if wanted.startswith("cuda"):
-        return _answering(torch.device(wanted))
+    if wanted == "gpu":
+        return _any_gpu()
+    if wanted.startswith(("cuda", "gpu")):
+        return _answering(torch.device(wanted.replace("gpu", "cuda")))
     if wanted == "mps":
         _require_mps()
         return DevicePlacement(torch.device("mps"), torch.float16, 8)
@@ -154,6 +157,18 @@ def _usual() -> DevicePlacement:
         return cpu_placement(describe_failure("The GPU", failure, "running on the CPU"))
     worth_saying = torch.cuda.is_available() or gpus.has_old_driver()  # and not that a machine simply has no GPU
     return cpu_placement(describe_missing_gpu() if worth_saying else "")
+
+
+def _any_gpu() -> DevicePlacement:
+    """The GPU that ``auto`` takes; where it would take the CPU, the user is told why there is no GPU."""
+    chosen = _usual()
+    if chosen.device.type != "cpu":
+        return chosen
+    named = [gpu.name for gpu in gpus.rank_gpus()]
+    if named:
+        return _answering(torch.device(named[0]))  # which says what is wrong with it
+    msg = f"No GPU can be used, since {gpus.describe_absence()}: use --device cpu or auto."
+    raise UserError(msg)
 
 
 _ANSWERED: set[int] = set()

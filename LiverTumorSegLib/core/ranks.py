@@ -32,7 +32,7 @@ class Rank:
 
     def __post_init__(self) -> None:
         if not (0 <= self.number < self.count and self.local >= 0):
-            msg = f"Rank {self.number} of {self.count} cannot be: ranks are counted from 0 to one below their number."
+            msg = f"There is no rank {self.number} of {self.count} ranks: give one from 0 to {self.count - 1}."
             raise UserError(msg)
 
 
@@ -104,7 +104,7 @@ def choose_gpu(rank: Rank) -> int:
 
 def choose_rank_device(rank: Rank, wanted: str) -> str:
     """The device that a rank runs on: where none is named and there are several ranks, each has its own GPU."""
-    if wanted != "auto" or rank.count == 1 or not torch.cuda.is_available():
+    if wanted not in ("auto", "gpu") or rank.count == 1 or not torch.cuda.is_available():
         return wanted
     return f"cuda:{choose_gpu(rank)}"
 

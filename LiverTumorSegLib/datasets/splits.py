@@ -174,10 +174,10 @@ def check_choice(folds: int | None, validation: float | None, test: float) -> No
         UserError: neither or both of folds and shares are given, or shares that leave nobody.
     """
     if (folds is None) == (validation is None) or (folds is not None and test):
-        msg = "A split needs either folds or a share for validation, and a share for test with the latter alone."
+        msg = "A split has either folds or shares: give --folds, or --validation with or without --test."
         raise UserError(msg)
     if validation is not None and not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
-        msg = f"Shares of {validation:g} and {test:g} cannot be kept back: take some of 0 to 1, together below 1."
+        msg = f"Shares of {validation:g} and {test:g} cannot be held out: give two from 0 to 1 whose sum is below 1."
         raise UserError(msg)
 
 

@@ -174,7 +174,7 @@ def read_patients(wanted: Sequence[ScanRequest], folder: Path, *, say: Say, job:
         found |= {place: cache.load(place) for place in missing}
     patients = [patient for patient in (found[place] for place in places) if patient is not None]
     if len(patients) < len(places):
-        msg = f"Something deletes the cache in {folder} while it is made: choose another folder (--cache)."
+        msg = f"Another program deletes files of the cache in {folder}: choose another folder (--cache)."
         raise UserError(msg)
     return patients
 

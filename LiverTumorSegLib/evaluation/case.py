@@ -65,13 +65,13 @@ class EvaluationSettings:
             msg = f"A connectivity of {self.connectivity} is not known: choose {', '.join(map(str, CONNECTIVITIES))}."
             raise UserError(msg)
         if not 0 <= self.tolerance_mm < float("inf"):
-            msg = f"A tolerance of {self.tolerance_mm} mm cannot be: choose 0 or more."
+            msg = f"The tolerance cannot be {self.tolerance_mm} mm: choose 0 or more."
             raise UserError(msg)
         if not 0 <= self.iou < 1:
-            msg = f"No overlap can be above {self.iou}: choose an IoU from 0 to below 1."
+            msg = f"The IoU cannot be {self.iou}: choose one from 0 to below 1."
             raise UserError(msg)
         if self.bootstrap < 1:
-            msg = f"A bootstrap of {self.bootstrap} resamples says nothing: choose 1 or more."
+            msg = f"A bootstrap cannot take {self.bootstrap} resamples: choose 1 or more."
             raise UserError(msg)
 
     def to_dict(self) -> dict[str, Any]:

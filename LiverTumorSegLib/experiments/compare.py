@@ -121,7 +121,7 @@ def compare(
     """
     variants.refuse_nobody()
     if against is not None and against not in variants.recipes:
-        msg = f"{against} does not take part: compare with one of {', '.join(variants.recipes)}."
+        msg = f"--against {against} is not among what is compared: give one of {', '.join(variants.recipes)}."
         raise UserError(msg)
     count = len(variants.recipes)
     results: dict[str, Results] = {}

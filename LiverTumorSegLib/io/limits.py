@@ -42,7 +42,7 @@ def voxel_limit() -> int:
     """
     stated = os.environ.get(VARIABLE) or str(MOST)
     if not (stated.isdecimal() and stated.isascii() and len(stated) < 19):
-        msg = f"{VARIABLE} is {stated[:40]!a}, no number of voxels: set it to one such as {MOST}, or not at all."
+        msg = f"{VARIABLE} is {stated[:40]!a}, not a number of voxels: set it to one such as {MOST}, or unset it."
         raise UserError(msg)
     return int(stated)
 

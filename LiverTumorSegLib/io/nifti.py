@@ -102,6 +102,11 @@ def write_volume(path: Path, volume: Volume, *, overwrite: bool = False) -> None
         _save(unfinished, volume.voxels, volume)
 
 
+def write_mask(path: Path, mask: NDArray[np.bool_], volume: Volume) -> None:
+    """Write one structure as 1, and 0 elsewhere."""
+    _save(path, mask.astype(np.uint8), volume)
+
+
 def write_scaled(path: Path, levels: NDArray[np.uint16], slope: float, volume: Volume) -> None:
     """Write numbers that any reader multiplies by the slope."""
     _save(path, levels, volume, slope)

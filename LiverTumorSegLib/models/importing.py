@@ -113,5 +113,5 @@ def _holds_plans(archive: Path) -> bool:
 
 def _refuse_choices(choices: ImportChoices, source: object) -> None:
     if choices != NO_CHOICES:
-        msg = f"{source} is a model of this program, which leaves nothing open: leave the options for nnU-Net out."
+        msg = f"{source} is a model of this program: leave out the options for nnU-Net's models."
         raise UserError(msg)

@@ -101,7 +101,7 @@ def import_model(folder: Path, *, overwrite: bool = False) -> str:
 def _check_name(name: str, *, overwrite: bool) -> None:
     """Refuse names of Windows' devices, on any system, and those of shipped models unless it is allowed."""
     if _DEVICES.fullmatch(name) or name.endswith("."):
-        msg = f"No folder can be called “{name}” on every system: have the model named otherwise."
+        msg = f"“{name}” cannot be the name of a folder on every system: give the model another name."
         raise UserError(msg)
     if (SHIPPED_MODELS / name / model_folder.DESCRIPTION).is_file() and not overwrite:
         msg = f"A model called “{name}” ships with the program: allow this one to take its place (--overwrite)."

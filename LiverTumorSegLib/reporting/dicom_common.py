@@ -187,7 +187,7 @@ def read_source_images(volume: Volume) -> tuple[Dataset, ...]:
         UserError: the volume was not read from a DICOM folder, or its images lack what objects about them need.
     """
     if not volume.images:
-        msg = "DICOM objects are about DICOM images (--dicom): give the folder of a DICOM series."
+        msg = "DICOM objects can be made of DICOM images alone: give the folder of a DICOM series."
         raise UserError(msg)
     images = [_read_stated(file, whole=not number) for number, file in enumerate(volume.images)]
     _refuse_mixed(images, volume.images)

@@ -21,6 +21,8 @@ from ..io import probability_maps, volumes
 from . import report_files
 from .lesions import LesionTable
 from .other_structures import layers_of
+from .separate_masks import SeparateMasks
+from .structure_set import StructureSet
 
 if TYPE_CHECKING:
     from .dicom_revision import Revision
@@ -278,6 +280,8 @@ def outputs_for_file(
     lesion_segments: str = "each",
     report: Path | None = None,
     probabilities: Path | None = None,
+    separate: Path | None = None,
+    rtstruct: Path | None = None,
     overwrite: bool = False,
 ) -> tuple[Output, ...]:
     """The outputs of one CT, the labels first.
@@ -288,19 +292,25 @@ def outputs_for_file(
         lesion_segments: of these; ``each`` lesion a segment, or one for ``all``.
         report: folder of the report.
         probabilities: folder of the probability maps, which are named after ``path``.
+        separate: folder of masks, one a structure.
+        rtstruct: file of a DICOM RT Structure Set.
         overwrite: replace what is there.
 
     Raises:
         UserError: lesion segments are asked for without DICOM objects.
     """
     if lesion_segments != "each" and not dicom:
-        msg = "--lesion-segments is about the segments of DICOM objects: add --dicom, or leave it out."
+        msg = "--lesion-segments works with --dicom alone: add --dicom, or leave it out."
         raise UserError(msg)
     target: Output = DicomObjects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
     wanted: list[Output] = [target]
     if probabilities is not None:
         name = (path.absolute().name or "ct") if dicom else volumes.stem(path)
         wanted.append(ProbabilityMaps(probabilities, name, overwrite))
+    if separate is not None:
+        wanted.append(SeparateMasks(separate, overwrite))
+    if rtstruct is not None:
+        wanted.append(StructureSet(rtstruct, overwrite))
     if report is not None:
         wanted.append(ReportFolder(report, overwrite))
     return tuple(wanted)

@@ -22,7 +22,7 @@ def choose_training_device(group: ProcessGroup, wanted: str, say: Say) -> torch.
 
     Args:
         group: the processes.
-        wanted: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        wanted: as :func:`LiverTumorSegLib.core.device.choose_device` takes it.
         say: told why it is not what was asked for.
 
     Raises:
@@ -38,14 +38,14 @@ def choose_training_device(group: ProcessGroup, wanted: str, say: Say) -> torch.
 
 
 def _own_device(group: ProcessGroup, wanted: str) -> torch.device:
-    if wanted not in ("auto", "cuda", "cpu"):
+    if wanted not in ("auto", "gpu", "cuda", "cpu"):
         msg = (
             f"{wanted} cannot be for {group.rank.count} processes, each of which has its own device: give auto or cpu."
         )
         raise UserError(msg)
     if wanted != "cpu" and torch.cuda.is_available():
         return torch.device("cuda", ranks.choose_gpu(group.rank))
-    if wanted == "cuda":
+    if wanted in ("gpu", "cuda"):
         choose_device(wanted)  # says why there is none
     return torch.device("cpu")
 

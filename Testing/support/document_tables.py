@@ -172,9 +172,11 @@ def _parameter(parameter: Any) -> list[str]:
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
     if parameter.default is True:
         return f"`{parameter.opts[0]}`"
-    return "" if parameter.default in (None, False, ()) else f"`{_shown(parameter.default)}`"
+    return "off" if parameter.default is False else f"`{_shown(parameter.default)}`"
 
 
 def _limits(parameter: Any) -> str:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -30,35 +31,58 @@ from . import (
     train,
     web,
 )
+from .common_options import working
 from .console import CANCELLED, USER_ERROR, complain, err
 
 _NOISY_LIBRARIES = ("matplotlib", "monai.data.nvimgcodec_pydicom_plugin")
 """Libraries that warn of their caches and plugins, of which users here know nothing."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command("segment")(segment.segment)
-app.command("segment-cohort")(cohort.segment_cohort)
-app.command("follow-up")(follow_up.follow_up)
-app.command("demo")(demo.demo)
-app.command("phantom")(demo.phantom)
-app.command("preprocess")(data.preprocess)
-app.command("export-slices")(data.export_slices)
-app.command("foreground-statistics")(data.foreground_statistics)
-app.command("plan")(plan.plan)
-app.command("train")(train.train)
-app.command("validate")(train.validate)
-app.command("compare")(compare.compare)
-app.command("calibrate")(calibrate.calibrate)
-app.command("reproduce")(compare.reproduce)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare-evaluations")(evaluate.compare_evaluations)
-app.command("export")(models.export)
-app.command("networks")(models.networks)
-app.command("web")(web.web)
-app.add_typer(lesions.app, name="lesions")
-app.add_typer(models.app, name="models")
-app.add_typer(data.app, name="data")
-app.add_typer(pacs.app, name="pacs")
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+_PANELS: Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]] = {
+    "Segment": {
+        "segment": working(segment.segment),
+        "segment-cohort": working(cohort.segment_cohort),
+        "lesions": lesions.app,
+        "demo": working(demo.demo),
+        "phantom": working(demo.phantom),
+    },
+    "Results": {
+        "follow-up": working(follow_up.follow_up),
+        "evaluate": working(evaluate.evaluate),
+        "compare-evaluations": evaluate.compare_evaluations,
+    },
+    "Models": {
+        "models": models.app,
+        "export": working(models.export),
+        "networks": models.networks,
+    },
+    "Research": {
+        "data": data.app,
+        "preprocess": working(data.preprocess),
+        "export-slices": working(data.export_slices),
+        "foreground-statistics": working(data.foreground_statistics),
+        "plan": working(plan.plan),
+        "train": working(train.train),
+        "validate": working(train.validate),
+        "compare": working(compare.compare),
+        "calibrate": working(calibrate.calibrate),
+        "reproduce": working(compare.reproduce),
+    },
+    "Serve": {
+        "web": web.web,
+        "pacs": pacs.app,
+    },
+}
+"""The commands as the help groups them."""
+
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
@@ -88,7 +112,7 @@ def _refuse_gone_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError as error:
-        msg = "The folder that this was started in is gone: change to another one."
+        msg = "The working folder was deleted: change to another one."
         raise UserError(msg) from error
 
 

@@ -18,12 +18,18 @@ def calibrate(
     folds: Annotated[Path, typer.Argument(metavar="FOLDER", help="What livertumorseg compare wrote for one recipe.")],
     data: Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")],
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name or folder of the model that gets the scores, and a card.")
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Name or folder of the model that gets the scores, and a card.", show_default="none"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder for the patients' predictions, references and probabilities, as NIfTI."
+            "--output",
+            "-o",
+            help="Folder for the patients' predictions, references and probabilities, as NIfTI.",
+            show_default="none",
         ),
     ] = None,
     device: DeviceName = "auto",

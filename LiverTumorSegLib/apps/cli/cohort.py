@@ -11,6 +11,7 @@ import typer
 
 from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.progress import Cancelled
+from .common_options import InputOption, one_path
 from .console import (
     CANCELLED,
     USER_ERROR,
@@ -40,28 +41,37 @@ _TORCHRUN = "TORCHELASTIC_RUN_ID"
 @with_clean_up_options
 def segment_cohort(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            metavar="INPUT",
+            metavar="[INPUT]",
             readable=False,
             help="Folder of NIfTI, NRRD or MetaImage files or of DICOM folders; or a list: a .txt with a path a line, "
             "or a .csv with the columns image and, if wanted, case and series.",
+            show_default="--input",
         ),
-    ],
+    ] = None,
+    *,
+    input_: InputOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for CASE.seg.nrrd and cohort.csv.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     liver_model: LiverModel = AUTO_LIVER,
     also: AlsoModels = None,
     device: DeviceName = "auto",
     format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",
-    report: Annotated[Path | None, typer.Option(help="Folder for reports, a folder a case.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for reports, a folder a case.", show_default="no reports")
+    ] = None,
     probabilities: Annotated[
-        Path | None, typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.")
+        Path | None,
+        typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.", show_default="no maps"),
     ] = None,
     rank: Annotated[
-        int | None, typer.Option(min=0, help="Number of this process, from 0; torchrun's or SLURM's if left out.")
+        int | None, typer.Option(min=0, help="Number of this process, from 0.", show_default="torchrun's or SLURM's")
     ] = None,
-    ranks: Annotated[int | None, typer.Option(min=1, help="How many processes share the cohort out.")] = None,
+    ranks: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many processes share the cohort out.", show_default="torchrun's or SLURM's"),
+    ] = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
@@ -78,6 +88,7 @@ def segment_cohort(
     from ...inference.segment import SegmentationOptions
     from .. import cohort
 
+    cts = one_path(source, input_, name="INPUT", flag="--input")
     own = rank_of.find_rank(os.environ, rank, ranks)
     loaded = load_models(model, liver_model, also or ())
     cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
@@ -93,7 +104,7 @@ def segment_cohort(
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:
             summary = cohort.segment_cohort(
-                source, output, loaded, settings=settings, device=device, rank=own, progress=progress, cancel=cancel
+                cts, output, loaded, settings=settings, device=device, rank=own, progress=progress, cancel=cancel
             )
         except Cancelled:
             err.print("Cancelled; what is done stays, and the same command goes on with the rest.")

@@ -22,6 +22,7 @@ from .console import (
     err,
     interruptible,
     say,
+    say_written,
     show,
     text_cells,
     warn,
@@ -45,23 +46,35 @@ def compare(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the trials and the tables.")],
     recipes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RECIPE]...", help="Names of recipes that ship, or YAML files; else equal."),
+        typer.Argument(metavar="[RECIPE]...", help="Names of recipes that ship, or YAML files.", show_default="equal"),
     ] = None,
     networks: Annotated[
-        str | None, typer.Option(help="Vary the one recipe's network: unet,segnet or all of the registry.")
+        str | None,
+        typer.Option(
+            help="Vary the one recipe's network: unet,segnet or all of the registry.", show_default="the recipe's"
+        ),
     ] = None,
     preprocessings: Annotated[
-        str | None, typer.Option(help="Vary the one recipe's preprocessing: own,li,kulkarni or all published ones.")
+        str | None,
+        typer.Option(
+            help="Vary the one recipe's preprocessing: own,li,kulkarni or all published ones.",
+            show_default="the recipe's",
+        ),
     ] = None,
     changes: Changes = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds to draw by patient.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
-    split: Annotated[Path | None, typer.Option(help="Split of livertumorseg data split, in place of drawing.")] = None,
-    fold: Annotated[int | None, typer.Option(min=0, help="This fold alone.")] = None,
-    against: Annotated[
-        str | None, typer.Option(help="What differences are from; else the one with the best lesion Dice.")
+    split: Annotated[
+        Path | None,
+        typer.Option(help="Split of livertumorseg data split, in place of drawing.", show_default="one is drawn"),
     ] = None,
-    card: Annotated[str | None, typer.Option(help="Name or folder of a model whose card gets the table.")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="This fold alone.", show_default="all")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="What differences are from.", show_default="the one with the best lesion Dice")
+    ] = None,
+    card: Annotated[
+        str | None, typer.Option(help="Name or folder of a model whose card gets the table.", show_default="none")
+    ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
     overwrite: Annotated[
@@ -164,7 +177,7 @@ def _print_comparison(result: Comparison, output: Path) -> None:
         show(table)
         for sentence in summary.explain_figures(result.summary):
             say(sentence)
-        say(f"Wrote {output / 'comparison.md'}, .csv and .json. Research only, not a medical device.")
+        say_written(output / f"comparison{ending}" for ending in (".md", ".csv", ".json"))
     for name, why in result.failed.items():
         complain(f"{name}: {why}")
 
@@ -211,24 +224,32 @@ def reproduce(
             help="As published, a true training for two CPU cores, or in minutes, with figures of no meaning."
         ),
     ] = Size.PUBLISHED,
-    rows: Annotated[str | None, typer.Option(help="Rows of the table to do, with commas between; else all.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="Rows of the table to do, with commas between.", show_default="all")
+    ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the training data, in place of the paper's or the size's.")
+        int | None, typer.Option(min=1, help="Passes over the training data.", show_default="the paper's or the size's")
     ] = None,
     changes: Changes = None,
     encoder_weights: Annotated[
         list[Path] | None,
         typer.Option(
-            help="File of torchvision's ImageNet weights, once for each encoder, or imagenet to download them; rows "
-            "without any start from random weights."
+            help="File of torchvision's ImageNet weights, once for each encoder, or imagenet to download them.",
+            show_default="random weights",
         ),
     ] = None,
     intensities: Annotated[
-        tuple[float, float] | None, typer.Option(help="HU of black and white in slice pictures that do not say them.")
+        tuple[float, float] | None,
+        typer.Option(
+            help="HU of black and white in slice pictures that do not say them.", show_default="as the data say"
+        ),
     ] = None,
     patients: Annotated[
         str | None,
-        typer.Option(help="Who of the data: numbers, ranges or names, such as 0-27,48-130, or left out: not:28-47."),
+        typer.Option(
+            help="Who of the data: numbers, ranges or names, such as 0-27,48-130, or left out: not:28-47.",
+            show_default="all",
+        ),
     ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
@@ -276,7 +297,7 @@ def reproduce(
             say(sentence)
         return
     _print_reproduction(done)
-    say(f"Wrote {output / output_files.PAGE}, .md, .csv and .json. Research only, not a medical device.")
+    say_written((output / output_files.PAGE).with_suffix(ending) for ending in (".html", ".md", ".csv", ".json"))
 
 
 def _print_reproduction(done: Reproduction) -> None:

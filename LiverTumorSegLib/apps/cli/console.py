@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +31,7 @@ from ...core.progress import CancelToken, Progress
 from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_line
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
-DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, gpu, cuda:N or mps.")]
 LiverModel = Annotated[
     str,
     typer.Option(
@@ -34,12 +43,20 @@ LiverModel = Annotated[
 ]
 AlsoModels = Annotated[
     list[str] | None,
-    typer.Option("--also", metavar="NAME", help="A model of other structures, such as vessels; again for more."),
+    typer.Option(
+        "--also",
+        metavar="NAME",
+        help="A model of other structures, such as vessels; again for more.",
+        show_default="none",
+    ),
 ]
 Coarse = Annotated[
     bool, typer.Option("--coarse/--full", help="Find the liver on coarse slices first, or segment every slice.")
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Slices a batch, or parts of a volume on a GPU.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Slices a batch, or parts of a volume on a GPU.", show_default="what memory holds"),
+]
 Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Exact = Annotated[
     bool, typer.Option("--exact", help="Models of nnU-Net: labels as nnU-Net's own, by its own arithmetic; slower.")
@@ -56,14 +73,74 @@ _WIDEST, _LINE_EVERY_S = 140, 60
 out, err = Console(), Console(stderr=True)
 
 
+class _FirstSign:
+    """What a terminal shows from a command's first moment on, until it prints or shows its progress."""
+
+    def __init__(self) -> None:
+        self._shown: Bar | None = None
+
+    def show(self) -> None:
+        if not _is_shown_progress():
+            return
+        columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        self._shown = Bar(*columns, console=err, transient=True)
+        self._shown.add_task("Loading the program", total=None)
+        self._shown.start()
+
+    def remove(self) -> None:
+        if self._shown:
+            self._shown.stop()
+            self._shown = None
+
+
+_FIRST_SIGN = _FirstSign()
+_LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID")
+
+
+def _is_shown_progress() -> bool:
+    """Whether progress moves on a terminal, which of several ranks on a machine the first alone does."""
+    number = next((os.environ[name] for name in _LOCAL_RANKS if name in os.environ), "0")
+    return err.is_terminal and not out.quiet and number == "0"
+
+
+@contextmanager
+def starting(*, quiet: bool = False) -> Iterator[None]:
+    """Show at once that a command works, since what it imports may take long.
+
+    Args:
+        quiet: show neither this nor progress, and print nothing but warnings and errors.
+    """
+    out.quiet = quiet
+    _FIRST_SIGN.show()
+    try:
+        yield
+    finally:
+        _FIRST_SIGN.remove()
+        out.quiet = False
+
+
 def say(sentence: str) -> None:
     """Print a sentence as it is, on one line."""
+    _FIRST_SIGN.remove()
     out.print(escape_invisible(sentence), soft_wrap=True, highlight=False, markup=False)
 
 
 def show(table: Table) -> None:
     """Print a table whole, however narrow the terminal is: a figure that is cut off misleads."""
-    Console(width=max(out.width, _WIDEST)).print(table)
+    _FIRST_SIGN.remove()
+    Console(width=max(out.width, _WIDEST), quiet=out.quiet).print(table)
+
+
+def say_written(files: Iterable[Path], *, after: str = "") -> None:
+    """Print the last line of a command, which names every file that it wrote.
+
+    Args:
+        files: in the order in which they are named.
+        after: sentences that stand before it on the line.
+    """
+    *first, last = map(str, files)
+    names = f"{', '.join(first)} and {last}" if first else last
+    say(f"{after}{' ' if after else ''}Wrote {names}. Research only, not a medical device.")
 
 
 def text_cells(*words: str) -> list[Text]:
@@ -73,11 +150,13 @@ def text_cells(*words: str) -> list[Text]:
 
 def warn(sentence: str) -> None:
     """Print a sentence as a warning to standard error."""
+    _FIRST_SIGN.remove()
     err.print(f"[yellow]warning:[/] {escape(to_one_line(sentence))}", soft_wrap=True, highlight=False)
 
 
 def complain(sentence: str) -> None:
     """Print a sentence as an error to standard error."""
+    _FIRST_SIGN.remove()
     err.print(f"[red]error:[/] {escape(to_one_line(sentence))}", soft_wrap=True, highlight=False)
 
 
@@ -88,11 +167,16 @@ def command_line() -> str:
 
 @contextmanager
 def bar() -> Iterator[Progress]:
-    """A progress bar on standard error; where that is no terminal, a line a minute."""
+    """A progress bar on standard error, which moves also where nothing is told; on no terminal, a line a minute."""
+    _FIRST_SIGN.remove()
+    if out.quiet:
+        yield lambda fraction, sentence: None  # noqa: ARG005
+        return
     if not err.is_terminal:
         yield _line_a_minute()
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    said = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), said, BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bar(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Starting", total=1.0)
         yield lambda fraction, sentence: shown.update(task, completed=fraction, description=to_one_line(sentence))

@@ -17,6 +17,7 @@ from rich.table import Table
 from ...core.errors import UserError
 from ...core.native_stderr import silence_libraries
 from ...core.progress import Job, job
+from .common_options import working
 from .console import USER_ERROR, Damaged, Overwrite, bar, complain, interruptible, out, say, text_cells, warn
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Folders = Annotated[
     list[Path],
     typer.Argument(metavar="DIR...", readable=False, help="LiTS, 3D-IRCADb-01, MSD Task03_Liver or slice pictures."),
 ]
-Processes = Annotated[int | None, typer.Option(min=1, help="Scans at once; the machine's cores if left out.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="Scans at once.", show_default="the machine's cores")]
 
 _LISTED = 8
 _DUPLICATES = {
@@ -48,6 +49,7 @@ _DUPLICATES = {
 
 
 @app.command("check")
+@working
 def check_data(
     folders: Folders,
     processes: Processes = None,
@@ -66,11 +68,14 @@ def check_data(
 
 
 @app.command("split")
+@working
 def split_data(
     folders: Folders,
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
-    folds: Annotated[int | None, typer.Option(min=2, help="Folds for cross-validation.")] = None,
-    validation: Annotated[float | None, typer.Option(help="Share of the patients to validate on.")] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Folds for cross-validation.", show_default="none")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the patients to validate on.", show_default="none")
+    ] = None,
     test: Annotated[float, typer.Option(help="Share of the patients to test on, with --validation.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Decides among equals.")] = 0,
     processes: Processes = None,
@@ -176,11 +181,16 @@ Sources = Annotated[
     list[Path],
     typer.Argument(metavar="CT...", readable=False, help="CTs, or one folder of volume-N.nii with segmentation-N.nii."),
 ]
-Labels = Annotated[list[Path] | None, typer.Option(help="Segmentation of a CT; once for each, in order.")]
+Labels = Annotated[
+    list[Path] | None,
+    typer.Option(help="Segmentation of a CT; once for each, in order.", show_default="found in the folder"),
+]
 ChainName = Annotated[
     str, typer.Option("--chain", help="Name of a preprocessing chain, or a JSON file that holds one.")
 ]
-Series = Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")]
+Series = Annotated[
+    str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+]
 Force = Annotated[bool, typer.Option("--force", help="Take it though it does not look like a CT.")]
 
 
@@ -191,17 +201,25 @@ def preprocess(
         typer.Argument(
             metavar="[INPUT]",
             readable=False,
-            help="NIfTI, NRRD, MetaImage, or a DICOM folder; without one the chain is described.",
+            help="NIfTI, NRRD, MetaImage, or a DICOM folder.",
+            show_default="the chain is described",
         ),
     ] = None,
-    save: Annotated[Path | None, typer.Option("--save", help="PNG file to write; needs INPUT.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", "--output", "-o", help="PNG file to write; needs INPUT.", show_default="the chain is described"
+        ),
+    ] = None,
     number: Annotated[
-        int | None, typer.Option("--slice", min=1, help="Counted from the feet; else the one with most soft tissue.")
+        int | None,
+        typer.Option("--slice", min=1, help="Counted from the feet.", show_default="the one with most soft tissue"),
     ] = None,
     series: Series = None,
     damaged: Damaged = "as-is",
     augmentation: Annotated[
-        str | None, typer.Option(help="Set of random changes to show samples of; else that of the chain's system.")
+        str | None,
+        typer.Option(help="Set of random changes to show samples of.", show_default="that of the chain's system"),
     ] = None,
     force: Force = False,
     overwrite: Overwrite = False,
@@ -219,10 +237,10 @@ def preprocess(
         _say_chain(chain)
         return
     if source is None or save is None:
-        msg = "A picture needs both a CT and its own name (INPUT --save steps.png): give both, or neither for words."
+        msg = "A picture needs a CT and its own name: give INPUT --save steps.png, or neither for a description."
         raise UserError(msg)
     if save.suffix.lower() != ".png":
-        msg = f"{save} is no name for the picture: end it in .png."
+        msg = f"The picture {save} is written as PNG: end its name in .png."
         raise UserError(msg)
     refuse_existing(save, overwrite=overwrite)
     refuse_unwritable(save)
@@ -303,7 +321,8 @@ def export_slices(
         warn("The chain spreads more than 512 HU over the 256 greys of a JPG: narrow its window, or end it with CLAHE.")
     for warning in (words for patient in done for words in patient.warnings):
         warn(warning)
-    say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {len(done)} patients to {output}.")
+    patients = f"{len(done)} patient{'' if len(done) == 1 else 's'}"
+    say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {patients} to {output}.")
 
 
 def foreground_statistics(sources: Sources, labels: Labels = None, series: Series = None, force: Force = False) -> None:

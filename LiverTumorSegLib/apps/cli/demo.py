@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ...core.errors import UserError
-from .console import Overwrite, bar, say, warn
+from .common_options import one_path
+from .console import Overwrite, bar, say, say_written, warn
 
 Seed = Annotated[int, typer.Option(min=0, help="Of anatomy, lesions and noise.")]
 _MOST_VOXELS = 4096
@@ -28,12 +29,22 @@ def demo(
         warn(warning)
     say(
         f"Segmented a phantom in {outcome.seconds:.1f} s: Dice against its truth is {outcome.liver_dice:.3f} for the "
-        f"liver and {outcome.lesion_dice:.3f} for the lesions. Open {output / 'report.html'}."
+        f"liver and {outcome.lesion_dice:.3f} for the lesions."
     )
+    say_written(sorted(output.iterdir()), after=f"Open {output / 'report.html'}.")
 
 
 def phantom(
-    output: Annotated[Path, typer.Argument(help="NIfTI file of the CT; the labels stand beside it.")],
+    output: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[OUTPUT]", help="NIfTI file of the CT; the labels stand beside it.", show_default="--output"
+        ),
+    ] = None,
+    *,
+    output_: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The same as OUTPUT.", show_default="OUTPUT")
+    ] = None,
     shape: Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns.")] = (72, 256, 256),
     spacing: Annotated[tuple[float, float, float], typer.Option(help="Millimetres between them.")] = (3.0, 1.5, 1.5),
     seed: Seed = 0,
@@ -45,19 +56,20 @@ def phantom(
     from ...io import volumes
     from ...io.nifti import write_volume
 
-    if not output.name.endswith((".nii", ".nii.gz")) or not _fits(shape, spacing):
+    image = one_path(output, output_, name="OUTPUT", flag="--output")
+    if not image.name.endswith((".nii", ".nii.gz")) or not _fits(shape, spacing):
         msg = (
-            f"A phantom is a .nii or .nii.gz file of 1 to {_MOST_VOXELS} voxels each way, up to 100 mm apart: "
-            "change what differs."
+            f"A phantom cannot be made so: end its name in .nii or .nii.gz, and give 1 to {_MOST_VOXELS} voxels each "
+            "way, up to 100 mm apart."
         )
         raise UserError(msg)
-    labels = output.with_name(f"{volumes.stem(output)}-labels.nii.gz")
-    for path in (output, labels):
+    labels = image.with_name(f"{volumes.stem(image)}-labels.nii.gz")
+    for path in (image, labels):
         volumes.check_output(path, overwrite=overwrite)
     made = create(shape, spacing, seed, lesions)
-    write_volume(output, made.volume, overwrite=overwrite)
+    write_volume(image, made.volume, overwrite=overwrite)
     volumes.write_labels(labels, made.labels, made.volume, overwrite=overwrite)
-    say(f"Wrote {output} and {labels}.")
+    say_written([image, labels])
 
 
 def _fits(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> bool:

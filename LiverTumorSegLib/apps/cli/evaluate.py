@@ -12,7 +12,19 @@ from rich.table import Table
 
 from ...core.errors import UserError
 from ...core.progress import job
-from .console import USER_ERROR, Overwrite, bar, command_line, complain, interruptible, say, show, text_cells, warn
+from .console import (
+    USER_ERROR,
+    Overwrite,
+    bar,
+    command_line,
+    complain,
+    interruptible,
+    say,
+    say_written,
+    show,
+    text_cells,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ...evaluation.overlap import Empties
@@ -24,7 +36,10 @@ Resamples = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 _STRUCTURES = {"liver": "liver", "liver_only": "liver only", "lesion": "lesion"}
-Values = Annotated[str | None, typer.Option(help="Values of the masks that are not 1 and 2: liver=5,lesion=7.")]
+Values = Annotated[
+    str | None,
+    typer.Option(help="Values of the masks that are not 1 and 2: liver=5,lesion=7.", show_default="liver=1,lesion=2"),
+]
 _MANY = 20
 _UNPAIRED = {
     "only_a": "Only A has",
@@ -39,14 +54,21 @@ def evaluate(
     ],
     references: Annotated[Path, typer.Argument(readable=False, help="Folder of what they should be, or one.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json and CSV tables.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for report.html, report.json and CSV tables.", show_default="no report"
+        ),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(help="CSV with columns prediction, reference, and case, patient, image if wanted.")
+        Path | None,
+        typer.Option(
+            help="CSV with columns prediction, reference, and case, patient, image if wanted.",
+            show_default="paired by name",
+        ),
     ] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the CTs, for pictures.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the CTs, for pictures.", show_default="none")] = None,
     probabilities: Annotated[
-        Path | None, typer.Option(help="Folder of CASE_liver and CASE_lesion probabilities.")
+        Path | None, typer.Option(help="Folder of CASE_liver and CASE_lesion probabilities.", show_default="none")
     ] = None,
     connectivity: Annotated[int, typer.Option(help="Surface: 18 as LiTS, 6 as MONAI and MedPy, or 26.")] = 18,
     tolerance: Annotated[float, typer.Option(help="Tolerance of the surface Dice, mm.")] = 2.0,
@@ -66,7 +88,7 @@ def evaluate(
     bootstrap: Resamples = 10_000,
     seed: Seed = 0,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Cases at once; the machine's cores if left out.")
+        int | None, typer.Option(min=1, help="Cases at once.", show_default="the machine's cores")
     ] = None,
     pictures: Annotated[int, typer.Option(min=0, help="Worst cases shown in pictures.")] = 12,
     as_json: AsJson = False,
@@ -141,6 +163,8 @@ def _empties(name: str) -> Empties:
 
 
 def _print(content: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
+    from ...evaluation import report
+
     if as_json:
         print(json.dumps(content, indent=1))  # noqa: T201
     else:
@@ -156,7 +180,7 @@ def _print(content: dict[str, Any], output: Path | None, *, as_json: bool) -> No
         measured = len(content["cases"])
         say(f"{measured} case{' was' if measured == 1 else 's were'} measured{failed}.")
     if output and not as_json:
-        say(f"Wrote {output / 'report.html'}. Research only, not a medical device.")
+        say_written(output / name for name in (report.PAGE, *sorted(report.FILE_NAMES - {report.PAGE})))
 
 
 def _complain_of_each(failed: dict[str, str]) -> None:

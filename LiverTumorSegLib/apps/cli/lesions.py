@@ -12,7 +12,8 @@ import typer
 from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
-from .console import DeviceName, Overwrite, bar, interruptible, say, warn
+from .common_options import working
+from .console import DeviceName, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, help="Add lesions to a segmentation, or 
 
 
 @app.command("add")
+@working
 def add(
     ct: Annotated[Path, typer.Argument(metavar="CT", readable=False, help="NIfTI, NRRD, MetaImage, or DICOM folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd.")],
@@ -40,7 +42,8 @@ def add(
         typer.Argument(
             metavar="[SEGMENTATION]",
             readable=False,
-            help="Labels that the lesions are added to; without them, OUTPUT has them alone.",
+            help="Labels that the lesions are added to.",
+            show_default="OUTPUT has the new lesions alone",
         ),
     ] = None,
     inside: Annotated[
@@ -49,23 +52,32 @@ def add(
             "--at",
             metavar="R,A,S",
             help="A point in a lesion, in mm; again for others. R,A,S,NAME for several points of one.",
+            show_default="none",
         ),
     ] = None,
     outside: Annotated[
         list[str] | None,
-        typer.Option("--not-at", metavar="R,A,S", help="A point beside all of them; R,A,S,NAME beside one."),
+        typer.Option(
+            "--not-at", metavar="R,A,S", help="A point beside all of them; R,A,S,NAME beside one.", show_default="none"
+        ),
     ] = None,
     points: Annotated[
-        Path | None, typer.Option(readable=False, help="Points from a CSV file, .mrk.json, or a DICOM report.")
+        Path | None,
+        typer.Option(readable=False, help="Points from a CSV file, .mrk.json, or a DICOM report.", show_default="none"),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, lesions.csv, patient.csv and lesions.json.", show_default="no report"
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Name of a model for clicks, or its folder.")
     ] = CLICK_MODEL,
     device: DeviceName = "auto",
-    series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Take it though it does not look like a CT.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -95,8 +107,7 @@ def add(
     for warning in dict.fromkeys((*volume.warnings, *([doubt] if doubt else []), *table.warnings)):
         warn(warning)
     _print(volume, labels, added, table)
-    written = [path for each in outputs for path in each.files(loaded.description.labels)]
-    say(f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device.")
+    say_written(path for each in outputs for path in each.files(loaded.description.labels))
 
 
 def _labels(path: Path | None, volume: Volume) -> tuple[NDArray[np.uint8], str]:

@@ -11,7 +11,8 @@ from rich.table import Column, Table
 from ...core.about import DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.sanitize import escape_invisible
-from .console import Overwrite, bar, interruptible, out, say, text_cells, warn
+from .common_options import working
+from .console import Overwrite, bar, interruptible, out, say, say_written, text_cells, warn
 from .nnunet_options import NnUNetChoices, with_nnunet_options
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
 
 
 @app.command("import")
+@working
 @with_nnunet_options
 def import_model(
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A model folder, or one of nnU-Net; also zipped.")],
+    *,
     choices: NnUNetChoices,
     overwrite: Overwrite = False,
 ) -> None:
@@ -71,10 +74,12 @@ def import_model(
 
 
 @app.command()
+@working
 @with_nnunet_options
 def download(
     url: Annotated[str, typer.Argument(help="Address of a zipped model folder, or of nnU-Net's.")],
     sha256: Annotated[str, typer.Option(help="Checksum of the zip file, as its author published it.")],
+    *,
     choices: NnUNetChoices,
     overwrite: Overwrite = False,
 ) -> None:
@@ -118,7 +123,7 @@ _LEGEND = (
 
 def networks(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One alone, with all that is said of it.")
+        str | None, typer.Argument(metavar="[NAME]", help="One alone, with all that is said of it.", show_default="all")
     ] = None,
     channels: Annotated[int, typer.Option(min=1, help="Channels of a slice.")] = 1,
     classes: Annotated[int, typer.Option(min=1, help="Channels of the logits.")] = 3,
@@ -171,9 +176,12 @@ def export(
     model: Annotated[str, typer.Argument(help="Name of a model, or its folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     format_name: Annotated[str, typer.Option("--format", help="onnx, torch-export or monai-bundle.")],
-    ct: Annotated[Path | None, typer.Option(readable=False, help="CT to check the export on; else a phantom.")] = None,
+    ct: Annotated[
+        Path | None, typer.Option(readable=False, help="CT to check the export on.", show_default="a phantom")
+    ] = None,
     number: Annotated[
-        int | None, typer.Option("--slice", min=1, help="Counted from the feet; else the one with most soft tissue.")
+        int | None,
+        typer.Option("--slice", min=1, help="Counted from the feet.", show_default="the one with most soft tissue"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Check on it though it does not look like a CT.")] = False,
     overwrite: Overwrite = False,
@@ -192,7 +200,8 @@ def export(
         for warning in volume.warnings:
             warn(warning)
     found = export_model(loaded, format_name, output, volume=volume, number=number, overwrite=overwrite)
-    say(
-        f"Wrote {output}. Checked on a slice of {ct or 'a phantom'}: {found.in_words}. Licence of the weights: "
-        f"{loaded.description.licence.name}."
+    say_written(
+        sorted(path for path in output.rglob("*") if path.is_file()),
+        after=f"Checked on a slice of {ct or 'a phantom'}: {found.in_words}. Licence of the weights: "
+        f"{loaded.description.licence.name}.",
     )

@@ -16,37 +16,44 @@ _PARAMETER = "choices"
 _PANEL = "Of nnU-Net's models"
 
 
-def _option(words: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=words, metavar=metavar, rich_help_panel=_PANEL)
+def _option(words: str, default: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=words, metavar=metavar, show_default=default, rich_help_panel=_PANEL)
 
 
 _OPTIONS: dict[str, Any] = {
-    "name": Annotated[str | None, _option("Name to keep it under.", "--name")],
-    "configuration": Annotated[str | None, _option("Such as 3d_fullres, where there are several.", "--configuration")],
-    "folds": Annotated[str | None, _option("Numbers of the folds to average, such as 0,1; else all.", "--folds")],
-    "checkpoint": Annotated[str | None, _option("File in each fold; else checkpoint_final.pth.", "--checkpoint")],
+    "name": Annotated[str | None, _option("Name to keep it under.", "the folder's", "--name")],
+    "configuration": Annotated[
+        str | None, _option("Such as 3d_fullres, where there are several.", "the only one", "--configuration")
+    ],
+    "folds": Annotated[str | None, _option("Numbers of the folds to average, such as 0,1.", "all", "--folds")],
+    "checkpoint": Annotated[str | None, _option("File in each fold.", "checkpoint_final.pth", "--checkpoint")],
     "labels": Annotated[
         list[str] | None,
         _option(
             "liver, lesion or another structure, and the data set's name for it, where that does not tell; none=NAME "
             "leaves one out. Repeatable.",
+            "the data set's names",
             "--label",
             metavar="WHAT=NAME",
         ),
     ],
-    "licence": Annotated[str | None, _option("Of the weights, where the folder does not say.", "--licence")],
+    "licence": Annotated[
+        str | None, _option("Of the weights, where the folder does not say.", "what the folder says", "--licence")
+    ],
     "mirroring": Annotated[
         bool | None,
         _option(
-            "Average mirrored passes where the checkpoint allows them; else as its author does.",
+            "Average mirrored passes where the checkpoint allows them.",
+            "as its author does",
             "--mirroring/--no-mirroring",
         ),
     ],
-    "orientation": Annotated[str | None, _option("Show CTs as stored, or in RAS; else as plans say.", "--orientation")],
+    "orientation": Annotated[str | None, _option("Show CTs as stored, or in RAS.", "as plans say", "--orientation")],
     "totalsegmentator": Annotated[
         bool | None,
         _option(
-            "With TotalSegmentator's own steps around nnU-Net; else as the folder's name says.",
+            "With TotalSegmentator's own steps around nnU-Net.",
+            "as the folder's name says",
             "--totalsegmentator/--no-totalsegmentator",
         ),
     ],
@@ -73,5 +80,5 @@ def with_nnunet_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=None, annotation=_OPTIONS[name])

@@ -25,7 +25,7 @@ PACKAGES = ("pydicom", "highdicom", "pynetdicom", "dicomweb_client", "aiohttp")
 _BY_SIGNAL = 128
 """Added to a signal's number it is the exit code, as shells have it."""
 
-_OPTION = typer.Option("--config", "-c", help="The service's configuration, a TOML file.")
+_OPTION = typer.Option("--config", "-c", help="The service's configuration, a TOML file.", show_default="none")
 _Config = Annotated[Path, _OPTION]
 
 app = typer.Typer(invoke_without_command=True)

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ...core.progress import job
-from .console import Overwrite, bar, interruptible, say, show, text_cells, warn
+from .console import Overwrite, bar, interruptible, say_written, show, text_cells, warn
 
 if TYPE_CHECKING:
     from ...datasets.layouts import Layout
@@ -38,7 +38,9 @@ def plan(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     configuration: Annotated[
         list[ConfigurationName] | None,
-        typer.Option(help="2d, 3d_fullres or 3d_lowres: write this recipe alone; again for others."),
+        typer.Option(
+            help="2d, 3d_fullres or 3d_lowres: write this recipe alone; again for others.", show_default="all that fit"
+        ),
     ] = None,
     memory: Annotated[float, typer.Option(min=0.1, max=1000, help="GB of the GPU to train on.")] = 8,
     overwrite: Overwrite = False,
@@ -63,8 +65,7 @@ def plan(
     )
     _print_plans(found)
     _print_warnings(layout, found)
-    recipes = ", ".join(f"{name}.yaml" for name in names)
-    say(f"Wrote {writing.PLANS} for nnU-Net and {recipes} for livertumorseg train to {output}.")
+    say_written([output / writing.PLANS, *(output / f"{name}.yaml" for name in names)])
 
 
 def _print_plans(plans: Plans) -> None:

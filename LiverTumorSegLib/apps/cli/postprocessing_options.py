@@ -21,7 +21,7 @@ CleanUp = Mapping[str, bool | float]
 AS_THE_MODEL: CleanUp = MappingProxyType({})
 """Nothing was chosen."""
 
-_PARAMETER = "clean_up"
+_PARAMETER, _DEFAULT = "clean_up", "the model's"
 
 
 def with_clean_up_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,13 +47,17 @@ def changed_steps(steps: Postprocessing, clean_up: CleanUp) -> Postprocessing:
 
 
 def _parameter(option: CleanUpOption) -> inspect.Parameter:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(option.short_name, kind, default=None, annotation=_annotation(option))
 
 
 def _annotation(option: CleanUpOption) -> Any:
     flag = option.short_name.replace("_", "-")
     if option.kind is bool:
-        return Annotated[bool | None, typer.Option(f"--{flag}/--no-{flag}", help=f"{option.help}.")]
+        return Annotated[
+            bool | None, typer.Option(f"--{flag}/--no-{flag}", help=f"{option.help}.", show_default=_DEFAULT)
+        ]
     words = f"{option.help}, in {option.unit}." if option.unit else f"{option.help}."
-    return Annotated[float | None, typer.Option(f"--{flag}", min=0, max=option.offered, help=words)]
+    return Annotated[
+        float | None, typer.Option(f"--{flag}", min=0, max=option.offered, help=words, show_default=_DEFAULT)
+    ]

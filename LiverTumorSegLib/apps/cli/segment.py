@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.progress import Job
+from .common_options import InputOption, one_path
 from .console import (
     AlsoModels,
     BatchSize,
@@ -24,6 +24,7 @@ from .console import (
     bar,
     interruptible,
     say,
+    say_written,
     warn,
 )
 from .postprocessing_options import AS_THE_MODEL, CleanUp, changed_steps, with_clean_up_options
@@ -35,8 +36,16 @@ if TYPE_CHECKING:
 @with_clean_up_options
 def segment(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", readable=False, help="NIfTI, NRRD, MetaImage, or a DICOM folder.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            readable=False,
+            help="NIfTI, NRRD, MetaImage, or a DICOM folder.",
+            show_default="--input",
+        ),
+    ] = None,
+    *,
+    input_: InputOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd; with --dicom a folder.")
     ],
@@ -45,14 +54,29 @@ def segment(
     also: AlsoModels = None,
     device: DeviceName = "auto",
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, lesions.csv, patient.csv and lesions.json.", show_default="no report"
+        ),
     ] = None,
     probabilities: Annotated[
         Path | None,
         typer.Option(
             help="Folder for OUTPUT_liver.nii.gz and OUTPUT_lesion.nii.gz: probabilities from 0 to 1 before the "
-            "clean-up, 0 outside the liver's box."
+            "clean-up, 0 outside the liver's box.",
+            show_default="no maps",
         ),
+    ] = None,
+    separate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a mask a structure: liver.nii.gz, with its lesions in it, lesion.nii.gz, and others.",
+            show_default="no masks",
+        ),
+    ] = None,
+    rtstruct: Annotated[
+        Path | None,
+        typer.Option(help="File ending in .dcm for an RT Structure Set of a DICOM series.", show_default="none"),
     ] = None,
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Write a DICOM Segmentation and a Structured Report of a DICOM series.")
@@ -60,7 +84,9 @@ def segment(
     lesion_segments: Annotated[
         str, typer.Option(help="With --dicom: each, a segment for each lesion, or all, one for all.")
     ] = "each",
-    series: Annotated[str | None, typer.Option(help="UID of the DICOM series, or its end.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+    ] = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
@@ -78,18 +104,21 @@ def segment(
     from ...pipeline import CTFile, run
     from ...reporting.outputs import outputs_for_file
 
+    ct_path = one_path(source, input_, name="INPUT", flag="--input")
     outputs = outputs_for_file(
         output,
         dicom=dicom,
         lesion_segments=lesion_segments,
         report=report,
         probabilities=probabilities,
+        separate=separate,
+        rtstruct=rtstruct,
         overwrite=overwrite,
     )
     with interruptible() as cancel:
         loaded = load_models(model, liver_model, also or ())
         cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
-        ct = CTFile(source, series, force, DamageTreatment.of(damaged))
+        ct = CTFile(ct_path, series, force, DamageTreatment.of(damaged))
         options = SegmentationOptions(coarse, batch, cleaning, precision, nnunet="exact" if exact else "fast")
         with bar() as progress:
             task = Job(progress, cancel)
@@ -97,21 +126,18 @@ def segment(
     if as_json:
         _print_json(result, output)
     else:
-        _print(result, outputs[0].files(loaded.marks))
+        _print(result)
 
 
-def _print(result: SegmentationResult, written: Sequence[Path]) -> None:
+def _print(result: SegmentationResult) -> None:
     from ...reporting.other_structures import measure_structures
 
     for warning in result.warnings:
         warn(warning)
     found = result.segmentation
     if structures := measure_structures(found):
-        say(f"Beside them: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
-    say(
-        f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}. "
-        f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device."
-    )
+        say(f"Other structures: {', '.join(f'{each.title} {each.volume_ml:.1f} ml' for each in structures)}.")
+    say_written(result.files, after=f"{result.lesions.in_words}. Segmented in {found.seconds:.1f} s on {found.device}.")
 
 
 def _print_json(result: SegmentationResult, output: Path) -> None:

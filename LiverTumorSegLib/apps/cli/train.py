@@ -28,8 +28,10 @@ from .console import (
 if TYPE_CHECKING:
     from ...training.recipe import Recipe
 
-Changes = Annotated[list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder that keeps what CTs become; else the user's cache.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.", show_default="the recipe's")
+]
+Cache = Annotated[Path | None, typer.Option(help="Folder that keeps what CTs become.", show_default="the user's cache")]
 
 
 def load_recipe(name: str, changes: Sequence[str] | None) -> Recipe:

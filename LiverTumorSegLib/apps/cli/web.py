@@ -29,12 +29,19 @@ _BY_SIGNAL = 128
 
 
 def web(
-    ct: Annotated[Path | None, typer.Argument(help="CT to open at once: a file or a DICOM folder.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Folder of CTs that every session may open.")] = None,
+    ct: Annotated[
+        Path | None, typer.Argument(help="CT to open at once: a file or a DICOM folder.", show_default="none")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of CTs that every session may open.", show_default="none")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 0,
     host: Annotated[
         str | None,
-        typer.Option(help="Name or address of this machine to listen on; else a name of this run's own, for it alone."),
+        typer.Option(
+            help="Name or address of this machine to listen on.",
+            show_default="a name of this run's own, for this machine alone",
+        ),
     ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect, without encryption.")

@@ -10,6 +10,7 @@ from ...core import text_files
 from .panel import LESION_COLUMNS
 
 _CSV_NAMES = {"r": "centroid_r_mm", "a": "centroid_a_mm", "s": "centroid_s_mm"}
+_BEFORE_THE_CENTROID = "diameter_mm"
 
 
 def table_text(
@@ -19,7 +20,7 @@ def table_text(
     origins: Sequence[str] = (),
     liver_segments: Sequence[str] = (),
 ) -> str:
-    """All measures of all lesions as text, with the names that the headless library's CSV has.
+    """All measures of all lesions as text, with the columns of the headless library's CSV, in their order.
 
     Args:
         rows: the lesions.
@@ -28,7 +29,7 @@ def table_text(
         origins: how each came about, in the CSV's words; likewise.
         liver_segments: that each lies in; likewise.
     """
-    keys = [key for _heading, key, _kind in LESION_COLUMNS]
+    keys = _keys_in_order()
     head: list[str] = [_CSV_NAMES.get(key, key) for key in keys]
     cells: list[list[Any]] = [[_cell(row[key]) for key in keys] for row in rows]
     for name, words in (("liver_segments", liver_segments), ("origin", origins), ("note", notes)):
@@ -36,6 +37,13 @@ def table_text(
             head.append(name)
             cells = [[*row, text] for row, text in zip(cells, words, strict=True)]
     return text_files.lines([head, *cells], delimiter)
+
+
+def _keys_in_order() -> list[str]:
+    """Keys of a row in the order of the CSV's columns: the panel shows the centroid further behind."""
+    measures = [key for _heading, key, _kind in LESION_COLUMNS if key not in _CSV_NAMES]
+    at = measures.index(_BEFORE_THE_CENTROID) + 1
+    return [*measures[:at], *_CSV_NAMES, *measures[at:]]
 
 
 def _cell(value: float) -> float | None:

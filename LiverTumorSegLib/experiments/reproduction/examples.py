@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from ...core.atomic_files import whole_file
+from ...core.device import choose_device
 from ...core.schema import StrictModel
 from ...datasets import sources
 from ...datasets.slices import Patient
@@ -141,7 +142,7 @@ def _slice_pictures(
     ]
     scorer = _scorer(recipe, found)
     trained = model_folder.load(trial.folder / MODEL_FOLDER)
-    place = torch.device("cpu") if options.device == "auto" else torch.device(options.device)
+    place = torch.device("cpu") if options.device == "auto" else choose_device(options.device).device
     engine = scorer.engine(trained.network, place)
     for kind, dice, (patient, at) in chosen(ranked):
         options.job.at(1, f"Drawing a slice of {patient.name}")

@@ -175,5 +175,5 @@ def _score_within(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], floa
 
 def _refuse_all_but_bytes(image: NDArray[np.float32]) -> None:
     if image.min() < 0 or image.max() > _BRIGHTEST:
-        msg = f"The model is made for pictures of 0 to {_BRIGHTEST}, which a CT in HU is not: choose another model."
+        msg = f"The model expects pictures with values of 0 to {_BRIGHTEST}, and not a CT in HU: choose another model."
         raise UserError(msg)

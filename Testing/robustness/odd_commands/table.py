@@ -94,7 +94,7 @@ COMMANDS = (
     Command((*EVALUATE,)),
     Command(("evaluate", "seg.dcm", "labels.nii.gz"), "no DICOM file that says what it is", text("seg.dcm", "x" * 999)),
     Command(("evaluate", "seg.dcm", "labels.nii.gz"), "a pipe", pipe("seg.dcm")),
-    Command((*EVALUATE, "--tolerance", "nan"), "tolerance of nan"),
+    Command((*EVALUATE, "--tolerance", "nan"), "tolerance cannot be nan"),
     Command((*EVALUATE, "--iou", "nan"), "above nan"),
     Command((*EVALUATE, "--reference-values", "liver=1,lesion=1"), "does not say which"),
     Command((*PAIRS, "/dev/zero"), "a device"),

@@ -21,11 +21,11 @@ def test_auto_takes_the_cpu_where_there_is_nothing_else(monkeypatch):
 
 
 def test_an_unknown_device_is_refused():
-    with pytest.raises(UserError, match="no device “tpu”: give auto, cpu, cuda:N or mps"):
+    with pytest.raises(UserError, match="no device “tpu”: give auto, cpu, gpu, cuda:N or mps"):
         device.choose_device("tpu")
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps"])
+@pytest.mark.parametrize("name", ["gpu", "gpu:0", "cuda", "cuda:0", "mps"])
 def test_a_device_that_is_not_there_is_refused_with_what_to_use(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
@@ -37,6 +37,18 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
     put_gpus(monkeypatch, FakeGpu(), FakeGpu())
     with pytest.raises(UserError, match=r"the last of the 2 GPUs here is cuda:1"):
         device.choose_device("cuda:2")
+
+
+def test_gpu_is_the_freest_gpu_and_a_number_names_one(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu(free=10**9), FakeGpu(free=8 * 10**9))
+    assert str(device.choose_device("gpu").device) == str(device.choose_device("auto").device) == "cuda:1"
+    assert str(device.choose_device("gpu:0").device) == "cuda:0"
+
+
+def test_a_gpu_that_does_not_answer_is_no_reason_to_take_the_cpu_unasked(monkeypatch):
+    put_gpus(monkeypatch, FakeGpu(answers=False))
+    with pytest.raises(UserError, match=r"^cuda:0 stopped working \(.*\): use --device cpu or auto\.$"):
+        device.choose_device("gpu")
 
 
 def test_the_cpu_is_always_listed_and_last():

@@ -38,8 +38,8 @@ def test_ranks_are_said_or_stand_in_the_environment(environment, said, rank):
     [
         ({}, (0, None), "give both"),
         ({}, (None, 2), "give both"),
-        ({}, (2, 2), "Rank 2 of 2 cannot be"),
-        ({}, (-1, 2), "cannot be"),
+        ({}, (2, 2), "There is no rank 2 of 2 ranks: give one from 0 to 1"),
+        ({}, (-1, 2), "There is no rank -1 of 2 ranks"),
         ({"RANK": "one", "WORLD_SIZE": "2"}, (None, None), "RANK is “one”, not a number"),
     ],
 )
@@ -76,6 +76,7 @@ def test_each_rank_has_its_own_gpu_unless_told(monkeypatch):
         "cuda:0",
         "cuda:1",
     ]
+    assert ranks.choose_rank_device(Rank(1, 4, 1), "gpu") == "cuda:1"
     assert ranks.choose_rank_device(Rank(1, 4, 1), "cpu") == "cpu"
     assert ranks.choose_rank_device(ALONE, "auto") == "auto"
 

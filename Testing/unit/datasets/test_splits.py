@@ -113,13 +113,13 @@ def test_a_person_counts_with_the_largest_of_its_loads():
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({}, "needs either folds or a share"),
-        ({"folds": 2, "validation": 0.2}, "needs either folds or a share"),
-        ({"folds": 2, "test": 0.2}, "needs either folds or a share"),
+        ({}, "has either folds or shares"),
+        ({"folds": 2, "validation": 0.2}, "has either folds or shares"),
+        ({"folds": 2, "test": 0.2}, "has either folds or shares"),
         ({"folds": 1}, "1 folds cannot be made of 3 patients"),
         ({"folds": 4}, "4 folds cannot be made of 3 patients"),
-        ({"validation": 0.0}, "Shares of 0 and 0 cannot be kept back"),
-        ({"validation": 0.5, "test": 0.5}, "Shares of 0.5 and 0.5 cannot be kept back"),
+        ({"validation": 0.0}, "Shares of 0 and 0 cannot be held out"),
+        ({"validation": 0.5, "test": 0.5}, "Shares of 0.5 and 0.5 cannot be held out"),
         ({"validation": float("nan")}, "Shares of nan"),
         ({"validation": 0.9}, "3 patients are too few to keep 3 of them back"),
     ],

@@ -11,10 +11,10 @@ from LiverTumorSegLib.evaluation.overlap import Empties
     ("choice", "said"),
     [
         ({"connectivity": 4}, "A connectivity of 4 is not known: choose 6, 18, 26."),
-        ({"tolerance_mm": -1.0}, "A tolerance of -1.0 mm cannot be"),
-        ({"tolerance_mm": math.nan}, "A tolerance of nan mm cannot be"),
-        ({"iou": 1.0}, "No overlap can be above 1.0"),
-        ({"bootstrap": 0}, "A bootstrap of 0 resamples says nothing"),
+        ({"tolerance_mm": -1.0}, "The tolerance cannot be -1.0 mm"),
+        ({"tolerance_mm": math.nan}, "The tolerance cannot be nan mm"),
+        ({"iou": 1.0}, "The IoU cannot be 1.0"),
+        ({"bootstrap": 0}, "A bootstrap cannot take 0 resamples"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(choice, said):

@@ -82,7 +82,7 @@ def test_without_anybody_to_compare_the_reasons_are_said(data, tmp_path):
 
 def test_differences_are_from_a_recipe_that_takes_part_and_from_the_best_where_it_fails(two, data, tmp_path):
     folds = chosen_folds(SPLIT, two.recipes["quick"].data, data, 0)
-    with pytest.raises(UserError, match="other does not take part: compare with one of quick, broken"):
+    with pytest.raises(UserError, match="--against other is not among what is compared: give one of quick, broken"):
         compare(two, data, tmp_path / "out", folds, RunOptions(), against="other")
     found = compare(two, data, tmp_path / "out", folds, RunOptions(device="cpu"), against="broken")
     assert found.summary["against"] == "quick"

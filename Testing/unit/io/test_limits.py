@@ -61,5 +61,5 @@ def test_the_number_is_that_of_the_variable(tmp_path, monkeypatch):
     refuse_too_many_voxels((2, 2, 2), tmp_path)
     for wrong in ("x", "-1", "1e9", "9" * 20):
         monkeypatch.setenv(VARIABLE, wrong)
-        with pytest.raises(UserError, match=rf"{VARIABLE} is '{wrong}', no number of voxels: set it to one such as"):
+        with pytest.raises(UserError, match=rf"{VARIABLE} is '{wrong}', not a number of voxels: set it to one such as"):
             voxel_limit()

@@ -60,7 +60,7 @@ def test_a_model_that_is_not_there_cannot_be_removed(name):
 @pytest.mark.parametrize("name", ["CON", "aux.txt", "Lpt1", "tiny."])
 def test_a_name_that_no_folder_can_have_everywhere_is_refused(model_folder, name):
     change_description(model_folder, name=name)
-    with pytest.raises(UserError, match=f"No folder can be called “{name}” on every system"):
+    with pytest.raises(UserError, match=f"“{name}” cannot be the name of a folder on every system"):
         store.import_model(model_folder)
 
 

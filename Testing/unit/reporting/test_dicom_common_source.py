@@ -40,7 +40,7 @@ def refused(folder, change):
 
 
 def test_a_volume_of_another_kind_of_file_has_no_images(ct):
-    with pytest.raises(UserError, match=r"^DICOM objects are about DICOM images \(--dicom\): give the folder"):
+    with pytest.raises(UserError, match=r"^DICOM objects can be made of DICOM images alone: give the folder"):
         dicom_common.read_source_images(ct)
 
 

@@ -48,9 +48,11 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     out, report = tmp_path / "out.seg.nrrd", tmp_path / "report"
     code, said, _ = run("segment", air, "-o", out, "--model", model_folder, "--report", report, "--device", "cpu")
     assert code == 0
-    assert f"Wrote {out}. Research only, not a medical device." in said
+    files = [report / name for name in ("report.html", "lesions.csv", "patient.csv", "lesions.json")]
+    named = f"Wrote {out}, {files[0]}, {files[1]}, {files[2]} and {files[3]}. Research only, not a medical device."
+    assert said.splitlines()[-1].endswith(named)
     assert volumes.read_volume(out, force=True).voxels.shape == (8, 30, 30)
-    assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
+    assert sorted(report.iterdir()) == sorted(files)
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
@@ -116,12 +118,12 @@ def lesions_table(marks, count=3):
     ],
 )
 def test_what_is_printed_names_the_liver_where_it_is_known(capsys, segmentation, marks, said):
-    segment._print(SegmentationResult(segmentation, lesions_table(marks)), [Path("out.nrrd")])
+    segment._print(SegmentationResult(segmentation, lesions_table(marks), files=(Path("out.nrrd"),)))
     assert capsys.readouterr().out.startswith(said)
 
 
 def test_too_many_lesions_are_warned_about(capsys, segmentation):
-    segment._print(SegmentationResult(segmentation, lesions_table(("liver", "lesion"), 101)), [Path("out.nrrd")])
+    segment._print(SegmentationResult(segmentation, lesions_table(("liver", "lesion"), 101), files=(Path("out.nrrd"),)))
     assert "warning: 101 lesions are more than the reading of any patient can use" in capsys.readouterr().err
 
 
@@ -434,4 +436,4 @@ def test_a_working_folder_that_was_deleted_is_said(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60)
     assert ended.returncode == 3
-    assert ended.stderr == "error: The folder that this was started in is gone: change to another one.\n"
+    assert ended.stderr == "error: The working folder was deleted: change to another one.\n"

@@ -46,7 +46,7 @@ def hurt(tmp_path, small_phantom):
 
 def test_a_folder_is_exported_and_what_was_left_out_is_said(run, lits, tmp_path):
     code, said, warned = run("export-slices", lits, "-o", tmp_path / "dump", "--chain", "kulkarni")
-    assert (code, said) == (0, f"Wrote 20 slices of 1 patients to {tmp_path / 'dump'}.\n")
+    assert (code, said) == (0, f"Wrote 20 slices of 1 patient to {tmp_path / 'dump'}.\n")
     assert "warning: volume-2 was left out: it has no segmentation." in warned
     with Image.open(tmp_path / "dump" / "images" / "volume-1_slice_38.jpg") as picture:
         assert (picture.mode, picture.size) == ("RGB", (256, 256))
@@ -114,7 +114,7 @@ def test_statistics_that_cannot_be_taken_are_one_sentence(run, lits, small_phant
         (("--chain", "none.json"), "none.json does not exist: give the JSON file"),
         (("--chain", "/"), "/ is a folder: give the JSON file"),
         (("--chain", "dhanush"), "JPG pictures hold [0, 1]"),
-        (("--chain", "li", "--damaged", "mend"), "“mend” is nothing to do about damaged slices"),
+        (("--chain", "li", "--damaged", "mend"), "“mend” is no treatment of damaged slices"),
         (("--chain", "li", "--labels", "a.nii", "--labels", "b.nii"), "1 CTs and 2 segmentations were given"),
     ],
 )
@@ -173,7 +173,7 @@ def test_a_chain_is_drawn_on_a_slice(run, lits, tmp_path):
     ("words", "sentence"),
     [
         (("--chain", "none", "--save", "a.png"), "choose one of ahmad"),
-        (("--chain", "li", "--save", "a.jpg"), "a.jpg is no name for the picture: end it in .png."),
+        (("--chain", "li", "--save", "a.jpg"), "The picture a.jpg is written as PNG: end its name in .png."),
         (("--chain", "li", "--save", "a.png", "--slice", 41), "slices 1 to 40"),
         (("--chain", "li", "--save", "no.json/a.png"), "cannot be written"),
     ],

@@ -42,7 +42,7 @@ def test_a_table_is_printed_and_a_report_written(run, folders, tmp_path):
     code, said, complained = run("evaluate", *folders, "-o", tmp_path / "report", *QUICK)
     assert (code, complained) == (0, "")
     assert "2 of 4 lesions were found (IoU above 0.5), 2 predicted ones false: precision 0.500" in said
-    assert said.splitlines()[-1].startswith(f"Wrote {tmp_path / 'report' / 'report.html'}.")
+    assert said.splitlines()[-1].startswith(f"Wrote {tmp_path / 'report' / 'report.html'}, ")
     content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
     assert content["command"].startswith("livertumorseg evaluate ")
 

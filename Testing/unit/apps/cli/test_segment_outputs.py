@@ -95,3 +95,18 @@ def test_starting_command_line_and_worker_loads_no_such_package():
     imports = "import sys, LiverTumorSegLib.apps.cli, LiverTumorSegLib.apps.worker.commands"
     code = f"{imports}; sys.exit('highdicom' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 0
+
+
+def test_a_structure_set_is_written_beside(run, series, model_folder, tmp_path):
+    words = "segment", "-i", series, "-m", model_folder, "--device", "cpu", "--force", "-o", tmp_path / "out.nii.gz"
+    code, out, _ = run(*words, "--rtstruct", tmp_path / "rt.dcm")
+    assert (code, f"{tmp_path / 'out.nii.gz'} and {tmp_path / 'rt.dcm'}. Research only" in out) == (0, True)
+    assert dcmread(tmp_path / "rt.dcm").Modality == "RTSTRUCT"
+    refused = {
+        "rt.dcm": f"{tmp_path}/rt.dcm exists already: choose another name, or allow it to be replaced",
+        "rt.nii.gz": f"{tmp_path}/rt.nii.gz is no name for an RT Structure Set: end it in .dcm.",
+        "series/rt.dcm": "rt.dcm would lie among the images of the CT: choose another folder for it.",
+    }
+    for name, sentence in refused.items():
+        code, _, complained = run(*words[:-1], tmp_path / "other.nii.gz", "--rtstruct", tmp_path / name)
+        assert (code, sentence in complained) == (3, True)

@@ -44,7 +44,7 @@ def test_labels_measures_and_segments_of_several_models_are_written(run, folder)
     out, report = folder / "out.seg.nrrd", folder / "report"
     code, said, complained = run("segment", folder / "cts" / "ct.nii.gz", "-o", out, *words(folder), "--report", report)
     assert (code, "error" in complained) == (0, False)
-    assert "Beside them: liver vessels" in said
+    assert "Other structures: liver vessels" in said
     labels = volumes.read_stored(out).values
     assert np.array_equal(labels == 2, marked(LESION, TOUCHING_LESION))
     assert (labels[LIVER] > 0).all()
@@ -108,3 +108,30 @@ def test_exact_is_nnunets_own_arithmetic(run, folder):
         assert (code, f"on cpu, {precision}" in said) == (0, True)
     labels = [volumes.read_stored(folder / f"{name}.seg.nrrd").values for name in ("bfloat16", "float32")]
     assert np.array_equal(*labels)
+
+
+def test_each_structure_gets_a_mask_of_its_own(run, folder):
+    given = folder / "cts" / "ct.nii.gz", "-o", folder / "out.seg.nrrd", "--separate", folder / "masks", *words(folder)
+    code, said, _ = run("segment", *given)
+    assert code == 0
+    names = ["lesion", "liver", "liver_segment_2", "liver_segment_6", "liver_vessels"]
+    files = sorted((folder / "masks").iterdir())
+    assert [file.name for file in files] == [f"{name}.nii.gz" for name in names]
+    assert all(str(file) in said.splitlines()[-1] for file in files)
+    masks = {name: volumes.read_stored(file).values for name, file in zip(names, files, strict=True)}
+    assert {value for mask in masks.values() for value in np.unique(mask)} == {0, 1}
+    assert np.array_equal(masks["lesion"], marked(LESION, TOUCHING_LESION))
+    assert np.array_equal(masks["liver"], volumes.read_stored(folder / "out.seg.nrrd").values > 0)
+    assert masks["liver_vessels"].any()
+    given = given[0], "-o", folder / "other.nrrd", *given[3:]
+    assert "masks exists already" in run("segment", *given)[2]
+    code, _, _ = run("segment", *given[:5], *words(folder, also=("vessels",)), "--overwrite")
+    assert (code, len(list((folder / "masks").iterdir()))) == (0, 3)
+    (folder / "masks" / "mine.txt").touch()
+    assert "holds mine.txt, which would be lost" in run("segment", *given, "--overwrite")[2]
+
+
+def test_the_masks_never_go_where_the_ct_is(run, folder):
+    ct = (folder / "cts" / "ct.nii.gz").rename(folder / "cts" / "liver.nii.gz")
+    words_ = "segment", ct, "-o", folder / "o.nrrd", "--separate", folder / "cts", "--overwrite", *words(folder)
+    assert "is the folder of the CT: choose another one for the masks." in run(*words_)[2]

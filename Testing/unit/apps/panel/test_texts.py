@@ -159,14 +159,11 @@ def test_a_table_has_a_heading_for_every_cell():
     assert len(heading.split("\t")) == len(values.split("\t")) == 14
 
 
-def test_the_csv_has_the_names_and_values_of_the_headless_one(small_phantom):
+def test_the_csv_has_the_columns_of_the_headless_one_in_its_order_and_its_values(small_phantom):
     measured = measure_lesions(small_phantom.labels, small_phantom.volume)
     lesions = [lesion | {"probability": math.nan} for lesion in measured.to_dict()["lesions"]]
     rows = [lesion | dict(zip("ras", lesion["centroid_mm"], strict=True)) for lesion in lesions]
-    ours, headless = (
-        [dict(sorted(row.items())) for row in DictReader(io.StringIO(text))]
-        for text in (table_text(rows, ","), measured.to_csv())
-    )
+    ours, headless = (list(DictReader(io.StringIO(text))) for text in (table_text(rows, ","), measured.to_csv()))
     assert len(ours) == 2
     for row, expected in zip(ours, headless, strict=True):
         assert list(row) == list(expected)

@@ -74,7 +74,7 @@ def test_the_range_of_a_ct_may_become_0_to_1(voxels):
 def test_bytes_are_scaled_and_hounsfield_units_refused(voxels):
     rule = Normalisation(scheme="of_bytes")
     assert normalise(np.array([0, 51, 255], np.int16), rule)[0].tolist() == pytest.approx([0, 0.2, 1])
-    with pytest.raises(UserError, match="pictures of 0 to 255"):
+    with pytest.raises(UserError, match="values of 0 to 255"):
         normalise(voxels, rule)
 
 
