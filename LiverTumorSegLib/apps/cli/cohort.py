@@ -21,6 +21,7 @@ from .console import (
     DeviceName,
     Exact,
     LiverModel,
+    NameCT,
     Precision,
     bar,
     complain,
@@ -55,6 +56,7 @@ def segment_cohort(
     device: DeviceName = "auto",
     format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",
     report: Annotated[Path | None, typer.Option(help="Folder for reports, a folder a case.")] = None,
+    name_ct: NameCT = False,
     probabilities: Annotated[
         Path | None, typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.")
     ] = None,
@@ -89,6 +91,7 @@ def segment_cohort(
         force,
         DamageTreatment.of(damaged),
         overwrite,
+        name_ct,
     )
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:

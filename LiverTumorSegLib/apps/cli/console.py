@@ -22,6 +22,7 @@ from ...core.progress import CancelToken, Progress
 from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_line
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+NameCT = Annotated[bool, typer.Option("--name-ct", help="Name the file or case, and a DICOM CT's date, in the report.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda:N or mps.")]
 LiverModel = Annotated[
     str | None,

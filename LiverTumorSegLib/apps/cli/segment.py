@@ -19,6 +19,7 @@ from .console import (
     DeviceName,
     Exact,
     LiverModel,
+    NameCT,
     Overwrite,
     Precision,
     bar,
@@ -47,6 +48,7 @@ def segment(
     report: Annotated[
         Path | None, typer.Option(help="Folder for report.html, lesions.csv, patient.csv and lesions.json.")
     ] = None,
+    name_ct: NameCT = False,
     probabilities: Annotated[
         Path | None,
         typer.Option(
@@ -78,18 +80,19 @@ def segment(
     from ...pipeline import CTFile, run
     from ...reporting.outputs import outputs_for_file
 
+    ct = CTFile(source, series, force, DamageTreatment.of(damaged))
     outputs = outputs_for_file(
         output,
         dicom=dicom,
         lesion_segments=lesion_segments,
         report=report,
         probabilities=probabilities,
+        ct_name=ct.name if name_ct else "",
         overwrite=overwrite,
     )
     with interruptible() as cancel:
         loaded = load_models(model, liver_model, also or ())
         cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
-        ct = CTFile(source, series, force, DamageTreatment.of(damaged))
         options = SegmentationOptions(coarse, batch, cleaning, precision, nnunet="exact" if exact else "fast")
         with bar() as progress:
             task = Job(progress, cancel)

@@ -51,6 +51,15 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     assert f"Wrote {out}. Research only, not a medical device." in said
     assert volumes.read_volume(out, force=True).voxels.shape == (8, 30, 30)
     assert sorted(p.name for p in report.iterdir()) == ["lesions.csv", "lesions.json", "patient.csv", "report.html"]
+    assert '<span class="ct">' not in (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_names_the_file_where_that_is_asked_for(run, air, tmp_path, model_folder):
+    words = ("segment", air, "-o", tmp_path / "out.nii.gz", "-m", model_folder, "--device", "cpu", "--name-ct")
+    code, _, complained = run(*words)
+    assert (code, "--name-ct is about the report: add --report" in complained) == (3, True)
+    assert run(*words, "--report", tmp_path / "report")[0] == 0
+    assert '<span class="ct">: air</span>' in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
