@@ -62,7 +62,7 @@ def render_page(
             table, shown, lambda lesion: figures.to_data_uri(figures.draw_lesion(lesion, labels, volume))
         ),
         colours={"liver": LIVER.rgb, "lesion": LESION.rgb, "diameter": figures.DIAMETER_RGB},
-        planes={name: figures.to_data_uri(image) for name, image in planes.items()},
+        planes=[(name, figures.to_data_uri(image), image.width / image.height) for name, image in planes.items()],
         surface=figures.to_data_uri(surface) if surface else None,
         lacking=lacking,
         warnings=[*segmentation.warnings, *table.warnings],
