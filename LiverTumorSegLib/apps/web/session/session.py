@@ -16,6 +16,7 @@ from trame_slicer.core import SlicerApp
 
 from ....core.about import DEFAULT_MODEL
 from ....core.safe_zip import MOST_BYTES
+from ....reporting.ct_identity import CTIdentity
 from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
@@ -37,6 +38,7 @@ class SessionChoices:
         postprocessing: clean-up steps by name, the chosen model's own at first.
         liver_model: whose liver the lesions are looked for in; empty for the model's own.
         also: models of other structures.
+        name_ct: reports name the CT and its day.
     """
 
     model: str = DEFAULT_MODEL
@@ -47,6 +49,7 @@ class SessionChoices:
     postprocessing: dict[str, Any] = field(default_factory=dict)
     liver_model: str = ""
     also: tuple[str, ...] = ()
+    name_ct: bool = False
 
     @property
     def settings(self) -> PanelSettings:
@@ -78,6 +81,7 @@ class Session:
         most_bytes: that a zip file may unpack to.
         choices: of the user.
         volume: the CT.
+        ct_date: ISO 8601 day on which the CT was taken; empty where that is not known.
         nodes: the result.
         corrected: whether the result was changed by hand.
         ask: asks the user before something is lost: what is done, what is lost, and the doing.
@@ -95,6 +99,7 @@ class Session:
     most_bytes: int = MOST_BYTES
     choices: SessionChoices = field(default_factory=SessionChoices)
     volume: slicer.vtkMRMLScalarVolumeNode | None = None
+    ct_date: str = ""
     nodes: ResultNodes | None = None
     corrected: bool = False
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
@@ -105,6 +110,13 @@ class Session:
     def state(self) -> Any:
         """Values that the browser shows, by name."""
         return self.server.state
+
+    @property
+    def identity(self) -> CTIdentity | None:
+        """Name and day of the CT, where the user allows reports to have them."""
+        if self.volume is None or not self.choices.name_ct:
+            return None
+        return CTIdentity(self.volume.GetName(), self.ct_date)
 
     def tell(self) -> None:
         """Say that the volume or the result has changed."""

@@ -13,7 +13,7 @@ from trame.widgets import vuetify3 as v3
 
 from .....core.errors import UserError
 from .....core.volume import Volume
-from .....io import volumes
+from .....reporting.ct_identity import find_ct_date
 from ....panel import texts
 from ...inputs import (
     Candidate,
@@ -29,7 +29,6 @@ from ..aria import aria
 from ..session import Session
 from .base import Section, heading
 
-_DICOM = "DICOM series"
 _PLAIN = {"variant": "tonal", "density": "compact", "classes": "my-1"}
 
 
@@ -44,7 +43,7 @@ class SourceSection(Section):
         self._shared: Path | None = None
 
     def build(self) -> None:
-        """Buttons, what may be opened, and what was."""
+        """Buttons for opening, and what may be opened; :meth:`build_news` is what has to be seen beside them."""
         self.state.update({"ct_name": "", "ct_size": "", "ct_warnings": [], "ct_error": "", "opening": ""})
         self.state.update({"uploading": False, "upload_percent": 0, "upload_error": "", "ct_choices": []})
         self.state.update({"shared_name": None, "shared_names": [], "shared_remark": ""})
@@ -52,14 +51,26 @@ class SourceSection(Section):
         self._build_uploads()
         if self.session.shared:
             self._build_shared()
+        html.Div("{{ ct_size }}", v_if=("ct_name",), id="ct-size", classes="lts-note mt-1")
+
+    def build_news(self) -> None:
+        """How far opening is, what went wrong, which CT is asked for, and doubts about the open one."""
+        with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
+            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", raw_attrs=aria(label="Upload"))
+            v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
         html.Div("{{ opening }}", v_if=("opening",), id="opening", classes="lts-note", raw_attrs=aria("status"))
         with v3.VAlert(v_if=("ct_error || upload_error",), id="ct-error", type="error", **_PLAIN):
             html.Div("{{ ct_error || upload_error }}")
         self._build_choices()
-        with html.Div(v_if=("ct_name",), id="ct"):
-            html.Strong("{{ ct_name }}", id="ct-name")
-            html.Div("{{ ct_size }}", id="ct-size", classes="lts-note")
-            v3.VAlert("{{ warning }}", v_for="warning in ct_warnings", key="warning", type="warning", **_PLAIN)
+        v3.VAlert(
+            "{{ warning }}",
+            v_for="warning in ct_warnings",
+            key="`${ct_name}: ${warning}`",
+            type="warning",
+            closable=True,
+            close_label="Dismiss",
+            **(_PLAIN | {"classes": "my-1 ct-warning"}),
+        )
 
     def _build_uploads(self) -> None:
         with html.Div(classes="d-flex ga-2"):
@@ -73,9 +84,6 @@ class SourceSection(Section):
                     variant="tonal",
                 )
         html.Div("or drop a NIfTI, NRRD, DICOM folder or zip file on the page", classes="lts-note")
-        with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
-            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", raw_attrs=aria(label="Upload"))
-            v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
 
     def _build_shared(self) -> None:
         v3.VAutocomplete(
@@ -145,10 +153,11 @@ class SourceSection(Section):
         self._refuse_strays(path)
         return find_candidates(path, self._uploads, self.session.most_bytes)
 
-    def _read(self, candidate: Candidate) -> Volume:
-        """Read a CT of what has been looked into, perhaps long ago."""
+    def _read(self, candidate: Candidate) -> tuple[Volume, str, str]:
+        """Read a CT of what has been looked into, perhaps long ago, with its name and date."""
         self._refuse_strays(candidate.path)
-        return read_candidate(candidate)
+        volume = read_candidate(candidate)
+        return volume, candidate.name, find_ct_date(volume)
 
     def _refuse_strays(self, path: Path) -> None:
         if self._shared and not path.is_relative_to(self._uploads):  # where zip files are unpacked
@@ -171,12 +180,11 @@ class SourceSection(Section):
         volume = await self._slowly(f"Reading {candidate.title}…", self._read, candidate)
         if volume is None:
             return
-        name = _DICOM if candidate.series else volumes.stem(candidate.path)
         with self.state:
             if self.session.corrected:
-                self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(volume, name))
+                self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(*volume))
             else:
-                self._take(volume, name)
+                self._take(*volume)
 
     async def _slowly(self, words: str, work: Any, *arguments: Any) -> Any:
         """Do work beside the event loop; None where it fails, which the page says."""
@@ -193,7 +201,7 @@ class SourceSection(Section):
                 state.opening = ""
         return None
 
-    def _take(self, volume: Volume, name: str) -> None:
+    def _take(self, volume: Volume, name: str, date: str = "") -> None:
         session = self.session
         if self.panel.busy:
             self.panel.cancel()
@@ -201,10 +209,12 @@ class SourceSection(Section):
             self.panel.reset()
         session.clear()
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
+        session.ct_date = date
         session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
         session.views.show(session.volume)
         self.state.ct_name, self.state.ct_warnings = name, list(volume.warnings)
         self.state.ct_size = texts.volume(volume.voxels.shape, volume.spacing)
+        self.state.setup_open = False
         session.tell()
 
     def _on_choice(self, number: int) -> None:
