@@ -53,6 +53,11 @@ class CTFile:
     force: bool = False
     damaged: DamageTreatment = DamageTreatment.AS_IS
 
+    @property
+    def name(self) -> str:
+        """Of the file without its ending, or of the folder."""
+        return volumes.stem(self.path.absolute())
+
     def read(self) -> Volume:
         """Read it, and keep to ourselves what C++ libraries print about it.
 
@@ -112,6 +117,7 @@ def segment_file(
     also: Sequence[AnyModel] = (),
     device: str = "auto",
     report: str | PathLike[str] | None = None,
+    name_ct: bool = False,
     probabilities: str | PathLike[str] | None = None,
     separate: str | PathLike[str] | None = None,
     rtstruct: str | PathLike[str] | None = None,
@@ -137,6 +143,7 @@ def segment_file(
         also: the same of models that find other structures, such as vessels.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
         report: folder for ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json``.
+        name_ct: whether the report names the CT's file and, of a DICOM CT, its date; reports are often passed on.
         probabilities: folder for probability maps, from 0 to 1, named after ``output``, or after ``source`` without it.
         separate: folder for a mask a structure: ``liver.nii.gz``, with its lesions in it, ``lesion.nii.gz`` and others.
         rtstruct: ``.dcm`` file for an RT Structure Set of a DICOM series.
@@ -177,6 +184,7 @@ def segment_file(
         probabilities=maps,
         separate=masks,
         rtstruct=structures,
+        ct_name=ct.name if name_ct else "",
         overwrite=overwrite,
     )
     outputs = outputs if output is not None else outputs[1:]

@@ -19,50 +19,71 @@ from ..core.volume import Volume
 from .lesions import Lesion
 
 _LEVEL, _WIDTH = 60, 400
-_LONG_SIDE, _LESION_SIDE = 440, 150
-_MARGIN_MM, _LESION_MARGIN_MM = 30.0, 28.0
+_LONG_SIDE, _LESION_SIDE = 560, 320
+_MARGIN_MM, _LESION_MARGIN_MM = 30.0, 20.0
+_THICK = 2
+"""Pixels of an outline in a report, whose pictures are shown and printed smaller than they are."""
+
+DIAMETER_RGB = (255, 225, 90)
+"""Of both diameters, apart from the colours of liver and lesion and light enough on any tissue."""
 
 Plane = tuple[NDArray[np.int16], NDArray[np.uint8], tuple[float, float]]
 """HU and labels ``[row, column]``, and millimetres between rows and columns."""
 
 
-def draw_three_planes(
-    labels: NDArray[np.uint8], volume: Volume, centre_mm: tuple[float, float, float] | None
-) -> dict[str, Image.Image]:
-    """Axial, coronal and sagittal pictures through a point, or through the middle of the liver.
+def draw_three_planes(labels: NDArray[np.uint8], volume: Volume, lesion: Lesion | None) -> dict[str, Image.Image]:
+    """Axial, coronal and sagittal pictures through a lesion where it was measured, or through the middle of the liver.
 
     Args:
         labels: ``[k, j, i]`` on the volume's grid.
         volume: the CT.
-        centre_mm: the point in RAS.
+        lesion: through the middle of its axial diameter; the axial picture has both its diameters.
     """
     hounsfield, seen, spacing = _axial_views(labels, volume)
-    z, y, x = _index(volume, centre_mm) if centre_mm else _middle(seen)
+    z, y, x = _rounded(_measured_at(lesion, volume), seen.shape) if lesion else _middle(seen)
     box = _widened(seen, spacing)
     up = slice(box[0].stop - 1, box[0].start - 1 if box[0].start else None, -1)
     dz, dy, dx = spacing
+    axial = draw_plane((hounsfield[z][box[1:]], seen[z][box[1:]], (dy, dx)), "RLAP", fill=0, thick=_THICK)
+    if lesion:
+        _draw_diameters(axial, lesion, volume, box[1:])
     return {
-        "axial": draw_plane((hounsfield[z][box[1:]], seen[z][box[1:]], (dy, dx)), "RLAP"),
-        "coronal": draw_plane((hounsfield[up, y, box[2]], seen[up, y, box[2]], (dz, dx)), "RLSI"),
-        "sagittal": draw_plane((hounsfield[up, box[1], x], seen[up, box[1], x], (dz, dy)), "APSI"),
+        "axial": axial,
+        "coronal": draw_plane((hounsfield[up, y, box[2]], seen[up, y, box[2]], (dz, dx)), "RLSI", fill=0, thick=_THICK),
+        "sagittal": draw_plane(
+            (hounsfield[up, box[1], x], seen[up, box[1], x], (dz, dy)), "APSI", fill=0, thick=_THICK
+        ),
     }
 
 
 def draw_lesion(lesion: Lesion, labels: NDArray[np.uint8], volume: Volume) -> Image.Image:
-    """The axial slice of the lesion's longest diameter, cut out around it."""
+    """The axial slice of the lesion's longest diameter, cut out around it, with both diameters."""
     hounsfield, seen, spacing = _axial_views(labels, volume)
-    _, row, column = _index(volume, lesion.centroid_mm)
+    _, row, column = _rounded(_measured_at(lesion, volume), seen.shape)
     reach = lesion.axial_diameter_mm / 2 + _LESION_MARGIN_MM
     rows, columns = (
         slice(max(0, int(at - reach / mm)), int(at + reach / mm) + 1)
         for at, mm in ((row, spacing[1]), (column, spacing[2]))
     )
     z = lesion.slice - 1
-    return draw_plane((hounsfield[z, rows, columns], seen[z, rows, columns], spacing[1:]), "", _LESION_SIDE)
+    plane = hounsfield[z, rows, columns], seen[z, rows, columns], spacing[1:]
+    picture = draw_plane(plane, "", _LESION_SIDE, fill=0, thick=_THICK)
+    _draw_diameters(picture, lesion, volume, (rows, columns))
+    return picture
 
 
-def draw_plane(plane: Plane, letters: str, long_side: int = _LONG_SIDE) -> Image.Image:
-    """Draw a plane with square pixels, its outlines, and the letters of its left, right, upper and lower side."""
+def draw_plane(
+    plane: Plane, letters: str, long_side: int = _LONG_SIDE, *, fill: float = 0.25, thick: int = 1
+) -> Image.Image:
+    """Draw a plane with square pixels, outlines of liver and lesions, and the letters of its sides.
+
+    Args:
+        plane: what is drawn.
+        letters: of its left, right, upper and lower side; empty for none.
+        long_side: pixels.
+        fill: share of its colour that a lesion gets inside its outline.
+        thick: pixels of an outline.
+    """
     hounsfield, labels, (dy, dx) = plane
     height, width = hounsfield.shape[0] * dy, hounsfield.shape[1] * dx
     scale = long_side / max(height, width)
@@ -71,11 +92,29 @@ def draw_plane(plane: Plane, letters: str, long_side: int = _LONG_SIDE) -> Image
     shown = Image.fromarray(gray.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     mask = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
     coloured = np.repeat(np.asarray(shown)[..., None], 3, axis=-1).astype(np.float32)
-    _draw(coloured, mask > 0, LIVER.rgb, fill=0.0)
-    _draw(coloured, mask == LESION.label, LESION.rgb, fill=0.25)
+    _draw(coloured, mask > 0, LIVER.rgb, 0.0, thick)
+    _draw(coloured, mask == LESION.label, LESION.rgb, fill, thick)
     result = Image.fromarray(coloured.astype(np.uint8))
     _write_letters(result, letters)
     return result
+
+
+def _draw_diameters(picture: Image.Image, lesion: Lesion, volume: Volume, box: tuple[slice, ...]) -> None:
+    """Draw both diameters into the picture of these rows and columns of the lesion's slice."""
+    rows, columns = box
+    draw = ImageDraw.Draw(picture)
+    scale = picture.width / _length(columns, volume.axial.of(volume.voxels).shape[2])
+    scales = picture.height / _length(rows, volume.axial.of(volume.voxels).shape[1]), scale
+    for line in (lesion.axial_line_mm, lesion.short_axial_line_mm):
+        ends = [_index(volume, point)[1:] for point in line]
+        (top, left), (bottom, right) = (
+            ((row + 0.5 - rows.start) * scales[0], (column + 0.5 - columns.start) * scales[1]) for row, column in ends
+        )
+        draw.line((left, top, right, bottom), DIAMETER_RGB, _THICK)
+
+
+def _length(span: slice, size: int) -> int:
+    return len(range(*span.indices(size)))
 
 
 def to_data_uri(image: Image.Image, kind: str = "PNG", **options: object) -> str:
@@ -91,9 +130,11 @@ def to_data_uri(image: Image.Image, kind: str = "PNG", **options: object) -> str
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def _draw(canvas: NDArray[np.float32], mask: NDArray[np.bool_], rgb: tuple[int, int, int], fill: float) -> None:
+def _draw(
+    canvas: NDArray[np.float32], mask: NDArray[np.bool_], rgb: tuple[int, int, int], fill: float, thick: int
+) -> None:
     canvas[mask] += (np.array(rgb) - canvas[mask]) * fill
-    canvas[mask & ~ndimage.binary_erosion(mask)] = rgb
+    canvas[mask & ~ndimage.binary_erosion(mask, iterations=thick, border_value=1)] = rgb
 
 
 def _write_letters(image: Image.Image, letters: str) -> None:
@@ -112,10 +153,21 @@ def _axial_views(
     return volume.axial.of(volume.voxels), volume.axial.of(labels), volume.axial.spacing
 
 
-def _index(volume: Volume, point_mm: tuple[float, float, float]) -> tuple[int, int, int]:
+def _measured_at(lesion: Lesion, volume: Volume) -> tuple[float, ...]:
+    """Slice, row and column of the middle of a lesion's axial diameter."""
+    _, row, column = np.mean([_index(volume, point) for point in lesion.axial_line_mm], axis=0).tolist()
+    return float(lesion.slice - 1), row, column
+
+
+def _index(volume: Volume, point_mm: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Slice, row and column of a place in the patient, between voxels where it lies there."""
     affine = volume.axial.affine(volume.affine, volume.voxels.shape)
-    x, y, z = np.rint(np.linalg.solve(affine, [*point_mm, 1.0])[:3]).astype(int).tolist()
+    x, y, z = np.linalg.solve(affine, [*point_mm, 1.0])[:3].tolist()
     return z, y, x
+
+
+def _rounded(place: tuple[float, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(max(round(at), 0), size - 1) for at, size in zip(place, shape, strict=True))
 
 
 def _middle(seen: NDArray[np.uint8]) -> tuple[int, int, int]:

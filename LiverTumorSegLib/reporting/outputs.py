@@ -19,6 +19,7 @@ from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from ..io import probability_maps, volumes
 from . import report_files
+from .ct_identity import identify_ct
 from .lesions import LesionTable
 from .other_structures import layers_of
 from .separate_masks import SeparateMasks
@@ -139,10 +140,14 @@ class ReportFolder:
     Args:
         folder: of the files.
         overwrite: replace them.
+        ct_name: name of the file or case, which the page then has with the CT's date; empty names neither.
+        ct_date: ISO 8601 day on which the CT was taken; empty for that of its DICOM images.
     """
 
     folder: Path
     overwrite: bool = False
+    ct_name: str = ""
+    ct_date: str = ""
     stage: ClassVar[str] = "Writing the report"
 
     def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
@@ -159,7 +164,8 @@ class ReportFolder:
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
         """Write the files; a picture that the page lacks is told."""
         remarks: list[str] = []
-        report_files.write(self.folder, found, table, remarks.append, overwrite=self.overwrite)
+        identity = identify_ct(found.volume, self.ct_name, self.ct_date)
+        report_files.write(self.folder, found, table, remarks.append, identity=identity, overwrite=self.overwrite)
         return tuple(remarks)
 
 
@@ -273,6 +279,9 @@ class WholeFolder:
         return frozenset(path.name for path in self.files(marks))
 
 
+NAME_WITHOUT_REPORT = "--name-ct is about the report: add --report, or leave it out."
+
+
 def outputs_for_file(
     path: Path,
     *,
@@ -282,6 +291,7 @@ def outputs_for_file(
     probabilities: Path | None = None,
     separate: Path | None = None,
     rtstruct: Path | None = None,
+    ct_name: str = "",
     overwrite: bool = False,
 ) -> tuple[Output, ...]:
     """The outputs of one CT, the labels first.
@@ -294,14 +304,17 @@ def outputs_for_file(
         probabilities: folder of the probability maps, which are named after ``path``.
         separate: folder of masks, one a structure.
         rtstruct: file of a DICOM RT Structure Set.
+        ct_name: of the file or case, for the report to name it and its date; empty names neither.
         overwrite: replace what is there.
 
     Raises:
-        UserError: lesion segments are asked for without DICOM objects.
+        UserError: lesion segments are asked for without DICOM objects, or a name without a report.
     """
     if lesion_segments != "each" and not dicom:
         msg = "--lesion-segments works with --dicom alone: add --dicom, or leave it out."
         raise UserError(msg)
+    if ct_name and report is None:
+        raise UserError(NAME_WITHOUT_REPORT)
     target: Output = DicomObjects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
     wanted: list[Output] = [target]
     if probabilities is not None:
@@ -312,7 +325,7 @@ def outputs_for_file(
     if rtstruct is not None:
         wanted.append(StructureSet(rtstruct, overwrite))
     if report is not None:
-        wanted.append(ReportFolder(report, overwrite))
+        wanted.append(ReportFolder(report, overwrite, ct_name))
     return tuple(wanted)
 
 

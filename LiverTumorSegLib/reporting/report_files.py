@@ -12,16 +12,24 @@ from PIL import Image
 
 from ..core.about import DISCLAIMER, __version__
 from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..core.labels import LESION, LIVER
 from ..core.sanitize import escape_for_page
 from ..inference.segment import Segmentation
 from ..models.description import Description
 from . import figures, surface_render
+from .ct_identity import CTIdentity
 from .lesions import MANY_LESIONS, LesionTable
 from .other_structures import by_restriction, measure_structures, part_of
+from .report_table import make_report_table
 
 
-def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[str], None] = lambda _: None) -> str:
-    """The report's text; it needs no other file and names neither the patient nor the file the CT came from.
+def render_page(
+    segmentation: Segmentation,
+    table: LesionTable,
+    tell: Callable[[str], None] = lambda _: None,
+    identity: CTIdentity | None = None,
+) -> str:
+    """The report's text; it needs no other file, and names neither patient nor CT where no identity is given.
 
     Of more than :data:`LiverTumorSegLib.reporting.lesions.MANY_LESIONS` lesions the largest are shown; ``lesions.csv``
     holds all.
@@ -30,27 +38,31 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         segmentation: what was found, with the CT.
         table: the measures.
         tell: gets a sentence where the report lacks a picture; the report has it too.
+        identity: name and day of the CT, where the user allows them.
     """
     labels, volume = segmentation.labels, segmentation.volume
-    centre = table.lesions[0].centroid_mm if table.lesions else None
-    planes = figures.draw_three_planes(labels, volume, centre)
+    largest = max(table.lesions, key=lambda lesion: lesion.volume_ml, default=None)
+    planes = figures.draw_three_planes(labels, volume, largest)
     surface, lacking = _surface(segmentation)
     if lacking:
         tell(lacking)
+    shown = table.lesions[:MANY_LESIONS]
     environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True, finalize=escape_for_page)
     return environment.get_template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,
+        identity=identity,
         segmentation=segmentation,
         models=[(each, part_of(each, segmentation)) for each in segmentation.models],
         licences=by_restriction(segmentation.models),
         structures=measure_structures(segmentation),
         table=table,
-        judged=any(lesion.probability is not None for lesion in table.lesions),
-        rows=[
-            (row, figures.to_data_uri(figures.draw_lesion(row, labels, volume))) for row in table.lesions[:MANY_LESIONS]
-        ],
-        planes={name: figures.to_data_uri(image) for name, image in planes.items()},
+        largest=largest,
+        lesions=make_report_table(
+            table, shown, lambda lesion: figures.to_data_uri(figures.draw_lesion(lesion, labels, volume))
+        ),
+        colours={"liver": LIVER.rgb, "lesion": LESION.rgb, "diameter": figures.DIAMETER_RGB},
+        planes=[(name, figures.to_data_uri(image), image.width / image.height) for name, image in planes.items()],
         surface=figures.to_data_uri(surface) if surface else None,
         lacking=lacking,
         warnings=[*segmentation.warnings, *table.warnings],
@@ -89,6 +101,7 @@ def write(
     table: LesionTable,
     tell: Callable[[str], None] = lambda _: None,
     *,
+    identity: CTIdentity | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``report.html``, ``lesions.csv``, ``patient.csv`` and ``lesions.json`` into a folder.
@@ -98,13 +111,14 @@ def write(
         segmentation: what was found, with the CT.
         table: the measures.
         tell: gets a sentence where the page lacks a picture.
+        identity: name and day of the CT for the page; nothing else names them.
         overwrite: replace what is there already.
 
     Raises:
         UserError: one of the files exists, or the folder cannot be written to.
     """
     contents = {
-        PAGE_FILE: render_page(segmentation, table, tell),
+        PAGE_FILE: render_page(segmentation, table, tell, identity),
         LESIONS_FILE: table.to_csv(),
         PATIENT_FILE: table.patient_csv(),
         JSON_FILE: json.dumps(report_facts(segmentation, table), indent=2) + "\n",

@@ -2,7 +2,9 @@
 
     python Testing/screenshots/web.py
 
-They are of the real page in a real Chromium, with a made-up CT; nothing in them is drawn by hand.
+Each state is taken at three sizes of a window, of which the names tell the narrower ones; the states in which most is
+shown also on a dark page. They are of the real page in a real Chromium, with a made-up CT; nothing in them is drawn by
+hand.
 """
 
 import sys
@@ -19,6 +21,7 @@ from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.io.nifti import write_volume
 
 TARGET = ROOT / "Resources" / "Screenshots"
+SIZES = {"": (1440, 900), "-700": (700, 900), "-390": (390, 844)}
 SHAPE, SPACING, SEED = (72, 256, 256), (3.0, 1.5, 1.5), 3
 BEGUN = "() => Number(document.querySelector('#progress').getAttribute('aria-valuenow')) >= 20"
 
@@ -36,7 +39,7 @@ def main() -> None:
 def empty(browser, site, folder: Path) -> None:
     """Without a CT, and with what is none."""
     (folder / "notes.nii.gz").write_text("not a CT")
-    with web_cases.visiting(browser, site) as page:
+    with web_cases.visiting(browser, site, SIZES[""]) as page:
         page.wait_for_selector("#choose-files")
         take(page, "start")
         with page.expect_file_chooser() as waiting:
@@ -48,7 +51,7 @@ def empty(browser, site, folder: Path) -> None:
 
 def at_work(browser, site) -> None:
     """From the CT to its corrections, and a second visitor meanwhile."""
-    with web_cases.visiting(browser, site) as page, web_cases.visiting(browser, site) as second:
+    with web_cases.visiting(browser, site, SIZES[""]) as page, web_cases.visiting(browser, site, SIZES[""]) as second:
         for each in (page, second):
             web_cases.has_ct(each)
             web_cases.can_segment(each)
@@ -56,32 +59,48 @@ def at_work(browser, site) -> None:
         for each in (page, second):
             each.locator("#segment").dispatch_event("click")  # without the waves that a pointer leaves on a button
         web_cases.says(second, "#stage", "Waiting")
-        take(second, "waiting", rests=False)
+        _take(second, "waiting", rests=False)
         page.wait_for_function(BEGUN, polling=20)
-        take(page, "running", rests=False)
+        _take(page, "running", rests=False)
         web_cases.says(page, "#stage", "Done.")
         with_result(page)
 
 
 def with_result(page) -> None:
-    """Light and dark, a lesion that was chosen, and painting."""
-    page.locator("#lesions").scroll_into_view_if_needed()
-    take(page, "result")
-    page.click("#theme")
-    take(page, "result-dark")
-    page.click("#theme")
+    """Light and dark, the setup, the report, a lesion that was chosen, and painting."""
+    take(page, "result", dark=True, shows="#summary")
+    page.click("#fold-panel")
+    take(page, "folded")
+    page.click("#fold-panel")
+    page.click("#setup-line")
+    take(page, "setup", dark=True, shows="#setup-line")
+    page.click("#setup-line")
+    page.click("#preview")
+    page.wait_for_selector("#preview-print:not([disabled])")
+    take(page, "report", rests=False)
+    page.click("#preview-close")
     page.locator("#lesions tbody tr").first.click()
-    take(page, "lesion")
+    take(page, "lesion", shows="#lesions")
     measured(page)
     clicks(page)
+    painting(page)
+
+
+def painting(page) -> None:
+    """A stroke that is being drawn, which a window of another size would end."""
     page.click("#tool-paint")
-    page.locator("#tool-paint").scroll_into_view_if_needed()
-    box = web_cases.image(page, "Axial").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.4)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
-    take(page, "painting")
-    page.mouse.up()
+    for ending, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.locator("#tool-paint").scroll_into_view_if_needed()
+        web_cases.settled(page, "Axial")
+        box = web_cases.image(page, "Axial").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.4)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
+        _take(page, f"painting{ending}", rests=True)
+        page.mouse.up()
+        page.click("#undo")
+        web_cases.can_segment(page)
 
 
 def measured(page) -> None:
@@ -121,21 +140,34 @@ def clicks(page) -> None:
         page.mouse.click(middle[0] + away, middle[1])
         web_cases.says(page, "#click-said", "by the model")
     page.mouse.move(5, 5)
-    page.locator("#clicking").scroll_into_view_if_needed()
     web_cases.can_segment(page)
-    take(page, "clicks")
+    take(page, "clicks", shows="#clicking")
     page.keyboard.press("Escape")
     for _ in range(2):
         page.click("#undo")
         web_cases.can_segment(page)
 
 
-def take(page, name: str, *, rests: bool = True) -> None:
-    """A picture, once nothing moves where it is one of rest."""
+def take(page, name: str, *, rests: bool = True, dark: bool = False, shows: str = "") -> None:
+    """Pictures at every size, once nothing moves where it is a state of rest."""
+    for ending, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        if shows:
+            page.locator(shows).scroll_into_view_if_needed()
+        _take(page, name + ending, rests=rests)
+        if dark:
+            page.evaluate("window.trame.state.set('theme', 'dark')")
+            _take(page, f"{name}-dark{ending}", rests=rests)
+            page.evaluate("window.trame.state.set('theme', 'light')")
+    width, height = SIZES[""]
+    page.set_viewport_size({"width": width, "height": height})
+
+
+def _take(page, name: str, *, rests: bool) -> None:
     if rests:
         for view in web_cases.VIEWS:
             web_cases.settled(page, view)
-        page.wait_for_timeout(300)  # for what fades in
+    page.wait_for_timeout(300)  # for what fades in
     path = TARGET / f"web-{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as shown:

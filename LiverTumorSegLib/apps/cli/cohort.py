@@ -22,6 +22,7 @@ from .console import (
     DeviceName,
     Exact,
     LiverModel,
+    NameCT,
     Precision,
     bar,
     complain,
@@ -61,6 +62,7 @@ def segment_cohort(
     report: Annotated[
         Path | None, typer.Option(help="Folder for reports, a folder a case.", show_default="no reports")
     ] = None,
+    name_ct: NameCT = False,
     probabilities: Annotated[
         Path | None,
         typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.", show_default="no maps"),
@@ -100,6 +102,7 @@ def segment_cohort(
         force,
         DamageTreatment.of(damaged),
         overwrite,
+        name_ct,
     )
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:

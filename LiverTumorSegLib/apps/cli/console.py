@@ -32,6 +32,7 @@ from ...core.sanitize import escape_invisible, strip_folders_of_word, to_one_lin
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, gpu, cuda:N or mps.")]
+NameCT = Annotated[bool, typer.Option("--name-ct", help="Name the file or case, and a DICOM CT's date, in the report.")]
 LiverModel = Annotated[
     str,
     typer.Option(

@@ -13,7 +13,7 @@ from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
 from .common_options import working
-from .console import DeviceName, Overwrite, bar, interruptible, say, say_written, warn
+from .console import DeviceName, NameCT, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +71,7 @@ def add(
             help="Folder for report.html, lesions.csv, patient.csv and lesions.json.", show_default="no report"
         ),
     ] = None,
+    name_ct: NameCT = False,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Name of a model for clicks, or its folder.")
     ] = CLICK_MODEL,
@@ -88,7 +89,9 @@ def add(
     from ...reporting.outputs import outputs_for_file
 
     asked = _points_of_words(inside or (), outside or ())
-    outputs = outputs_for_file(output, report=report, overwrite=overwrite)
+    source = CTFile(ct, series, force, DamageTreatment.AS_IS)
+    named = source.name if name_ct else ""
+    outputs = outputs_for_file(output, report=report, ct_name=named, overwrite=overwrite)
     with interruptible() as cancel, bar() as progress:
         job = Job(progress, cancel)
         job.at(0, "Loading the model")
@@ -96,7 +99,7 @@ def add(
         for each in outputs:
             each.check(loaded.description.labels, ct)
         job.at(0.1, "Reading the volume")
-        volume = CTFile(ct, series, force, DamageTreatment.AS_IS).read()
+        volume = source.read()
         for each in outputs:
             each.check_volume(volume)
         labels, doubt = _labels(segmentation, volume)

@@ -19,6 +19,7 @@ from .console import (
     DeviceName,
     Exact,
     LiverModel,
+    NameCT,
     Overwrite,
     Precision,
     bar,
@@ -59,6 +60,7 @@ def segment(
             help="Folder for report.html, lesions.csv, patient.csv and lesions.json.", show_default="no report"
         ),
     ] = None,
+    name_ct: NameCT = False,
     probabilities: Annotated[
         Path | None,
         typer.Option(
@@ -105,6 +107,7 @@ def segment(
     from ...reporting.outputs import outputs_for_file
 
     ct_path = one_path(source, input_, name="INPUT", flag="--input")
+    ct = CTFile(ct_path, series, force, DamageTreatment.of(damaged))
     outputs = outputs_for_file(
         output,
         dicom=dicom,
@@ -113,12 +116,12 @@ def segment(
         probabilities=probabilities,
         separate=separate,
         rtstruct=rtstruct,
+        ct_name=ct.name if name_ct else "",
         overwrite=overwrite,
     )
     with interruptible() as cancel:
         loaded = load_models(model, liver_model, also or ())
         cleaning = changed_steps(loaded.model.description.postprocessing, clean_up)
-        ct = CTFile(ct_path, series, force, DamageTreatment.of(damaged))
         options = SegmentationOptions(coarse, batch, cleaning, precision, nnunet="exact" if exact else "fast")
         with bar() as progress:
             task = Job(progress, cancel)

@@ -16,7 +16,7 @@ from ...io import probability_maps, volumes
 from ...models.description import Description
 from ...reporting import report_files
 from ...reporting.lesions import LesionTable
-from ...reporting.outputs import LabelFile, ProbabilityMaps, ReportFolder
+from ...reporting.outputs import NAME_WITHOUT_REPORT, LabelFile, ProbabilityMaps, ReportFolder
 from .records import remove_unfinished, whole_files
 
 FORMATS = ("seg.nrrd", "nii.gz")
@@ -37,9 +37,10 @@ class CohortSettings:
         force: segment also what does not look like a CT.
         damaged: what is done about damaged slices.
         overwrite: have every case done again, whatever is there.
+        name_ct: have reports name the case and, of a DICOM CT, its date.
 
     Raises:
-        UserError: the format is unknown.
+        UserError: the format is unknown, or a CT is to be named without a report.
     """
 
     options: SegmentationOptions = _DEFAULT_OPTIONS
@@ -49,11 +50,14 @@ class CohortSettings:
     force: bool = False
     damaged: DamageTreatment = DamageTreatment.AS_IS
     overwrite: bool = False
+    name_ct: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             msg = f"Labels are not written as {self.format} here: choose {' or '.join(FORMATS)}."
             raise UserError(msg)
+        if self.name_ct and self.report is None:
+            raise UserError(NAME_WITHOUT_REPORT)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -103,12 +107,14 @@ class CaseOutputs:
         labels: file.
         maps: file of probabilities by structure.
         report: folder.
+        name_ct: whether the report names the case.
     """
 
     case: str
     labels: Path
     maps: Mapping[str, Path] = field(default_factory=dict)
     report: Path | None = None
+    name_ct: bool = False
 
     @classmethod
     def of(cls, case: str, output: Path, settings: CohortSettings, marks: Sequence[str]) -> CaseOutputs:
@@ -116,7 +122,7 @@ class CaseOutputs:
         structures = marks[1:] if settings.probabilities else ()
         maps = probability_maps.paths(settings.probabilities or output, case, structures)
         report = settings.report / case if settings.report else None
-        return cls(case, output / f"{case}.{settings.format}", maps, report)
+        return cls(case, output / f"{case}.{settings.format}", maps, report, settings.name_ct)
 
     @property
     def files(self) -> list[Path]:
@@ -144,7 +150,7 @@ class CaseOutputs:
                 remarks += ProbabilityMaps(scratch, self.case).write(result, table)
         if self.report:
             with whole_files(self.report, self.case) as scratch:
-                remarks += ReportFolder(scratch).write(result, table)
+                remarks += ReportFolder(scratch, ct_name=self.case if self.name_ct else "").write(result, table)
         return remarks
 
     def remove_unfinished(self) -> None:

@@ -292,12 +292,13 @@ def _only_part(content_type: str, body: bytes) -> bytes:
 
 def _archived_series(answer: Json) -> ArchivedSeries:
     images = attribute_text(answer, _IMAGES)
-    described = [attribute_text(answer, tag) if tag in answer else None for tag in (_DESCRIPTION, _BODY_PART)]
+    description, part = (attribute_text(answer, tag) if tag in answer else None for tag in (_DESCRIPTION, _BODY_PART))
     return ArchivedSeries(
         attribute_text(answer, _STUDY),
         attribute_text(answer, _SERIES),
         int(images) if images.isdecimal() else None,
-        *described,
+        description,
+        part,
         stated_time(attribute_text(answer, _DAY), attribute_text(answer, _TIME)),
     )
 

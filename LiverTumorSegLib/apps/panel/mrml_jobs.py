@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION
+from ...reporting.ct_identity import CTIdentity
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_other_structures, mrml_segmentations
@@ -218,8 +219,18 @@ class SceneJobs:
             self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
         done(replace(nodes))
 
-    def report(self, nodes: ResultNodes, folder: Path, done: Callable[[list[str]], None], *, overwrite: bool) -> None:
+    def report(
+        self,
+        nodes: ResultNodes,
+        folder: Path,
+        done: Callable[[list[str]], None],
+        *,
+        overwrite: bool,
+        identity: CTIdentity | None = None,
+    ) -> None:
         """Write the report of the segments as they are now; ``done`` gets the files, the table is brought up to date.
+
+        With an identity the report names the CT.
 
         Raises:
             UserError: the segments or the CT are gone.
@@ -231,7 +242,7 @@ class SceneJobs:
             fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])), by_hand=True)
             done(files)
 
-        self.panel.report(before, folder, finish, overwrite=overwrite, notes=nodes.notes)
+        self.panel.report(before, folder, finish, overwrite=overwrite, notes=nodes.notes, identity=identity)
 
     def preview(
         self,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...core.about import AUTO_LIVER, CLICK_MODEL, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.volume import Volume
+from ...reporting.ct_identity import CTIdentity
 from ...reporting.lesion_origins import LesionMark, read_marks
 from ..worker import arrays
 from ..worker.client import WorkerInterface
@@ -196,16 +197,18 @@ class Panel(JobRunner):
         *,
         overwrite: bool,
         notes: Sequence[Note] = (),
+        identity: CTIdentity | None = None,
     ) -> None:
         """Write the report of a result into a folder; ``done`` gets it with measures made anew, and the files.
 
-        The report has notes with their lesions, and by the result's marks says how each of these came about.
+        The report has notes with their lesions, and by the result's marks says how each of these came about. It names
+        the CT where an identity is given.
         """
 
         def finish(answer: Answer, _: Path) -> None:
             done(result.measured(answer), answer["files"])
 
-        chosen = {
+        chosen: Answer = {
             "run": result.run,
             "folder": str(folder),
             "overwrite": overwrite,
@@ -214,6 +217,8 @@ class Panel(JobRunner):
             "notes": notes,
             "marks": result.marks,
         }
+        if identity:
+            chosen |= {"ct_name": identity.name, "ct_date": identity.date}
         files, more = with_others(_files(result.volume, result.labels), result.others, result.volume)
         self.begin("report", finish, files, **chosen, **more)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...core.about import PRECISIONS, __version__
+from ...reporting.lesion_columns import COLUMNS
 from ...reporting.lesion_origins import LesionOrigin
 from .job_runner import PanelState
 from .panel import Panel
@@ -90,30 +91,33 @@ SHOWN = (
 
 
 def headings() -> list[str]:
-    """Of the lesion table in the panel."""
-    return [
-        _("No."),
-        _("Chance\n(%)"),
-        _("Volume\n(ml)"),
-        _("Longest\n(mm)"),
-        _("Across\n(mm)"),
-        _("3D\n(mm)"),
-        _("Mean\nHU"),
-        _("Depth\n(mm)"),
-        _("Slice"),
-    ]
+    """Of the lesion table in the panel, see :data:`LiverTumorSegLib.reporting.lesion_columns.COLUMNS`."""
+    return [_column(key)[0] for key in SHOWN]
+
+
+def heading_tool_tips() -> list[str]:
+    """What each of :func:`headings` means, as plain text; the terms of RECIST 1.1 where they are meant."""
+    return [_column(key)[1] for key in SHOWN]
 
 
 def note_heading() -> tuple[str, str]:
     """Heading and tool tip of the column of notes, which stands after those of :func:`headings`."""
-    return _("Note"), _("What you noted about it: saved with the scene, in the CSV and in both reports")
+    return _column("note")
 
 
 def origin_heading() -> tuple[str, str]:
     """Heading and tool tip of the column of :func:`origin`, which is there where that is known of a lesion."""
-    return _("Marked"), _(
-        "How it was marked: by the model, by your clicks, or painted; and whether it was then corrected"
-    )
+    return _column("origin")
+
+
+def liver_segments_heading() -> tuple[str, str]:
+    """Heading and tool tip of the column of the liver's segments, which is there where they were looked for."""
+    return _column("liver_segments")
+
+
+def _column(key: str) -> tuple[str, str]:
+    column = COLUMNS[key]
+    return _(column.heading), _(column.meaning)
 
 
 def origin(found: LesionOrigin | None) -> str:
@@ -129,29 +133,9 @@ def origin(found: LesionOrigin | None) -> str:
 
 def row_tool_tip(origin: str, liver_segments: str = "") -> str:
     """Tool tip of a lesion's row, as plain text: how it came about and where it lies, what of these is known."""
-    marked = _("Marked: {how}").format(how=origin) if origin else ""
-    place = _("Liver segment: {name}").format(name=liver_segments) if liver_segments else ""
+    marked = _("Origin: {how}").format(how=origin) if origin else ""
+    place = _("Liver segments: {name}").format(name=liver_segments) if liver_segments else ""
     return "\n".join(filter(None, (marked, place)))
-
-
-def liver_segments_heading() -> tuple[str, str]:
-    """Heading and tool tip of the column of the liver's segments, which is there where they were looked for."""
-    return _("Segment"), _("Couinaud's segments of the liver that hold at least a tenth of it, the one with most first")
-
-
-def heading_tool_tips() -> list[str]:
-    """What each of :func:`headings` means, as plain text; the terms of RECIST 1.1 where they are meant."""
-    return [
-        _("Number of the lesion, as in the views and the report"),
-        _("How likely it is a lesion at all, in percent, by a cross-validation; empty where the model does not say"),
-        _("Volume in ml"),
-        _("Longest diameter in an axial slice, in mm: the longest diameter of RECIST 1.1"),
-        _("Short axis: the longest diameter at right angles to it in the same slice, in mm"),
-        _("Longest diameter in any direction, in mm"),
-        _("Mean Hounsfield units of its voxels"),
-        _("How far its middle lies below the liver’s surface, in mm"),
-        _("The axial slice in which its diameters were measured"),
-    ]
 
 
 def cells(row: Mapping[str, float]) -> list[str]:

@@ -31,6 +31,9 @@ _WORD = re.compile(r"[^\W_]{2,}|[^\W_\x00-\x7f]")
 _NUMBER = re.compile(r"\d{6}")
 """Digits as in a date of birth or a patient's number."""
 
+NAMELESS = "DICOM series"
+"""A CT whose scanner gave it no description that can be shown."""
+
 _ADVICE = "give a NIfTI, NRRD or MetaImage file, a folder of DICOM files, or a zip file of one"
 
 
@@ -42,11 +45,18 @@ class Candidate:
         title: for the user; nothing of the patient is in it but what the user wrote into the names of files.
         path: the volume file, or the folder of the DICOM series.
         series: UID of the DICOM series; empty for a file.
+        description: that the scanner gave the series, unless it tells of the patient; empty for none.
     """
 
     title: str
     path: Path
     series: str = ""
+    description: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the CT is called once it is open."""
+        return self.description or (NAMELESS if self.series else files.stem(self.path))
 
 
 def find_candidates(path: Path, room: Path, most_bytes: int = MOST_BYTES) -> list[Candidate]:
@@ -118,10 +128,7 @@ def _in_folder(folder: Path, name: str) -> list[Candidate]:
     volumes = [path for path in inside if is_volume(path)]
     found = [Candidate(path.relative_to(folder).as_posix(), path) for path in volumes]
     images = scan_files(path for path in inside if files.stem(path) == path.name)
-    found += [
-        Candidate(f"Series {number}: {_title(images.series[uid])}", folder, uid)
-        for number, uid in enumerate(_ct_series(images), 1)
-    ]
+    found += [_series(number, images.series[uid], folder, uid) for number, uid in enumerate(_ct_series(images), 1)]
     if not found:
         raise _no_ct_error(images, folder, name)
     return found
@@ -134,10 +141,12 @@ def _ct_series(images: DicomScan) -> list[str]:
     return stacks or list(series)
 
 
-def _title(headers: list[Header]) -> str:
+def _series(number: int, headers: list[Header], folder: Path, uid: str) -> Candidate:
     slices = [header for header in headers if not header.is_localiser] or headers
     columns, rows, *_ = slices[0].size
-    return f"{_description(slices[0])}{len(slices)} slices of {columns} x {rows}"
+    described = _description(slices[0])
+    words = ", ".join(filter(None, (described, f"{len(slices)} slices of {columns} x {rows}")))
+    return Candidate(f"Series {number}: {words}", folder, uid, described)
 
 
 def _description(header: Header) -> str:
@@ -145,7 +154,7 @@ def _description(header: Header) -> str:
     text = header["description"]
     folded = text.casefold()
     of_patient = _NUMBER.search(text) or any(word.casefold() in folded for word in _WORD.findall(_patient(header)))
-    return "" if of_patient or not text or "�" in text else f"{text}, "
+    return "" if of_patient or "�" in text else text
 
 
 def _patient(header: Header) -> str:

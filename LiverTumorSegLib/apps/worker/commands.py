@@ -277,14 +277,17 @@ class Commands:
         marks: Sequence[Any] | None = None,
         others: str = "",
         structures: Sequence[Answer] = (),
+        ct_name: str = "",
+        ct_date: str = "",
     ) -> Answer:
         """Write the report's files into a folder.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
         labels, which are answered as by :meth:`measure`; ``notes``, ``marks`` and other structures are given as there.
+        With ``ct_name`` the page names the CT so, and its day ``ct_date``, in ISO 8601, where it is given.
         """
         noted, known = read_notes(notes), read_marks(marks)
-        target = ReportFolder(self._base / folder, overwrite)
+        target = ReportFolder(self._base / folder, overwrite, ct_name, ct_date)
         target.check(run.get("labels", JOINT), None)
         job.at(0.1, "Writing the report")
         ct, found = read_pair(volume, labels)

@@ -98,8 +98,20 @@ def enclosed_ml(path):
 def test_the_report_lists_every_lesion(page, tmp_path):
     report = fetched(page, "report", tmp_path).read_text(encoding="utf-8")
     assert "not a medical device" in report
-    assert report.count("<tr") == 1 + len(volumes(page))
+    assert report.count("<tbody") == len(volumes(page))
     assert "http://" not in report
+
+
+def test_the_report_can_be_looked_at_in_the_page_and_names_the_ct_where_that_is_allowed(page):
+    page.locator("#name-ct").check()
+    page.click("#preview:not([disabled])")
+    page.wait_for_selector("#preview-print:not([disabled])")
+    shown = page.frame_locator("#preview-page")
+    assert shown.locator("h1").inner_text() == "Liver and lesions in CT: ct"
+    assert shown.locator("table.lesions tbody").count() == len(volumes(page))
+    page.click("#preview-close")
+    page.wait_for_selector("#preview-page", state="hidden")
+    page.locator("#name-ct").uncheck()
 
 
 def choose(page, row):

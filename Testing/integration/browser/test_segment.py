@@ -204,6 +204,46 @@ def test_nothing_overlaps_and_nothing_needs_scrolling_sideways(page, told, size)
             assert wide <= seen
 
 
+def test_results_and_tools_stand_above_the_fold_and_the_panel_can_be_folded_away(page, told):
+    page.set_viewport_size({"width": 1440, "height": 900})
+    settled_boxes(page)
+    assert not page.locator("#setup").is_visible()
+    for part in (".lts-table", "#click-add", "#tool-paint", "#remove"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] <= 900, part
+    assert page.evaluate(SMALL_TEXTS) == []
+    tips = page.locator("#lesions th").evaluate_all("heads => heads.map(head => head.title)")
+    assert "RECIST 1.1" in tips[3]
+    assert all(tips)
+    page.click("#setup-line")
+    page.wait_for_selector("#options")
+    assert page.get_attribute("#setup-line", "aria-expanded") == "true"
+    assert page.evaluate(SMALL_TEXTS) == []
+    page.click("#setup-line")
+    page.wait_for_selector("#setup", state="hidden")
+    page.click("#fold-panel")
+    web_cases.wait(page, lambda: page.locator("#view-axial").bounding_box()["x"] == 0, "views without a panel")
+    page.click("#fold-panel")
+    page.wait_for_selector("#panel")
+
+
+@pytest.mark.parametrize("size", [(700, 900), (480, 850), (390, 844)])
+def test_on_a_narrow_window_the_views_have_its_width_and_the_panel_is_a_sheet_below(page, told, size):
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    nav, *views = settled_boxes(page)
+    assert min(box["x"] for box in views) == nav["x"] == 0
+    assert max(box["x"] + box["width"] for box in views) == nav["width"] == width
+    assert max(box["y"] + box["height"] for box in views) <= nav["y"] + 1
+    assert sum(box["width"] * box["height"] for box in views) > 0.4 * width * height
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+SMALL_TEXTS = """() => [...document.querySelectorAll("body *")].filter(node => node.getClientRects().length
+    && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim())
+    && parseFloat(getComputedStyle(node).fontSize) < 14).map(node => node.outerHTML)"""
+
+
 def settled_boxes(page):
     """Where the tools and the views are once they stay there, with pictures that the server drew for this size."""
     seen = []

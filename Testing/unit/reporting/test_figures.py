@@ -36,9 +36,11 @@ def test_planes_show_the_patient_the_right_way_round():
     voxels = np.full((30, 40, 50), -200, np.int16)
     voxels[20:28, 3:12, 3:14] = 300  # slices upwards, rows to the back, columns to the left
     volume = Volume(voxels, np.diag([-1.0, -1, 1, 1]))
-    centre = (-8.0, -7.0, 24.0)
+    mark = np.zeros(voxels.shape, np.uint8)
+    mark[24, 6:9, 7:10] = 2
+    (lesion,) = measure_lesions(mark, volume).lesions
     for turned in (volume, reordered(volume, (2, 1, 0), (True, False, True))):
-        planes = figures.draw_three_planes(np.zeros(turned.voxels.shape, np.uint8), turned, centre)
+        planes = figures.draw_three_planes(np.zeros(turned.voxels.shape, np.uint8), turned, lesion)
         bright = {
             name: np.argwhere(np.asarray(p.convert("L")) > 200).mean(axis=0) / p.size[::-1]
             for name, p in planes.items()
@@ -52,6 +54,36 @@ def test_a_lesion_is_shown_on_its_slice(small_phantom):
     table = measure_lesions(small_phantom.labels, small_phantom.volume)
     for lesion in table.lesions:
         assert LESION.rgb in colours(figures.draw_lesion(lesion, small_phantom.labels, small_phantom.volume))
+
+
+def yellow(image):
+    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), int), -1, 0)
+    return (np.abs(red - green) < 60) & (red - blue > 100)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_both_diameters_are_drawn_as_long_as_they_were_measured(turned):
+    voxels, mask = np.full((20, 80, 80), 60, np.int16), np.ones((20, 80, 80), np.uint8)
+    mask[10, 38:43, 20:61] = 2  # 41 columns of 1 mm wide and 5 rows of 2 mm high
+    volume = Volume(voxels, np.diag([-1.0, -2, 3, 1]))
+    labels = Volume(mask.astype(np.int16), volume.affine)
+    if turned:
+        volume, labels = (reordered(each, (2, 1, 0), (True, False, True)) for each in (volume, labels))
+    found = labels.voxels.astype(np.uint8)
+    (lesion,) = measure_lesions(found, volume).lesions
+    picture = figures.draw_lesion(lesion, found, volume)
+    mm = picture.width / 80
+    rows, columns = np.nonzero(yellow(picture))
+    assert np.ptp(columns) / mm == pytest.approx(41, abs=1.5)
+    assert np.ptp(rows) / mm == pytest.approx(lesion.short_axial_diameter_mm, abs=2)
+    assert yellow(figures.draw_three_planes(found, volume, lesion)["axial"]).sum() > 100
+
+
+def test_a_lesion_in_a_report_is_outlined_and_not_filled(small_phantom):
+    lesion = measure_lesions(small_phantom.labels, small_phantom.volume).lesions[0]
+    picture = figures.draw_lesion(lesion, small_phantom.labels, small_phantom.volume)
+    grey = np.ptp(np.asarray(picture, int), axis=-1) == 0
+    assert grey.mean() > 0.9
 
 
 def test_a_picture_stands_in_a_page_as_png():

@@ -8,6 +8,8 @@ from support.models import describe
 from LiverTumorSegLib.inference.segment import Segmentation, SegmentationOptions
 from LiverTumorSegLib.models.description import NetworkSpec
 from LiverTumorSegLib.reporting import lesions, report_files
+from LiverTumorSegLib.reporting.ct_identity import CTIdentity
+from LiverTumorSegLib.reporting.lesion_columns import COLUMNS
 from LiverTumorSegLib.reporting.lesion_origins import PAINTED, LesionOrigin
 from LiverTumorSegLib.reporting.lesions import measure_lesions
 
@@ -33,12 +35,12 @@ def test_the_page_stands_alone_and_says_what_matters(segmentation):
 
 def test_the_page_says_how_each_lesion_came_about_where_that_is_known(segmentation):
     table = measure_lesions(segmentation.labels, segmentation.volume)
-    assert "how it was marked" not in report_files.render_page(segmentation, table)
+    assert "<b>Origin:</b>" not in report_files.render_page(segmentation, table)
     first, second = PAINTED, LesionOrigin(automatic=True, clicks=2, corrected=True)
     page = report_files.render_page(segmentation, table.with_origins({1: first, 2: second}))
-    assert page.count("how it was marked</th>") == 1
+    assert page.count("<b>Origin:</b>") == 2
     for words in ("painted", "automatic, improved by 2 clicks, corrected by hand"):
-        assert page.count(f'<td class="words">{words}</td>') == 1
+        assert page.count(f"<b>Origin:</b> {words}</span>") == 1
 
 
 def test_text_from_a_model_cannot_become_part_of_the_page(segmentation):
@@ -100,3 +102,23 @@ def test_a_slower_run_gives_the_same_page(segmentation):
     assert report_files.render_page(replace(segmentation, seconds=99.0), table) == report_files.render_page(
         segmentation, table
     )
+
+
+def test_the_page_names_the_ct_where_the_user_allows_it_alone(segmentation):
+    table = measure_lesions(segmentation.labels, segmentation.volume)
+    plain = report_files.render_page(segmentation, table)
+    named = report_files.render_page(segmentation, table, identity=CTIdentity("case <7>", "2026-03-14"))
+    assert '<span class="ct">' not in plain
+    assert '<span class="ct">: case &lt;7&gt;, 2026-03-14</span></h1>' in named
+    for page in (plain, named):
+        assert f'<p class="made">{segmentation.model.title} ({segmentation.model.name}), LiverTumorSeg ' in page
+
+
+def test_columns_are_called_as_they_are_in_panel_and_csv(segmentation):
+    table = measure_lesions(segmentation.labels, segmentation.volume)
+    page = report_files.render_page(segmentation, table)
+    for name in table.to_csv().splitlines()[0].replace('"', "").split(","):
+        if not name.startswith("centroid_"):
+            column = COLUMNS[name]
+            assert (f'title="{column.meaning}">{column.name}' in page) == (name not in ("number", "probability"))
+            assert column.name.startswith(column.short.partition("\n")[0].rstrip("."))

@@ -32,8 +32,10 @@ from .sections.input import SourceSection
 from .sections.lesion_marks import LesionMarksSection
 from .sections.looking import LookSection
 from .sections.models import SettingsSection
+from .sections.report import ReportSection
 from .sections.results import DownloadSection, ResultSection
 from .sections.run import QuestionSection, SegmentSection
+from .sections.setup import SetupSection
 from .server_link import QueuedWorker, ServerLink
 from .session import Session, create_scene
 from .views import Views
@@ -47,7 +49,7 @@ _DRAW_SECONDS = 0.2
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("page", "pictures", "clicks", "looking", "keys", "theme")
 _NOT_A_DEVICE = "For research only: this is not a medical device."
-_DRAWER_WIDTH = 400
+_PANEL_WORDS = "panel_open ? 'Hide the panel' : 'Show the panel'"
 _OTHER_THEME = "theme === 'light' ? 'Dark page' : 'Light page'"
 _THEMES = {
     "light": {"colors": {"primary": "#1257a8", "secondary": "#4a5560", "error": "#a3101c", "warning": "#8a4b00"}},
@@ -91,12 +93,13 @@ class PanelApp:
         self._window, self._look = WindowSection(self.session), LookSection(self.session)
         corrections, question = CorrectionSection(self.session), QuestionSection(self.session)
         self.session.ask = question.ask
-        self._sections = [self._source, SettingsSection(self.session), SegmentSection(self.session)]
-        self._sections += [ClickSection(self.session, corrections), ResultSection(self.session)]
-        self._sections += [AppearanceSection(self.session), question, corrections, DownloadSection(self.session)]
-        self._sections.insert(1, ArchiveSection(self.session, self._source))
-        self._sections.append(SendSection(self.session))
-        self._sections.append(LesionMarksSection(self.session))
+        setup = SetupSection(
+            self.session, self._source, ArchiveSection(self.session, self._source), SettingsSection(self.session)
+        )
+        self._sections = [setup, SegmentSection(self.session), ResultSection(self.session)]
+        self._sections += [ClickSection(self.session, corrections), corrections, question]
+        self._sections += [AppearanceSection(self.session), DownloadSection(self.session)]
+        self._sections += [ReportSection(self.session), SendSection(self.session), LesionMarksSection(self.session)]
         self._build(server)
         self._stale = True
         panel.changed.append(self._on_news)
@@ -120,21 +123,30 @@ class PanelApp:
                 "styles": ["__lts/page.css"],
             }
         )
-        server.state.update({"trame__title": "LiverTumorSeg", "trame__favicon": None, "theme": "light"})
+        server.state.update(
+            {"trame__title": "LiverTumorSeg", "trame__favicon": None, "theme": "light", "panel_open": True}
+        )
         server.state.update({"trame__template_error": _LOST, "trame__template_error_reconnect": _LOST})
         with VAppLayout(server, vuetify_config={"theme": {"themes": _THEMES}}) as layout:
             layout.root.theme = ("theme",)
             with v3.VAppBar(density="compact", flat=True, border=True):
                 self._build_bar()
-            with v3.VNavigationDrawer(permanent=True, width=_DRAWER_WIDTH, raw_attrs=aria(label="Steps")):
-                for section in self._sections:
-                    section.build()
-            with v3.VMain(classes="lts-main"):
+            with v3.VMain(classes=("['lts-main', panel_open ? '' : 'lts-folded', ct_name ? '' : 'lts-empty']",)):
+                with html.Nav(v_show=("panel_open",), id="panel", classes="lts-panel", raw_attrs=aria(label="Steps")):
+                    for section in self._sections:
+                        section.build()
                 self.session.views.build()
 
     def _build_bar(self) -> None:
+        v3.VBtn(
+            icon=("panel_open ? 'mdi-menu-open' : 'mdi-menu'",),
+            click="panel_open = !panel_open",
+            title=(_PANEL_WORDS,),
+            id="fold-panel",
+            raw_attrs=aria(label=(_PANEL_WORDS,), expanded=("panel_open",), controls="panel"),
+        )
         html.H1("LiverTumorSeg", classes="lts-title")
-        html.Span(_NOT_A_DEVICE, classes="lts-note")
+        html.Span(_NOT_A_DEVICE, classes="lts-note lts-not-a-device")
         v3.VSpacer()
         self._window.build()
         self._look.build()

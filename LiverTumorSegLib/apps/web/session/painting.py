@@ -59,6 +59,12 @@ class BrushEffect(AbstractSegmentationEffectBrush):
         super().decrease_brush_size(decrease_ratio)
         self.set_brush_diameter(self.get_brush_diameter())
 
+    def _create_model_node(self, name: str) -> slicer.vtkMRMLModelNode:
+        """Of brush and stroke, which the 3D views would show as balls before the surfaces."""
+        node = super()._create_model_node(name)
+        node.GetDisplayNode().SetVisibility3D(False)
+        return node
+
     def _create_pipeline(
         self, view_node: slicer.vtkMRMLAbstractViewNode, _parameter: slicer.vtkMRMLNode
     ) -> SegmentationEffectPipeline | None:

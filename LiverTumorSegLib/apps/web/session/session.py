@@ -16,6 +16,7 @@ from trame_slicer.core import SlicerApp
 
 from ....core.about import AUTO_LIVER, DEFAULT_MODEL
 from ....core.safe_zip import MOST_BYTES
+from ....reporting.ct_identity import CTIdentity
 from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
@@ -40,6 +41,7 @@ class SessionChoices:
         postprocessing: clean-up steps by name, the chosen model's own at first.
         liver_model: as in :class:`LiverTumorSegLib.apps.panel.panel.PanelSettings`.
         also: models of other structures.
+        name_ct: reports name the CT and its day.
     """
 
     model: str = DEFAULT_MODEL
@@ -50,6 +52,7 @@ class SessionChoices:
     postprocessing: dict[str, Any] = field(default_factory=dict)
     liver_model: str = AUTO_LIVER
     also: tuple[str, ...] = ()
+    name_ct: bool = False
 
     @property
     def settings(self) -> PanelSettings:
@@ -82,6 +85,7 @@ class Session:
         choices: of the user.
         volume: the CT.
         images: the CT's DICOM files, in a folder of the session; none where it came as another.
+        ct_date: ISO 8601 day on which the CT was taken; empty where that is not known.
         nodes: the result.
         corrected: whether the result was changed by hand.
         ask: asks the user before something is lost: what is done, what is lost, and the doing.
@@ -102,6 +106,7 @@ class Session:
     choices: SessionChoices = field(default_factory=SessionChoices)
     volume: slicer.vtkMRMLScalarVolumeNode | None = None
     images: tuple[Path, ...] = ()
+    ct_date: str = ""
     nodes: ResultNodes | None = None
     corrected: bool = False
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
@@ -118,6 +123,13 @@ class Session:
     def state(self) -> Any:
         """Values that the browser shows, by name."""
         return self.server.state
+
+    @property
+    def identity(self) -> CTIdentity | None:
+        """Name and day of the CT, where the user allows reports to have them."""
+        if self.volume is None or not self.choices.name_ct:
+            return None
+        return CTIdentity(self.volume.GetName(), self.ct_date)
 
     def tell(self) -> None:
         """Say that the volume or the result has changed."""

@@ -53,6 +53,15 @@ def test_segmenting_writes_labels_and_a_report_and_says_so(run, air, tmp_path, m
     assert said.splitlines()[-1].endswith(named)
     assert volumes.read_volume(out, force=True).voxels.shape == (8, 30, 30)
     assert sorted(report.iterdir()) == sorted(files)
+    assert '<span class="ct">' not in (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_names_the_file_where_that_is_asked_for(run, air, tmp_path, model_folder):
+    words = ("segment", air, "-o", tmp_path / "out.nii.gz", "-m", model_folder, "--device", "cpu", "--name-ct")
+    code, _, complained = run(*words)
+    assert (code, "--name-ct is about the report: add --report" in complained) == (3, True)
+    assert run(*words, "--report", tmp_path / "report")[0] == 0
+    assert '<span class="ct">: air</span>' in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -137,8 +137,9 @@ def test_where_there_is_no_lesion_it_is_said_that_there_may_be_none(add):
 
 
 def test_a_report_can_be_written_beside(add, files, tmp_path):
-    code, *_ = add(files / "liver.seg.nrrd", "--at", SMALL, "--report", tmp_path / "report")
+    code, *_ = add(files / "liver.seg.nrrd", "--at", SMALL, "--report", tmp_path / "report", "--name-ct")
     assert code == 0
+    assert '<span class="ct">: ' in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     content = json.loads((tmp_path / "report" / "lesions.json").read_text(encoding="utf-8"))
     assert content["lesion_count"] == 2
     assert "1 click" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from LiverTumorSegLib.apps.cohort import CohortSettings, records
 from LiverTumorSegLib.apps.cohort.settings import CaseOutputs
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.volume import Volume
-from LiverTumorSegLib.reporting import lesions
+from LiverTumorSegLib.reporting import lesions, report_files
 
 
 @pytest.fixture
@@ -66,3 +66,16 @@ def test_grids_that_a_format_cannot_hold_are_refused(outputs, tmp_path, result):
     with pytest.raises(UserError, match="gantry tilt"):
         CaseOutputs.of("a", tmp_path, CohortSettings(format="nii.gz"), result.marks).check_grid(tilted)
     CaseOutputs.of("a", tmp_path, CohortSettings(), result.marks).check_grid(tilted)
+
+
+def test_a_report_names_its_case_where_that_is_asked_for(tmp_path, result, monkeypatch):
+    monkeypatch.setattr(report_files.surface_render, "render_surfaces", lambda *_: None)
+    with pytest.raises(UserError, match="add --report"):
+        CohortSettings(name_ct=True)
+    for name_ct in (False, True):
+        settings = CohortSettings(report=tmp_path / f"{name_ct}", name_ct=name_ct)
+        CaseOutputs.of("volume-1", tmp_path, settings, result.marks).write(
+            result, lesions.measure_lesions(result.labels, result.volume)
+        )
+        page = (tmp_path / f"{name_ct}" / "volume-1" / "report.html").read_text(encoding="utf-8")
+        assert ('<span class="ct">: volume-1</span>' in page) == name_ct

@@ -47,6 +47,7 @@ def test_a_volume_file_is_read_as_it_is(tmp_path):
     values = save_ct(tmp_path / "ct.nii.gz")
     (found,) = candidates(tmp_path / "ct.nii.gz")
     assert found == Candidate("ct.nii.gz", tmp_path / "ct.nii.gz")
+    assert found.name == "ct"
     assert np.array_equal(read_candidate(found).voxels, values.transpose(2, 1, 0))
 
 
@@ -58,6 +59,7 @@ def test_a_dicom_series_is_found_with_all_else_around_it(tmp_path, packed):
     (folder / "readme.txt").write_text("x")
     (found,) = candidates(zipped(folder) if packed else folder)
     assert found.title == "Series 1: portal venous 1.0, 6 slices of 20 x 16"
+    assert found.name == "portal venous 1.0"
     assert np.array_equal(read_candidate(found).voxels, hounsfield())
 
 
@@ -196,6 +198,7 @@ def test_a_description_that_names_the_patient_is_not_shown(tmp_path, words):
         one.PatientName, one.PatientID, one.PatientBirthName = "Doe^John", "4711", "Müller^伟"
     write(slices, tmp_path / "ct")
     assert [one.title for one in candidates(tmp_path / "ct")] == ["Series 1: 6 slices of 20 x 16"]
+    assert [one.name for one in candidates(tmp_path / "ct")] == ["DICOM series"]
 
 
 def test_a_description_in_letters_that_cannot_be_read_is_not_shown(tmp_path):

@@ -228,7 +228,13 @@ def test_the_report_is_written_from_what_segmenting_answered(ct_file, tmp_path):
     written = run("report", **chosen, folder=str(tmp_path / "report"), overwrite=False)
     assert written["table"] == answer["table"]
     assert {path.rsplit("/", 1)[1] for path in written["files"]} == report_files.REPORT_FILES
-    assert "unet-lits" in (tmp_path / "report" / "report.html").read_text()
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "unet-lits" in page
+    assert '<span class="ct">' not in page
+    named = {"ct_name": "case 7", "ct_date": "2026-03-14"}
+    run("report", **chosen, **named, folder=str(tmp_path / "report"), overwrite=True)
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert '<span class="ct">: case 7, 2026-03-14</span>' in page
     with pytest.raises(UserError, match="exists already"):
         run("report", **chosen, folder=str(tmp_path / "report"), overwrite=False)
 

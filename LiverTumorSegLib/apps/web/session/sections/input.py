@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from trame.widgets import vuetify3 as v3
 
 from .....core.errors import UserError
 from .....core.volume import Volume
-from .....io import volumes
 from .....io.dicom_series import instance_numbers
+from .....reporting.ct_identity import find_ct_date
 from ....panel import texts
 from ...inputs import (
     Candidate,
@@ -33,8 +34,24 @@ from ..session import Session
 from ..source_images import keep_images
 from .base import Section, heading
 
-_DICOM = "DICOM series"
 _PLAIN = {"variant": "tonal", "density": "compact", "classes": "my-1"}
+
+
+@dataclass(frozen=True)
+class OpenedCT:
+    """A CT that was read.
+
+    Args:
+        volume: the CT, its images kept in the session's folder where it came as DICOM.
+        name: as the page shows it.
+        day: ISO 8601, on which it was taken; empty where that is not known.
+        numbers: DICOM's of its images; none where there are none.
+    """
+
+    volume: Volume
+    name: str
+    day: str = ""
+    numbers: Sequence[int] = ()
 
 
 class SourceSection(Section):
@@ -48,7 +65,7 @@ class SourceSection(Section):
         self._shared: Path | None = None
 
     def build(self) -> None:
-        """Buttons, what may be opened, and what was."""
+        """Buttons for opening, and what may be opened; :meth:`build_news` is what has to be seen beside them."""
         self.state.update({"ct_name": "", "ct_size": "", "ct_warnings": [], "ct_error": "", "opening": ""})
         self.state.update({"uploading": False, "upload_percent": 0, "upload_error": "", "ct_choices": []})
         self.state.update({"shared_name": None, "shared_names": [], "shared_remark": ""})
@@ -56,14 +73,26 @@ class SourceSection(Section):
         self._build_uploads()
         if self.session.shared:
             self._build_shared()
+        html.Div("{{ ct_size }}", v_if=("ct_name",), id="ct-size", classes="lts-note mt-1")
+
+    def build_news(self) -> None:
+        """How far opening is, what went wrong, which CT is asked for, and doubts about the open one."""
+        with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
+            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", raw_attrs=aria(label="Upload"))
+            v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
         html.Div("{{ opening }}", v_if=("opening",), id="opening", classes="lts-note", raw_attrs=aria("status"))
         with v3.VAlert(v_if=("ct_error || upload_error",), id="ct-error", type="error", **_PLAIN):
             html.Div("{{ ct_error || upload_error }}")
         self._build_choices()
-        with html.Div(v_if=("ct_name",), id="ct"):
-            html.Strong("{{ ct_name }}", id="ct-name")
-            html.Div("{{ ct_size }}", id="ct-size", classes="lts-note")
-            v3.VAlert("{{ warning }}", v_for="warning in ct_warnings", key="warning", type="warning", **_PLAIN)
+        v3.VAlert(
+            "{{ warning }}",
+            v_for="warning in ct_warnings",
+            key="`${ct_name}: ${warning}`",
+            type="warning",
+            closable=True,
+            close_label="Dismiss",
+            **(_PLAIN | {"classes": "my-1 ct-warning"}),
+        )
 
     def _build_uploads(self) -> None:
         with html.Div(classes="d-flex ga-2"):
@@ -77,9 +106,6 @@ class SourceSection(Section):
                     variant="tonal",
                 )
         html.Div("or drop a NIfTI, NRRD, DICOM folder or zip file on the page", classes="lts-note")
-        with html.Div(v_if=("uploading",), classes="d-flex align-center ga-2"):
-            v3.VProgressLinear(model_value=("upload_percent",), height=6, id="upload", raw_attrs=aria(label="Upload"))
-            v3.VBtn("Stop", click="window.liverTumorSeg.cancel()", id="stop-upload", size="x-small", variant="text")
 
     def _build_shared(self) -> None:
         v3.VAutocomplete(
@@ -149,13 +175,13 @@ class SourceSection(Section):
         self._refuse_strays(path)
         return find_candidates(path, self._uploads, self.session.most_bytes)
 
-    def _read(self, candidate: Candidate) -> tuple[Volume, list[int]]:
-        """Read a CT of what has been looked into, perhaps long ago, and the numbers of its images."""
+    def _read(self, candidate: Candidate) -> OpenedCT:
+        """Read a CT of what has been looked into, perhaps long ago."""
         self._refuse_strays(candidate.path)
         is_own = candidate.path.is_relative_to(self._uploads)
         read = read_candidate(candidate)
-        numbers = instance_numbers(read.images)
-        return keep_images(read, self.session.folder, self.session.images, is_own=is_own), numbers
+        kept = keep_images(read, self.session.folder, self.session.images, is_own=is_own)
+        return OpenedCT(kept, candidate.name, find_ct_date(read), instance_numbers(read.images))
 
     def _refuse_strays(self, path: Path) -> None:
         if self._shared and not path.is_relative_to(self._uploads):  # where zip files are unpacked
@@ -178,15 +204,11 @@ class SourceSection(Section):
         read = await self._slowly(f"Reading {candidate.title}…", self._read, candidate)
         if read is None:
             return
-        volume, numbers = read
-        name = _DICOM if candidate.series else volumes.stem(candidate.path)
         with self.state:
             if self.session.corrected:
-                self.session.ask(
-                    "Open the CT", "Your corrections will be lost.", lambda: self._take(volume, name, numbers)
-                )
+                self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(read))
             else:
-                self._take(volume, name, numbers)
+                self._take(read)
 
     async def _slowly(self, words: str, work: Any, *arguments: Any) -> Any:
         """Do work beside the event loop; None where it fails, which the page says."""
@@ -203,20 +225,22 @@ class SourceSection(Section):
                 state.opening = ""
         return None
 
-    def _take(self, volume: Volume, name: str, numbers: Sequence[int]) -> None:
+    def _take(self, opened: OpenedCT) -> None:
         session = self.session
         if self.panel.busy:
             self.panel.cancel()
         else:
             self.panel.reset()
         session.clear()
+        volume = opened.volume
         affine = slicer.util.vtkMatrixFromArray(volume.affine)
-        session.images = volume.images
-        session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, name)
-        keep_image_numbers(session.volume, numbers)
+        session.images, session.ct_date = volume.images, opened.day
+        session.volume = slicer.util.addVolumeFromArray(volume.voxels, affine, opened.name)
+        keep_image_numbers(session.volume, opened.numbers)
         session.views.show(session.volume)
-        self.state.ct_name, self.state.ct_warnings = name, list(volume.warnings)
+        self.state.ct_name, self.state.ct_warnings = opened.name, list(volume.warnings)
         self.state.ct_size = texts.volume(volume.voxels.shape, volume.spacing)
+        self.state.setup_open = False
         session.tell()
 
     def _on_choice(self, number: int) -> None:

@@ -43,7 +43,15 @@ class ResultSection(Section):
         """Summary, warnings, table."""
         self.state.update({"has_result": False, "summary": "", "result_warnings": [], "result": ""})
         self.state.update(
-            {"headings": _headings(()), "rows": [], "row": _NONE, "idle": True, "sorted_by": 0, "rising": True}
+            {
+                "headings": _headings(()),
+                "tips": _tool_tips(()),
+                "rows": [],
+                "row": _NONE,
+                "idle": True,
+                "sorted_by": 0,
+                "rising": True,
+            }
         )
         self.state.update({"points": [], "point": 0, "point_words": "", "searched": True})
         self.state.change("point")(self._on_point)
@@ -107,6 +115,7 @@ class ResultSection(Section):
                     key="name",
                     raw_attrs=[
                         'scope="col"',
+                        ':title="tips[column]"',
                         *aria(sort=("column === sorted_by ? (rising ? 'ascending' : 'descending') : 'none'",)),
                     ],
                 ),
@@ -163,7 +172,7 @@ class ResultSection(Section):
     def _sort(self, nodes: ResultNodes) -> None:
         """Rows in the order of a column; what is not known comes last."""
         rows, told = mrml_tables.rows(nodes.table), _told(nodes)
-        self.state.headings = _headings(told)
+        self.state.headings, self.state.tips = _headings(told), _tool_tips(told)
         if self.state.sorted_by >= len(self.state.headings):
             self.state.sorted_by, self.state.rising = 0, True
         places = _ordered(rows, told, self.state.sorted_by, rising=self.state.rising)
@@ -247,6 +256,12 @@ def _told(nodes: ResultNodes) -> _Words:
 def _headings(told: _Words) -> list[str]:
     """Of the measures, and of the columns of words."""
     return [*(name.replace("\n", " ") for name in texts.headings()), *(heading for heading, _ in told)]
+
+
+def _tool_tips(told: _Words) -> list[str]:
+    """What each of the headings means."""
+    words = dict((texts.liver_segments_heading(), texts.origin_heading()))
+    return [*texts.heading_tool_tips(), *(words[heading] for heading, _ in told)]
 
 
 def _ordered(rows: Sequence[Mapping[str, float]], told: _Words, column: int, *, rising: bool) -> Sequence[int]:
@@ -335,4 +350,5 @@ class DownloadSection(Section):
             shutil.rmtree(made, ignore_errors=True)
             self.session.tell()
 
-        self.session.jobs.report(nodes, made / "report", done, overwrite=False)
+        identity = self.session.identity
+        self.session.jobs.report(nodes, made / "report", done, overwrite=False, identity=identity)

@@ -34,8 +34,8 @@ class SegmentSection(Section):
             disabled=("!can_run",),
             color=("busy ? 'secondary' : 'primary'",),
             block=True,
-            size="large",
-            classes="mt-3 mb-1",
+            size=("has_result ? 'default' : 'large'",),
+            classes="mt-2 mb-1",
         )
         v3.VProgressLinear(
             v_show=("busy",),

@@ -93,5 +93,16 @@
     link.click();
   }
 
-  window.liverTumorSeg = { choose, upload, download, cancel: () => sending?.abort() };
+  // A report is a document of its own that runs nothing: its frame lets no script run.
+  async function preview(name) {
+    const answer = await fetch(`./download/${encodeURIComponent(name)}`);
+    const frame = document.getElementById("preview-page");
+    if (!answer.ok || !frame) return state({ preview_open: false });
+    frame.onload = () => state({ preview_ready: true });
+    frame.srcdoc = await answer.text();
+  }
+
+  const printPreview = () => document.getElementById("preview-page")?.contentWindow.print();
+
+  window.liverTumorSeg = { choose, upload, download, preview, printPreview, cancel: () => sending?.abort() };
 })();

@@ -68,3 +68,12 @@ def test_a_diameter_is_the_nearest_that_may_be(brush, given, used):
     effect, _, _ = brush
     effect.set_brush_diameter(given)
     assert effect.get_brush_diameter() == used
+
+
+def test_brush_and_stroke_are_seen_in_slices_and_not_as_balls_in_3d(brush):
+    import slicer
+
+    models = [slicer.util.getFirstNodeByName(name) for name in ("BrushModel", "FeedbackModel")]
+    for display in (model.GetDisplayNode() for model in models):
+        assert display.GetVisibility2D()
+        assert not display.GetVisibility3D()

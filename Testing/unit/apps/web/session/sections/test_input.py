@@ -214,7 +214,7 @@ def test_links_one_level_down_and_hidden_files_of_the_folder_given_at_start_open
     images[0].unlink()
     shutil.copy(outside, images[0])
     run(source._look_in(session.shared, "series"))
-    assert (session.state.ct_name, session.state.ct_error) == ("DICOM series", "")
+    assert (session.state.ct_name, session.state.ct_error) == ("series 1.2.3", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")

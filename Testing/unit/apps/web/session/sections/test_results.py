@@ -133,7 +133,7 @@ def test_a_heading_sorts_the_rows_and_again_the_other_way_round(with_ct, results
 def test_the_last_column_says_how_lesions_came_about_and_sorts_by_it(with_ct, results):  # noqa: F811
     segmented(with_ct)
     assert column(with_ct, -1) == ["automatic"] * 2
-    assert with_ct.state.headings[-1] == "Marked"
+    assert with_ct.state.headings[-1] == "Origin"
     larger, smaller = with_ct.nodes.marks
     with_ct.nodes.mark([larger, LesionMark(smaller.voxel, 1, smaller.voxels)])
     results._on_measure()
