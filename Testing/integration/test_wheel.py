@@ -105,7 +105,7 @@ def test_an_installed_wheel_segments_and_finds_models_recipes_and_pages(wheel, t
     assert found["recipes"] == ["equal", "unet-lits", "unet3d"]
     assert len(found["systems"]) == 5
     assert all(found["templates"].values())
-    assert found["static"] == ["clicks.js", "page.css", "page.js", "theme.js"]
+    assert found["static"] == ["clicks.js", "keys.js", "looking.js", "page.css", "page.js", "pictures.js", "theme.js"]
     assert "unet-lits" in done.stdout
     assert (work / "labels.nii.gz").is_file()
     assert "not a medical device" in (work / "report" / "report.html").read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ class HelpSheet:
 
     def build(self) -> None:
         """Both; the state ``help_shown`` opens the sheet, too."""
-        with v3.VDialog(v_model=("help_shown", False), max_width=640, scrollable=True, raw_attrs=aria(label=_TITLE)):
+        with v3.VDialog(v_model=("help_shown", False), max_width=760, scrollable=True, raw_attrs=aria(label=_TITLE)):
             with v3.Template(v_slot_activator="{ props }"):
                 v3.VBtn(
                     icon="mdi-help-circle-outline",
@@ -54,7 +54,7 @@ class HelpSheet:
                     raw_attrs=aria(label=_TITLE),
                 )
             with v3.VCard(title=_TITLE, id="help-sheet"):
-                with v3.VCardText(), html.Table(classes="lts-keys"):
+                with v3.VCardText(raw_attrs=['tabindex="0"']), html.Table(classes="lts-keys"):
                     for part, keys in _KEYS.items():
                         self._add_part(part, keys)
                 with v3.VCardActions():

@@ -154,7 +154,7 @@ class LookSection(Section):
 
     def _on_other_tool(self, tool: str, click_mode: str, **_: Any) -> None:
         if tool != "none" or click_mode:
-            self.state.measuring = _NO_TOOL
+            self.state.measuring, self.state.overlay = _NO_TOOL, True  # what is changed has to be seen
 
 
 def _is_number(value: object) -> bool:

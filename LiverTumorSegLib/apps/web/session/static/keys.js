@@ -42,7 +42,8 @@
     const steps = STEPS[event.key];
     const focus = document.activeElement;
     const focused = focus?.closest?.(".lts-view[data-view]");
-    if (!steps || (focus !== document.body && !focused) || focus.matches("button, input")) return false;
+    const free = focus === document.body || focus?.closest("header") || (focused && !focus.matches("button, input"));
+    if (!steps || !free || !get("ct_name")) return false;
     const view = focused ?? (under?.isConnected ? under : document.querySelector(".lts-view[data-view]"));
     tell("step_slices", view.dataset.view, Math.max(-ALL, Math.min(ALL, steps * (event.shiftKey ? 10 : 1))));
     return true;

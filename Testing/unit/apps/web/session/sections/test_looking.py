@@ -114,6 +114,14 @@ def test_one_tool_ends_the_other(session, look):  # noqa: F811
     assert session.state.measuring == ""
 
 
+@pytest.mark.parametrize("other", [{"tool": "paint"}, {"click_mode": "add"}])
+def test_what_is_corrected_is_seen(session, look, other):  # noqa: F811
+    opened(session)
+    choose(session, overlay=False)
+    choose(session, **other)
+    assert session.state.overlay
+
+
 @pytest.mark.parametrize(("steps", "moved"), [(1, 1), (-10, -6), (1e5, 13), (-1e5, -6)])
 def test_keys_go_through_the_slices_as_far_as_there_are_any(session, look, steps, moved):  # noqa: F811
     world = opened(session)
