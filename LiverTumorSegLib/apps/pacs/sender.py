@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -19,15 +19,14 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     SegmentationStorage,
 )
-from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
 from pynetdicom.sop_class import Verification
 
 from ...core.errors import UserError
-from . import connection
+from .association import accepts, associated, encryption_of, entity_for
 from .config import Config, Peer, Send
-from .connection import Rejected, Unreachable, limit_connection, raise_for_status
+from .connection import Rejected, Unreachable, raise_for_status
 from .log import error_place
 from .queue import SeriesQueue
 from .queue_reader import QueuedSeries, SeriesState
@@ -112,7 +111,7 @@ class CStoreArchive:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        self._encryption = connection.client_context(peer.tls) if peer.tls else None
+        self._encryption = encryption_of(peer)
 
     @property
     def name(self) -> str:
@@ -130,9 +129,9 @@ class CStoreArchive:
             refused = [
                 words
                 for words, kinds in _RESULT_CLASSES.items()
-                if not all(_accepts(association, kind) for kind in kinds)
+                if not all(accepts(association, kind) for kind in kinds)
             ]
-            answers = not _accepts(association, Verification) or "Status" in association.send_c_echo()
+            answers = not accepts(association, Verification) or "Status" in association.send_c_echo()
         if not answers:
             msg = "it does not answer to C-ECHO"
             raise Unreachable(msg)
@@ -158,52 +157,12 @@ class CStoreArchive:
         if refused:
             raise refused[0]
 
-    @contextmanager
-    def _associated(self, classes: set[str]) -> Iterator[Association]:
-        entity = self._entity(classes)
-        encryption = (self._encryption, self._peer.address) if self._encryption else None
-        connected: list[Association] = []
-
-        def connect(event: evt.Event) -> None:
-            connected.append(event.assoc)
-            limit_connection(event.assoc, self._peer.timeout_seconds)
-
-        place = self._peer.address, self._peer.port
-        try:
-            association = entity.associate(
-                *place,
-                ae_title=self._peer.ae_title,
-                tls_args=encryption,
-                evt_handlers=[(evt.EVT_CONN_OPEN, connect)],
-            )
-        except OSError as error:
-            msg = "its machine is not known"
-            raise Unreachable(msg) from error
-        if not association.is_established:
-            raise Unreachable(_connection_error(association, is_connected=bool(connected)))
-        try:
-            yield association
-        finally:
-            association.release()
-
-    def _entity(self, classes: set[str]) -> AE:
-        entity = AE(self._peer.calling)
+    def _associated(self, classes: set[str]) -> AbstractContextManager[Association]:
+        entity = entity_for(self._peer)
         for storage in sorted(classes):
             entity.add_requested_context(storage, list(_SYNTAXES))
         entity.add_requested_context(Find, list(_SYNTAXES))
-        seconds = self._peer.timeout_seconds
-        entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = seconds
-        return entity
-
-
-def _connection_error(association: Association, *, is_connected: bool) -> str:
-    if association.is_rejected:
-        return "it rejects this service: are both AE titles right, and does it know this one"
-    if association.rejected_contexts:
-        return "it takes nothing of what this service sends"
-    if is_connected:
-        return "it closes the connection, or does not answer: does it know this service, and are both AE titles right"
-    return "it cannot be connected to"
+        return associated(entity, self._peer, self._encryption)
 
 
 def _store(association: Association, one: Dataset) -> Rejected | None:
@@ -216,7 +175,7 @@ def _store(association: Association, one: Dataset) -> Rejected | None:
 
 
 def _send(association: Association, one: Dataset) -> None:
-    if not _accepts(association, one.SOPClassUID):
+    if not accepts(association, one.SOPClassUID):
         msg = f"it takes no {one.Modality}"
         raise Rejected(msg)
     if not association.is_established:
@@ -231,7 +190,7 @@ def _send(association: Association, one: Dataset) -> None:
 
 def _is_stored(association: Association, one: Dataset) -> bool:
     """Whether the archive says that it has an object; one that cannot be asked may get the same object again."""
-    if not _accepts(association, Find) or not association.is_established:
+    if not accepts(association, Find) or not association.is_established:
         return False
     asked = Dataset()
     asked.QueryRetrieveLevel = "IMAGE"
@@ -242,10 +201,6 @@ def _is_stored(association: Association, one: Dataset) -> bool:
         association.abort()  # it goes on, or says nothing, as Orthanc does to whom it does not know
     found = [found for status, found in answers if status.get("Status") in _PENDING and found is not None]
     return any(answer.get("SOPInstanceUID") == one.SOPInstanceUID for answer in found)
-
-
-def _accepts(association: Association, kind: str) -> bool:
-    return any(context.abstract_syntax == kind for context in association.accepted_contexts)
 
 
 class Archive(Protocol):
