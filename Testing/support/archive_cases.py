@@ -185,6 +185,7 @@ def _configuration(folder: Path, http: int, dicom: int, tls: Tls | None) -> dict
         "DicomAet": TITLE,
         "DicomCheckCalledAet": True,
         "DicomAlwaysAllowFind": True,
+        "DicomAlwaysAllowGet": True,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "StableAge": 1,

@@ -25,7 +25,7 @@ NAME = "Research"
 def listed(archive, **changes):
     """The list with this archive."""
     peer = {"ae_title": "ORTHANC", "address": "127.0.0.1", "port": archive.dicom}
-    ends = {"search": {"url": archive.web}, "send": {"dicom": peer}} | changes
+    ends = {"search": {"web": {"url": archive.web}}, "send": {"dicom": peer}} | changes
     return ListedArchive.model_validate({"name": NAME} | ends)
 
 

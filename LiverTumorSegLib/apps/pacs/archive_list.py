@@ -10,12 +10,32 @@ from pydantic import Field, model_validator
 
 from ...core.schema import StrictModel
 from . import config_file, sender
-from .config import Config, Send, Web
+from .archive_reader import ArchiveReader, WebReader
+from .config import Config, Peer, Send, Web
 from .config_check import connection_warnings
-from .dicomweb import DicomWeb
+from .dimse_reader import DimseReader
 
 Name = Annotated[str, Field(min_length=1, max_length=40)]
 _LONGEST_ANSWER = 10_000_000
+
+
+class Search(StrictModel):
+    """Where an archive is searched and opened from: one of the two.
+
+    Args:
+        dicom: by C-FIND and C-GET.
+        web: by QIDO-RS and WADO-RS.
+    """
+
+    dicom: Peer | None = None
+    web: Web | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Search:
+        if (self.dicom is None) == (self.web is None):
+            msg = "[archives.search] needs one of dicom and web"
+            raise ValueError(msg)
+        return self
 
 
 class ListedArchive(StrictModel):
@@ -23,12 +43,12 @@ class ListedArchive(StrictModel):
 
     Args:
         name: that the page shows.
-        search: a DICOMweb server that is searched and that studies are opened from; None where that is not allowed.
+        search: where it is searched and studies are opened from; None where that is not allowed.
         send: where results go, as of the process beside an archive; None where that is not allowed.
     """
 
     name: Name
-    search: Web | None = None
+    search: Search | None = None
     send: Send | None = None
 
     @model_validator(mode="after")
@@ -75,19 +95,36 @@ def read(path: Path) -> tuple[ListedArchive, ...]:
         if archive.send:
             sender.make_archive(archive.send)
         if archive.search:
-            DicomWeb(archive.search, _LONGEST_ANSWER)
+            make_reader(archive.search, _LONGEST_ANSWER)
     return listed
 
 
 def warnings(listed: tuple[ListedArchive, ...]) -> Iterator[str]:
     """Sentences on passwords and keys that others could read."""
     for archive in listed:
-        send = archive.send or Send.model_construct()
-        yield from connection_warnings((archive.search, send.web, send.dicom))
+        ends = [end for end in (archive.search, archive.send) if end]
+        yield from connection_warnings([way for end in ends for way in (end.web, end.dicom)])
+
+
+def make_reader(search: Search, longest: int) -> ArchiveReader:
+    """What searches an archive.
+
+    Args:
+        search: where.
+        longest: bytes of an object.
+
+    Raises:
+        UserError: a certificate or the password is missing or wrong.
+    """
+    if search.web:
+        return WebReader(search.web, longest)
+    if search.dicom:
+        return DimseReader(search.dicom, longest)
+    raise ValueError(search)
 
 
 def _of_process(config: Config) -> ListedArchive:
     """Its name is that of the application entity, or of the machine."""
-    search: Web | None = config.watch or config.send.web
+    web: Web | None = config.watch or config.send.web
     name = config.send.dicom.ae_title if config.send.dicom else sender.make_archive(config.send).name
-    return ListedArchive(name=name[:40], search=search, send=config.send)
+    return ListedArchive(name=name[:40], search=Search(web=web) if web else None, send=config.send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, CTImageStorage, SegmentationStorage
 
@@ -28,7 +28,7 @@ KINDS = {
 }
 """SOP classes of what is fetched, by modality."""
 
-_LONGEST = 64
+LONGEST_TEXT = 64
 _NAME, _ID, _DAY, _ACCESSION = "00100010", "00100020", "00080020", "00080050"
 _STUDY, _STUDY_DESCRIPTION, _MODALITIES = "0020000D", "00081030", "00080061"
 _SERIES, _MODALITY, _DESCRIPTION, _NUMBER, _COUNT = "0020000E", "00080060", "0008103E", "00200011", "00201209"
@@ -65,8 +65,8 @@ class StudyQuery:
             msg = "Give a name, an ID, an accession number or a date to search by."
             raise UserError(msg)
         for text in said.values():
-            if len(text) > _LONGEST or not text.isprintable() or set(text) & set("\\*?"):
-                msg = f"What is searched by has {_LONGEST} letters at most, and none of \\ * and ?: change it."
+            if len(text) > LONGEST_TEXT or not text.isprintable() or set(text) & set("\\*?"):
+                msg = f"What is searched by has {LONGEST_TEXT} letters at most, and none of \\ * and ?: change it."
                 raise UserError(msg)
         days = [re.sub(r"[-.\s]", "", said[name]) for name in ("since", "until")]
         if not all(re.fullmatch(r"(\d{8})?", day) for day in days):
@@ -144,6 +144,19 @@ class FoundSeries:
     def to_dict(self) -> dict[str, Any]:
         """The same for a message."""
         return asdict(self)
+
+
+class ArchiveReader(Protocol):
+    """What searches an archive and fetches from it, by whichever way."""
+
+    def studies(self, query: StudyQuery) -> list[FoundStudy]:
+        """The studies with CTs that fit, one more than are listed where there are more."""
+
+    def series(self, study: str) -> list[FoundSeries]:
+        """The CT series of a study, and the series of results of this program."""
+
+    def fetch(self, study: str, series: FoundSeries, take: Callable[[bytes, int], None]) -> None:
+        """Fetch the objects of a series; ``take`` gets each, as a file of PS3.10, and how many there are."""
 
 
 class WebReader:
@@ -230,7 +243,7 @@ def patient_name(answer: Json) -> str:
     values = (answer.get(_NAME) or {}).get("Value") or [None]
     first = values[0] if isinstance(values, list) else None
     groups = [first.get(group) for group in _GROUPS] if isinstance(first, Mapping) else [first]
-    return to_one_line(str(next(filter(None, groups), "")))[:_LONGEST]
+    return to_one_line(str(next(filter(None, groups), "")))[:LONGEST_TEXT]
 
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
@@ -242,4 +255,4 @@ def _series(answer: Json) -> FoundSeries:
 
 
 def _clean(answer: Json, tag: str) -> str:
-    return to_one_line(attribute_text(answer, tag))[:_LONGEST]
+    return to_one_line(attribute_text(answer, tag))[:LONGEST_TEXT]

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
 
 from .config import Peer
 from .connection import Unreachable, limit_connection
 
+Handlers = Sequence[tuple[Any, Callable[[evt.Event], object]]]
+
 _SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+_NONE: Mapping[str, Sequence[str]] = {}
 
 
 @contextmanager
 def associated(
-    peer: Peer, encryption: ssl.SSLContext | None, classes: Iterable[str], patience: float | None = None
+    peer: Peer,
+    encryption: ssl.SSLContext | None,
+    classes: Iterable[str],
+    patience: float | None = None,
+    *,
+    stored: Mapping[str, Sequence[str]] = _NONE,
+    handlers: Handlers = (),
 ) -> Iterator[Association]:
     """An association with an application entity, for the length of the block.
 
@@ -27,6 +37,8 @@ def associated(
         encryption: of the connection; None for none.
         classes: SOP classes that are asked for, as UIDs.
         patience: seconds for each answer; None for what the configuration says.
+        stored: transfer syntaxes by the SOP classes of which the other stores objects here, as C-GET asks it to.
+        handlers: of what happens meanwhile.
 
     Raises:
         Unreachable: there is none.
@@ -38,13 +50,17 @@ def associated(
         connected.append(event.assoc)
         limit_connection(event.assoc, seconds)
 
+    entity = _entity(peer, classes, seconds)
+    for kind, syntaxes in stored.items():
+        entity.add_requested_context(kind, list(syntaxes))
     try:
-        association = _entity(peer, classes, seconds).associate(
+        association = entity.associate(
             peer.address,
             peer.port,
             ae_title=peer.ae_title,
+            ext_neg=[build_role(kind, scp_role=True) for kind in stored] or None,
             tls_args=(encryption, peer.address) if encryption else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, connect)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, connect), *handlers],
         )
     except OSError as error:
         msg = "its machine is not known"

@@ -11,7 +11,7 @@ pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertum
 LISTED = """
 [[archives]]
 name = "Research"
-[archives.search]
+[archives.search.web]
 url = "{web}"
 user = "{user}"
 password_file = "password.txt"

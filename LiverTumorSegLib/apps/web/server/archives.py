@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from ...pacs.archive_list import ListedArchive
-    from ...pacs.archive_reader import WebReader
+    from ...pacs.archive_reader import ArchiveReader
 
 _log = logging.getLogger(__name__)
 _LONGEST_OBJECT, _MOST_OBJECTS = 1 << 28, 5000
@@ -156,14 +156,14 @@ class SessionArchives:
             msg = f"The archive “{archive.name}” refuses: {str(error).rstrip('.')}."
             raise UserError(msg) from error
 
-    def _reader(self, archive: ListedArchive) -> WebReader:
-        from ...pacs.archive_reader import WebReader
+    def _reader(self, archive: ListedArchive) -> ArchiveReader:
+        from ...pacs.archive_list import make_reader
 
         if archive.search is None:
             msg = f"“{archive.name}” is an archive that results are sent to alone: choose another."
             raise UserError(msg)
         try:
-            return WebReader(archive.search, _LONGEST_OBJECT)
+            return make_reader(archive.search, _LONGEST_OBJECT)
         except UserError as error:
             raise _wrongly_set_up(archive) from error
 

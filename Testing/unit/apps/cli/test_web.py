@@ -221,7 +221,7 @@ def test_packages_that_are_missing_are_told_at_once(run, monkeypatch):
         (None, "archives.toml cannot be read"),
         ("[[archives]", "archives.toml is no TOML"),
         ("archives = 1", "archives.toml: archives should be a list"),
-        ('[[archives]]\nname = "A"\n[archives.search]\nurl = "pacs"', "an address begins with http"),
+        ('[[archives]]\nname = "A"\n[archives.search.web]\nurl = "pacs"', "an address begins with http"),
     ],
 )
 def test_a_list_of_archives_that_is_wrong_is_told_before_anything_is_served(run, tmp_path, text, words):

@@ -8,7 +8,7 @@ pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertum
 LISTED = """
 [[archives]]
 name = "Research"
-[archives.search]
+[archives.search.web]
 url = "http://127.0.0.1:1/dicom-web"
 user = "me"
 password_file = "password.txt"
@@ -49,14 +49,14 @@ def read(tmp_path):
 def test_archives_have_names_and_paths_that_begin_at_the_file(read, tmp_path):
     research, teaching = read(LISTED)
     assert (research.name, teaching.name) == ("Research", "Teaching")
-    assert research.search.password_file == tmp_path / "password.txt"
+    assert research.search.web.password_file == tmp_path / "password.txt"
     assert research.send.dicom.ae_title == "PACS"
     assert teaching.search is None
 
 
 def test_the_configuration_of_a_process_beside_an_archive_lists_its_archive(read):
     (only,) = read(PROCESS)
-    assert (only.name, only.search.url) == ("PACS", "https://pacs.example/dicom-web")
+    assert (only.name, only.search.web.url) == ("PACS", "https://pacs.example/dicom-web")
     (only,) = read(
         PROCESS.replace("[send.dicom]", "[send.web]\nurl = 'https://other.example/web'\n[[x]]").split("[[x]]")[0]
     )
@@ -82,6 +82,7 @@ def test_a_file_that_all_may_read_is_warned_of(read, tmp_path):
         (LISTED.replace("Teaching", "Research"), "two archives have the same name"),
         ('[[archives]]\nname = "A"', "an archive needs search, send or both"),
         ('[[archives]]\nname = "A"\nurl = "https://x"', "url"),
+        ('[[archives]]\nname = "A"\n[archives.search]', "needs one of dicom and web"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(read, text, words):

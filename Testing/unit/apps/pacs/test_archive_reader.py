@@ -10,10 +10,12 @@ from support.pacs_watching import serving
 from LiverTumorSegLib.core.errors import UserError
 
 pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[pacs]")
+pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[pacs]")
 
 from LiverTumorSegLib.apps.pacs.archive_reader import FoundSeries, StudyQuery, WebReader, patient_name
-from LiverTumorSegLib.apps.pacs.config import Web
+from LiverTumorSegLib.apps.pacs.config import Peer, Web
 from LiverTumorSegLib.apps.pacs.connection import Rejected, Unreachable
+from LiverTumorSegLib.apps.pacs.dimse_reader import DimseReader
 
 
 def put(archive, folder, study, name="Some^One", **changes):
@@ -36,11 +38,19 @@ def filled(archive, tmp_path):
     return archive
 
 
-def reader(archive, longest=1 << 20):
-    return WebReader(Web(url=archive.web), longest)
+@pytest.fixture(params=["DICOMweb", "C-FIND and C-GET"])
+def reader(request):
+    """Makes a reader of an archive, by either way."""
+
+    def make(archive, longest=1 << 20):
+        if request.param == "DICOMweb":
+            return WebReader(Web(url=archive.web), longest)
+        return DimseReader(Peer(ae_title="ORTHANC", address="127.0.0.1", port=archive.dicom), longest)
+
+    return make
 
 
-def test_studies_with_cts_are_found_by_what_is_known_of_them(filled):
+def test_studies_with_cts_are_found_by_what_is_known_of_them(filled, reader):
     for asked, found in SEARCHES:
         studies = reader(filled).studies(StudyQuery.read(asked))
         assert sorted(study.study for study in studies) == found, asked
@@ -59,7 +69,7 @@ SEARCHES = [
 ]
 
 
-def test_a_study_says_whose_it_is_and_its_series_can_be_fetched(filled):
+def test_a_study_says_whose_it_is_and_its_series_can_be_fetched(filled, reader):
     (study,) = reader(filled).studies(StudyQuery.read({"patient": "A1"}))
     assert (study.name, study.day, study.accession) == ("Some^One", "20260102", "X1")
     assert (study.description, study.modalities) == ("Abdomen", ("CT",))
@@ -71,15 +81,22 @@ def test_a_study_says_whose_it_is_and_its_series_can_be_fetched(filled):
     assert {of for _, of in got} == {3}
 
 
-def test_an_object_that_is_too_large_is_refused(filled):
+def test_an_object_that_is_too_large_is_refused(filled, reader):
     series = FoundSeries("1.2.10.1", "CT", "", "", "")
     with pytest.raises(Rejected, match="longer than is taken"):
         reader(filled, longest=1000).fetch("1.2.10", series, lambda *_: None)
 
 
-def test_an_archive_that_is_down_is_said_to_be():
+@pytest.mark.parametrize(
+    "reader",
+    [
+        WebReader(Web(url="http://127.0.0.1:9/dicom-web"), 1000),
+        DimseReader(Peer(ae_title="ORTHANC", address="127.0.0.1", port=9), 1000),
+    ],
+)
+def test_an_archive_that_is_down_is_said_to_be(reader):
     with pytest.raises(Unreachable, match="cannot be connected to"):
-        WebReader(Web(url="http://127.0.0.1:9/dicom-web"), 1000).studies(StudyQuery(name="A"))
+        reader.studies(StudyQuery(name="A"))
 
 
 @pytest.mark.parametrize("body", [b'[{"0020000D": {"Value": ["../x"]}}]', b'[{"00100010": 3}]'])

@@ -23,7 +23,7 @@ def listed(name="Research", **ends):
 
 def both(archive):
     peer = {"ae_title": "ORTHANC", "address": "127.0.0.1", "port": archive.dicom}
-    return listed(search={"url": archive.web}, send={"dicom": peer})
+    return listed(search={"web": {"url": archive.web}}, send={"dicom": peer})
 
 
 def asked(archives, folder, *questions):
@@ -123,14 +123,17 @@ def test_no_folder_but_a_sessions_own_is_read_or_written(archive, result, folder
 def test_what_cannot_be_answered_is_said_in_a_sentence(result, do, chosen, words):
     down = free_port()
     peer = {"ae_title": "ORTHANC", "address": "127.0.0.1", "port": down}
-    archive = listed(search={"url": f"http://127.0.0.1:{down}/dicom-web"}, send={"dicom": peer})
+    archive = listed(search={"web": {"url": f"http://127.0.0.1:{down}/dicom-web"}}, send={"dicom": peer})
     (said,) = asked([archive], result, (do, chosen))
     assert words in said["error"]
     assert said["error"].count(". ") == 0
 
 
 def test_an_archive_is_used_for_what_it_is_listed_for_alone(result):
-    search, send = listed(search={"url": "http://127.0.0.1:9"}), listed(send={"web": {"url": "http://127.0.0.1:9"}})
+    search, send = (
+        listed(search={"web": {"url": "http://127.0.0.1:9"}}),
+        listed(send={"web": {"url": "http://127.0.0.1:9"}}),
+    )
     sent, searched, cards = asked(
         [search, send], result, ("send", {"at": 0, "folder": "made"}), ("search", {"at": 1, "name": "A"}), ("list", {})
     )
@@ -141,7 +144,7 @@ def test_an_archive_is_used_for_what_it_is_listed_for_alone(result):
 
 def test_a_session_is_told_nothing_of_addresses_and_files_of_passwords(result, tmp_path):
     web = {"url": "http://127.0.0.1:9/secret", "user": "secret-user", "password_file": str(tmp_path / "secret.txt")}
-    answers = asked([listed(search=web)], result, ("list", {}), ("search", {"at": 0, "name": "A"}))
+    answers = asked([listed(search={"web": web})], result, ("list", {}), ("search", {"at": 0, "name": "A"}))
     assert "secret" not in str(answers)
     assert "not set up rightly: tell whoever started the program" in answers[1]["error"]
 

@@ -88,7 +88,7 @@ def test_a_ct_of_an_archive_is_opened(beside, archive, tmp_path):
 
 
 def test_what_an_archive_does_not_answer_is_one_sentence_and_what_is_there_stays(beside, archive):
-    page = beside(listed(archive, search={"url": f"http://127.0.0.1:{free_port()}"}))
+    page = beside(listed(archive, search={"web": {"url": f"http://127.0.0.1:{free_port()}"}}))
     assert found(page, name="A") == []
     said = page.session.state.archive_error
     assert said == "The archive “Research” cannot be used now: it cannot be connected to."
