@@ -1,6 +1,7 @@
 """A visitor takes a result away from the browser, and corrects it."""
 
 import csv
+import math
 import re
 import zipfile
 from contextlib import suppress
@@ -249,6 +250,11 @@ def test_a_reader_measures_and_looks(page):
         web_cases.wait(page, lambda: page.locator("#view-axial .lts-measured button").count() == 1, "a measurement")
         assert re.match(words, page.locator("#view-axial .lts-measured").first.inner_text())
         assert page.locator("#view-coronal .lts-measured").count() == 0
+        if key == "r":
+            bar = page.locator("#bar-axial")
+            mm_a_pixel = float(bar.inner_text().split()[0]) / bar.bounding_box()["width"]
+            said = float(page.locator("#view-axial .lts-measured").inner_text().split()[0])
+            assert said == pytest.approx(math.hypot(60, 60) * mm_a_pixel, rel=0.03)
         page.locator("#view-axial .lts-measured button").click()
         web_cases.wait(page, lambda: page.locator(".lts-measured").count() == 0, "nothing that was measured")
         page.keyboard.press("Escape")

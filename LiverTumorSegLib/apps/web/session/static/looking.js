@@ -117,7 +117,11 @@
   window.addEventListener("pointerup", onUp, true);
   window.addEventListener("pointercancel", onUp, true);
   window.addEventListener("wheel", (event) => drawing && take(event), { capture: true, passive: false });
-  document.documentElement.addEventListener("pointerleave", () => ((pointed = null), ask()));
+  document.documentElement.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "touch") return; // what was tapped is said until the next tap
+    pointed = null;
+    ask();
+  });
   document.addEventListener("lts-shown", (event) => {
     if (pointed?.view === event.target) {
       pointed = { ...pointed }; // another slice is there
