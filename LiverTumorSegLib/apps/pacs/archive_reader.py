@@ -29,6 +29,7 @@ KINDS = {
 """SOP classes of what is fetched, by modality."""
 
 LONGEST_TEXT = 64
+_LONGEST_ANSWER = 10_000_000
 _NAME, _ID, _DAY, _ACCESSION = "00100010", "00100020", "00080020", "00080050"
 _STUDY, _STUDY_DESCRIPTION, _MODALITIES = "0020000D", "00081030", "00080061"
 _SERIES, _MODALITY, _DESCRIPTION, _NUMBER, _COUNT = "0020000E", "00080060", "0008103E", "00200011", "00201209"
@@ -171,7 +172,7 @@ class WebReader:
     """
 
     def __init__(self, web: Web, longest: int) -> None:
-        self._web = DicomWeb(web, longest)
+        self._search, self._objects = DicomWeb(web, _LONGEST_ANSWER), DicomWeb(web, longest)
 
     def studies(self, query: StudyQuery) -> list[FoundStudy]:
         """The studies with CTs that fit, one more than are listed where there are more.
@@ -179,7 +180,7 @@ class WebReader:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
-        found = self._web.studies(query.attributes, _STUDY_FIELDS, MOST_STUDIES + 1)
+        found = self._search.studies(query.attributes, _STUDY_FIELDS, MOST_STUDIES + 1)
         return [study for study in map(_study, found) if query.fits(study)]
 
     def series(self, study: str) -> list[FoundSeries]:
@@ -188,7 +189,7 @@ class WebReader:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
-        found = map(_series, self._web.series_of(study, _SERIES_FIELDS))
+        found = map(_series, self._search.series_of(study, _SERIES_FIELDS))
         return [one for one in found if is_fetched(one)][:MOST_SERIES]
 
     def fetch(self, study: str, series: FoundSeries, take: Callable[[bytes, int], None]) -> None:
@@ -197,9 +198,9 @@ class WebReader:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should, or an object is too large.
         """
-        instances = self._web.instances(study, series.series, KINDS[series.modality])
+        instances = self._search.instances(study, series.series, KINDS[series.modality])
         for instance in instances:
-            take(self._web.image(study, series.series, instance), len(instances))
+            take(self._objects.image(study, series.series, instance), len(instances))
 
 
 def _name_pattern(name: str) -> str:

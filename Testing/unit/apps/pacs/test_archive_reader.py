@@ -106,6 +106,12 @@ def test_answers_that_name_no_study_find_nothing(body):
         assert WebReader(Web(url=url), 10_000).studies(StudyQuery(name="A")) == []
 
 
+def test_a_list_that_is_too_long_is_refused():
+    with serving([]) as (url, server), pytest.raises(Rejected, match="longer than is taken"):
+        server.says = b"[" + b" " * 10_000_001 + b"]"
+        WebReader(Web(url=url), 1 << 30).studies(StudyQuery(name="A"))
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[1]"])
 def test_a_server_that_is_no_archive_is_said_to_be_none(body):
     with serving([]) as (url, server), pytest.raises(Unreachable, match="not as DICOMweb has it"):

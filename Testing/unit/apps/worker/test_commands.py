@@ -373,22 +373,6 @@ def test_dicom_objects_are_written_of_corrected_labels_for_the_images_of_the_ct(
     assert "corrected" in report.SeriesDescription
 
 
-def test_objects_that_nobody_corrected_have_the_uids_that_the_process_beside_an_archive_gives_them(tmp_path):
-    files = dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
-    made = {"model": "unet-lits", "device": "cpu", "options": {}}
-    at = {"made": "2026-01-02T03:04:05+00:00", "lesion_segments": "each"}
-    run("segment_series", source=str(tmp_path / "series"), folder=str(tmp_path / "process"), **made, **at)
-    volume = volumes.read_volume(tmp_path / "series", force=True)
-    arrays.write(tmp_path / "ct.nrrd", volume.voxels, volume.affine)
-    pair = {"volume": str(tmp_path / "ct.nrrd"), "labels": str(tmp_path / "labels.nrrd")}
-    shown = run("segment", **pair, **made)
-    chosen = pair | {"images": [str(file) for file in files], "run": shown["run"], "folder": str(tmp_path / "page")}
-    run("write_objects", **chosen, candidates=shown["candidates"], marks=shown["marks"], repeatable=True)
-    for name in ("segmentation.dcm", "measurements.dcm"):
-        one, other = (pydicom.dcmread(tmp_path / place / name) for place in ("process", "page"))
-        assert one.SOPInstanceUID == other.SOPInstanceUID
-
-
 def test_the_cts_of_a_folder_are_found_without_those_that_were_made_of_them(ct_file, small_phantom, tmp_path):
     write_volume(tmp_path / "in" / "sub" / "one.nii.gz", small_phantom.volume)
     write_volume(tmp_path / "in" / "out" / "one.nii.gz", small_phantom.volume)

@@ -100,3 +100,19 @@ def test_a_segmentation_of_another_ct_is_refused(made, tmp_path):
     arrays.write(tmp_path / "ct.nrrd", voxels, affine)
     with pytest.raises(UserError, match="does not lie on this CT's voxels"):
         opened(tmp_path, pair)
+
+
+def test_objects_that_nobody_corrected_have_the_uids_that_the_process_beside_an_archive_gives_them(tmp_path):
+    files = dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
+    made = {"model": "unet-lits", "device": "cpu", "options": {}}
+    at = {"made": "2026-01-02T03:04:05+00:00", "lesion_segments": "each"}
+    run("segment_series", source=str(tmp_path / "series"), folder=str(tmp_path / "process"), **made, **at)
+    volume = volumes.read_volume(tmp_path / "series", force=True)
+    arrays.write(tmp_path / "ct.nrrd", volume.voxels, volume.affine)
+    pair = {"volume": str(tmp_path / "ct.nrrd"), "labels": str(tmp_path / "labels.nrrd")}
+    shown = run("segment", **pair, **made)
+    chosen = pair | {"images": [str(file) for file in files], "run": shown["run"], "folder": str(tmp_path / "page")}
+    run("write_objects", **chosen, candidates=shown["candidates"], marks=shown["marks"], repeatable=True)
+    for name in ("segmentation.dcm", "measurements.dcm"):
+        one, other = (pydicom.dcmread(tmp_path / place / name) for place in ("process", "page"))
+        assert one.SOPInstanceUID == other.SOPInstanceUID
