@@ -40,9 +40,9 @@ ae_title = "SCANNER"
 # days = 1                   # studies of so many days back
 
 # What reached the archive while the service was down, or did not get through, is found again: the archive is searched
-# at the start and every night. It is the one of [watch]; else the one that results go to, by QIDO-RS where that is
-# [send.web], or by C-FIND and C-MOVE where it is [send.dicom]: it must then be in [[receive.senders]], and know this
-# service's ae_title, address and port. Every CT series is fetched that one of the rules fits.
+# at the start and every night. It is the watched one, else the one that results go to: asked by QIDO-RS where that is a
+# DICOMweb server, else by C-FIND and C-MOVE. For C-MOVE it must be one of the senders, and know the ae_title, address
+# and port of this service. Every CT series is fetched that one of the rules fits.
 # [catch_up]
 # days = 2                   # studies of so many days back at most, and none from before the service's first start
 # at_once = 20               # no more is fetched while so many series are not yet done
