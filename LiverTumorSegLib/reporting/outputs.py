@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ..core import optional_packages
-from ..core.atomic_files import refuse_folder, whole_folder
+from ..core.atomic_files import refuse_folder, whole_file, whole_folder
 from ..core.errors import UserError
 from ..core.labels import FULL_PROBABILITY
 from ..core.volume import Volume
@@ -237,6 +237,29 @@ class DicomObjects:
 
 
 @dataclass(frozen=True)
+class DeflatedObjects(DicomObjects):
+    """The same with a Segmentation in Deflated Explicit VR Little Endian (DICOM PS3.5, section A.5).
+
+    Of a bit a voxel and segment, which most are empty, little is left: not every receiver takes it.
+    """
+
+    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
+        """Write both objects, then the Segmentation anew."""
+        from pydicom import dcmread
+        from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+        from . import dicom_common, dicom_write
+
+        remarks = super().write(found, table)
+        path = self.folder / dicom_write.SEGMENTATION
+        with dicom_common.without_validation(), whole_file(path, overwrite=True) as unfinished:
+            content = dcmread(path)
+            content.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+            content.save_as(unfinished, enforce_file_format=True)
+        return remarks
+
+
+@dataclass(frozen=True)
 class WholeFolder:
     """Outputs together in one folder that appears whole or not at all.
 
@@ -287,6 +310,7 @@ def outputs_for_file(
     *,
     dicom: bool = False,
     lesion_segments: str = "each",
+    deflate: bool = False,
     report: Path | None = None,
     probabilities: Path | None = None,
     separate: Path | None = None,
@@ -300,6 +324,7 @@ def outputs_for_file(
         path: file of the labels, or folder of the DICOM objects.
         dicom: whether DICOM objects are written.
         lesion_segments: of these; ``each`` lesion a segment, or one for ``all``.
+        deflate: whether the DICOM Segmentation is compressed.
         report: folder of the report.
         probabilities: folder of the probability maps, which are named after ``path``.
         separate: folder of masks, one a structure.
@@ -308,14 +333,18 @@ def outputs_for_file(
         overwrite: replace what is there.
 
     Raises:
-        UserError: lesion segments are asked for without DICOM objects, or a name without a report.
+        UserError: lesion segments or their compression are asked for without DICOM objects, or a name without a report.
     """
+    if deflate and not dicom:
+        msg = "--deflate works with --dicom alone: add --dicom, or leave it out."
+        raise UserError(msg)
     if lesion_segments != "each" and not dicom:
         msg = "--lesion-segments works with --dicom alone: add --dicom, or leave it out."
         raise UserError(msg)
     if ct_name and report is None:
         raise UserError(NAME_WITHOUT_REPORT)
-    target: Output = DicomObjects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
+    objects = DeflatedObjects if deflate else DicomObjects
+    target: Output = objects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
     wanted: list[Output] = [target]
     if probabilities is not None:
         name = (path.absolute().name or "ct") if dicom else volumes.stem(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,6 +68,10 @@ def segment_cohort(
         Path | None,
         typer.Option(help="Folder for CASE_liver.nii.gz and CASE_lesion.nii.gz, from 0 to 1.", show_default="no maps"),
     ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(help="Folder for DICOM objects of DICOM series, a folder a case.", show_default="none"),
+    ] = None,
     rank: Annotated[
         int | None, typer.Option(min=0, help="Number of this process, from 0.", show_default="torchrun's or SLURM's")
     ] = None,
@@ -103,6 +108,7 @@ def segment_cohort(
         DamageTreatment.of(damaged),
         overwrite,
         name_ct,
+        dicom,
     )
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:
@@ -112,12 +118,12 @@ def segment_cohort(
         except Cancelled:
             err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
             raise typer.Exit(CANCELLED) from None
-    _print(summary, own)
+    _print(summary, own, cohort.CaseOutputs.of("CASE", output, settings, loaded.marks).files)
     if summary.failed and not _would_end_others(own):
         raise typer.Exit(USER_ERROR)
 
 
-def _print(summary: Summary, rank: Rank) -> None:
+def _print(summary: Summary, rank: Rank, of_each: Sequence[Path]) -> None:
     for remark in summary.remarks:
         warn(remark)
     doubtful = sum(bool(record.warnings) for record in summary.done.values())
@@ -127,7 +133,8 @@ def _print(summary: Summary, rank: Rank) -> None:
         complain(f"{case}: {sentence}")
     whose = f"Rank {rank.number} of {rank.count}: " if rank.count > 1 else ""
     counts = f"{len(summary.done)} segmented, {len(summary.skipped)} done before, {len(summary.failed)} failed"
-    say(f"{whose}{counts}. Wrote {summary.table}. Research only, not a medical device.")
+    written = f"{summary.table} and, of each case, {', '.join(map(str, of_each))}"
+    say(f"{whose}{counts}. Wrote {written}. Research only, not a medical device.")
 
 
 def _would_end_others(rank: Rank) -> bool:

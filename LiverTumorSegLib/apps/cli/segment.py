@@ -86,6 +86,10 @@ def segment(
     lesion_segments: Annotated[
         str, typer.Option(help="With --dicom: each, a segment for each lesion, or all, one for all.")
     ] = "each",
+    deflate: Annotated[
+        bool,
+        typer.Option("--deflate", help="With --dicom: compress the Segmentation, which not every receiver takes."),
+    ] = False,
     series: Annotated[
         str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
     ] = None,
@@ -112,6 +116,7 @@ def segment(
         output,
         dicom=dicom,
         lesion_segments=lesion_segments,
+        deflate=deflate,
         report=report,
         probabilities=probabilities,
         separate=separate,

@@ -3,11 +3,12 @@
 from ...core.ranks import ALONE, Rank
 from .cases import CohortCase, FoundCases, find
 from .segment import Summary, segment_cohort
-from .settings import FORMATS, CohortSettings
+from .settings import FORMATS, CaseOutputs, CohortSettings
 
 __all__ = [
     "ALONE",
     "FORMATS",
+    "CaseOutputs",
     "CohortCase",
     "CohortSettings",
     "FoundCases",

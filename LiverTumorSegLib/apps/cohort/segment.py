@@ -181,7 +181,7 @@ class _CaseOutput:
         """Leave it to :meth:`CohortWork.prepare`."""
 
     def check_volume(self, volume: Volume) -> None:
-        self.work.outputs(self.case).check_grid(volume)
+        self.work.outputs(self.case).check_volume(volume)
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
         self.work.write_record(self.case, CaseState.UNFINISHED)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...core import optional_packages
 from ...core.ct_quality import DamageTreatment
 from ...core.errors import UserError
 from ...core.volume import Volume
@@ -16,7 +17,7 @@ from ...io import probability_maps, volumes
 from ...models.description import Description
 from ...reporting import report_files
 from ...reporting.lesions import LesionTable
-from ...reporting.outputs import NAME_WITHOUT_REPORT, LabelFile, ProbabilityMaps, ReportFolder
+from ...reporting.outputs import NAME_WITHOUT_REPORT, DicomObjects, LabelFile, ProbabilityMaps, ReportFolder
 from .records import remove_unfinished, whole_files
 
 FORMATS = ("seg.nrrd", "nii.gz")
@@ -38,9 +39,10 @@ class CohortSettings:
         damaged: what is done about damaged slices.
         overwrite: have every case done again, whatever is there.
         name_ct: have reports name the case and, of a DICOM CT, its date.
+        dicom: folder of DICOM objects, a folder a case.
 
     Raises:
-        UserError: the format is unknown, or a CT is to be named without a report.
+        UserError: the format is unknown, a CT is to be named without a report, or packages for DICOM are missing.
     """
 
     options: SegmentationOptions = _DEFAULT_OPTIONS
@@ -51,6 +53,7 @@ class CohortSettings:
     damaged: DamageTreatment = DamageTreatment.AS_IS
     overwrite: bool = False
     name_ct: bool = False
+    dicom: Path | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -58,11 +61,13 @@ class CohortSettings:
             raise UserError(msg)
         if self.name_ct and self.report is None:
             raise UserError(NAME_WITHOUT_REPORT)
+        if self.dicom:
+            optional_packages.require_dicom_packages()
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Folders, beside the labels', that are written to."""
-        return tuple(folder for folder in (self.report, self.probabilities) if folder is not None)
+        return tuple(folder for folder in (self.report, self.probabilities, self.dicom) if folder is not None)
 
     def how(
         self, description: Description, liver: Description | None = None, also: Sequence[Description] = ()
@@ -108,6 +113,7 @@ class CaseOutputs:
         maps: file of probabilities by structure.
         report: folder.
         name_ct: whether the report names the case.
+        dicom: folder of DICOM objects.
     """
 
     case: str
@@ -115,6 +121,7 @@ class CaseOutputs:
     maps: Mapping[str, Path] = field(default_factory=dict)
     report: Path | None = None
     name_ct: bool = False
+    dicom: Path | None = None
 
     @classmethod
     def of(cls, case: str, output: Path, settings: CohortSettings, marks: Sequence[str]) -> CaseOutputs:
@@ -122,24 +129,28 @@ class CaseOutputs:
         structures = marks[1:] if settings.probabilities else ()
         maps = probability_maps.paths(settings.probabilities or output, case, structures)
         report = settings.report / case if settings.report else None
-        return cls(case, output / f"{case}.{settings.format}", maps, report, settings.name_ct)
+        dicom = settings.dicom / case if settings.dicom else None
+        return cls(case, output / f"{case}.{settings.format}", maps, report, settings.name_ct, dicom)
 
     @property
     def files(self) -> list[Path]:
         """Every one."""
         report = [self.report / name for name in sorted(report_files.REPORT_FILES)] if self.report else []
-        return [self.labels, *self.maps.values(), *report]
+        dicom = DicomObjects(self.dicom).files(()) if self.dicom else []
+        return [self.labels, *self.maps.values(), *report, *dicom]
 
     @property
     def are_whole(self) -> bool:
         """Whether all are there; each appears whole or not at all."""
         return all(path.is_file() for path in self.files)
 
-    def check_grid(self, volume: Volume) -> None:
-        """Raise :class:`UserError` where a format cannot hold the volume's grid."""
+    def check_volume(self, volume: Volume) -> None:
+        """Raise :class:`UserError` where a format cannot hold the grid, or DICOM objects cannot be made of it."""
         volumes.check_grid(self.labels, volume)
         if self.maps:
             probability_maps.check_grid(volume)
+        if self.dicom:
+            DicomObjects(self.dicom).check_volume(volume)
 
     def write(self, result: Segmentation, table: LesionTable) -> tuple[str, ...]:
         """Write every file, in place of what is there; returns what users should know of them, a sentence each."""
@@ -151,6 +162,9 @@ class CaseOutputs:
         if self.report:
             with whole_files(self.report, self.case) as scratch:
                 remarks += ReportFolder(scratch, ct_name=self.case if self.name_ct else "").write(result, table)
+        if self.dicom:
+            with whole_files(self.dicom, self.case) as scratch:
+                remarks += DicomObjects(scratch).write(result, table)
         return remarks
 
     def remove_unfinished(self) -> None:
@@ -163,6 +177,6 @@ class CaseOutputs:
         for path in self.files:
             if path.is_file():
                 path.unlink()
-        if self.report:
+        for folder in filter(None, (self.report, self.dicom)):
             with suppress(OSError):  # it is not there, or holds what is not ours
-                self.report.rmdir()
+                folder.rmdir()

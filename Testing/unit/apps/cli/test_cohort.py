@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from support import dicom_slices
 from support.cohort_cases import save_cohort, touch
 
 from LiverTumorSegLib.apps import cohort
@@ -19,7 +20,8 @@ def test_a_cohort_is_segmented_and_gone_on_with(run, words, tmp_path):
     code, said, complained = run(*words)
     assert code == 0
     assert complained == f"warning: 2 of the cases segmented have warnings: see {tmp_path / 'out' / 'cohort.csv'}.\n"
-    assert said.startswith("2 segmented, 0 done before, 0 failed. Wrote ")
+    written = f"{tmp_path / 'out' / 'cohort.csv'} and, of each case, {tmp_path / 'out' / 'CASE.seg.nrrd'}"
+    assert said.startswith(f"2 segmented, 0 done before, 0 failed. Wrote {written}. ")
     assert run(*words)[1].startswith("0 segmented, 2 done before, 0 failed.")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         ".cohort",
@@ -37,6 +39,20 @@ def test_options_reach_the_segmentation_and_the_files(run, words, tmp_path):
     facts = json.loads((tmp_path / "reports" / "volume-1" / "lesions.json").read_text())
     assert facts["device"] == "cpu, float32"
     assert (facts["coarse_pass"], facts["postprocessing"]["smallest_lesion_ml"]) == (False, 2)
+
+
+def test_dicom_objects_are_written_of_dicom_series_a_folder_a_case(run, words, tmp_path):
+    dicom_slices.write(dicom_slices.plain(), tmp_path / "cts" / "series")
+    objects = tmp_path / "objects"
+    code, said, complained = run(*words, "--dicom", objects, "--force")
+    assert (code, said.startswith("1 segmented, 0 done before, 2 failed.")) == (3, True)
+    assert complained.count("DICOM objects can be made of DICOM images alone: give the folder of a DICOM series.") == 2
+    assert sorted(path.name for path in objects.rglob("*")) == ["measurements.dcm", "segmentation.dcm", "series"]
+    before = (objects / "series" / "segmentation.dcm").read_bytes()
+    assert run(*words, "--dicom", objects, "--force")[1].startswith("0 segmented, 1 done before, 2 failed.")
+    assert (objects / "series" / "segmentation.dcm").read_bytes() == before
+    (objects / "series" / "measurements.dcm").unlink()
+    assert run(*words, "--dicom", objects, "--force")[1].startswith("1 segmented, 0 done before, 2 failed.")
 
 
 def test_evaluate_pairs_what_comes_out(run, words, tmp_path):

@@ -4,11 +4,14 @@ import sys
 
 import highdicom
 import nibabel
+import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from support import dicom_slices
 from support.dicom_object_cases import dciodvfy
 
+from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.io.nifti import write_volume
 
 OBJECTS = ["measurements.dcm", "segmentation.dcm"]
@@ -110,3 +113,19 @@ def test_a_structure_set_is_written_beside(run, series, model_folder, tmp_path):
     for name, sentence in refused.items():
         code, _, complained = run(*words[:-1], tmp_path / "other.nii.gz", "--rtstruct", tmp_path / name)
         assert (code, sentence in complained) == (3, True)
+
+
+def test_a_segmentation_can_be_deflated_and_says_the_same(segment, run, series, tmp_path):
+    assert segment()[0] == 0
+    assert segment("--deflate", output=tmp_path / "small")[0] == 0
+    whole, small = (tmp_path / name / "segmentation.dcm" for name in ("out", "small"))
+    assert small.stat().st_size < whole.stat().st_size
+    assert dcmread(small).file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    inflated = dcmread(small)
+    inflated.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    inflated.save_as(tmp_path / "inflated.dcm")
+    assert dciodvfy(tmp_path / "inflated.dcm") == []  # which reads nothing that is deflated
+    assert dcmread(small).PixelData == dcmread(whole).PixelData
+    np.testing.assert_array_equal(volumes.read_stored(small).values, volumes.read_stored(whole).values)
+    refused = run("segment", series, "-o", tmp_path / "labels.nii.gz", "--deflate")
+    assert (refused[0], "--deflate works with --dicom alone" in refused[2]) == (3, True)

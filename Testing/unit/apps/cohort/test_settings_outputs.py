@@ -62,10 +62,10 @@ def test_grids_that_a_format_cannot_hold_are_refused(outputs, tmp_path, result):
     tilted = Volume(np.zeros((4, 5, 6), np.int16), np.eye(4) + np.eye(4, k=1) * 0.3)
     assert tilted.is_sheared
     with pytest.raises(UserError, match="gantry tilt"):
-        outputs.check_grid(tilted)
+        outputs.check_volume(tilted)
     with pytest.raises(UserError, match="gantry tilt"):
-        CaseOutputs.of("a", tmp_path, CohortSettings(format="nii.gz"), result.marks).check_grid(tilted)
-    CaseOutputs.of("a", tmp_path, CohortSettings(), result.marks).check_grid(tilted)
+        CaseOutputs.of("a", tmp_path, CohortSettings(format="nii.gz"), result.marks).check_volume(tilted)
+    CaseOutputs.of("a", tmp_path, CohortSettings(), result.marks).check_volume(tilted)
 
 
 def test_a_report_names_its_case_where_that_is_asked_for(tmp_path, result, monkeypatch):
