@@ -171,7 +171,8 @@ def _take(page, name: str, *, rests: bool) -> None:
     path = TARGET / f"web-{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as shown:
-        shown.convert("RGB").save(path, optimize=True)
+        few = shown.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
     print(path)
 
 
