@@ -32,7 +32,7 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         tell: gets a sentence where the report lacks a picture; the report has it too.
     """
     labels, volume = segmentation.labels, segmentation.volume
-    centre = table.lesions[0].centroid_mm if table.lesions else None
+    centre = table.largest(1)[0].centroid_mm if table.lesions else None
     planes = figures.draw_three_planes(labels, volume, centre)
     surface, lacking = _surface(segmentation)
     if lacking:
@@ -48,7 +48,7 @@ def render_page(segmentation: Segmentation, table: LesionTable, tell: Callable[[
         table=table,
         judged=any(lesion.probability is not None for lesion in table.lesions),
         rows=[
-            (row, figures.to_data_uri(figures.draw_lesion(row, labels, volume))) for row in table.lesions[:MANY_LESIONS]
+            (row, figures.to_data_uri(figures.draw_lesion(row, labels, volume))) for row in table.largest(MANY_LESIONS)
         ],
         planes={name: figures.to_data_uri(image) for name, image in planes.items()},
         surface=figures.to_data_uri(surface) if surface else None,
