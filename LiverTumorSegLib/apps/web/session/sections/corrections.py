@@ -12,6 +12,7 @@ from trame.widgets import vuetify3 as v3
 from .....core.labels import LESION, LIVER
 from ....panel.mrml_results import ResultNodes
 from ..aria import aria
+from ..edited_segments import CorrectedSegments
 from ..live_measures import LiveMeasures
 from ..painting import LARGEST_MM, SMALLEST_MM, Corrections, Tool
 from ..session import Session
@@ -135,16 +136,16 @@ class CorrectionSection(Section):
         """Measure at once; surfaces are made once nothing was changed for a while, since that holds up all else."""
         clock = asyncio.get_running_loop().time
         while self.corrections.is_changed or self._surfaces is not None:
-            await asyncio.sleep(_STEP_SECONDS)  # the views show the change first
-            if self.corrections.is_changed and not self.panel.measuring:
-                await self._measure()
+            nodes, segments = self.session.nodes, self.corrections.segments
+            if self.corrections.is_changed and nodes and segments and not self.panel.measuring:
+                await self._measure(nodes, segments)
             elif not self.corrections.is_changed and clock() - self._changed_at > _PAUSE_SECONDS:
                 self._make_surfaces()
+            else:
+                await asyncio.sleep(_STEP_SECONDS)
 
-    async def _measure(self) -> None:
-        nodes, segments = self.session.nodes, self.corrections.segments
-        if nodes is None or segments is None:
-            return
+    async def _measure(self, nodes: ResultNodes, segments: CorrectedSegments) -> None:
+        """The views show the change meanwhile."""
         self.before_measuring(nodes)
         await self._live.bring_up_to_date(nodes, segments)
         with self.state as state:
