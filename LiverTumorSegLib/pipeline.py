@@ -26,10 +26,12 @@ from .io import volumes
 from .models.model_folder import Model
 from .reporting import lesions
 from .reporting.lesion_notes import LesionNote, place_notes
+from .reporting.lesion_numbers import LesionNumbers
 from .reporting.lesion_origins import LesionMark, automatic_marks
 from .reporting.lesions import LesionTable
+from .reporting.liver_segments import with_liver_segments
 from .reporting.marked_lesions import tell_origins
-from .reporting.other_structures import map_of_liver_segments, with_liver_segments
+from .reporting.other_structures import map_of_liver_segments
 from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
 
 _DEFAULT_OPTIONS = SegmentationOptions()
@@ -287,6 +289,7 @@ def measure_and_write(
     *,
     notes: Sequence[LesionNote] = (),
     marks: Sequence[LesionMark] | None = None,
+    numbers: LesionNumbers | None = None,
     untouched: bool = False,
 ) -> SegmentationResult:
     """Measure a segmentation and write its outputs, which were checked before.
@@ -297,6 +300,7 @@ def measure_and_write(
         job: told what is being done; a stop that comes while files are written comes too late.
         notes: of lesions, which the outputs and the measures get.
         marks: by which it is known how lesions came about; None where it is not.
+        numbers: of the lesions before they were corrected; None numbers them by size.
         untouched: the labels are as the model marked them, so that all lesions are automatic.
 
     Raises:
@@ -306,8 +310,9 @@ def measure_and_write(
     task = job or Job()
     task.at(0, "Measuring lesions")
     levels = found.choice.spread() if found.choice else None
-    table = lesions.measure_lesions(found.labels, found.volume, found.marks, levels, region=found.region)
-    numbered = lesions.number_lesions(found.labels, found.volume)
+    marked = found.labels, found.volume, found.marks, levels
+    table = lesions.measure_lesions(*marked, region=found.region, numbers=numbers)
+    numbered = lesions.number_lesions(found.labels, found.volume, table)
     if notes:
         table = table.with_notes(place_notes(notes, numbered, found.volume))
     if untouched:

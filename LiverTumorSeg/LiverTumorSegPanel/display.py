@@ -59,7 +59,7 @@ class DisplaySection(Section):
         self._drawn = now
         mrml_markups.remove_others(nodes.table)
         if self.parameters.diameters:
-            mrml_markups.show_numbers(nodes.table, nodes.volume, nodes.places)
+            mrml_markups.show_numbers(nodes.table, nodes.volume, nodes.places, nodes.row_numbers)
             mrml_markups.show_diameters(nodes.table, nodes.volume, [] if row is None else nodes.lines(row))
         else:
             mrml_markups.remove_markups(nodes.table)

@@ -87,7 +87,7 @@ class Scan:
     @cached_property
     def numbers(self) -> NDArray[np.unsignedinteger]:
         """``[k, j, i]``: the number of the lesion that a voxel belongs to, 0 elsewhere."""
-        values = number_lesions(self.labels, self.volume)
+        values = number_lesions(self.labels, self.volume, self.table)
         return np.where(values > 1, values - 1, 0).astype(values.dtype)
 
     @property

@@ -76,7 +76,7 @@ def segment_remarks(table: LesionTable) -> tuple[str, ...]:
 
 
 def list_segments(segmentation: Segmentation, table: LesionTable, lesion_segments: str) -> tuple[DicomSegment, ...]:
-    """The segments in order: the liver, where any was found, then lesions, the largest first, then other structures.
+    """The segments in order: the liver, where any was found, then lesions by their numbers, then other structures.
 
     Where nothing was found there is one, which is empty: of the liver, or of lesions for a model that looks for
     nothing else.
@@ -109,11 +109,18 @@ def _own_segments(segmentation: Segmentation, table: LesionTable, lesion_segment
     return (*liver, *_lesion_segments(segmentation.model, table, lesion_segments, 1 + len(liver)))
 
 
-def segment_pixels(segmentation: Segmentation, found: tuple[DicomSegment, ...]) -> NDArray[np.unsignedinteger]:
+def segment_pixels(
+    segmentation: Segmentation, table: LesionTable, found: tuple[DicomSegment, ...]
+) -> NDArray[np.unsignedinteger]:
     """``[k, j, i]``: 0 and the number of the segment of liver or lesions that a voxel is in."""
     labels = segmentation.labels
     if any(part.lesion for part in found):
-        labels = number_lesions(labels, segmentation.volume)
+        numbered = number_lesions(labels, segmentation.volume, table)
+        segments = np.zeros(int(numbered.max()) + 1, np.min_scalar_type(len(found)))
+        for part in found:
+            if not part.layer:
+                segments[LIVER.label + (part.lesion or 0)] = part.number
+        return segments[numbered]
     return labels if found[0].segment is LIVER else labels - (labels > 0).astype(labels.dtype)
 
 

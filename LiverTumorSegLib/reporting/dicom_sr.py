@@ -177,7 +177,7 @@ class _Groups:
             yield self._organ(table)
         if None in self._parts:
             yield self._lesions(table)
-        for lesion in table.lesions[:MOST_LESIONS]:
+        for lesion in table.largest(MOST_LESIONS):
             yield self._lesion(lesion, lines)
         volumes = {(each.title[:64].lower(), each.model): each.volume_ml for each in self._structures}
         for part in self._others:

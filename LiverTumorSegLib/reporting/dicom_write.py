@@ -69,7 +69,7 @@ def write(
     uids = _uids(images, segmented, lesion_segments, None if is_fixed else made)
     found = list_segments(segmented, table, lesion_segments)
     with without_validation():
-        own = [segment_pixels(segmented, found)] if any(not part.layer for part in found) else []
+        own = [segment_pixels(segmented, table, found)] if any(not part.layer for part in found) else []
         pixels = [*own, *layer_pixels(segmented, found)]
         segments = dicom_seg.make_segmentation(images, pixels, found, segmented.model, uids)
         report = dicom_sr.make_report(images, segmented, segments, found, table, uids, revision.predecessor)

@@ -1,6 +1,6 @@
 """Notes that a reader writes about lesions, and the lesions that they are about.
 
-Lesions are numbered anew whenever labels are measured, so a note is kept with a voxel of its lesion.
+A note is kept with a voxel of its lesion, so that it is found again whatever becomes of the lesion's number.
 """
 
 from __future__ import annotations

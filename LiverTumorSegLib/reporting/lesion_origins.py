@@ -1,6 +1,6 @@
 """How lesions came about: marked by a model, by clicks, or painted, and whether they were corrected by hand.
 
-Lesions are numbered anew whenever labels are measured, so what marked one is kept with a voxel of it, as notes are.
+What marked a lesion is kept with a voxel of it, as notes are, so that it is found again whatever becomes of its number.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ _NO_MARK = (
 
 
 def lesion_sizes(numbered: NDArray[np.unsignedinteger]) -> tuple[int, ...]:
-    """Voxels of each lesion, by its number.
+    """Voxels of each lesion, by its number; 0 where no lesion has it.
 
     Args:
         numbered: of :func:`LiverTumorSegLib.reporting.lesions.number_lesions`, ``[k, j, i]``.

@@ -7,7 +7,7 @@ A lesion is one three-dimensional connected component of label 2; voxels are con
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -20,10 +20,22 @@ from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_siz
 from ..core.text_files import round_floats
 from ..core.volume import Volume
 from ..postprocessing.anatomy import LARGEST_LIVER_ML, describe_anatomy
-from .diameters import axial_diameter, axial_lines, diameter
-from .lesion_notes import Voxel, clean_note
+from .lesion import Lesion, Point, measure_lesion
+from .lesion_notes import clean_note
+from .lesion_numbers import LesionNumbers
 from .lesion_origins import LesionOrigin
 from .organ import Organ, Surface
+
+__all__ = [
+    "LESIONS_ALONE",
+    "MANY_LESIONS",
+    "Lesion",
+    "LesionTable",
+    "Point",
+    "collect_measures",
+    "measure_lesions",
+    "number_lesions",
+]
 
 LESIONS_ALONE = (
     "This model marks lesions alone: liver volume, burden and distances to the liver's surface are not known."
@@ -35,71 +47,6 @@ MANY_LESIONS = 100
 _DIGITS = 3
 _NOT_IN_CSV = ("axial_line_mm", "short_axial_line_mm", "inside_voxel")
 
-Point = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """One lesion.
-
-    Args:
-        number: 1 for the largest.
-        volume_ml: voxels times the voxel's volume.
-        axial_diameter_mm: longest diameter in any one axial slice, as RECIST 1.1 (Eisenhauer et al. 2009, section
-            3.2) measures it, from edge to edge.
-        short_axial_diameter_mm: longest line at right angles to the axial diameter in the same slice, see
-            :func:`LiverTumorSegLib.reporting.diameters.axial_lines`.
-        diameter_mm: longest diameter in three dimensions, from edge to edge.
-        centroid_mm: centre of mass in patient coordinates, RAS.
-        mean_hu, sd_hu: of the voxels (population standard deviation).
-        surface_distance_mm: from the lesion to the nearest voxel on the surface of liver and lesions, between
-            centres; 0 where the lesion reaches the surface, None where the liver is not known.
-        slice: axial slice of the axial diameter, counted from 1 at the feet.
-        burden_percent: share of liver and lesions; None where the liver is not known.
-        axial_line_mm, short_axial_line_mm: ends of the two diameters in patient coordinates, RAS.
-        inside_voxel: ``(i, j, k)`` of a voxel of the lesion, the one at its centre of mass where that is one.
-        probability: to be a lesion, of the likeliest candidate in it; None where the model gives none, or where it was
-            painted.
-        liver_segments: Couinaud's segments that hold at least a tenth of it, as Roman numbers, the one with most of it
-            first; None where no model looked for them.
-        origin: whether it is automatic, made by clicks or painted, see
-            :class:`LiverTumorSegLib.reporting.lesion_origins.LesionOrigin`; None where that is not known.
-        note: what a reader noted about it, on one line; see :mod:`LiverTumorSegLib.reporting.lesion_notes`.
-    """
-
-    number: int
-    volume_ml: float
-    axial_diameter_mm: float
-    short_axial_diameter_mm: float
-    diameter_mm: float
-    centroid_mm: Point
-    mean_hu: float
-    sd_hu: float
-    surface_distance_mm: float | None
-    slice: int
-    burden_percent: float | None
-    axial_line_mm: tuple[Point, Point]
-    short_axial_line_mm: tuple[Point, Point]
-    inside_voxel: Voxel
-    probability: float | None = None
-    liver_segments: tuple[str, ...] | None = None
-    origin: LesionOrigin | None = None
-    note: str = ""
-
-    @property
-    def in_words(self) -> str:
-        """Number, size and density in one line, and the liver's segments where they are known."""
-        words = (
-            f"Lesion {self.number}: {self.volume_ml:.1f} ml, {self.axial_diameter_mm:.1f} mm wide in slice "
-            f"{self.slice}, {self.mean_hu:.0f} HU"
-        )
-        return f"{words}, segment {self.in_segments}" if self.liver_segments else words
-
-    @property
-    def in_segments(self) -> str:
-        """Couinaud's segments that it lies in; “-” where they are not known."""
-        return " ".join(self.liver_segments or ()) or text_files.NOTHING
-
 
 @dataclass(frozen=True)
 class LesionTable:
@@ -109,7 +56,7 @@ class LesionTable:
         liver_ml: volume of the liver, lesions included; None where the liver is not known.
         lesion_ml: volume of all lesions.
         burden_percent: lesions' share of the liver, lesions included; 0 without a liver, None where it is not known.
-        lesions: the largest first.
+        lesions: by their numbers, so that the largest come first unless they were corrected.
         anatomy: doubts about it, see :func:`LiverTumorSegLib.postprocessing.anatomy.describe_anatomy`.
 
     Example:
@@ -157,6 +104,11 @@ class LesionTable:
             yield f"A liver of {liver / 1000:.1f} l cannot be: the model has not found it."
         if count > MANY_LESIONS:
             yield f"{count} lesions are more than the reading of any patient can use: check the model on CTs you know."
+
+    def largest(self, most: int) -> tuple[Lesion, ...]:
+        """The largest lesions, so many at most, by their numbers."""
+        chosen = sorted(self.lesions, key=lambda lesion: -lesion.volume_ml)[:most]
+        return tuple(sorted(chosen, key=lambda lesion: lesion.number))
 
     def with_notes(self, notes: Mapping[int, str]) -> LesionTable:
         """The table with these notes by the numbers of their lesions, and no others."""
@@ -235,6 +187,7 @@ def measure_lesions(
     probabilities: NDArray[np.float32] | None = None,
     *,
     region: bool = False,
+    numbers: LesionNumbers | None = None,
 ) -> LesionTable:
     """Measure liver and lesions.
 
@@ -245,9 +198,11 @@ def measure_lesions(
             refers to the liver is None.
         probabilities: ``[k, j, i]``: of the candidate that a voxel belongs to, to be a lesion; 0 where there is none.
         region: whether only a region was segmented, whose liver is not asked whether it is whole.
+        numbers: of the lesions before the labels were corrected, which they keep; None numbers them by size.
 
     Returns:
-        Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first.
+        Volumes in ml, diameters and places in mm (RAS), densities in HU, burden in percent; the largest lesion first
+        without ``numbers``.
 
     Raises:
         ValueError: the labels have another shape than the CT.
@@ -268,94 +223,75 @@ def measure_lesions(
         raise ValueError(msg)
     liver_known = "liver" in marks or bool((labels == LIVER_LABEL).any())
     if not labels.any():
-        return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
+        return collect_measures(None, np.zeros((1, 1, 1), np.int32), (), liver_known=liver_known, region=region)
     organ = Organ(labels, volume, liver_known=liver_known)
-    parts, sizes = _lesions_by_size(organ.labels)
-    surface = Surface(organ) if liver_known and len(sizes) else None
-    seen = None if probabilities is None else volume.axial.of(probabilities)
-    lesions = []
-    for number, box in enumerate(ndimage.find_objects(parts), start=1):
-        mask = parts[box] == number
-        lesion = _lesion(number, mask, box, surface, organ)
-        lesions.append(lesion if seen is None else replace(lesion, probability=_highest(seen[organ.near][box][mask])))
-    affected = int(sizes.sum())
-    liver_ml = organ.size * volume.voxel_ml if liver_known else None
-    doubts = tuple(describe_anatomy(organ.labels, parts, volume.voxel_ml, ends=organ.ends, region=region))
-    return LesionTable(liver_ml, affected * volume.voxel_ml, organ.share(affected), tuple(lesions), doubts)
+    parts, count = _lesions_by_size(organ.labels)
+    if numbers:
+        given = numbers.carried(volume.axial.back(parts), organ.box)
+        parts = given.astype(parts.dtype)[parts]
+    surface = Surface(organ) if liver_known and count else None
+    seen = None if probabilities is None else volume.axial.of(probabilities)[organ.near]
+    boxes = enumerate(ndimage.find_objects(parts), start=1)
+    found = [
+        measure_lesion(number, parts[box] == number, box, organ, surface, None if seen is None else seen[box])
+        for number, box in boxes
+        if box
+    ]
+    return collect_measures(organ, parts, found, liver_known=liver_known, region=region)
 
 
-def number_lesions(labels: NDArray[np.uint8], volume: Volume) -> NDArray[np.unsignedinteger]:
+def collect_measures(
+    organ: Organ | None, parts: NDArray[np.integer], lesions: Sequence[Lesion], *, liver_known: bool, region: bool
+) -> LesionTable:
+    """The table of measured lesions.
+
+    Args:
+        organ: liver and lesions; None where there is nothing of either.
+        parts: number of the lesion that each of its voxels belongs to, 0 elsewhere, ``[slice, row, column]``.
+        lesions: by their numbers.
+        liver_known: whether the liver is known.
+        region: as of :func:`measure_lesions`.
+    """
+    if organ is None:
+        return LesionTable(0.0, 0.0, 0.0, ()) if liver_known else LesionTable(None, 0.0, None, ())
+    affected = int(np.count_nonzero(parts))
+    liver_ml = organ.size * organ.voxel_ml if liver_known else None
+    doubts = tuple(describe_anatomy(organ.labels, parts, organ.voxel_ml, ends=organ.ends, region=region))
+    return LesionTable(liver_ml, affected * organ.voxel_ml, organ.share(affected), tuple(lesions), doubts)
+
+
+def number_lesions(
+    labels: NDArray[np.uint8], volume: Volume, table: LesionTable | None = None
+) -> NDArray[np.unsignedinteger]:
     """Labels with a value a lesion: 0 background, 1 liver, 1 + n for lesion n of :func:`measure_lesions`.
 
     Args:
         labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 2 lesion.
         volume: the CT.
+        table: measures of these labels; without it lesions are numbered by size.
     """
     if not (labels == LESION_LABEL).any():
         return labels
     box = bounding_box(volume.axial.of(labels))
-    parts, sizes = _lesions_by_size(volume.axial.of(labels)[box])
-    own = labels.astype(np.min_scalar_type(len(sizes) + 1))
-    near = volume.axial.of(own)[box]
+    parts, count = _lesions_by_size(volume.axial.of(labels)[box])
+    if table:
+        own = np.zeros_like(labels, parts.dtype)
+        volume.axial.of(own)[box] = parts
+        given = np.zeros(count + 1, parts.dtype)
+        for lesion in table.lesions:
+            i, j, k = lesion.inside_voxel
+            given[own[k, j, i]] = lesion.number
+        parts = given[parts]
+    numbered = labels.astype(np.min_scalar_type(int(parts.max()) + 1))
+    near = volume.axial.of(numbered)[box]
     near[parts > 0] = parts[parts > 0] + 1
-    return own
+    return numbered
 
 
-def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Parts, 1 the largest, and their sizes."""
+def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
+    """Parts, 1 the largest, and how many they are."""
     parts, count = ndimage.label(seen == LESION_LABEL)
-    sizes = component_sizes(parts, count)[1:]
-    order = np.argsort(-sizes, kind="stable")
+    order = np.argsort(-component_sizes(parts, count)[1:], kind="stable")
     numbers = np.zeros(count + 1, parts.dtype)
     numbers[order + 1] = np.arange(1, count + 1)
-    return numbers[parts], sizes[order]
-
-
-def _lesion(
-    number: int, mask: NDArray[np.bool_], box: tuple[slice, ...], surface: Surface | None, organ: Organ
-) -> Lesion:
-    size = int(np.count_nonzero(mask))
-    start = organ.start + [axis.start for axis in box]
-    axial, at = axial_diameter(mask, organ.axes_mm)
-    lines = axial_lines(mask[at], organ.axes_mm)
-    corner = organ.placed(start + np.array([at, 0, 0])) + organ.to_patient[:3, 3]
-    hounsfield = organ.hounsfield[box][mask].astype(np.float64)
-    points = np.argwhere(mask)
-    middle = points.mean(axis=0)
-    r, a, s = organ.to_patient[:3, :3] @ (middle + start)[::-1] + organ.to_patient[:3, 3]
-    return Lesion(
-        number=number,
-        volume_ml=size * organ.voxel_ml,
-        axial_diameter_mm=axial,
-        short_axial_diameter_mm=float(np.linalg.norm(lines.short[1] - lines.short[0])),
-        diameter_mm=max(axial, diameter(mask, organ.axes_mm)),
-        centroid_mm=(float(r), float(a), float(s)),
-        mean_hu=float(hounsfield.mean()),
-        sd_hu=float(hounsfield.std()),
-        surface_distance_mm=None if surface is None else surface.distance(mask, box),
-        slice=int(start[0]) + at + 1,
-        burden_percent=organ.share(size),
-        axial_line_mm=_points(corner + lines.long),
-        short_axial_line_mm=_points(corner + lines.short),
-        inside_voxel=organ.voxel(start + _nearest(points, middle, mask, organ)),
-    )
-
-
-def _nearest(
-    points: NDArray[np.intp], middle: NDArray[np.float64], mask: NDArray[np.bool_], organ: Organ
-) -> NDArray[np.intp]:
-    """The point of a lesion that is nearest to its middle, or at it."""
-    at: NDArray[np.intp] = np.rint(middle).astype(np.intp)
-    if mask[tuple(at)]:
-        return at
-    nearest: NDArray[np.intp] = points[np.linalg.norm(organ.placed(points - middle), axis=1).argmin()]
-    return nearest
-
-
-def _highest(levels: NDArray[np.float32]) -> float | None:
-    return float(levels.max()) or None
-
-
-def _points(line: NDArray[np.float64]) -> tuple[Point, Point]:
-    (r, a, s), (other_r, other_a, other_s) = line.tolist()
-    return (r, a, s), (other_r, other_a, other_s)
+    return numbers[parts], count

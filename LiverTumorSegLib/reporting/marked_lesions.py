@@ -38,7 +38,7 @@ def tell_origins(
     Returns:
         The table with origins, and the marks with voxels where their lesions are now.
     """
-    inside = [lesion.inside_voxel for lesion in table.lesions]
+    inside = {lesion.number: lesion.inside_voxel for lesion in table.lesions}
     marked = MarkedLesions.of(marks, numbered, volume)
     if by_model is not None:
         values = np.unique(numbered.reshape(-1)[by_model]).astype(np.int64)
@@ -66,7 +66,7 @@ def marks_after_choice(
         removed: ``(i, j, k)`` in lesions that were taken away as none, with their marks.
     """
     marked = MarkedLesions.of(marks, before, volume).without(value_at(before, (i, j, k)) for i, j, k in removed)
-    inside = [lesion.inside_voxel for lesion in table.lesions]
+    inside = {lesion.number: lesion.inside_voxel for lesion in table.lesions}
     return marked.chosen_anew(before, after, inside).renewed(after, inside)
 
 
@@ -80,7 +80,7 @@ class MarkedLesions:
     Args:
         of_lesion: by the lesion's number; a lesion without any was painted.
         waiting: of lesions that are gone.
-        sizes: voxels of each lesion, by its number.
+        sizes: voxels of each lesion, by its number; 0 where no lesion has it.
     """
 
     of_lesion: Mapping[int, tuple[LesionMark, ...]]
@@ -120,30 +120,30 @@ class MarkedLesions:
     @property
     def origins(self) -> dict[int, LesionOrigin]:
         """How each lesion came about, by its number."""
-        return {number: self.origin(number) for number in range(1, 1 + len(self.sizes))}
+        return {number: self.origin(number) for number, size in enumerate(self.sizes, start=1) if size}
 
-    def renewed(self, numbered: Numbered, inside: Sequence[Voxel]) -> tuple[LesionMark, ...]:
+    def renewed(self, numbered: Numbered, inside: Mapping[int, Voxel]) -> tuple[LesionMark, ...]:
         """The marks, each with a voxel that lies in its lesion now; those that wait come last.
 
         Args:
             numbered: the labels that they were placed in.
-            inside: a voxel ``(i, j, k)`` of each lesion.
+            inside: a voxel ``(i, j, k)`` of each lesion, by its number.
         """
         there = [
-            mark if value_at(numbered, mark.voxel) == number + LIVER_LABEL else mark._replace(voxel=inside[number - 1])
+            mark if value_at(numbered, mark.voxel) == number + LIVER_LABEL else mark._replace(voxel=inside[number])
             for number, marks in sorted(self.of_lesion.items())
             for mark in marks
         ]
         return (*there, *self.waiting)
 
-    def claimed(self, numbers: Iterable[int], inside: Sequence[Voxel]) -> MarkedLesions:
+    def claimed(self, numbers: Iterable[int], inside: Mapping[int, Voxel]) -> MarkedLesions:
         """With marks of those among these lesions that have none: each is a part of what a model had marked.
 
         Args:
             numbers: of lesions in which there are voxels that a model marked.
-            inside: a voxel ``(i, j, k)`` of each lesion.
+            inside: a voxel ``(i, j, k)`` of each lesion, by its number.
         """
-        parts = {number: (LesionMark(inside[number - 1], 0, 0),) for number in numbers}
+        parts = {number: (LesionMark(inside[number], 0, 0),) for number in numbers}
         return replace(self, of_lesion=parts | dict(self.of_lesion))
 
     def without(self, labels: Iterable[int]) -> MarkedLesions:
@@ -155,7 +155,7 @@ class MarkedLesions:
         self,
         before: Numbered,
         after: Numbered,
-        inside: Sequence[Voxel],
+        inside: Mapping[int, Voxel],
     ) -> MarkedLesions:
         """The lesions after a model's other candidates were chosen, which is no correction by hand.
 
@@ -164,19 +164,19 @@ class MarkedLesions:
         Args:
             before: the labels that the marks were placed in.
             after: the lesions as they are now, as they are numbered.
-            inside: a voxel ``(i, j, k)`` of each of these.
+            inside: a voxel ``(i, j, k)`` of each of these, by its number.
         """
         sizes, came = lesion_sizes(after), _overlaps(before, after)
         found: dict[int, tuple[LesionMark, ...]] = {}
-        for number, size in enumerate(sizes, start=1):
-            parts = came[number]
+        for number, parts in sorted(came.items()):
+            size = sizes[number - 1]
             only = next(iter(parts)) if len(parts) == 1 else 0
             if only and self.sizes[only - 1] == size:
                 found[number] = self.of_lesion.get(only, ())
             elif parts == {0} and (back := self._waiting_in(after, number)):
                 found[number] = back
             else:
-                found[number] = self._joined(parts, inside[number - 1], size)
+                found[number] = self._joined(parts, inside[number], size)
         there = {part for parts in came.values() for part in parts}
         gone = [mark for number, marks in self.of_lesion.items() if number not in there for mark in marks]
         taken = [mark for marks in found.values() for mark in marks]

@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..core.labels import bounding_box
-from ..core.volume import Volume
+from ..core.volume import Box, Volume
 from .lesion_notes import Voxel
 
 
@@ -17,7 +17,9 @@ class Organ:
 
     def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
         seen = volume.axial.of(labels)
-        self.near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in bounding_box(seen))
+        bounds = zip(bounding_box(seen), seen.shape, strict=True)
+        first, second, third = (slice(max(0, s.start - 1), min(length, s.stop + 1)) for s, length in bounds)
+        self.near = first, second, third
         self.start = np.array([s.start for s in self.near])
         self.labels = seen[self.near]
         self.ends = self.near[0].start == 0, self.near[0].stop >= len(seen)
@@ -28,6 +30,11 @@ class Organ:
         self.size = int(np.count_nonzero(self.labels))
         self.liver_known = liver_known
         self._view, self._shape = volume.axial, labels.shape
+
+    @property
+    def box(self) -> Box:
+        """Where it is in the volume's ``[k, j, i]``."""
+        return self._view.array_box(self.near, self._shape)
 
     def share(self, size: int) -> float | None:
         """Percentage that so many voxels are of the organ, None where the liver is not known."""
@@ -43,6 +50,10 @@ class Organ:
         return points @ self.axes_mm
 
 
+_TRIED = 50
+"""Points that may be near a lesion, by which most others are ruled out."""
+
+
 class Surface:
     """Surface of the liver with its lesions; the border of the volume is no part of it."""
 
@@ -50,15 +61,16 @@ class Surface:
         inside = organ.labels > 0
         self._organ = organ
         self._mask = inside & ~ndimage.binary_erosion(inside, border_value=1)
-        self._points = organ.placed(np.argwhere(self._mask))
+        self._points = organ.placed(np.argwhere(self._mask) + organ.start)
 
     def distance(self, mask: NDArray[np.bool_], box: tuple[slice, ...]) -> float:
         """Shortest way to it from a lesion; only points that can be nearest, by the lesion's sphere, are tried."""
         if not len(self._points) or (self._mask[box] & mask).any():
             return 0.0
-        rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + [axis.start for axis in box])
+        start = self._organ.start + [axis.start for axis in box]
+        rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + start)
         centre = rim.mean(axis=0)
         least = np.linalg.norm(self._points - centre, axis=1) - np.linalg.norm(rim - centre, axis=1).max()
         lesion = cKDTree(rim)
-        bound = lesion.query(self._points[least.argsort()[:50]])[0].min()
+        bound = lesion.query(self._points[least.argpartition(min(_TRIED, len(least)) - 1)[:_TRIED]])[0].min()
         return float(lesion.query(self._points[least < bound])[0].min(initial=bound))

@@ -1,4 +1,4 @@
-"""What models found beside liver and lesions: as layers of labels, as volumes, and as where a lesion lies."""
+"""What models found beside liver and lesions: as layers of labels, and as volumes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ from ..core.text_files import round_floats
 from ..inference.model_set import is_same
 from ..inference.segment import OtherStructures, Segmentation
 from ..models.description import Description
-from .lesions import LesionTable
-
-_LEAST_SHARE = 0.1
-"""Of a lesion, from which on it lies in a segment of the liver."""
 
 _DIGITS = 3
 
@@ -75,31 +71,6 @@ def measure_structures(found: Segmentation) -> tuple[MeasuredStructure, ...]:
 def map_of_liver_segments(others: Sequence[OtherStructures]) -> NDArray[np.uint8] | None:
     """Labels of the first model that looked for the liver's segments; None where none did."""
     return next((each.labels for each in others if set(each.names) & set(LIVER_SEGMENTS)), None)
-
-
-def with_liver_segments(
-    table: LesionTable, numbered: NDArray[np.unsignedinteger], labels: NDArray[np.uint8] | None
-) -> LesionTable:
-    """The table with Couinaud's segments that hold at least a tenth of each lesion, the one with most of it first.
-
-    Args:
-        table: measures.
-        numbered: ``[k, j, i]``: 1 + n for lesion n, see :func:`LiverTumorSegLib.reporting.lesions.number_lesions`.
-        labels: of the same shape, see :func:`map_of_liver_segments`; the table stays as it is where they are None.
-    """
-    if labels is None:
-        return table
-    lesions = numbered > 1
-    values, segments = numbered[lesions].astype(np.int64) - 1, labels[lesions]
-    known = {STRUCTURES[name].label: STRUCTURES[name].name.rpartition(" ")[2] for name in LIVER_SEGMENTS}
-    counts = np.zeros((int(values.max(initial=0)) + 1, 256), np.int64)
-    np.add.at(counts, (values, segments), 1)
-    return table.with_liver_segments({number: _most_of(counts[number], known) for number in range(1, len(counts))})
-
-
-def _most_of(counts: NDArray[np.int64], known: dict[int, str]) -> tuple[str, ...]:
-    held = [(int(counts[label]), name) for label, name in known.items() if counts[label] >= _LEAST_SHARE * counts.sum()]
-    return tuple(name for _, name in sorted((each for each in held if each[0]), key=lambda each: -each[0]))
 
 
 def by_restriction(models: Sequence[Description]) -> tuple[Description, ...]:

@@ -41,12 +41,12 @@ def render_page(
         identity: name and day of the CT, where the user allows them.
     """
     labels, volume = segmentation.labels, segmentation.volume
-    largest = max(table.lesions, key=lambda lesion: lesion.volume_ml, default=None)
+    largest = next(iter(table.largest(1)), None)
     planes = figures.draw_three_planes(labels, volume, largest)
     surface, lacking = _surface(segmentation)
     if lacking:
         tell(lacking)
-    shown = table.lesions[:MANY_LESIONS]
+    shown = table.largest(MANY_LESIONS)
     environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True, finalize=escape_for_page)
     return environment.get_template("report.html").render(
         disclaimer=DISCLAIMER,

@@ -8,6 +8,8 @@ real Chromium:
 - page ready: from the address to the CT standing in every slice view, with a session's process started ahead;
 - headless: segment() and the lesion table in this process, warm, of the same CT on the same device;
 - click: from the click on Segment to the liver's colour in every slice view, with a warm worker; and in 3D;
+- stroke: from the end of a stroke of the eraser in a lesion to the table being right, against a measurement of the
+  whole in this process, without reading or handing over anything;
 - cancel: from the click on Cancel to the page saying so.
 """
 
@@ -32,7 +34,7 @@ QUIET_MILLISECONDS = 5000
 
 SMALL = (80, 160, 192), (3.0, 2.5, 2.5)
 LARGE = (120, 512, 512), (2.0, 0.8, 0.8)
-READY_AIM, MORE_AIM = 5, 1
+READY_AIM, MORE_AIM, STROKE_AIM = 5, 1, 1
 PRESS = """([images, solid]) => new Promise(resolve => {
     const canvas = document.createElement('canvas');
     const began = performance.now(), seen = [];
@@ -69,6 +71,21 @@ CANCEL = """() => new Promise(resolve => {
     document.querySelector('#segment').click();
     look();
 })"""
+STROKE = """() => {
+    const table = document.querySelector('#lesions'), before = table.innerText;
+    window.ltsStroke = new Promise(resolve => window.addEventListener('pointerup', () => {
+        const began = performance.now();
+        const look = () => {
+            const now = document.querySelector('#lesions');
+            const right = now.innerText !== before && now.getAttribute('aria-busy') !== 'true';
+            if (right) resolve((performance.now() - began) / 1000);
+            else setTimeout(look, 10);
+        };
+        look();
+    }, { capture: true, once: true }));
+}"""
+"""Seconds from when the mouse lets go to a table with other numbers that is up to date."""
+
 BEGUN = "() => Number(document.querySelector('#progress').getAttribute('aria-valuenow')) >= 30"
 
 
@@ -85,26 +102,32 @@ def main() -> None:
             measure(browser, site, args.repeats, lambda: headless(volume, loaded))
 
 
-def headless(volume, loaded) -> float:
+def headless(volume, loaded) -> tuple[float, float]:
+    """Seconds of segmenting and measuring, and of measuring alone."""
     began = monotonic()
-    lesions.measure_lesions(segment(volume, loaded).labels, volume)
-    return monotonic() - began
+    labels = segment(volume, loaded).labels
+    segmented = monotonic()
+    lesions.measure_lesions(labels, volume)
+    return monotonic() - began, monotonic() - segmented
 
 
 def measure(browser, site, repeats: int, reference) -> None:
     """A first round warms everything up; then each has a session of its own, so that no overlay is there before."""
-    rounds = [(*visit(browser, site), reference()) for _ in range(repeats + 1)][1:]
-    ready, clicks, solid, cancels, alone = zip(*rounds, strict=True)
+    rounds = [(*visit(browser, site), *reference()) for _ in range(repeats + 1)][1:]
+    ready, clicks, solid, strokes, cancels, alone, whole = zip(*rounds, strict=True)
     print(f"page ready    {median(ready):6.2f} s, worst {max(ready):.2f} s (aim under {READY_AIM})")
     print(f"headless      {median(alone):6.2f} s")
     for name, taken, aim in (("click", clicks, f" (aim no more than +{MORE_AIM})"), ("its surface", solid, "")):
         more = median(a - b for a, b in zip(taken, alone, strict=True))
         print(f"{name:13s} {median(taken):6.2f} s, {more:+.2f} s{aim}")
+    ratio = median(a / b for a, b in zip(strokes, whole, strict=True))
+    print(f"stroke        {median(strokes):6.2f} s, worst {max(strokes):.2f} s (aim under {STROKE_AIM})")
+    print(f"              {ratio:6.1f} times a measurement of the whole, {median(whole):.2f} s")
     print(f"cancel        {median(cancels):6.2f} s, worst {max(cancels):.2f} s (aim under 1)")
 
 
-def visit(browser, site) -> tuple[float, float, float, float]:
-    """Seconds until the page is ready, from the click to the overlay and to the surface, and of a cancel."""
+def visit(browser, site) -> tuple[float, float, float, float, float]:
+    """Seconds until the page is ready, from the click to overlay and surface, of a stroke, and of a cancel."""
     began = monotonic()
     with web_cases.visiting(browser, site) as page:
         web_cases.has_ct(page)
@@ -114,10 +137,30 @@ def visit(browser, site) -> tuple[float, float, float, float]:
         images = [web_cases.image(page, view).element_handle() for view in web_cases.VIEWS]
         overlay, surface = page.evaluate(PRESS, [images[:-1], images[-1]])
         web_cases.says(page, "#stage", "Done.")
+        stroke = erase(page)
         page.wait_for_timeout(QUIET_MILLISECONDS)
         page.click("#segment")
+        page.click("#replace-yes")
         page.wait_for_function(BEGUN, polling=20)
-        return ready, overlay, surface, page.evaluate(CANCEL)
+        return ready, overlay, surface, stroke, page.evaluate(CANCEL)
+
+
+def erase(page) -> float:
+    """Erase in the first lesion of the table; seconds until the table is right, the second time, with all warm."""
+    page.locator("#lesions tbody tr").first.click()
+    page.click("#tool-erase")
+    for right_by in (0, 12):
+        page.wait_for_timeout(QUIET_MILLISECONDS)
+        box = web_cases.image(page, "Axial").bounding_box()
+        x, y = box["x"] + box["width"] / 2 + right_by, box["y"] + box["height"] / 2
+        page.evaluate(STROKE)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 3, y, steps=2)
+        page.mouse.up()
+        seconds: float = page.evaluate("window.ltsStroke")
+    page.click("#tool-none")
+    return seconds
 
 
 if __name__ == "__main__":

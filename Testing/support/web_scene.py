@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from LiverTumorSegLib.apps.panel.panel import Result
+from LiverTumorSegLib.apps.panel.result import Result
 from LiverTumorSegLib.reporting import lesions
 from LiverTumorSegLib.reporting.lesion_origins import automatic_marks
 from LiverTumorSegLib.reporting.marked_lesions import tell_origins
@@ -91,8 +91,8 @@ class AtOnce:
     def measure(self, result, labels, done, **_chosen):
         labels = np.minimum(labels, 2).astype(np.uint8)
         marked = result.run.get("labels", ("liver", "lesion"))
-        table, marks = lesions.measure_lesions(labels, result.volume, marked), result.marks
-        numbered = lesions.number_lesions(labels, result.volume)
+        table, marks = lesions.measure_lesions(labels, result.volume, marked, numbers=result.numbers), result.marks
+        numbered = lesions.number_lesions(labels, result.volume, table)
         if marks is not None:
             table, marks = tell_origins(table, marks, numbered, result.volume)
         done(replace(result, labels=numbered, table=table.to_dict(), marks=marks))

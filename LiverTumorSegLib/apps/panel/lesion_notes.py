@@ -24,7 +24,12 @@ def text_of(notes: Sequence[KeptNote], row: int) -> str:
 
 
 def placed(
-    notes: Sequence[KeptNote], numbered: NDArray[np.unsignedinteger], volume: Volume, *, by_hand: bool = False
+    notes: Sequence[KeptNote],
+    numbered: NDArray[np.unsignedinteger],
+    volume: Volume,
+    rows: Sequence[int],
+    *,
+    by_hand: bool = False,
 ) -> list[KeptNote]:
     """Notes with the rows that their lesions have in other labels.
 
@@ -32,11 +37,10 @@ def placed(
         notes: as they were kept.
         numbered: ``[k, j, i]``, 0 background, 1 liver, 1 + n lesion n.
         volume: the CT.
+        rows: the number of the lesion in each row.
         by_hand: the labels were corrected, so that a lesion near the voxel may be meant.
     """
     within_mm = NEAR_MM if by_hand else 0
     numbers = [lesion_at(voxel, numbered, volume, within_mm) for voxel, _text, _before in notes]
-    return [
-        [voxel, text, number - 1 if number else None]
-        for (voxel, text, _before), number in zip(notes, numbers, strict=True)
-    ]
+    row_of = {number: row for row, number in enumerate(rows)}
+    return [[voxel, text, row_of.get(number)] for (voxel, text, _before), number in zip(notes, numbers, strict=True)]

@@ -109,6 +109,7 @@ def write_revision(
             "warnings": [said for said in facts["warnings"] if said not in facts["run"].get("label_warnings", ())],
             "notes": found.notes,
             "marks": found.marks,
+            "numbers": found.numbers.to_text() if found.numbers else "",
             "corrected": corrected or facts.get("found") not in (None, checksum),
             "predecessor": predecessor,
             "repeatable": repeatable and facts.get("found") == checksum,

@@ -23,7 +23,8 @@ from .mrml_results import require as _require
 from .mrml_segmentations import SegmentOutput
 from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoStep, UndoSteps, owners_checksum
 from .mrml_volumes import LastVolume, region_of, volume_of
-from .panel import Panel, PanelSettings, Result
+from .panel import Panel, PanelSettings
+from .result import Result
 
 _CHANGED = "The segments are not any more as the model found them: they were changed afterwards."
 
@@ -268,15 +269,31 @@ class SceneJobs:
     def _result(self, nodes: ResultNodes) -> tuple[Result, NDArray[np.uint16], dict[str, Any]]:
         """A result as its segments are now, the segment that each voxel belongs to, and the facts that stay true."""
         _require(nodes.volume, nodes.segmentation, nodes.table)
+        facts = nodes.facts
+        names = facts["segments"] | mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
+        labels, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, names)
+        result, facts = self.described(nodes, labels)
+        return result, owners, facts
+
+    def described(self, nodes: ResultNodes, labels: NDArray[np.uint8]) -> tuple[Result, dict[str, Any]]:
+        """A result with labels that are not measured yet, and the facts that stay true.
+
+        Args:
+            nodes: of the result.
+            labels: ``[k, j, i]``, those of its segments as they are now.
+
+        Raises:
+            UserError: the segments or the CT are gone.
+        """
+        _require(nodes.volume, nodes.segmentation, nodes.table)
         facts, volume = nodes.facts, self.volumes.of(nodes.volume)
         facts["segments"] |= mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
-        labels, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         volume = replace(volume, warnings=tuple(facts["warnings"]))
         notes = [note for note in facts["run"]["notes"] if note != _CHANGED]
         facts["run"]["notes"] = notes if facts.get("found") in (None, labels_checksum(labels)) else [*notes, _CHANGED]
         others = mrml_other_structures.read(nodes.segmentation, nodes.volume)
-        found = Result(labels, volume, {}, facts["run"], volume.warnings, nodes.candidates, nodes.marks, others)
-        return found, owners, facts
+        known = nodes.candidates, nodes.marks, others, nodes.numbers
+        return Result(labels, volume, {}, facts["run"], volume.warnings, *known), facts
 
 
 @dataclass(frozen=True)

@@ -34,21 +34,24 @@ def show_diameters(
         _remove(table, _LONGEST, _ACROSS)
 
 
-def show_numbers(table: slicer.vtkMRMLTableNode, volume: slicer.vtkMRMLVolumeNode, places: Sequence[Point]) -> None:
+def show_numbers(
+    table: slicer.vtkMRMLTableNode, volume: slicer.vtkMRMLVolumeNode, places: Sequence[Point], numbers: Sequence[int]
+) -> None:
     """Write the number of each lesion beside it.
 
     Args:
         table: of the result; the markups are kept with it.
         volume: the CT.
         places: of the lesions in their order, in voxels ``(i, j, k)``.
+        numbers: theirs.
     """
     if not places:
         _remove(table, _NUMBERS)
         return
     node = _node("vtkMRMLMarkupsFiducialNode", _NUMBERS, table, volume)
     _place(node, volume, places)
-    for number in range(len(places)):
-        node.SetNthControlPointLabel(number, str(number + 1))
+    for place, number in enumerate(numbers):
+        node.SetNthControlPointLabel(place, str(number))
 
 
 def remove_markups(table: slicer.vtkMRMLTableNode) -> None:

@@ -15,7 +15,7 @@ from .job_runner import Answer
 from .mrml_jobs import SceneJobs
 from .mrml_results import ResultNodes, fill, labels_checksum, require, table_node
 from .mrml_segmentations import SegmentOutput
-from .panel import Result
+from .result import Result
 
 
 def open_objects(

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from ...core.errors import UserError
 from ...core.labels import LESION
 from ...reporting.lesion_notes import clean_note
+from ...reporting.lesion_numbers import LesionNumbers, read_numbers
 from ...reporting.lesion_origins import LesionMark, LesionOrigin, read_marks
 from . import lesion_notes, mrml_tables
 from .mrml_segmentations import put_beside
 from .mrml_volumes import to_world
-from .panel import Note, Result
+from .result import Note, Result
 
-FACTS, CANDIDATES = "LiverTumorSeg.facts", "LiverTumorSeg.candidates"
+FACTS, CANDIDATES, NUMBERS = "LiverTumorSeg.facts", "LiverTumorSeg.candidates", "LiverTumorSeg.numbers"
 _SEGMENTATION = "LiverTumorSeg.segmentation"
 _LINES = ("axial_line_mm", "short_axial_line_mm")
 
@@ -129,6 +130,19 @@ class ResultNodes:
         """Candidates for lesions, as the worker wrote them."""
         return self.table.GetAttribute(CANDIDATES) or ""
 
+    @property
+    def numbers(self) -> LesionNumbers | None:
+        """Lesions by the numbers that they keep; None in scenes of earlier versions."""
+        shape = slicer.util.arrayFromVolume(self.volume).shape
+        return read_numbers(self.table.GetAttribute(NUMBERS) or "", shape)
+
+    @property
+    def row_numbers(self) -> list[int]:
+        """The number of each row's lesion; in scenes of earlier versions that of the row."""
+        facts = self.facts
+        told: list[int] = facts.get("numbers") or list(range(1, 1 + len(facts.get("rows", []))))
+        return told
+
 
 def labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
     """By which labels are told from others, whichever lesion a voxel is of."""
@@ -174,9 +188,10 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
         rows: the segment of each lesion.
         by_hand: the segments were corrected, so that a lesion may have moved a little from its note.
     """
-    notes = lesion_notes.placed(nodes.facts.get("notes", []), result.labels, result.volume, by_hand=by_hand)
-    to_voxel = np.linalg.inv(result.volume.affine)
     lesions = result.table["lesions"]
+    own = [lesion["number"] for lesion in lesions]
+    notes = lesion_notes.placed(nodes.facts.get("notes", []), result.labels, result.volume, own, by_hand=by_hand)
+    to_voxel = np.linalg.inv(result.volume.affine)
     voxels = [(to_voxel @ [*lesion["centroid_mm"], 1])[:3].tolist() for lesion in lesions]
     middles = [np.mean(lesion["axial_line_mm"], axis=0) for lesion in lesions]
     measured = [(to_voxel @ [*middle, 1])[:3].tolist() for middle in middles]
@@ -188,7 +203,7 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
     mrml_tables.fill(nodes.table, moved)
     patient = {name: value for name, value in result.table.items() if name != "lesions"}
     kept: dict[str, Any] = {"warnings": list(result.warnings), "segments": facts["segments"]}
-    kept |= {"rows": rows, "voxels": voxels, "measured": measured}
+    kept |= {"rows": rows, "numbers": own, "voxels": voxels, "measured": measured}
     kept["inside"] = [list(lesion["inside_voxel"]) for lesion in lesions]
     kept["lines"] = [[_voxels(to_voxel, lesion[name]) for name in _LINES] for lesion in lesions]
     kept["notes"] = notes
@@ -198,6 +213,8 @@ def fill(nodes: ResultNodes, result: Result, facts: dict[str, Any], rows: list[s
     kept["one_each"] = facts.get("one_each", False)
     kept["found"] = facts.get("found")  # scenes of earlier versions have none
     nodes.table.SetAttribute(FACTS, json.dumps(patient | kept))
+    numbers = result.numbers.after(result.labels) if result.numbers else LesionNumbers.of(result.labels)
+    nodes.table.SetAttribute(NUMBERS, numbers.to_text())
 
 
 def _voxels(to_voxel: NDArray[np.floating], points: Iterable[Sequence[float]]) -> list[list[float]]:

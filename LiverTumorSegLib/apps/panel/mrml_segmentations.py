@@ -110,6 +110,7 @@ def rewrite(
     wasmodified = segmentation.StartModify()
     if has_surface(segmentation):
         segmentation.RemoveClosedSurfaceRepresentation()  # of other labels
+    numbers = dict(enumerate((np.unique(labels[labels >= LESION.label]) - LIVER.label).tolist(), start=LESION.label))
     held = {kind: [name for name in made if names[name] == kind] for kind in (LIVER.label, LESION.label)}
     last = int(shown.max(initial=0)) if one_each else LESION.label
     own = _own_segments(shown, owners, list(names), held[LESION.label]) if one_each else {}
@@ -118,7 +119,9 @@ def rewrite(
     for value in (LIVER.label, *range(LESION.label, last + 1)):
         kind = min(value, LESION.label)
         spare = held[kind] if kind == LIVER.label or not one_each else []
-        name = own.get(value) or (spare.pop(0) if spare else _add(segments, image, value, output))
+        name = own.get(value) or (
+            spare.pop(0) if spare else _add(segments, image, value, output, numbers.get(value, 0))
+        )
         segments.GetSegment(name).AddRepresentation(LABELMAP, image)
         segments.GetSegment(name).SetLabelValue(value)
         written[name] = kind
@@ -271,10 +274,15 @@ def image_of(labels: NDArray[np.unsignedinteger], affine: NDArray[np.float64]) -
 
 
 def _add(
-    segments: slicer.vtkSegmentation, image: slicer.vtkOrientedImageData, value: int, output: SegmentOutput
+    segments: slicer.vtkSegmentation,
+    image: slicer.vtkOrientedImageData,
+    value: int,
+    output: SegmentOutput,
+    lesion: int = 0,
 ) -> str:
+    """A segment of a value in an image; a lesion's own has its number, which without gaps follows from the value."""
     kind = LIVER if value == LIVER.label else LESION
-    number = value - LIVER.label if kind is LESION and output.one_each else 0
+    number = (lesion or value - LIVER.label) if kind is LESION and output.one_each else 0
     name = f"{kind.name} {number}" if number else kind.name
     segment = slicer.vtkSegment()
     segment.SetName(unused_name(segments, name))

@@ -18,7 +18,7 @@ from ...core.labels import LESION, LIVER
 from . import mrml_display, mrml_segmentations
 from .mrml_clicks import ClickStep
 from .mrml_other_structures import structures_of
-from .mrml_results import CANDIDATES, FACTS, ResultNodes
+from .mrml_results import CANDIDATES, FACTS, NUMBERS, ResultNodes
 from .mrml_segmentations import LABELMAP
 
 MOST_STEPS, MOST_BYTES = 20, 200 << 20
@@ -83,6 +83,7 @@ class KeptResult:
     Args:
         facts: of the result, as text.
         candidates: for lesions.
+        numbers: of the lesions.
         cells: of the table.
         segments: names, colours and tags of the module's own segments, also of other structures, by their IDs, with
             their values in an image.
@@ -91,6 +92,7 @@ class KeptResult:
 
     facts: str
     candidates: str
+    numbers: str
     cells: vtk.vtkTable
     segments: dict[str, tuple[slicer.vtkSegment, int, str]]
     images: dict[str, slicer.vtkOrientedImageData]
@@ -111,7 +113,8 @@ class KeptResult:
             segments[name] = (bare, segment.GetLabelValue(), address)
         cells = vtk.vtkTable()
         cells.DeepCopy(table.GetTable())
-        return cls(table.GetAttribute(FACTS) or "{}", table.GetAttribute(CANDIDATES) or "", cells, segments, images)
+        facts, candidates, numbers = (table.GetAttribute(name) or "" for name in (FACTS, CANDIDATES, NUMBERS))
+        return cls(facts or "{}", candidates, numbers, cells, segments, images)
 
     @property
     def bytes(self) -> int:
@@ -137,6 +140,7 @@ class KeptResult:
         facts["rows"] = [names.get(name, name) for name in facts.get("rows", [])]
         table.SetAttribute(FACTS, json.dumps(facts))
         table.SetAttribute(CANDIDATES, self.candidates)
+        table.SetAttribute(NUMBERS, self.numbers)
         cells = vtk.vtkTable()
         cells.DeepCopy(self.cells)
         table.SetAndObserveTable(cells)

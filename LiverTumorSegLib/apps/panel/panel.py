@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,18 @@ from ...core.about import AUTO_LIVER, CLICK_MODEL, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.volume import Volume
 from ...reporting.ct_identity import CTIdentity
-from ...reporting.lesion_origins import LesionMark, read_marks
+from ...reporting.lesion_origins import read_marks
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 from ..worker.handed_layers import HandedLayer, stacked, unstacked
 from .clicks import ClickedLesion, ClickHandover, LesionClick, click_arguments, clicked_lesion
 from .job_runner import IDLE, Answer, JobRunner, PanelState
-
-Note: TypeAlias = tuple[tuple[int, int, int], str]
-"""A voxel ``(i, j, k)`` of a lesion, its ``inside_voxel``, and what is noted about it."""
+from .result import Note, Result
 
 _WAITED_FOR = ("click", "prepare_clicks", "measure")
 """Short jobs that a click comes after; the others it cannot be asked for beside."""
+
+_MEASURING = ("segment", "measure", "report")
 
 
 @dataclass(frozen=True)
@@ -54,46 +54,6 @@ class PanelSettings:
     postprocessing: dict[str, Any] = field(default_factory=dict)
     liver_model: str = AUTO_LIVER
     also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """A segmentation as the panel shows it.
-
-    Args:
-        labels: ``[k, j, i]`` on the volume's grid: 0 background, 1 liver, 1 + n lesion n.
-        volume: what was segmented.
-        table: liver volume, burden and lesions, see :meth:`LiverTumorSegLib.reporting.lesions.LesionTable.to_dict`.
-        run: model, device, options, notes, seconds, whether a region was segmented, and ``label_warnings``, those that
-            change with the labels.
-        warnings: doubts about volume and labels, and fallbacks, a sentence each.
-        candidates: for lesions, by which others can be chosen, as the worker writes them; empty where there are none.
-        marks: what marked each lesion, by which its ``origin`` in the table is known; None where nothing is known, as
-            in scenes of earlier versions. Clicks add theirs, see
-            :func:`LiverTumorSegLib.reporting.lesion_origins.with_clicks`.
-        others: structures beside liver and lesions.
-    """
-
-    labels: NDArray[np.unsignedinteger]
-    volume: Volume
-    table: Answer
-    run: Answer
-    warnings: tuple[str, ...]
-    candidates: str = ""
-    marks: tuple[LesionMark, ...] | None = None
-    others: tuple[HandedLayer, ...] = ()
-
-    @property
-    def lasting_warnings(self) -> list[str]:
-        """Those that stay true whatever becomes of the labels."""
-        passing = self.run.get("label_warnings", ())
-        return [sentence for sentence in self.warnings if sentence not in passing]
-
-    def measured(self, answer: Answer) -> Result:
-        """The result with the measures that a worker made anew, and the doubts that changed with them."""
-        warnings = tuple(dict.fromkeys((*self.lasting_warnings, *answer["warnings"])))
-        marks = read_marks(answer["marks"])
-        return replace(self, table=answer["table"], run=answer["run"], warnings=warnings, marks=marks)
 
 
 class Panel(JobRunner):
@@ -182,10 +142,10 @@ class Panel(JobRunner):
 
         def finish(answer: Answer, folder: Path) -> None:
             numbered, _ = arrays.read(folder / "labels.nrrd")
-            done(replace(result.measured(answer), labels=numbered, candidates=answer["candidates"]))
+            done(replace(result.measured(answer, numbered), candidates=answer["candidates"]))
 
         chosen: Answer = {"run": result.run, "candidates": result.candidates, "sensitivity": sensitivity}
-        chosen |= {"without": without, "marks": result.marks}
+        chosen |= {"without": without, "marks": result.marks, "numbers": result.numbers_text}
         files, more = with_others(_files(result.volume, labels), result.others, result.volume)
         self.begin("measure", finish, files, **chosen, **more)
 
@@ -205,8 +165,9 @@ class Panel(JobRunner):
         the CT where an identity is given.
         """
 
-        def finish(answer: Answer, _: Path) -> None:
-            done(result.measured(answer), answer["files"])
+        def finish(answer: Answer, files: Path) -> None:
+            numbered, _ = arrays.read(files / "labels.nrrd")
+            done(result.measured(answer, numbered), answer["files"])
 
         chosen: Answer = {
             "run": result.run,
@@ -216,6 +177,7 @@ class Panel(JobRunner):
             "warnings": result.lasting_warnings,
             "notes": notes,
             "marks": result.marks,
+            "numbers": result.numbers_text,
         }
         if identity:
             chosen |= {"ct_name": identity.name, "ct_date": identity.date}
@@ -271,6 +233,11 @@ class Panel(JobRunner):
             files["base"] = (before.values.astype(np.uint8), volume.affine)
             chosen["base_at"] = [side.start for side in before.box]
         self._begin_on(volume, "click", finish, files, **chosen)
+
+    @property
+    def measuring(self) -> bool:
+        """Whether a job runs at whose end a result gets other measures."""
+        return self._job is not None and self._job.queued.command in _MEASURING
 
     @property
     def settled(self) -> bool:

@@ -29,9 +29,10 @@ from ...pipeline import run as segment_and_write
 from ...postprocessing.cleaning import remove_lesion
 from ...reporting import lesions
 from ...reporting.lesion_notes import place_notes, read_notes
+from ...reporting.lesion_numbers import read_numbers
 from ...reporting.lesion_origins import read_marks
+from ...reporting.liver_segments import with_liver_segments
 from ...reporting.marked_lesions import marks_after_choice, tell_origins
-from ...reporting.other_structures import with_liver_segments
 from ...reporting.outputs import DicomObjects, LabelFile, Output, ReportFolder, WholeFolder
 from ..cohort import cases
 from . import arrays, click_commands
@@ -42,10 +43,7 @@ from .exchange import (
     choose_candidates,
     corrected,
     lesions_alike,
-    marked_by_model,
-    measured_answer,
     options_of,
-    read_choice,
     read_ct,
     read_numbered,
     read_pair,
@@ -53,6 +51,7 @@ from .exchange import (
 )
 from .handed_layers import stacked
 from .known_models import LastModel, model_card
+from .measures import marked_by_model, measured_answer, read_choice
 from .object_commands import ObjectCommands
 from .other_structures import ClientLayers, layers_found
 from .protocol import PAINTED
@@ -218,10 +217,11 @@ class Commands:
         without: Sequence[Sequence[int]] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        numbers: str = "",
         others: str = "",
         structures: Sequence[Answer] = (),
     ) -> Answer:
-        """Measure labels again, after they were corrected; lesions are numbered anew in the file.
+        """Measure labels again, after they were corrected; the file gets a value a lesion.
 
         ``run`` and ``candidates`` are what segmenting answered; without the former, or from before it named the model's
         labels, liver and lesions are taken to be marked. With ``sensitivity`` other candidates are lesions first, but
@@ -233,6 +233,8 @@ class Commands:
         ``marks`` are those that segmenting or measuring answered, with those that a client added after clicks, each
         ``[[i, j, k], clicks, voxels]``: each lesion's ``origin`` follows from them, and one without any was painted.
         They come back as they are now; without them nothing is known, and ``origin`` and ``marks`` are None.
+        ``numbers`` are those of the lesions before, which they keep, see
+        :meth:`LiverTumorSegLib.reporting.lesion_numbers.LesionNumbers.to_text`; without them they are numbered by size.
         ``others`` and ``structures`` are as segmenting gave them: lesions get the liver's segments that they lie in.
         """
         noted, known = read_notes(notes), read_marks(marks)
@@ -251,8 +253,9 @@ class Commands:
         levels = choice.spread() if choice else None
         how = run or {}
         region = how.get("region", False)
-        table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region)
-        own = lesions.number_lesions(found, ct)
+        kept = read_numbers(numbers, found.shape)
+        table = lesions.measure_lesions(found, ct, how.get("labels", JOINT), levels, region=region, numbers=kept)
+        own = lesions.number_lesions(found, ct, table)
         arrays.write(Path(labels), own, ct.affine)
         table = table.with_notes(place_notes(noted, own, ct))
         table = with_liver_segments(table, own, ClientLayers(others, structures, found.shape).liver_segments)
@@ -275,16 +278,18 @@ class Commands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        numbers: str = "",
         others: str = "",
         structures: Sequence[Answer] = (),
         ct_name: str = "",
         ct_date: str = "",
     ) -> Answer:
-        """Write the report's files into a folder.
+        """Write the report's files into a folder; the file of labels gets a value a lesion.
 
         ``warnings`` are what was told of the CT; the report has them beside the run's notes and the doubts about these
-        labels, which are answered as by :meth:`measure`; ``notes``, ``marks`` and other structures are given as there.
-        With ``ct_name`` the page names the CT so, and its day ``ct_date``, in ISO 8601, where it is given.
+        labels, which are answered as by :meth:`measure`; ``notes``, ``marks``, ``numbers`` and other structures are
+        given as there. With ``ct_name`` the page names the CT so, and its day ``ct_date``, in ISO 8601, where it is
+        given.
         """
         noted, known = read_notes(notes), read_marks(marks)
         target = ReportFolder(self._base / folder, overwrite, ct_name, ct_date)
@@ -292,7 +297,9 @@ class Commands:
         job.at(0.1, "Writing the report")
         ct, found = read_pair(volume, labels)
         done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
-        result = measure_and_write(done, [target], notes=noted, marks=known)
+        kept = read_numbers(numbers, found.shape)
+        result = measure_and_write(done, [target], notes=noted, marks=known, numbers=kept)
+        arrays.write(Path(labels), lesions.number_lesions(found, ct, result.lesions), ct.affine)
         return measured_answer(result.lesions, run, result.marks) | {"files": [str(path) for path in result.files]}
 
     def _corrected(

@@ -20,9 +20,9 @@ from ...pipeline import SegmentationResult
 from ...postprocessing.lesion_choice import LesionChoice
 from ...postprocessing.settings import Postprocessing
 from ...reporting import lesions
-from ...reporting.lesion_origins import LesionMark
 from ...reporting.lesions import LesionTable
 from . import arrays
+from .measures import read_choice
 
 Answer = dict[str, Any]
 
@@ -65,13 +65,6 @@ def result_answer(result: SegmentationResult) -> Answer:
         "options": plain_options(found.options),
     }
     return {"table": result.lesions.to_dict(), "run": run, "warnings": list(result.warnings)}
-
-
-def measured_answer(table: LesionTable, run: Answer | None, marks: Sequence[LesionMark] | None) -> Answer:
-    """Measures and marks of labels, the doubts about these, and the run with them in place of those about earlier."""
-    doubts = list(table.warnings)
-    changed = run and run | {"label_warnings": doubts}
-    return {"table": table.to_dict(), "warnings": doubts, "run": changed, "marks": marks}
 
 
 def options_of(loaded: Model, wanted: Answer) -> SegmentationOptions:
@@ -144,20 +137,6 @@ def read_numbered(volume: str, labels: str) -> tuple[Volume, NDArray[np.unsigned
 def lesions_alike(numbered: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
     """Labels 0, 1 and 2 of those that have a value a lesion."""
     return numbered.clip(0, LESION_LABEL).astype(np.uint8)
-
-
-def read_choice(candidates: str, shape: tuple[int, ...]) -> LesionChoice | None:
-    """Kept candidates; None where there are none, or the CT in their place is another by now."""
-    try:
-        return LesionChoice.from_text(candidates, shape) if candidates else None
-    except UserError:
-        return None
-
-
-def marked_by_model(choice: LesionChoice | None, run: Answer) -> NDArray[np.int64] | None:
-    """Flat indices of what the model marked as lesions, where candidates tell it."""
-    cleaning = run.get("options", {}).get("postprocessing")
-    return choice.lesions_at(cleaning["sensitivity"]) if choice and cleaning else None
 
 
 def choose_candidates(

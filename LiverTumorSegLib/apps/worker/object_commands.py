@@ -17,11 +17,13 @@ from ...models.description import JOINT, Description
 from ...pipeline import measure_and_write
 from ...reporting import lesions
 from ...reporting.lesion_notes import read_notes
+from ...reporting.lesion_numbers import read_numbers
 from ...reporting.lesion_origins import read_marks
 from ...reporting.marked_lesions import tell_origins
 from ...reporting.outputs import DicomObjects
 from . import arrays
-from .exchange import Answer, measured_answer, plain_options, read_ct, read_pair
+from .exchange import Answer, plain_options, read_ct, read_pair
+from .measures import measured_answer
 from .other_structures import ClientLayers
 from .source_series import with_images
 
@@ -61,15 +63,16 @@ class ObjectCommands:
         warnings: Sequence[str] = (),
         notes: Sequence[Any] = (),
         marks: Sequence[Any] | None = None,
+        numbers: str = "",
         others: str = "",
         structures: Sequence[Answer] = (),
     ) -> Answer:
         """Write DICOM objects of the series of these images, which the volume was loaded from, into a folder.
 
-        ``warnings``, ``notes``, ``marks`` and other structures are given as to ``report``. With ``repeatable``, of
-        labels that nobody ``corrected``, the objects have the UIDs that ``segment_series`` gives them. ``predecessor``
-        are the UIDs of the report before the correction, as the answer to an earlier question names the one that it
-        wrote as ``report``.
+        ``warnings``, ``notes``, ``marks``, ``numbers`` and other structures are given as to ``report``. With
+        ``repeatable``, of labels that nobody ``corrected``, the objects have the UIDs that ``segment_series`` gives
+        them. ``predecessor`` are the UIDs of the report before the correction, as the answer to an earlier question
+        names the one that it wrote as ``report``.
         """
         noted, known = read_notes(notes), read_marks(marks)
         target = DicomObjects(self._base / folder, overwrite=overwrite, repeatable=repeatable)
@@ -82,7 +85,8 @@ class ObjectCommands:
         ct = with_images(ct, [self._base / image for image in images])
         target.check_volume(ct)
         done = self._corrected(ct, found, run, candidates, warnings, ClientLayers(others, structures, found.shape))
-        result = measure_and_write(done, [target], notes=noted, marks=known)
+        kept = read_numbers(numbers, found.shape)
+        result = measure_and_write(done, [target], notes=noted, marks=known, numbers=kept)
         made = DocumentReference.of(read_dicom_file(result.files[-1], _BEHIND_SERIES)).to_dict()
         return {"files": [str(path) for path in result.files], "remarks": list(result.remarks), "report": made}
 

@@ -19,6 +19,14 @@ from LiverTumorSegLib.io.nifti import write_volume
 VOLUME = 2
 """Column of the table, in ml."""
 
+SAYS_THAT_IT_MEASURES = """() => {
+    const table = document.querySelector('#lesions'), said = document.querySelector('#measuring');
+    const look = () => {
+        if (table.getAttribute('aria-busy') === 'true') window.ltsMeasuring = [said.innerText.trim(), 'true'];
+    };
+    new MutationObserver(look).observe(table, { attributes: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def visit(small_phantom, tmp_path_factory):
@@ -163,14 +171,28 @@ def test_what_is_painted_is_measured_with_the_lesions(page, undone):
 def test_what_is_erased_is_gone_from_the_table(page, undone):
     choose(page, 0)
     page.click("#tool-erase")
+    page.evaluate(SAYS_THAT_IT_MEASURES)
     stroke(page, "Axial")
     becomes(page, lambda now: sum(now) < sum(undone) - 0.3, "less lesion")
+    assert page.evaluate("window.ltsMeasuring") == ["Measuring…", "true"]
+    web_cases.wait(page, lambda: page.get_attribute("#lesions", "aria-busy") != "true", "a table that is right")
 
 
-def test_a_removed_lesion_leaves_the_others(page, undone):
+def test_a_removed_lesion_leaves_the_others_with_their_numbers(page, undone):
     choose(page, 1)
     page.click("#remove")
     becomes(page, lambda now: now == [undone[0], *undone[2:]], "the others alone")
+    assert [row[0] for row in web_cases.table(page)] == ["1", *(str(3 + n) for n in range(len(undone) - 2))]
+
+
+def test_a_lesion_beyond_the_liver_is_asked_about(page, undone):
+    choose(page, 0)
+    page.click("#tool-paint")
+    stroke(page, "Axial", right_by=-130)
+    web_cases.says(page, "#outside", "would lie outside the liver")
+    page.click("#outside-nothing")
+    page.wait_for_selector("#outside", state="hidden")
+    assert volumes(page) == undone
 
 
 def test_the_slider_takes_fewer_and_more_lesions(page):

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -13,6 +14,8 @@ from support.dicom_object_cases import CASES, FULL, MADE, dciodvfy, segmented, w
 
 from LiverTumorSegLib.core.labels import LESION, LIVER
 from LiverTumorSegLib.reporting import dicom_write
+from LiverTumorSegLib.reporting.dicom_seg import list_segments, segment_pixels
+from LiverTumorSegLib.reporting.lesion_numbers import LesionNumbers
 from LiverTumorSegLib.reporting.lesions import measure_lesions, number_lesions
 
 
@@ -166,3 +169,20 @@ def test_a_scanners_series_becomes_valid_objects_with_every_label(samples, tmp_p
         assert dciodvfy(path) == []
     image, _ = by_dcmqi(tmp_path / "objects" / "segmentation.dcm", tmp_path)
     assert np.array_equal(on_the_source_grid(image, segmentation.volume), segmentation.labels)
+
+
+def test_a_segment_is_the_lesion_of_its_name_where_numbers_have_gaps_and_no_order():
+    case = written("full")
+    labels, volume = case.segmentation.labels.copy(), case.segmentation.volume
+    numbers = LesionNumbers.of(number_lesions(labels, volume))
+    numbered = number_lesions(labels, volume)
+    labels[numbered == 2] = 1  # lesion 1 is gone
+    table = measure_lesions(labels, volume, case.segmentation.marks, numbers=numbers)
+    assert [lesion.number for lesion in table.lesions] == list(range(2, 1 + len(case.table.lesions)))
+    found = replace(case.segmentation, labels=labels)
+    parts = [part for part in list_segments(found, table, "each") if not part.layer]
+    pixels = segment_pixels(found, table, tuple(parts))
+    for part in parts:
+        expected = labels == 1 if part.lesion is None else numbered == 1 + part.lesion
+        assert np.array_equal(pixels == part.number, expected), part.name
+    assert [part.name for part in parts] == ["Liver", *(f"Lesion {lesion.number}" for lesion in table.lesions)]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.reporting.lesion_numbers import LesionNumbers
 from LiverTumorSegLib.reporting.lesion_origins import LesionMark, automatic_marks
 from LiverTumorSegLib.reporting.lesions import measure_lesions, number_lesions
 from LiverTumorSegLib.reporting.marked_lesions import marks_after_choice, tell_origins
@@ -158,3 +159,17 @@ def test_what_is_no_lesion_takes_its_mark_away(labels):
     after = chosen(marks, labels, left, removed=[marks[1].voxel])
     assert after == marks[:1]
     assert told(after, labels)[0] == {60: "automatic", 7: "painted"}
+
+
+def test_what_marked_a_lesion_is_told_of_it_where_numbers_have_gaps(labels):
+    volume, marks = volume_of(labels), automatic(labels)
+    numbers = LesionNumbers.of(numbered_of(labels))
+    labels[A] = 1
+    table = measure_lesions(labels, volume, numbers=numbers)
+    numbered = number_lesions(labels, volume, table)
+    table, renewed = tell_origins(table, marks[:1], numbered, volume, np.flatnonzero(labels == 2))
+    (lesion,) = table.lesions
+    assert (lesion.number, lesion.origin.in_words) == (2, "automatic, corrected by hand")
+    assert renewed[0].voxel == lesion.inside_voxel
+    anew = marks_after_choice(marks, numbered_of(labels), numbered, volume, table)
+    assert {mark.voxels for mark in anew} == {60, 7}  # that of the lesion that is gone waits

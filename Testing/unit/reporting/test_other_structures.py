@@ -12,13 +12,13 @@ from LiverTumorSegLib.inference.segment import OtherStructures, Segmentation, Se
 from LiverTumorSegLib.pipeline import measure_and_write
 from LiverTumorSegLib.reporting import report_files
 from LiverTumorSegLib.reporting.lesions import measure_lesions, number_lesions
+from LiverTumorSegLib.reporting.liver_segments import with_liver_segments
 from LiverTumorSegLib.reporting.other_structures import (
     by_restriction,
     layers_of,
     map_of_liver_segments,
     measure_structures,
     part_of,
-    with_liver_segments,
 )
 
 LABEL = {name: segment.label for name, segment in STRUCTURES.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +163,7 @@ class CorrectedSegments:
         liver_known = bool((labels == LIVER.label).any())
         organ = labels > 0 if liver_known else np.zeros(labels.shape, np.bool_)
         self._labels = VoxelLabels(organ, np.where(labels == LESION.label, owners, 0).astype(np.uint16))
+        self._changes: list[Box] = []
 
     @property
     def lesions(self) -> NDArray[np.bool_]:
@@ -183,6 +184,31 @@ class CorrectedSegments:
     def labels(self) -> NDArray[np.uint8]:
         """``[k, j, i]``: 0 background, 1 liver, 2 lesion; a new array with each use."""
         return np.where(self._labels.lesion > 0, np.uint8(LESION.label), self._labels.organ.view(np.uint8))
+
+    @property
+    def has_liver(self) -> bool:
+        """Whether a liver is known."""
+        return bool(self._labels.organ.any())
+
+    def liver_alone(self, voxels: NDArray) -> NDArray:
+        """Values of ``[k, j, i]`` in the liver without its lesions."""
+        return voxels[self._labels.organ & (self._labels.lesion == 0)]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything was changed since :meth:`take_changes`."""
+        return bool(self._changes)
+
+    def take_changes(self) -> list[Box]:
+        """The parts that were changed since this was asked last."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def segment_at(self, voxel: Sequence[int]) -> str:
+        """ID of the lesion's segment that holds a voxel ``(i, j, k)``; where none does any more, of any lesion."""
+        i, j, k = voxel
+        held = int(self._labels.lesion[k, j, i])
+        return list(self._kinds)[held - 1] if held else next(n for n, k in self._kinds.items() if k == LESION.label)
 
     def labels_of_box(self, box: Box) -> VoxelLabels:
         """A copy of a part of the voxels."""
@@ -213,6 +239,7 @@ class CorrectedSegments:
         liver = self._liver() if labels.organ.any() or self._labels.organ[box].any() else 0
         before = _segment_numbers(self._labels.of(box), liver)
         self._labels.organ[box], self._labels.lesion[box] = labels.organ, labels.lesion
+        self._changes.append(box)
         after = _segment_numbers(labels, liver)
         changed = before != after
         wasmodified = self.nodes.segmentation.StartModify()
@@ -236,8 +263,10 @@ class CorrectedSegments:
     def _number_of(self, kind: Segment) -> int:
         """The number of a new segment, which a measurement finds by its coded term."""
         segments = self.nodes.segmentation.GetSegmentation()
-        count = sum(label == kind.label for label in self._kinds.values())
-        name = segments.AddEmptySegment("", f"{kind.name} {count + 1}", [part / 255 for part in kind.rgb])
+        number = 1 + sum(label == kind.label for label in self._kinds.values())
+        if kind is LESION and self.nodes.facts.get("one_each") and (known := self.nodes.numbers):
+            number = max(number, known.following)
+        name = segments.AddEmptySegment("", f"{kind.name} {number}", [part / 255 for part in kind.rgb])
         segments.GetSegment(name).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), kind.terminology)
         self._kinds[name] = kind.label
         return len(self._kinds)

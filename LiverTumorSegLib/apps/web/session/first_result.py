@@ -11,7 +11,7 @@ from ....reporting.lesions import LesionTable
 from ...panel import mrml_segmentations
 from ...panel.clicks import run_of_clicks
 from ...panel.mrml_results import ResultNodes, fill, table_node
-from ...panel.panel import Result
+from ...panel.result import Result
 
 
 def make_first_result(node: slicer.vtkMRMLScalarVolumeNode, volume: Volume, *, one_each: bool) -> ResultNodes:

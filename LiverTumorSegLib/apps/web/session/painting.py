@@ -24,6 +24,7 @@ from ....core.labels import LESION, Segment
 from ...panel.mrml_results import ResultNodes
 from ...panel.mrml_volumes import from_world, world_affine
 from .edited_segments import Box, CorrectedSegments, Stroke, VoxelLabels, covered_voxels
+from .outside_liver import AskOutside, Outside, outside_part
 
 SMALLEST_MM, LARGEST_MM = 1.0, 60.0
 """Diameter: the mouse wheel with Shift knows no end, and what a large brush covers takes gigabytes."""
@@ -119,6 +120,7 @@ class Corrections:
         self._tool, self._kind = Tool.PAINT, LESION
         self._brush = editor.get_effect(BrushEffect)
         self._brush.drawn = self._stroke
+        self.ask_outside: AskOutside = lambda _part, then: then(Outside.ADD)
 
     def begin(self, nodes: ResultNodes) -> None:
         """Take a result up; what could be undone before cannot be any more.
@@ -207,6 +209,11 @@ class Corrections:
         self._do(_Change(segments, box, segments.labels_of_box(box), after, also))
 
     @property
+    def is_changed(self) -> bool:
+        """Whether voxels were changed that are not measured yet."""
+        return self._segments is not None and self._segments.present and self._segments.has_changes
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a change to undo."""
         return self._undo.can_undo()
@@ -239,23 +246,30 @@ class Corrections:
         flat = None if self._brush.is_sphere_brush() else normal
         stroke = Stroke(from_world(volume, np.array(points)), self.diameter_mm, flat)
         found = covered_voxels(stroke, world_affine(volume), segments.shape)
-        if found:
-            box, mask = found
-            before = segments.labels_of_box(box)
-            own = segments.lesion_at(box, mask) if self._paints_lesion else 0
-            self._apply(segments, box, before, self._corrected(before, mask, own))
+        if not found:
+            return
+        outside = outside_part(segments, *found) if self._paints_lesion else None
+        if outside is None:
+            self._cover(segments, *found, self._tool, self._kind)
+        else:
+            self.ask_outside(outside, lambda choice: self._cover_as(choice, segments, *found))
+
+    def _cover_as(self, choice: Outside, segments: CorrectedSegments, box: Box, mask: NDArray[np.bool_]) -> None:
+        """Paint a lesion by the answer, unless another result has taken this one's place meanwhile."""
+        if choice is Outside.NOTHING or segments is not self._segments or not segments.present:
+            return
+        if choice is Outside.WITHIN:
+            mask = mask & segments.labels_of_box(box).organ
+        self._cover(segments, box, mask, Tool.PAINT, LESION)
+
+    def _cover(self, segments: CorrectedSegments, box: Box, mask: NDArray[np.bool_], tool: Tool, kind: Segment) -> None:
+        before = segments.labels_of_box(box)
+        own = segments.lesion_at(box, mask) if tool is Tool.PAINT and kind is LESION else 0
+        self._apply(segments, box, before, _corrected(before, mask, tool, kind, own))
 
     @property
     def _paints_lesion(self) -> bool:
         return self._tool is Tool.PAINT and self._kind is LESION
-
-    def _corrected(self, before: VoxelLabels, mask: NDArray[np.bool_], own: int) -> VoxelLabels:
-        """Labels of voxels once the brush has been there; ``own`` is the segment of a lesion that is painted."""
-        if self._kind is not LESION:
-            painted = self._tool is Tool.PAINT
-            return replace(before, organ=before.organ | mask if painted else before.organ & ~mask)
-        over = mask & (before.lesion == 0) if own else mask
-        return replace(before, lesion=np.where(over, own, before.lesion).astype(np.uint16))
 
     def _apply(self, segments: CorrectedSegments, box: Box, before: VoxelLabels, after: VoxelLabels) -> None:
         if np.array_equal(before.organ, after.organ) and np.array_equal(before.lesion, after.lesion):
@@ -280,6 +294,14 @@ class Corrections:
     def _show_surfaces(self) -> None:
         if self._segments and self._segments.present:
             self._editor.show_3d(True)
+
+
+def _corrected(before: VoxelLabels, mask: NDArray[np.bool_], tool: Tool, kind: Segment, own: int) -> VoxelLabels:
+    """Labels of voxels once the brush has been there; ``own`` is the segment of a lesion that is painted."""
+    if kind is not LESION:
+        return replace(before, organ=before.organ | mask if tool is Tool.PAINT else before.organ & ~mask)
+    over = mask & (before.lesion == 0) if own else mask
+    return replace(before, lesion=np.where(over, own, before.lesion).astype(np.uint16))
 
 
 class _Change(UndoCommand):
@@ -312,7 +334,8 @@ def _lesion_of_row(segments: CorrectedSegments, row: int) -> tuple[Box, NDArray[
             centre = np.argwhere(mask).mean(axis=0) + np.array([span.start for span in box])
             if np.allclose(centre[::-1], measured, atol=_SAME_VOXEL):
                 return box, mask
-    msg = f"Lesion {row + 1} is not as it was measured: press Measure again first."
+    number = dict(enumerate(segments.nodes.row_numbers)).get(row, row + 1)
+    msg = f"Lesion {number} is not as it was measured: press Measure again first."
     raise UserError(msg)
 
 

@@ -163,9 +163,14 @@ def test_after_corrections_a_row_still_names_the_segment_that_holds_it(jobs, nod
     small[tuple(np.argwhere(slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentation, first, node))[0])] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(small, nodes.segmentation, first, node)
     measured = run(jobs, jobs.measure, nodes)
-    assert measured.facts["rows"][0] == second
-    row = mrml_tables.rows(measured.table)[measured.facts["rows"].index(first)]
+    assert measured.facts["rows"][:2] == [first, second]
+    row, *others = mrml_tables.rows(measured.table)
     assert row["volume_ml"] == pytest.approx(small_phantom.volume.voxel_ml, abs=1e-3)
+    assert row["number"] == 1  # though it is the smallest now
+    slicer.util.updateSegmentBinaryLabelmapFromArray(np.zeros_like(small), nodes.segmentation, first, node)
+    measured = run(jobs, jobs.measure, nodes)
+    assert measured.facts["rows"][0] == second
+    assert measured.row_numbers == [other["number"] for other in others] == list(range(2, 2 + len(others)))
 
 
 def test_corrections_by_hand_are_measured(jobs, node, small_phantom):

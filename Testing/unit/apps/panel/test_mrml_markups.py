@@ -49,11 +49,11 @@ def test_numbers_stand_at_their_lesions_and_move_with_the_ct(result):
 
     volume, table = result
     under(volume, transform("scaled"))
-    show_numbers(table, volume, [(0, 0, 0), (1, 1, 1)])
+    show_numbers(table, volume, [(0, 0, 0), (1, 1, 1)], [1, 4])
     (node,) = drawn("vtkMRMLMarkupsFiducialNode")
-    assert [node.GetNthControlPointLabel(n) for n in range(2)] == ["1", "2"]
+    assert [node.GetNthControlPointLabel(n) for n in range(2)] == ["1", "4"]
     assert node.GetTransformNodeID() == volume.GetTransformNodeID()
-    show_numbers(table, volume, [(1, 1, 1)])
+    show_numbers(table, volume, [(1, 1, 1)], [4])
     assert node.GetNumberOfControlPoints() == 1
     remove_markups(table)
     assert not drawn("vtkMRMLMarkupsFiducialNode")
@@ -83,5 +83,5 @@ def test_what_is_drawn_takes_no_click_that_was_meant_for_other_points(result):
     for placed in (slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "theirs"), None):
         mrml_markups.remove_markups(table)
         logic.SetActiveList(placed)
-        mrml_markups.show_numbers(table, volume, [(1, 2, 3)])
+        mrml_markups.show_numbers(table, volume, [(1, 2, 3)], [1])
         assert logic.GetActiveListID() == (placed.GetID() if placed else "")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.apps.worker.commands import Commands
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Job
+from LiverTumorSegLib.reporting.lesion_numbers import LesionNumbers
 
 
 def run(command, **arguments):
@@ -100,3 +102,19 @@ def test_what_is_no_mark_is_refused_before_anything_is_done(files, tmp_path):
     with pytest.raises(UserError, match="A mark of a lesion"):
         run("report", **files, run={}, folder=str(tmp_path / "report"), overwrite=False, marks=["a text"])
     assert not (tmp_path / "report").exists()
+
+
+def test_lesions_keep_their_numbers_which_the_report_and_the_file_of_labels_have_too(files, scored, tmp_path):
+    numbered, affine = arrays.read(Path(files["labels"]))
+    numbers = LesionNumbers.of(numbered).to_text()
+    arrays.write(Path(files["labels"]), np.where(numbered == 2, 1, numbered), affine)
+    left = [row["number"] for row in scored["table"]["lesions"]][1:]
+    answer = measured(files, scored, numbers=numbers)
+    assert [row["number"] for row in answer["table"]["lesions"]] == left
+    assert np.array_equal(arrays.read(Path(files["labels"]))[0], np.where(numbered == 2, 1, numbered))
+    known = {name: answer[name] for name in ("run", "candidates", "marks")}
+    told = run("report", **files, **known, numbers=numbers, folder=str(tmp_path / "report"), overwrite=False)
+    assert [row["number"] for row in told["table"]["lesions"]] == left
+    assert np.array_equal(arrays.read(Path(files["labels"]))[0], np.where(numbered == 2, 1, numbered))
+    with (tmp_path / "report" / "lesions.csv").open(encoding="utf-8", newline="") as file:
+        assert [int(row["number"]) for row in csv.DictReader(file)] == left

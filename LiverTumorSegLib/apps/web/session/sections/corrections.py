@@ -1,4 +1,4 @@
-"""Paint, erase and remove; the table is measured again soon after."""
+"""Paint, erase and remove; the table is measured again at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from .....core.labels import LESION, LIVER
-from ....panel.job_runner import IDLE
 from ....panel.mrml_results import ResultNodes
 from ..aria import aria
+from ..edited_segments import CorrectedSegments
+from ..live_measures import LiveMeasures
 from ..painting import LARGEST_MM, SMALLEST_MM, Corrections, Tool
 from ..session import Session
 from .base import Section, heading
+from .outside import OutsideSection
 
 _PAUSE_SECONDS = 1.0
-"""After the last stroke: who paints makes several."""
+"""After the last stroke, before surfaces are made: who paints makes several."""
+
+_STEP_SECONDS = 0.05
 
 _FIRST_MM = 12
 _KINDS = {"lesion": LESION, "liver": LIVER}
@@ -33,11 +37,14 @@ class CorrectionSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.corrections = Corrections(session.scene.segmentation_editor, self._on_change, self.panel.later)
+        self.corrections = Corrections(session.scene.segmentation_editor, self._on_change, self._keep_surfaces)
+        self._outside, self._live = OutsideSection(session), LiveMeasures(session.jobs)
+        self.corrections.ask_outside = self._outside.ask
         self.take_back_click: Callable[[], bool] = lambda: False
         self.before_measuring: Callable[[ResultNodes], None] = lambda _nodes: None
         self._taken: ResultNodes | None = None
-        self._measuring: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._surfaces: Callable[[], None] | None = None
 
     def build(self) -> None:
         """Tools, brush, and the steps back and forth."""
@@ -48,10 +55,12 @@ class CorrectionSection(Section):
             self._build_tools()
             with html.Div(v_if=("tool !== 'none'",)):
                 self._build_brush()
+                self._outside.build_kept()
             with html.Div(classes="d-flex flex-wrap ga-2"):
                 self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle || segmenting")
                 self._button("undo", "Undo", self._on_undo, "!(can_undo || looking) || segmenting")
                 self._button("redo", "Redo", self.corrections.redo, "!can_redo || segmenting")
+        self._outside.build()
         self.state.change("tool", "kind")(lambda **_: self._use())
         self.state.change("segmenting")(self._on_segmenting)
         self.state.change("brush_mm", "sphere")(lambda **_: self._set_brush())
@@ -86,6 +95,9 @@ class CorrectionSection(Section):
         if nodes is not self._taken:
             self._taken = nodes
             self.state.tool, self.state.outdated = "none", False
+            self._surfaces = None
+            self._outside.forget()
+            self._live.forget()
             self.panel.attempt(lambda: self.corrections.begin(nodes) if nodes else self.corrections.end())
             self._set_brush()
         self.state.can_undo, self.state.can_redo = self.corrections.can_undo, self.corrections.can_redo
@@ -116,18 +128,34 @@ class CorrectionSection(Section):
             self.show()
             state.outdated = True
             state.brush_mm = round(self.corrections.diameter_mm)  # the mouse wheel with Shift changes it, too
-        if self._measuring is None or self._measuring.done():
-            self._measuring = self.session.start(self._measure_soon())
+        if self._following is None or self._following.done():
+            self._following = self.session.start(self._follow())
         self._changed_at = asyncio.get_running_loop().time()
 
-    async def _measure_soon(self) -> None:
-        """Once nothing was changed for a while, and no job runs."""
+    async def _follow(self) -> None:
+        """Measure at once; surfaces are made once nothing was changed for a while, since that holds up all else."""
         clock = asyncio.get_running_loop().time
-        while clock() - self._changed_at < _PAUSE_SECONDS or self.panel.state not in IDLE:
-            await asyncio.sleep(_PAUSE_SECONDS / 4)
-        nodes = self.session.nodes
-        if nodes is not None and self.session.corrected:  # else another result has taken its place
-            self.before_measuring(nodes)
-            self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+        while self.corrections.is_changed or self._surfaces is not None:
+            nodes, segments = self.session.nodes, self.corrections.segments
+            if self.corrections.is_changed and nodes and segments and not self.panel.measuring:
+                await self._measure(nodes, segments)
+            elif not self.corrections.is_changed and clock() - self._changed_at > _PAUSE_SECONDS:
+                self._make_surfaces()
+            else:
+                await asyncio.sleep(_STEP_SECONDS)
+
+    async def _measure(self, nodes: ResultNodes, segments: CorrectedSegments) -> None:
+        """The views show the change meanwhile."""
+        self.before_measuring(nodes)
+        await self._live.bring_up_to_date(nodes, segments)
         with self.state as state:
-            state.outdated, state.idle = False, self.panel.state in IDLE
+            self.session.tell()
+            state.outdated = self.corrections.is_changed
+
+    def _keep_surfaces(self, make: Callable[[], None]) -> None:
+        self._surfaces = make
+
+    def _make_surfaces(self) -> None:
+        make, self._surfaces = self._surfaces, None
+        if make is not None:
+            self.panel.later(make)

@@ -57,7 +57,9 @@ class ResultSection(Section):
         self.state.change("point")(self._on_point)
         with html.Div(v_if=("has_result",), id="result"):
             heading("Lesions")
-            html.Div(v_html=("summary",), id="summary", raw_attrs=aria("status"))
+            stale = ("outdated && 'lts-stale'",)
+            html.Div("{{ outdated ? 'Measuring…' : '' }}", id="measuring", classes="lts-note", raw_attrs=aria("status"))
+            html.Div(v_html=("summary",), id="summary", classes=stale, raw_attrs=aria("status"))
             v3.VAlert(
                 "{{ warning }}",
                 v_for="warning in result_warnings",
@@ -104,8 +106,8 @@ class ResultSection(Section):
 
     def _build_table(self) -> None:
         with (
-            html.Div(v_show=("rows.length",), classes="lts-table"),
-            html.Table(id="lesions", raw_attrs=aria("grid", label="Lesions")),
+            html.Div(v_show=("rows.length",), classes=("['lts-table', outdated && 'lts-stale']",)),
+            html.Table(id="lesions", raw_attrs=aria("grid", label="Lesions", busy=("outdated",))),
         ):
             with (
                 html.Thead(),
@@ -237,7 +239,11 @@ class ResultSection(Section):
     def _on_measure(self) -> None:
         nodes = self.session.nodes
         if nodes is not None:
-            self.panel.attempt(lambda: self.session.jobs.measure(nodes, lambda _: self.session.tell()))
+            self.panel.attempt(lambda: self.session.jobs.measure(nodes, self._on_measured))
+
+    def _on_measured(self, _nodes: ResultNodes) -> None:
+        self.state.outdated = False
+        self.session.tell()
 
 
 _Words = Sequence[tuple[str, Sequence[str]]]

@@ -1,4 +1,6 @@
 import asyncio
+import json
+import math
 
 import pytest
 from support.web_session import built, choose, segmented, session, web_page, with_ct  # noqa: F401
@@ -114,3 +116,43 @@ def test_nothing_is_painted_while_a_segmentation_runs(with_ct, corrections):  # 
     choose(with_ct, tool="paint")
     choose(with_ct, segmenting=True)
     assert with_ct.state.tool == "none"
+
+
+def table(session):  # noqa: F811
+    from LiverTumorSegLib.apps.panel import mrml_tables
+
+    rows = mrml_tables.rows(session.nodes.table)
+    return [{key: value for key, value in row.items() if not math.isnan(value)} for row in rows]
+
+
+def test_the_table_after_corrections_is_that_of_the_whole_but_for_numbers(with_ct, corrections):  # noqa: F811
+    before = table(with_ct)
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    removed = table(with_ct)
+    assert [row["number"] for row in removed] == [2]
+    assert [{**row, "burden_percent": 0} for row in removed] == [{**row, "burden_percent": 0} for row in before[1:]]
+    with_ct.jobs.measure(with_ct.nodes, lambda _: None)  # by the worker, of the segments themselves
+    assert table(with_ct) == removed
+    settle(corrections.corrections.undo)
+    assert table(with_ct) == before
+    settle(corrections.corrections.redo)
+    assert table(with_ct) == removed
+
+
+def test_the_lesion_is_named_by_its_number(with_ct, corrections):  # noqa: F811
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    facts = with_ct.nodes.facts
+    with_ct.nodes.table.SetAttribute("LiverTumorSeg.facts", json.dumps(facts | {"voxels": [[0, 0, 0]]}))
+    with_ct.state.row = 0
+    corrections._on_remove()
+    assert "Lesion 2 is not as it was measured" in with_ct.panel.error
+
+
+def test_it_is_measured_before_surfaces_are_made(with_ct, corrections, monkeypatch):  # noqa: F811
+    made = []
+    monkeypatch.setattr(with_ct.panel, "later", lambda _work: made.append(with_ct.state.outdated))
+    with_ct.state.row = 0
+    settle(corrections._on_remove)
+    assert made == [False]
