@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ....core.errors import UserError
 from ...panel.mrml_dicom import checksum_now, write_revision
+from ...panel.mrml_jobs import SceneJobs
 from ...panel.mrml_results import ResultNodes
 from ..server.session_process import OBJECTS
-
-if TYPE_CHECKING:
-    from .session import Session
 
 Reference = dict[str, str]
 """The UIDs of a report, as the worker names them."""
@@ -58,11 +56,12 @@ class DicomResults:
     """Makes the objects; those of a result that has not changed since are the same ones.
 
     Args:
-        session: whose result it is.
+        jobs: measure and write.
+        folder: of the session.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, jobs: SceneJobs, folder: Path) -> None:
+        self._jobs, self._folder = jobs, folder
         self._of = ""
         self._made: MadeObjects | None = None
         self._opened: OpenedResult | None = None
@@ -83,16 +82,18 @@ class DicomResults:
             msg = "Nothing was corrected since this result was opened: its archive has it as it is."
             raise UserError(msg)
 
-    def make(self, done: Callable[[MadeObjects], None]) -> None:
-        """Measure the result as it is now and write its objects; ``done`` gets them.
+    def make(self, nodes: ResultNodes, images: Sequence[Path], done: Callable[[MadeObjects], None]) -> None:
+        """Measure a result as it is now and write its objects.
+
+        Args:
+            nodes: the result.
+            images: of its CT.
+            done: gets the objects.
 
         Raises:
             UserError: the CT did not come as DICOM, the result is gone, or an archive has it as it is.
         """
-        session, nodes = self._session, self._session.nodes
-        if nodes is None:
-            return
-        if not session.images:
+        if not images:
             msg = "This CT did not come as DICOM, so there is no study that DICOM objects could belong to."
             raise UserError(msg)
         self.refuse_unchanged(nodes)
@@ -104,7 +105,7 @@ class DicomResults:
         earlier = self._made or self._opened
         before = earlier.report if earlier else None
         was_corrected = before is not None or bool(self._opened and self._opened.corrected)
-        place = session.folder / OBJECTS
+        place = self._folder / OBJECTS
         place.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=place))
 
@@ -112,10 +113,9 @@ class DicomResults:
             files = tuple(Path(file) for file in answer["files"])
             self._delete()
             self._made = MadeObjects(folder, files, answer["report"], _state(nodes, answer["checksum"]))
-            session.tell()
             done(self._made)
 
-        write_revision(session.jobs, nodes, session.images, folder, finish, corrected=was_corrected, predecessor=before)
+        write_revision(self._jobs, nodes, images, folder, finish, corrected=was_corrected, predecessor=before)
 
     def _forget(self, nodes: ResultNodes) -> None:
         """Begin anew with a result."""

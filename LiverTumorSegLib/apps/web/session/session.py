@@ -22,7 +22,7 @@ from ...panel.mrml_results import ResultNodes
 from ...panel.panel import Panel, PanelSettings
 from ..server.session_process import DOWNLOADS
 from .archive_link import ArchiveLink
-from .dicom_results import DicomResults
+from .dicom_results import DicomResults, MadeObjects
 from .server_link import ServerLink
 from .source_images import delete_images
 from .views import Views
@@ -116,7 +116,7 @@ class Session:
     _running: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self.objects = DicomResults(self)
+        self.objects = DicomResults(self.jobs, self.folder)
         self.archives = ArchiveLink(lambda message: self.link.send(message))
 
     @property
@@ -147,6 +147,20 @@ class Session:
         self._running.discard(task)
         if not task.cancelled():
             self.panel.attempt(task.result)
+
+    def make_objects(self, done: Callable[[MadeObjects], None]) -> None:
+        """Make DICOM objects of the result as it is now; ``done`` gets them, once the page shows what was measured.
+
+        Raises:
+            UserError: as :meth:`.dicom_results.DicomResults.make`.
+        """
+
+        def finish(made: MadeObjects) -> None:
+            self.tell()
+            done(made)
+
+        if self.nodes is not None:
+            self.objects.make(self.nodes, self.images, finish)
 
     def clear(self) -> None:
         """Take the CT and its result out of the scene."""

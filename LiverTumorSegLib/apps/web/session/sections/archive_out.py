@@ -101,7 +101,7 @@ class SendSection(Section):
         self.state.send_asked = False
         to, self._to = self._to, None
         if to:
-            self.panel.attempt(lambda: self.session.objects.make(lambda made: self._start(made, to)))
+            self.panel.attempt(lambda: self.session.make_objects(lambda made: self._start(made, to)))
 
     def _start(self, made: MadeObjects, to: KnownArchive) -> None:
         self.session.start(self._send(made, to))

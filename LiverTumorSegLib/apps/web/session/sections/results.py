@@ -337,7 +337,7 @@ class DownloadSection(Section):
             self._fetch.exec(write(self.session.nodes, self.session.downloads).name)
 
     def _dicom(self) -> None:
-        self.panel.attempt(lambda: self.session.objects.make(self._give_objects))
+        self.panel.attempt(lambda: self.session.make_objects(self._give_objects))
 
     def _give_objects(self, made: MadeObjects) -> None:
         if self.session.nodes is not None:

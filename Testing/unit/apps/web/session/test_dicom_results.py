@@ -53,7 +53,7 @@ def paint(session):  # noqa: F811
 
 def made(session):  # noqa: F811
     got = []
-    session.objects.make(got.append)
+    session.make_objects(got.append)
     return got[0]
 
 
