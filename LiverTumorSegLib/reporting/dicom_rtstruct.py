@@ -74,7 +74,7 @@ def make_structure_set(
     content.ReferencedFrameOfReferenceSequence = [_referenced(images)]
     content.StructureSetROISequence = [_region(part, images[0]) for part in parts]
     content.ROIContourSequence = [
-        _outlined(part, mask, images) for part, mask in zip(parts, _masks(found, parts), strict=True)
+        _outlined(part, mask, images) for part, mask in zip(parts, _masks(found, parts, table), strict=True)
     ]
     content.RTROIObservationsSequence = [_observed(part) for part in parts]
     dicom_common.complete_objects([content], images[0], made)
@@ -152,9 +152,9 @@ def _observed(part: DicomSegment) -> Dataset:
     )
 
 
-def _masks(found: Segmentation, parts: Sequence[DicomSegment]) -> Iterator[NDArray[np.bool_]]:
+def _masks(found: Segmentation, parts: Sequence[DicomSegment], table: LesionTable) -> Iterator[NDArray[np.bool_]]:
     """``[k, j, i]`` of each part; that of the liver has its lesions in it."""
-    numbered = number_lesions(found.labels, found.volume)
+    numbered = number_lesions(found.labels, found.volume, table)
     layers = layers_of(found)
     for part in parts:
         if part.layer:
