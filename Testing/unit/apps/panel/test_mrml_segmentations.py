@@ -255,3 +255,17 @@ def test_slicers_own_measure_of_a_segment_is_ours():
     node.GetClosedSurfaceRepresentation(list(made)[0], surface)
     measure.SetInputData(surface)
     assert measure.GetVolume() == pytest.approx(found.sum() * 0.8 * 0.7 * 2.5, rel=0.02)
+
+
+def test_a_lesion_with_a_segment_of_its_own_has_its_number_in_the_name_also_where_numbers_have_gaps():
+    from LiverTumorSegLib.apps.panel import mrml_segmentations
+
+    volume, found = make_volume(GEOMETRIES["plain"]), labels()
+    node, made = write(volume, found, one_each=True)
+    _, owners = mrml_segmentations.labels_of(node, volume, made)
+    changed = np.where(found == 2, 1, found)
+    changed[1, 1, 1] = 1 + 7
+    now = mrml_segmentations.rewrite(changed, volume, node, made, True, owners)
+    segments = node.GetSegmentation()
+    assert [segments.GetSegment(name).GetName() for name in now] == ["liver", "liver lesion 2", "liver lesion 7"]
+    assert read(node, list(now)[-1], volume).sum() == 1
