@@ -193,6 +193,7 @@ def page(site):
 
 
 def choose(page, *paths):
+    web_cases.open_setup(page)
     with page.expect_file_chooser() as waiting:
         page.click("#choose-files:not([disabled])")
     waiting.value.set_files(list(paths))

@@ -213,6 +213,13 @@ def has_ct(page) -> None:
         wait(page, lambda view=name: (pixels(page, view).max(axis=2) > 100).any(), f"a CT in the {name} view")
 
 
+def open_setup(page) -> None:
+    """Open what a CT has folded away: file, model and device."""
+    folded = page.locator("#setup-line[aria-expanded=false]")
+    if folded.count():
+        folded.click()
+
+
 def can_segment(page) -> None:
     """Wait until the button starts a segmentation."""
     page.wait_for_function("""() => {

@@ -50,6 +50,7 @@ def dicom(folder, slices):
 
 
 def choose(page, path, button="files"):
+    web_cases.open_setup(page)
     with page.expect_file_chooser() as waiting:
         page.click(f"#choose-{button}:not([disabled])")
     waiting.value.set_files(path)
