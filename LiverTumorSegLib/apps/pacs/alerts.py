@@ -7,9 +7,12 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 
+from ...core import child_process
 from .config import AlertConfig, Limits
 from .queue import ALERTED, SeriesQueue
 from .queue_reader import SeriesState
@@ -104,16 +107,18 @@ class Alerts:
 
 
 def _run(command: Sequence[str], alert: Alert) -> None:
-    """Run a command, without a shell, with the sentence on its standard input."""
+    """Run a command, without a shell and in a folder of its own, with the sentence on its standard input."""
     try:
-        subprocess.run(  # noqa: S603 the configuration is trusted, and what it gets is on its standard input
-            list(command),
-            input=f"{alert.sentence}\n".encode(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=True,
-            timeout=_PATIENCE_SECONDS,
-        )
+        with TemporaryDirectory() as own:
+            subprocess.run(  # noqa: S603 the configuration is trusted, and what it gets is on its standard input
+                list(command),
+                input=f"{alert.sentence}\n".encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+                timeout=_PATIENCE_SECONDS,
+                **child_process.start_options(Path(own)),
+            )
     except subprocess.CalledProcessError as error:
         msg = f"the command of [alerts] ended with code {error.returncode}"
         raise AlertFailed(msg) from error

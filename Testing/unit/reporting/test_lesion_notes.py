@@ -154,7 +154,7 @@ def test_the_page_has_notes_as_text(segmentation, tmp_path):
     done = measure_and_write(segmentation, [ReportFolder(tmp_path)], notes=notes)
     assert done.lesions.lesions[0].note.startswith("<script>")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \\u202eround</td>" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \\u202eround</span>" in page
     assert "<script>" not in page
     assert '<th scope="col" class="words">note</th>' in page
     again = measure_and_write(

@@ -102,7 +102,7 @@ def test_files_name_every_model_what_it_marked_and_its_licence_and_the_structure
     )
     page = report_files.render_page(found, result.lesions)
     assert page.index("CC-BY-NC-4.0") < page.index("Apache-2.0")
-    for words in ("<h2>Other structures</h2>", "liver vessels (more-vessels)", "not found", "liver<br>segment"):
+    for words in ("<h2>Other structures</h2>", "liver vessels (more-vessels)", "not found", "Liver segments"):
         assert words in page
     first = next(csv.DictReader(io.StringIO(result.lesions.to_csv())))
     assert first["liver_segments"] == " ".join(result.lesions.lesions[0].liver_segments)
