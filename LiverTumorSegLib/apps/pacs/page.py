@@ -25,7 +25,7 @@ from .queue import SeriesQueue
 from .queue_reader import QueuedSeries, SeriesState
 
 PLANES = ("axial", "coronal", "sagittal")
-_PICTURE = re.compile(r'<figure><img src="data:image/png;base64,([^"]*)" alt="(\w+) slice')
+_PICTURE = re.compile(r'<figure[^>]*><img src="data:image/png;base64,([^"]*)" alt="(\w+) slice')
 
 
 def report_pictures(report: Path) -> dict[str, bytes]:

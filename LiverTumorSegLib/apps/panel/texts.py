@@ -68,6 +68,8 @@ def _stage_patterns() -> dict[str, str]:
         r"Checking the model": _("Checking the model"),
         r"Downloaded (\d+) MB": _("Downloaded {0} MB"),
         r"Removing the model": _("Removing the model"),
+        r"Writing masks": _("Writing masks"),
+        r"Writing the structure set": _("Writing the structure set"),
         r"Opening the result": _("Opening the result"),
         r"Looking at the clicks": _("Looking at the clicks"),
         r"Done": _("Done"),

@@ -90,7 +90,7 @@ def test_a_result_has_its_report_its_pictures_and_its_lesions(ask, queue, tmp_pa
     for plane in ("axial", "coronal", "sagittal"):
         status, content, headers = ask(f"/results/{number}/{plane}.png")
         assert (status, headers["Content-Type"]) == (200, "image/png")
-        assert max(Image.open(io.BytesIO(content)).size) == 440
+        assert max(Image.open(io.BytesIO(content)).size) == 560
 
 
 def test_a_result_that_is_gone_is_not_found(ask, queue):

@@ -12,7 +12,7 @@ from LiverTumorSegLib.reporting.lesions import measure_lesions
 def test_the_pictures_of_a_report_are_those_of_its_planes(segmentation, tmp_path):
     table = measure_lesions(segmentation.labels, segmentation.volume)
     report_files.write(tmp_path, segmentation, table)
-    drawn = draw_three_planes(segmentation.labels, segmentation.volume, table.lesions[0].centroid_mm)
+    drawn = draw_three_planes(segmentation.labels, segmentation.volume, table.lesions[0])
     found = report_pictures(tmp_path / "report.html")
     assert tuple(found) == PLANES
     for name, content in found.items():
