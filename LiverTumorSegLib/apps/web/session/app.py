@@ -136,6 +136,7 @@ class PanelApp:
                     for section in self._sections:
                         section.build()
                 self.session.views.build()
+                html.P(_NOT_A_DEVICE, classes="lts-note lts-below")
 
     def _build_bar(self) -> None:
         v3.VBtn(
