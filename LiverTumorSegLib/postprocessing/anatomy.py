@@ -96,7 +96,7 @@ def _outside(labels: NDArray[np.uint8], numbers: NDArray[np.integer], voxel_ml: 
     part_of = np.zeros(int(numbers.max()) + 1, np.intp)
     marked = numbers > 0
     part_of[numbers[marked]] = parts[marked]
-    outside = [number for number in range(1, len(part_of)) if not liver[part_of[number]]]
+    outside = [int(number) for number in np.flatnonzero(part_of) if not liver[part_of[number]]]
     if outside:
         one = len(outside) == 1
         yield (

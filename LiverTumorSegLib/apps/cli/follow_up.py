@@ -40,31 +40,45 @@ def follow_up(
     ],
     segmentations: Annotated[
         list[Path] | None,
-        typer.Option(readable=False, help="Labels of a CT, once for each in their order; else CTs are segmented."),
+        typer.Option(
+            readable=False, help="Labels of a CT, once for each in their order.", show_default="CTs are segmented"
+        ),
     ] = None,
     dates: Annotated[
-        list[str] | None, typer.Option(help="Day of a CT, such as 2026-03-31, once for each; else as DICOM states.")
+        list[str] | None,
+        typer.Option(help="Day of a CT, such as 2026-03-31, once for each.", show_default="as DICOM states"),
     ] = None,
     targets: Annotated[
-        str | None, typer.Option(help="Numbers of the first CT's target lesions, such as 1,3; else the largest two.")
+        str | None,
+        typer.Option(help="Numbers of the first CT's target lesions, such as 1,3.", show_default="the largest two"),
     ] = None,
     earlier_sums: Annotated[
         list[float] | None,
         typer.Option(
-            help="A sum of the targets' diameters before the first CT, in mm, the first first; again for more."
+            help="A sum of the targets' diameters before the first CT, in mm, in their order; again for more.",
+            show_default="none",
         ),
     ] = None,
     pair: Annotated[
         list[str] | None,
-        typer.Option("--pair", metavar="N:M", help="Lesion N of the CT before is M of the last one; again for more."),
+        typer.Option(
+            "--pair",
+            metavar="N:M",
+            help="Lesion N of the CT before is M of the last one; again for more.",
+            show_default="none",
+        ),
     ] = None,
     unpair: Annotated[
         list[str] | None,
-        typer.Option("--unpair", metavar="N:M", help="Lesion N of the CT before is not M of the last one."),
+        typer.Option(
+            "--unpair", metavar="N:M", help="Lesion N of the CT before is not M of the last one.", show_default="none"
+        ),
     ] = None,
     was_there: Annotated[
         list[int] | None,
-        typer.Option("--was-there", metavar="M", help="Lesion M of the last CT was there before, unmarked."),
+        typer.Option(
+            "--was-there", metavar="M", help="Lesion M of the last CT was there before, unmarked.", show_default="none"
+        ),
     ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     liver_model: LiverModel = AUTO_LIVER,

@@ -55,7 +55,10 @@ def web(
     ] = 1 << 29,
     archives: Annotated[
         Path | None,
-        typer.Option(help="TOML file of the archives that sessions may use, or the one of livertumorseg pacs."),
+        typer.Option(
+            help="TOML file of the archives that sessions may use, or the one of livertumorseg pacs.",
+            show_default="none",
+        ),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser at once.")] = True,
 ) -> None:

@@ -89,8 +89,8 @@ def started(tmp_path):
         service.kill()
 
 
-def storescu(service, *files, calling="SCANNER"):
-    return dcmtk("storescu", "-aet", calling, "-aec", "LIVERTUMORSEG", "127.0.0.1", service.port, *files)
+def storescu(service, *files, calling="SCANNER", options=()):
+    return dcmtk("storescu", "-aet", calling, "-aec", "LIVERTUMORSEG", *options, "127.0.0.1", service.port, *files)
 
 
 def by_command(folder, series_folder, model_folder, run):
@@ -186,7 +186,8 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     assert storescu(service, tmp_path / "large.dcm").returncode != 0
     service.until(lambda: "sent an image of more than 1 MB: its association was ended" in service.text())
 
-    assert storescu(service, *series(tmp_path / "mr", "2", SOPClassUID=pydicom.uid.MRImageStorage)).returncode != 0
+    other = series(tmp_path / "mr", "2", SOPClassUID=pydicom.uid.MRImageStorage)
+    assert storescu(service, *other, options=["-R"]).returncode != 0
     service.until(lambda: "only what is not taken here (MR Image Storage)" in service.text())
     storescu(service, *series(tmp_path / "disguised", "3", Modality="MR"))
     service.until(lambda: "was refused: it is not of CT" in service.text())

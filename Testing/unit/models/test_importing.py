@@ -43,7 +43,7 @@ def leftovers():
 
 def test_a_folder_of_this_program_is_imported_as_before(model_folder):
     assert import_any(model_folder) == "tiny"
-    with pytest.raises(UserError, match="leave the options for nnU-Net out"):
+    with pytest.raises(UserError, match="leave out the options for nnU-Net"):
         import_any(model_folder, ImportChoices(licence="MIT"))
 
 

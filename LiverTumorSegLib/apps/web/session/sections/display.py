@@ -106,12 +106,15 @@ class WindowSection(Section):
         """A button that opens the menu."""
         self.state.window_said = ""  # a state named "window" would hide the browser's own from every template
         with v3.VMenu():
-            with v3.Template(v_slot_activator="{ props }"), v3.VBtn(
-                v_bind="props",
-                id="window",
-                disabled=("!window_said",),
-                append_icon="mdi-menu-down",
-                variant="text",
+            with (
+                v3.Template(v_slot_activator="{ props }"),
+                v3.VBtn(
+                    v_bind="props",
+                    id="window",
+                    disabled=("!window_said",),
+                    append_icon="mdi-menu-down",
+                    variant="text",
+                ),
             ):
                 html.Span("Window", classes="lts-wide mr-1")
                 html.Span("{{ window_said }}")

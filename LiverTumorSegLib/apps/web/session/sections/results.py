@@ -58,7 +58,6 @@ class ResultSection(Section):
         with html.Div(v_if=("has_result",), id="result"):
             heading("Lesions")
             stale = ("outdated && 'lts-stale'",)
-            html.Div("{{ outdated ? 'Measuring…' : '' }}", id="measuring", classes="lts-note", raw_attrs=aria("status"))
             html.Div(v_html=("summary",), id="summary", classes=stale, raw_attrs=aria("status"))
             v3.VAlert(
                 "{{ warning }}",
@@ -75,14 +74,17 @@ class ResultSection(Section):
             no_lesions = "searched ? 'No lesions were found.' : 'No lesion is marked.'"
             html.P(f"{{{{ {no_lesions} }}}}", v_if=("!rows.length",), id="no-lesions")
             self._build_table()
-            v3.VBtn(
-                "Measure again",
-                id="measure",
-                click=self._on_measure,
-                disabled=("!idle",),
-                size="small",
-                variant="tonal",
-            )
+            with html.Div(classes="lts-measure"):
+                v3.VBtn(
+                    "Measure again",
+                    id="measure",
+                    click=self._on_measure,
+                    disabled=("!idle",),
+                    size="small",
+                    variant="tonal",
+                )
+                words = "{{ outdated ? 'Measuring…' : '' }}"
+                html.Span(words, id="measuring", classes="lts-note", raw_attrs=aria("status"))
 
     def _build_slider(self) -> None:
         """From fewer false lesions to fewer missed; what it costs is said while it is moved."""
