@@ -89,9 +89,11 @@ def _why(code: int, printed: str) -> str:
 
 def render_labels(labels: NDArray[np.uint8], spacing: tuple[float, float, float], target: Path) -> None:
     """Render labels ``[slice, row, column]`` offscreen into a PNG file."""
-    import vtk
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  what draws; all of VTK would take three times as long to load
+    from vtkmodules.vtkIOImage import vtkPNGWriter
+    from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter
 
-    renderer, window = vtk.vtkRenderer(), vtk.vtkRenderWindow()
+    renderer, window = vtkRenderer(), vtkRenderWindow()
     window.SetOffScreenRendering(True)
     window.SetMultiSamples(0)  # else translucent surfaces vanish
     window.SetAlphaBitPlanes(True)
@@ -109,32 +111,34 @@ def render_labels(labels: NDArray[np.uint8], spacing: tuple[float, float, float]
     renderer.ResetCamera()
     camera.Zoom(1.35)
     window.Render()
-    grab = vtk.vtkWindowToImageFilter()
+    grab = vtkWindowToImageFilter()
     grab.SetInput(window)
     grab.ReadFrontBufferOff()
-    writer = vtk.vtkPNGWriter()
+    writer = vtkPNGWriter()
     writer.SetFileName(str(target))
     writer.SetInputConnection(grab.GetOutputPort())
     writer.Write()
 
 
 def _surface(mask: NDArray[np.bool_], spacing: tuple[float, float, float], segment: Segment):  # type: ignore[no-untyped-def]  # noqa: ANN202, vtk has no types
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkSurfaceNets3D
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
-    image = vtk.vtkImageData()
+    image = vtkImageData()
     image.SetDimensions(*reversed(mask.shape))
     image.SetSpacing(*reversed(spacing))
     image.GetPointData().SetScalars(numpy_to_vtk(mask.astype(np.uint8).ravel(), deep=True))
-    nets = vtk.vtkSurfaceNets3D()
+    nets = vtkSurfaceNets3D()
     nets.SetInputData(image)
     nets.SetValue(0, 1)
-    normals = vtk.vtkPolyDataNormals()
+    normals = vtkPolyDataNormals()
     normals.SetInputConnection(nets.GetOutputPort())
-    mapper = vtk.vtkPolyDataMapper()
+    mapper = vtkPolyDataMapper()
     mapper.SetInputConnection(normals.GetOutputPort())
     mapper.ScalarVisibilityOff()
-    actor = vtk.vtkActor()
+    actor = vtkActor()
     actor.SetMapper(mapper)
     actor.GetProperty().SetColor(*(part / 255 for part in segment.rgb))
     actor.GetProperty().SetOpacity(_OPACITY.get(segment.name, 1))

@@ -20,7 +20,7 @@ from LiverTumorSegLib.reporting import surface_render
 LIBRARY = ROOT / "LiverTumorSegLib"
 MODULES = (
     "argparse", "asyncio", "json", "multiprocessing", "numpy", "pathlib", "PIL", "random", "runpy", "site", "torch",
-    "typing", "vtk", "LiverTumorSegLib",
+    "typing", "vtk", "vtkmodules", "LiverTumorSegLib",
 )  # fmt: skip
 BOTH = pytest.mark.parametrize("has_safe_path", [True, False], ids=["from 3.11 on", "before 3.11"])
 

@@ -40,7 +40,7 @@ def strokes(draw):
     return box, np.full(size, int(kind), np.uint8)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(0, 50),
     st.sampled_from(AFFINES),

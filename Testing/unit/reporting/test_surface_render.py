@@ -49,7 +49,7 @@ def test_without_labels_there_is_no_picture(small_phantom):
 def test_a_renderer_that_dies_or_hangs_costs_the_picture_alone_and_is_said(
     small_phantom, monkeypatch, tmp_path, code, why
 ):
-    (tmp_path / "vtk.py").write_text(code)
+    (tmp_path / "vtkmodules.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(surface_render, "_TIMEOUT_S", 2 if "sleep" in code else 300)
     with pytest.raises(surface_render.NotDrawn, match=re.escape(why)) as raised:

@@ -43,7 +43,7 @@ def test_every_file_is_written_and_removed(outputs, result, tmp_path):
 
 
 def test_a_picture_that_cannot_be_drawn_is_told(outputs, result, tmp_path, monkeypatch):
-    (tmp_path / "vtk.py").write_text("raise ImportError('no library')")
+    (tmp_path / "vtkmodules.py").write_text("raise ImportError('no library')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (said,) = outputs.write(result, lesions.measure_lesions(result.labels, result.volume))
     assert said.endswith("left out (the process that draws it failed, ImportError: no library).")
