@@ -10,7 +10,22 @@ MARKS = {
     "robustness": ("slow",),
     "unit/apps/pacs": ("pacs", "slow"),
     "unit/experiments/reproduction": ("slow",),
-    "unit/training/test_distributed.py": ("slow",),
+    "unit/training/test_distributed.py": ("slow", "nightly"),
+    "unit/apps/cli/test_compare_reproducing.py": ("nightly",),
+    "unit/experiments/reproduction/test_run.py": ("nightly",),
+    "robustness/test_determinism.py": ("nightly",),
+    "robustness/test_killed_training.py": ("nightly",),
+    "robustness/test_odd_volumes.py": ("nightly",),
+    "robustness/test_planted_mistakes.py": ("nightly",),
+    "robustness/test_stress_fuzzing.py": ("nightly",),
+    "robustness/test_stress_kills_cohort.py": ("nightly",),
+    "robustness/test_stress_kills_evaluate.py": ("nightly",),
+    "robustness/test_stress_kills_segment.py": ("nightly",),
+    "robustness/test_stress_kills_train.py": ("nightly",),
+    "robustness/test_stress_load.py": ("nightly",),
+    "robustness/test_stress_pacs_kills.py": ("nightly",),
+    "robustness/test_stress_untrusted_models.py": ("nightly",),
+    "robustness/test_stress_worker_faults.py": ("nightly",),
 }
 """Marks by the beginning of a test's path in ``Testing``; pyproject.toml says what each means."""
 
