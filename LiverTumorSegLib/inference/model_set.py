@@ -117,7 +117,7 @@ def marks_of(main: Description, liver: Description | None = None) -> tuple[str, 
 
 def _refuse_clicks(each: Description) -> None:
     if each.clicks is not None:
-        msg = f"The model “{each.name}” segments one lesion a click, and no whole CT: choose another model."
+        msg = f"The model “{each.name}” segments one lesion per click and not a whole CT: choose another model."
         raise UserError(msg)
 
 

@@ -11,8 +11,6 @@ from typing import TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
-from monai.networks.blocks import Convolution
-from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -27,7 +25,9 @@ from ..core.device_failure import (
 )
 from ..core.errors import UserError
 from ..networks import SliceNetwork, in_tiles, same_size
+from ..networks.convolution import Convolution
 from ..networks.cost import inference_bytes
+from ..networks.resnet import ResidualBlock, ResNetEncoder
 
 _LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -301,12 +301,12 @@ def fuse_normalisation(network: SliceNetwork) -> SliceNetwork:
 
 def _neighbours(block: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module, str]]:
     """Parts of a block, by holder and name, of which the second is given the first one's output."""
-    if isinstance(block, Convolution) and hasattr(block, "adn"):
+    if isinstance(block, Convolution):
         yield block, "conv", block.adn, "N"
     elif isinstance(block, nn.Sequential):
         for first, second in pairwise(name for name, _ in block.named_children()):
             yield block, first, block, second
-    elif isinstance(block, (ResNet, ResNetBlock, ResNetBottleneck)):
+    elif isinstance(block, (ResNetEncoder, ResidualBlock)):
         for number in (1, 2, 3):
             if hasattr(block, f"conv{number}"):
                 yield block, f"conv{number}", block, f"bn{number}"

@@ -220,7 +220,7 @@ def segment(
 
 def _refuse_other_models(description: Description) -> None:
     if description.clicks is not None:
-        msg = f"The model “{description.name}” segments one lesion a click, and no whole CT: choose another model."
+        msg = f"The model “{description.name}” segments one lesion per click and not a whole CT: choose another model."
         raise UserError(msg)
     if len(description.labels) == 1:
         msg = (

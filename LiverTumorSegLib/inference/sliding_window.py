@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from math import ceil, prod
 
 import torch
-from monai.inferers import sliding_window_inference
+from torch.nn import functional as F
 
 from ..core.device_failure import may_be_out_of_memory
 from ..core.errors import UserError
@@ -22,6 +24,7 @@ _SUM_BYTES = 4
 """Of a voxel in the sums of the patches' logits, and in that of their weights: float32."""
 
 _MOST_PATCHES = 100_000
+_SIGMA, _LEAST_WEIGHT = 1 / 8, 1e-3
 
 
 def segment_in_patches(out: LabelOutput, store: SliceCache, patches: Patches, engine: Predictor, task: Job) -> None:
@@ -94,46 +97,98 @@ def predict_patches(pixels: torch.Tensor, patches: Patches, engine: Predictor, t
         RuntimeError: memory ran out for a single patch, among other reasons.
         UserError: there are more patches than anybody would wait for.
     """
-    total = prod(
-        ceil(max(0, n - size) / max(1, int(size * (1 - patches.overlap)))) + 1
-        for n, size in zip(pixels.shape[2:], patches.size, strict=True)
-    )
+    windows = _Windows.over(pixels.shape[2:], patches)
+    total = windows.count
     if total > _MOST_PATCHES:
         msg = (
             f"The model would look at {total:,} parts of this volume, which takes days: its patches are too small or "
             "overlap too much, so use another model."
         )
         raise UserError(msg)
-    voxels = prod(max(n, size) for n, size in zip(pixels.shape[2:], patches.size, strict=True))
     on_host = pixels.device.type != engine.placement.device.type
-    engine.fit_batch(patches.size, 0 if on_host else _SUM_BYTES * (engine.classes + 1) * voxels)
+    engine.fit_batch(patches.size, 0 if on_host else _SUM_BYTES * (engine.classes + 1) * prod(windows.shape))
+
+    def work(numbers: Sequence[int]) -> torch.Tensor:
+        task.at(numbers[0] / total, f"Segmenting part {numbers[0] + 1} of {total}")
+        chosen = torch.cat([seen[(slice(None), slice(None), *places[number])] for number in numbers])
+        return engine(chosen.to(engine.placement.device, engine.placement.dtype)).float()
+
+    seen, places = windows.pad(pixels), list(windows.places())
+    weight = _gaussian_weight(patches.size, engine.placement.device)
+    sums = pixels.new_zeros(engine.classes, *windows.shape)
+    weights = pixels.new_zeros(windows.shape)
+    for place in places:
+        weights[place] += weight.to(weights.device)
     done = 0
+    for logits in engine.in_batches(range(total), work, engine.halve):
+        for each in logits.mul_(weight).to(sums.device):
+            sums[(slice(None), *places[done])] += each
+            done += 1
+    sums /= weights
+    return windows.unpad(sums)
 
-    def predict(windows: torch.Tensor) -> torch.Tensor:
-        nonlocal done
 
-        def work(numbers: Sequence[int]) -> torch.Tensor:
-            first = done + numbers[0]
-            task.at(min(1, first / total), f"Segmenting part {min(first + 1, total)} of {total}")
-            chosen = windows[numbers[0] : numbers[-1] + 1]
-            return engine(chosen.to(engine.placement.device, engine.placement.dtype)).float()
+@dataclass(frozen=True)
+class _Windows:
+    """Overlapping patches of a volume, which is padded where it is smaller than one.
 
-        logits = list(engine.in_batches(range(len(windows)), work, engine.halve))
-        done += len(windows)
-        return logits[0] if len(logits) == 1 else torch.cat(logits)
+    Args:
+        starts: first voxel of each patch along each axis.
+        size: of a patch.
+        shape: of the padded volume.
+        before: voxels before the volume along each axis.
+        own: shape of the volume.
+    """
 
-    logits: torch.Tensor = sliding_window_inference(
-        pixels,
-        patches.size,
-        engine.batch,
-        predict,
-        patches.overlap,
-        "gaussian",
-        padding_mode="replicate",
-        sw_device=engine.placement.device,
-        device=pixels.device,
-    )
-    return logits[0]
+    starts: tuple[Sequence[int], ...]
+    size: Sequence[int]
+    shape: tuple[int, ...]
+    before: tuple[int, ...]
+    own: tuple[int, ...]
+
+    @classmethod
+    def over(cls, own: Sequence[int], patches: Patches) -> _Windows:
+        shape = tuple(max(n, side) for n, side in zip(own, patches.size, strict=True))
+        starts = tuple(_starts(n, side, patches.overlap) for n, side in zip(shape, patches.size, strict=True))
+        before = tuple((whole - n) // 2 for whole, n in zip(shape, own, strict=True))
+        return cls(starts, patches.size, shape, before, tuple(own))
+
+    @property
+    def count(self) -> int:
+        return prod(map(len, self.starts))
+
+    def places(self) -> Iterator[tuple[slice, ...]]:
+        for starts in product(*self.starts):
+            yield tuple(slice(at, at + side) for at, side in zip(starts, self.size, strict=True))
+
+    def pad(self, pixels: torch.Tensor) -> torch.Tensor:
+        both = [
+            (before, whole - n - before) for before, whole, n in zip(self.before, self.shape, self.own, strict=True)
+        ]
+        pads = [count for pair in reversed(both) for count in pair]
+        return F.pad(pixels, pads, "replicate") if any(pads) else pixels
+
+    def unpad(self, values: torch.Tensor) -> torch.Tensor:
+        places = (slice(at, at + n) for at, n in zip(self.before, self.own, strict=True))
+        return values[(slice(None), *places)]
+
+
+def _starts(length: int, side: int, overlap: float) -> Sequence[int]:
+    step, last = max(1, int(side * (1 - overlap))), length - side
+    return [min(number * step, last) for number in range(ceil(last / step) + 1)]
+
+
+def _gaussian_weight(size: Sequence[int], device: torch.device) -> torch.Tensor:
+    """How much each voxel of a patch counts: a Gaussian of an eighth of its side, 1 in the middle, 0.001 at least.
+
+    Returns:
+        ``[*size]``, float32.
+    """
+    weight = torch.ones((), device=device)
+    for side in size:
+        distance = torch.arange(side, dtype=torch.float32, device=device) - (side - 1) / 2
+        weight = weight[..., None] * torch.exp(distance**2 / (-2 * (side * _SIGMA) ** 2))
+    return weight.clamp_(min=max(float(weight.min()), _LEAST_WEIGHT))
 
 
 def _write(out: LabelOutput, logits: torch.Tensor, store: SliceCache, task: Job) -> None:

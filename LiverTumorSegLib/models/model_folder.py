@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,8 +190,21 @@ def _load_weights(network: SliceNetwork, name: str, weights: dict[str, torch.Ten
             msg = f"{refusal}: “{key}” is {tuple(tensor.shape)}, not {tuple(wanted[key].shape)}."
             raise UserError(msg)
         _check_numbers(key, tensor, wanted[key].dtype, path)
-    network.to_empty(device="cpu")
-    network.load_state_dict(weights)
+    fill_network(network, weights)
+
+
+def fill_network(network: SliceNetwork, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give a network on torch's ``meta`` device copies of these weights, in its own precision, which brings it to them.
+
+    ``to_empty`` would load SymPy, for a third of the time that loading PyTorch takes.
+
+    Args:
+        network: whose names and shapes they have.
+        weights: where it shall be.
+    """
+    dtypes = {key: tensor.dtype for key, tensor in network.state_dict().items()}
+    copies = {key: tensor.to(dtypes[key], copy=True) for key, tensor in weights.items()}
+    network.load_state_dict(copies, assign=True)
 
 
 def _check_numbers(key: str, tensor: torch.Tensor, wanted: torch.dtype, path: Path) -> None:

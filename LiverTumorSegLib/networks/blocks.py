@@ -7,10 +7,10 @@ from itertools import pairwise
 from math import inf
 
 import torch
-from monai.networks.nets.basic_unet import TwoConv
 from torch import nn
 from torch.nn import functional as F
 
+from .convolution import two_convolutions
 from .upsampling import double_bilinear, extend_last
 
 LEVELS = 5
@@ -56,12 +56,6 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 1
 
 
-def convolutions(in_channels: int, out_channels: int, dropout: float = 0.0) -> nn.Module:
-    """Two same-padded 3x3 convolutions, each with batch normalisation, dropout and ReLU."""
-    activation = ("relu", {"inplace": True})
-    return TwoConv(2, in_channels, out_channels, activation, norm="batch", bias=False, dropout=dropout)
-
-
 def upsample_double(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Features at twice their resolution, bilinear.
 
@@ -88,7 +82,9 @@ class Encoder(nn.Module):
 
     def __init__(self, in_channels: int, features: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(convolutions(a, b, dropout) for a, b in pairwise([in_channels, *features]))
+        self.levels = nn.ModuleList(
+            two_convolutions(2, a, b, dropout=dropout) for a, b in pairwise([in_channels, *features])
+        )
 
     def forward(self, slices: torch.Tensor) -> list[torch.Tensor]:
         """Features of all levels, finest first."""
@@ -110,7 +106,7 @@ class DecoderLevel(nn.Module):
 
     def __init__(self, coarse: int, skip: int, out_channels: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.convolutions = convolutions(skip + coarse, out_channels, dropout)
+        self.convolutions = two_convolutions(2, skip + coarse, out_channels, dropout=dropout)
 
     def forward(self, coarse: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         return self.convolutions(torch.cat([skip, upsample_double(coarse, skip.shape[2:])], dim=1))

@@ -13,11 +13,11 @@ from math import prod
 from typing import Any, Literal, NamedTuple
 
 import torch
-from monai.networks.layers.factories import Conv, Norm
 from torch import nn
 
 from .base import SliceNetwork
 from .blocks import check_features
+from .convolution import CONVOLUTIONS, TRANSPOSED, normalisation
 
 Sizes = Sequence[Sequence[int]]
 """A number an axis, a stage."""
@@ -53,8 +53,8 @@ class _Convolution(nn.Module):
         super().__init__()
         padding = tuple((size - 1) // 2 for size in kernel)
         own = style.bias if bias is None else bias
-        self.conv = Conv["conv", style.axes](*pair, tuple(kernel), tuple(stride), padding, bias=own)
-        self.norm = Norm[style.norm, style.axes](pair[1], eps=style.eps, affine=True)
+        self.conv = CONVOLUTIONS[style.axes](*pair, tuple(kernel), tuple(stride), padding, bias=own)
+        self.norm = normalisation(style.norm, style.axes, pair[1], eps=style.eps)
         self._slope, self._first, self._activated = style.slope, style.activation_first, activated
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -169,10 +169,10 @@ class _Decoder(nn.Module):
         coarse = list(range(len(features) - 1, 0, -1))
         for count, stage in zip(counts, coarse, strict=True):
             below, own, step = features[stage], features[stage - 1], tuple(strides[stage])
-            up.append(Conv["convtrans", style.axes](below, own, step, step, bias=style.bias))
+            up.append(TRANSPOSED[style.axes](below, own, step, step, bias=style.bias))
             stages.append(_Convolutions((2 * own, own), count, kernels[stage - 1], [1] * style.axes, style))
-            heads.append(Conv["conv", style.axes](own, classes, 1))
-        self.transpconvs, self.stages, self.seg_layers = map(nn.ModuleList, (up, stages, heads))
+            heads.append(CONVOLUTIONS[style.axes](own, classes, 1))
+        self.transpconvs, self.stages, self.seg_layers = nn.ModuleList(up), nn.ModuleList(stages), nn.ModuleList(heads)
 
     def forward(self, skips: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Logits of every level, the finest first; while nothing is trained of the finest alone."""

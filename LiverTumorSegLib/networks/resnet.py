@@ -6,20 +6,59 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from monai.networks.blocks import Convolution
-from monai.networks.nets.resnet import ResNet, ResNetBlock, ResNetBottleneck
 from torch import nn
+from torch.nn import functional as F
 
 from .base import he_normal
 from .blocks import check_positive
+from .convolution import Convolution
 from .imagenet import ImageNetNetwork
 
+_KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
+"""Of the convolutions of a block."""
 
-class ResNetEncoder(ResNet):
-    """MONAI's ResNet, built as torchvision builds it, without the classifier (He et al. 2016, table 1).
+_EXPANSIONS = {"basic": 1, "bottleneck": 4}
+"""Channels of a block's result to those inside it."""
+
+
+class ResidualBlock(nn.Module):
+    """Convolutions whose sum with their input is rectified (He et al. 2016, figures 2 and 5).
+
+    Args:
+        block: ``basic`` or ``bottleneck``.
+        in_channels: channels of the input.
+        channels: channels inside.
+        stride: of the first 3x3 convolution.
+    """
+
+    def __init__(self, block: str, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        kernels, wide = _KERNELS[block], channels * _EXPANSIONS[block]
+        self.numbers = range(1, len(kernels) + 1)
+        before, strided = in_channels, kernels.index(3) + 1
+        for number, kernel in zip(self.numbers, kernels, strict=True):
+            after, step = (wide if number == len(kernels) else channels), (stride if number == strided else 1)
+            self.add_module(f"conv{number}", nn.Conv2d(before, after, kernel, step, kernel // 2, bias=False))
+            self.add_module(f"bn{number}", nn.BatchNorm2d(after))
+            before = after
+        self.downsample: nn.Sequential | None = None
+        if stride > 1 or in_channels != wide:
+            self.downsample = nn.Sequential(nn.Conv2d(in_channels, wide, 1, stride, bias=False), nn.BatchNorm2d(wide))
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        features = slices
+        for number in self.numbers:
+            features = F.relu(features, inplace=True) if number > 1 else features
+            features = self.get_submodule(f"bn{number}")(self.get_submodule(f"conv{number}")(features))
+        features += slices if self.downsample is None else self.downsample(slices)
+        return F.relu(features, inplace=True)
+
+
+class ResNetEncoder(nn.Module):
+    """ResNet as torchvision builds it, without the classifier (He et al. 2016, table 1).
 
     In bottlenecks the 3x3 convolution has the stride, as in torchvision ("version 1.5"). Each halving rounds up, and
-    feature i lies upon feature 2 i of the level before.
+    feature i lies upon feature 2 i of the level before. Weights are Gaussian (He et al. 2015, section 2.2, fan out).
 
     Args:
         block: ``basic`` or ``bottleneck``.
@@ -29,28 +68,29 @@ class ResNetEncoder(ResNet):
     """
 
     def __init__(self, block: str, depths: Sequence[int], in_channels: int, width: int = 64) -> None:
-        super().__init__(
-            block,
-            list(depths),
-            [width, 2 * width, 4 * width, 8 * width],
-            spatial_dims=2,
-            n_input_channels=in_channels,
-            conv1_t_stride=2,
-            feed_forward=False,
-            bias_downsample=False,
-        )
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        before = width
+        for level, depth in enumerate(depths):
+            channels, wide = width << level, (width << level) * _EXPANSIONS[block]
+            first = ResidualBlock(block, before, channels, min(level, 1) + 1)
+            others = (ResidualBlock(block, wide, channels) for _ in range(depth - 1))
+            self.add_module(f"layer{level + 1}", nn.Sequential(first, *others))
+            before = wide
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, slices: torch.Tensor) -> list[torch.Tensor]:
         """Features at 1/2 (before pooling), 1/4, 1/8, 1/16 and 1/32 of the input's size."""
-        features = [self.act(self.bn1(self.conv1(slices)))]
+        features = [F.relu(self.bn1(self.conv1(slices)), inplace=True)]
         finer = self.maxpool(features[0])
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            finer = stage(finer)
+        for level in range(1, 5):
+            finer = self.get_submodule(f"layer{level}")(finer)
             features.append(finer)
         return features
-
-
-_RELU = ("relu", {"inplace": True})
 
 
 class ResNetSegmenter(ImageNetNetwork):
@@ -143,15 +183,14 @@ class UpStage(nn.Module):
 
     def __init__(self, block: str, depth: int, planes: int, out_channels: int) -> None:
         super().__init__()
-        kind, kernel = (ResNetBlock, 3) if block == "basic" else (ResNetBottleneck, 1)
-        channels = planes * kind.expansion
+        kernel, channels = _KERNELS[block][0], planes * _EXPANSIONS[block]
         inner = out_channels if block == "basic" else planes
-        self.blocks = nn.Sequential(*(kind(channels, planes, spatial_dims=2) for _ in range(depth - 1)))
-        self.before = _convolution(channels, planes, kernel)
+        self.blocks = nn.Sequential(*(ResidualBlock(block, channels, planes) for _ in range(depth - 1)))
+        self.before = Convolution(2, channels, planes, kernel=kernel)
         self.deconvolution = nn.ConvTranspose2d(planes, inner, 3, stride=2, padding=1, bias=False)
         self.after = nn.Sequential(nn.BatchNorm2d(inner), nn.ReLU(inplace=True))
         if block == "bottleneck":
-            self.after.append(_convolution(planes, out_channels, kernel))
+            self.after.append(Convolution(2, planes, out_channels, kernel=kernel))
 
     def forward(self, features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
         """Map ``[batch, channel, *(size / 2, rounded up)]`` to ``[batch, out_channels, *size]``."""
@@ -159,14 +198,9 @@ class UpStage(nn.Module):
         return self.after(self.deconvolution(features, output_size=list(size)))
 
 
-def _convolution(channels: int, out_channels: int, kernel: int) -> nn.Module:
-    return Convolution(2, channels, out_channels, kernel_size=kernel, act=_RELU, norm="batch", bias=False)
-
-
 def _decoder(block: str, depths: Sequence[int], width: int) -> nn.ModuleList:
     """Stages from the coarsest to the finest."""
     planes = [width << level for level in range(4)]
-    wider = 1 if block == "basic" else 4
-    narrower = [width, *(count * wider for count in planes[:-1])]
+    narrower = [width, *(count * _EXPANSIONS[block] for count in planes[:-1])]
     stages = [UpStage(block, *stage) for stage in zip(depths, planes, narrower, strict=True)]
     return nn.ModuleList(reversed(stages))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from monai.networks.blocks import Convolution
 from torch import nn
 
 from .base import he_normal
 from .blocks import check_features
+from .convolution import Convolution
 from .imagenet import ImageNetNetwork
 
 _DEPTHS = (2, 2, 3, 3, 3)
@@ -98,5 +98,4 @@ def _decoder(features: Sequence[int], classes: int) -> nn.ModuleList:
 
 def _stage(depth: int, channels: int, narrow: int) -> nn.Sequential:
     widths = [channels] * depth + [narrow]
-    activation = ("relu", {"inplace": True})
-    return nn.Sequential(*(Convolution(2, a, b, act=activation, norm="batch", bias=False) for a, b in pairwise(widths)))
+    return nn.Sequential(*(Convolution(2, a, b) for a, b in pairwise(widths)))

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from monai.networks.nets import BasicUNet
-from monai.networks.nets.basic_unet import UpCat
 from torch import nn
 from torch.nn import functional as F
 
 from ..core.errors import UserError
 from .base import SliceNetwork, he_normal
 from .blocks import check_features
+from .convolution import CONVOLUTIONS, MAX_POOLS, TRANSPOSED, named, two_convolutions
 
 _LEAST = (1, 1, 2, 2, 2, 1)
 """Channels of each level: the decoder halves those of the three coarsest."""
 
+_HALVINGS = 4
 
-class UNetBody(BasicUNet):
-    """MONAI's ``BasicUNet`` with the same weights and, to the last bit, the same logits, trained faster.
+
+class UNetBody(nn.Module):
+    """MONAI's ``BasicUNet`` with the same names of weights and, to the last bit, the same logits, trained faster.
 
     MONAI pads the features of each decoder level by nothing where they already fit those of the encoder. That copies
     them, and its backward pass takes a quarter of a training step on a CPU.
@@ -31,31 +33,71 @@ class UNetBody(BasicUNet):
         in_channels: channels of the input.
         classes: channels of the logits.
         features: channels of the five encoder levels, then of the last decoder level.
-        options: others of ``BasicUNet``.
+        norm: ``instance`` or ``batch``.
+        affine: whether the normalisation has weights.
+        bias: whether the convolutions of 3 pixels have one.
+        dropout: share of values dropped in training.
 
     Raises:
-        ValueError: ``features`` are not six counts of channels, or one is too small.
+        ValueError: ``features`` are not six counts of channels, or one is too small, or ``norm`` is another.
     """
 
     def __init__(
-        self, axes: int, in_channels: int, classes: int, features: Sequence[int], *options: Any, **more: Any
+        self,
+        axes: int,
+        in_channels: int,
+        classes: int,
+        features: Sequence[int],
+        *,
+        norm: str,
+        affine: bool = True,
+        bias: bool,
+        dropout: float = 0.0,
     ) -> None:
         if len(features) != len(_LEAST) or any(count < least for count, least in zip(features, _LEAST, strict=True)):
             msg = f"features are the channels of {len(_LEAST)} levels, at least {_LEAST}, not {list(features)}"
             raise ValueError(msg)
-        super().__init__(axes, in_channels, classes, features, *options, **more)
-        for level in (self.upcat_1, self.upcat_2, self.upcat_3, self.upcat_4):
-            level.__class__ = _UnpaddedUpCat  # as it was built, for the names of its weights
+        super().__init__()
+        convolutions = partial(two_convolutions, axes, norm=norm, affine=affine, dropout=dropout, bias=bias)
+        *levels, last = features
+        self.conv_0 = convolutions(in_channels, levels[0])
+        for number, pair in enumerate(pairwise(levels), start=1):
+            self.add_module(f"down_{number}", named(max_pooling=MAX_POOLS[axes](2), convs=convolutions(*pair)))
+        for number in range(_HALVINGS, 0, -1):
+            own, coarse = levels[number - 1], levels[number]
+            raised, out = (coarse // 2, own) if number > 1 else (coarse, last)
+            upsample = named(deconv=TRANSPOSED[axes](coarse, raised, 2, 2))
+            self.add_module(f"upcat_{number}", _UpLevel(upsample, convolutions(own + raised, out)))
+        self.final_conv = CONVOLUTIONS[axes](last, classes, 1)
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        features, skips = self.conv_0(slices), []
+        for number in range(1, _HALVINGS + 1):
+            skips.append(features)
+            features = self.get_submodule(f"down_{number}")(features)
+        for number in range(_HALVINGS, 0, -1):
+            features = self.get_submodule(f"upcat_{number}")(features, skips.pop())
+        logits: torch.Tensor = self.final_conv(features)
+        return logits
 
 
-class _UnpaddedUpCat(UpCat):
-    def forward(self, x: torch.Tensor, x_e: torch.Tensor) -> torch.Tensor:
-        raised = self.upsample(x)
-        missing = [wanted - there for wanted, there in zip(x_e.shape[2:], raised.shape[2:], strict=True)]
-        if any(missing):
-            pads = [pad for gap in reversed(missing) for pad in (0, gap)]
-            raised = F.pad(raised, pads, "replicate")
-        return self.convs(torch.cat([x_e, raised], dim=1))
+class _UpLevel(nn.Module):
+    """Coarser features, doubled and joined to a skip connection's; the last are repeated where that has an odd size."""
+
+    def __init__(self, upsample: nn.Module, convs: nn.Module) -> None:
+        super().__init__()
+        self.upsample, self.convs = upsample, convs
+
+    def forward(self, coarser: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        both = torch.cat([skip, self._raised(coarser, skip.shape[2:])], dim=1)  # the raised alone are needed no more
+        joined: torch.Tensor = self.convs(both)
+        return joined
+
+    def _raised(self, coarser: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+        raised: torch.Tensor = self.upsample(coarser)
+        missing = [wanted - there for wanted, there in zip(size, raised.shape[2:], strict=True)]
+        pads = [pad for gap in reversed(missing) for pad in (0, gap)]
+        return F.pad(raised, pads, "replicate") if any(missing) else raised
 
 
 class UNet(SliceNetwork):
@@ -67,7 +109,7 @@ class UNet(SliceNetwork):
         in_channels: channels of the input.
         classes: channels of the logits.
         features: channels of the five encoder levels, then of the last decoder level.
-        norm: a MONAI normalisation name.
+        norm: ``batch``, or ``instance`` without weights.
         dropout: share of values dropped in training.
     """
 
@@ -85,8 +127,8 @@ class UNet(SliceNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, classes)
-        activation = ("relu", {"inplace": True})
-        self.body = UNetBody(2, in_channels, classes, tuple(features), act=activation, norm=norm, dropout=dropout)
+        affine = str(norm).lower() != "instance"
+        self.body = UNetBody(2, in_channels, classes, features, norm=norm, affine=affine, bias=True, dropout=dropout)
 
     def logits(self, slices: torch.Tensor) -> torch.Tensor:
         return self.body(slices)
@@ -176,7 +218,7 @@ def _centre(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
 class UNet3D(SliceNetwork):
     """U-Net with 3D convolutions (Çiçek et al. 2016, 3D U-Net, section 2), same-padded, for patches of volumes.
 
-    It has four halvings where the paper has three, as MONAI's ``BasicUNet`` and the ``unet`` for slices have. Patches
+    It has four halvings where the paper has three, as the ``unet`` for slices has. Patches
     come one or two a batch, too few for the batch normalisation of the paper: each is normalised by itself.
 
     Args:
@@ -202,11 +244,8 @@ class UNet3D(SliceNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels, classes)
-        activation = ("relu", {"inplace": True})
-        normalisation = (norm, {"affine": True})  # which takes away any bias of a convolution
-        self.body = UNetBody(
-            3, in_channels, classes, tuple(features), activation, normalisation, bias=False, dropout=dropout
-        )
+        bias = False  # which normalisation would take away
+        self.body = UNetBody(3, in_channels, classes, features, norm=norm, bias=bias, dropout=dropout)
 
     def logits(self, slices: torch.Tensor) -> torch.Tensor:
         return self.body(slices)

@@ -58,7 +58,7 @@ def test_points_may_be_arrays(ct):
     ("asked", "sentence"),
     [
         ({"inside": [(900.0, 0.0, 0.0)]}, "lies outside the CT"),
-        ({"inside": [(float("nan"), 0.0, 0.0)]}, "is no place"),
+        ({"inside": [(float("nan"), 0.0, 0.0)]}, "is not a position"),
         ({"inside": POINT}, "inside is no list of points"),
         ({"inside": [POINT[:2]]}, "inside is no list of points"),
         ({"inside": [POINT], "outside": [("a", "b", "c")]}, "outside is no list of points"),

@@ -55,12 +55,14 @@ class ClickFrame:
         shown = f"({', '.join(f'{at:g}' for at in point)})"
         homogeneous = np.array([*point, 1.0])
         if not np.isfinite(homogeneous).all():
-            msg = f"The click {shown} is no place: give three numbers, in millimetres to the right, front and head."
+            msg = (
+                f"The click {shown} is not a position: give three numbers, in millimetres to the right, front and head."
+            )
             raise UserError(msg)
         index = (self._from_ras @ homogeneous)[:3][::-1]
         near = np.rint(index).astype(int)
         if (near < 0).any() or (near >= self.view.shape).any():
-            msg = f"The click {shown} lies outside the CT: click into the picture, or mind whether x is RAS or LPS."
+            msg = f"The click {shown} lies outside the CT: click into the picture, or check whether x is in RAS or LPS."
             raise UserError(msg)
         around = tuple(slice(max(0, at - 1), at + 2) for at in near)
         if self.view[around].mean() < _AIR_HU:

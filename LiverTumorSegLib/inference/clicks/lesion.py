@@ -231,7 +231,7 @@ class _Look:
         warnings = [NO_LESION_SEEN] if answer.is_doubtful else []
         if answer.touches_border(self.inside):
             most = max(n * mm for n, mm in zip(self.patches.size, self.patches.step_mm(zoom), strict=True))
-            warnings.append(f"The lesion may go on beyond the {most:.0f} mm that were looked at: click there, too.")
+            warnings.append(f"The lesion may reach beyond the {most:.0f} mm that were looked at: click there, too.")
         device = str(self._engine.placement)
         notes = (*self._engine.notes, *warnings)
         return FoundLesion(box, part, self.frame.volume, probability, notes, zoom, device)

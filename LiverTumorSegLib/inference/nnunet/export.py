@@ -87,7 +87,7 @@ def export(
         way = find_way(settings.logits, logits.shape[1:], layout.cropped, layout.plan_mm, layout.spacing_mm)
     except ValueError as error:
         msg = (
-            "The model's plans bring a CT to another spacing, and what is found in it not back: mend "
+            "The model's plans bring a CT to another spacing, but not its result back: correct "
             "resampling_fn_probabilities in its plans.json, and import the model again."
         )
         raise UserError(msg) from error

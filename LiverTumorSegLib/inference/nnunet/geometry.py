@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from nibabel.orientations import io_orientation
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -115,6 +114,8 @@ def find_frame(volume: Volume, settings: NnUNet, box: Box | None = None) -> Fram
 
 def _to_ras(affine: NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
     """Which axes of ``[k, j, i]`` run upwards, to the front and to the right, and which of them the other way."""
+    from nibabel.orientations import io_orientation  # which loads all of nibabel, and pydicom
+
     found = io_orientation(affine)
     lines = [int(np.flatnonzero(found[:, 0] == line)[0]) for line in (2, 1, 0)]
     return tuple(2 - line for line in lines), tuple(bool(found[line, 1] < 0) for line in lines)

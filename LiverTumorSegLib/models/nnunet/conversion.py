@@ -271,8 +271,7 @@ def _network(spec: NetworkSpec, weights: Path, paths: Sequence[Path]) -> MeanOfF
             f"{_shape(found.get(key))} in the one and {_shape(wanted.get(key))} by the other."
         )
         raise UserError(msg)
-    network.to_empty(device="cpu")
-    network.load_state_dict(found)
+    model_folder.fill_network(network, found)
     return network.eval()
 
 

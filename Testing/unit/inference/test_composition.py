@@ -216,4 +216,4 @@ def test_models_in_the_wrong_place_are_refused_in_a_sentence(tmp_path):
     assert "is the main one already" in refusal(joint_model(), joint_model())
     assert "“vessels” is given twice" in refusal(joint_model(), None, (vessels, vessels))
     for given in ((clicks,), (joint_model(), clicks), (joint_model(), None, (clicks,))):
-        assert "one lesion a click" in refusal(*given)
+        assert "one lesion per click" in refusal(*given)

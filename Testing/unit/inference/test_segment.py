@@ -93,7 +93,7 @@ def test_the_coarse_pass_finds_what_the_full_pass_finds():
 
 
 def test_a_model_for_clicks_is_refused(ct):
-    with pytest.raises(UserError, match="segments one lesion a click, and no whole CT: choose another model"):
+    with pytest.raises(UserError, match="segments one lesion per click and not a whole CT: choose another model"):
         segment(ct, click_model(), "cpu")
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from monai.inferers import sliding_window_inference
 from support.fake_gpus import FakeGpu, put_gpus
 from support.models import describe
 from support.volumes import reordered
@@ -178,6 +179,21 @@ def predicted(network, batch, fails_from=None, task=None):
     pixels = torch.rand(1, 1, 30, 60, 70, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         return sliding_window.predict_patches(pixels, PATCHES, engine, task or Job()), seen, engine.notes
+
+
+@pytest.mark.parametrize("shape", [(30, 60, 70), (16, 33, 50), (9, 40, 25), (7, 8, 31)])
+@pytest.mark.parametrize("overlap", [0, 0.25, 0.5, 0.75])
+def test_patches_lie_and_count_as_in_monais_sliding_window_to_the_last_bit(shape, overlap):
+    torch.manual_seed(0)
+    network = networks.create("unet3d", 1, 2, features=(1, 1, 2, 2, 2, 1)).eval()
+    pixels, patches = torch.rand(1, 1, *shape), Patches(spacing_mm=(1, 1, 1), size=(16, 32, 32), overlap=overlap)
+    engine = Predictor(network, replace(cpu_placement(), dtype=torch.float32), 1)
+    with torch.inference_mode():
+        found = sliding_window.predict_patches(pixels, patches, engine, Job())
+        (wanted,) = sliding_window_inference(
+            pixels, patches.size, 1, engine, overlap, "gaussian", padding_mode="replicate"
+        )
+    assert torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("batch", [2, 4, 64])

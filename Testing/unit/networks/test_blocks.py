@@ -1,11 +1,10 @@
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from LiverTumorSegLib import networks
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.networks.blocks import DecoderLevel, Encoder, convolutions, upsample_double
+from LiverTumorSegLib.networks.blocks import DecoderLevel, Encoder, upsample_double
 
 
 @pytest.mark.parametrize("size", [(8, 10), (9, 10), (8, 11), (9, 11)])
@@ -40,15 +39,6 @@ def test_a_level_of_the_encoder_sees_the_largest_of_four_pixels():
 def test_a_level_of_the_decoder_takes_the_size_of_its_skip_connection():
     level = DecoderLevel(5, 3, 2).eval()
     assert level(torch.rand(1, 5, 4, 4), torch.rand(1, 3, 9, 8)).shape == (1, 2, 9, 8)
-
-
-def test_convolutions_are_normalised_and_have_no_bias_that_this_would_take_away():
-    block = convolutions(2, 3, dropout=0.25)
-    assert [(part.kernel_size, part.bias) for part in block.modules() if isinstance(part, nn.Conv2d)] == [
-        ((3, 3), None)
-    ] * 2
-    assert sum(isinstance(part, nn.BatchNorm2d) for part in block.modules()) == 2
-    assert [part.p for part in block.modules() if isinstance(part, nn.Dropout)] == [0.25, 0.25]
 
 
 @pytest.mark.parametrize("name", ["attention_unet", "attention_unet_ds", "dalu_net", "unet_valid"])

@@ -53,7 +53,8 @@ def test_an_option_the_network_does_not_take_is_named():
         ("alexnet_fcn", {"fc_channels": 0}, "fc_channels is a whole number from one on"),
         ("dalu_net", {"hidden": 0}, "hidden is a whole number from one on"),
         ("dalu_net", {"slices": 3}, "1 channels are no stack of 3 slices"),
-        ("unet3d", {"norm": "none there"}, "Unsupported option"),
+        ("unet3d", {"norm": "none there"}, "norm is batch or instance, not 'none there'"),
+        ("unet", {"norm": ["batch", {"eps": "x"}]}, r"norm is batch or instance, not \['batch', {'eps': 'x'}\]"),
     ],
 )
 def test_options_that_cannot_be_are_one_sentence_with_the_reason(name, options, reason):
@@ -65,7 +66,6 @@ def test_options_that_cannot_be_are_one_sentence_with_the_reason(name, options, 
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("unet", {"norm": ["batch", {"eps": "x"}]}),
         ("unet", {"dropout": float("nan")}),
         ("resnet18", {"width": 4, "skips": "$__import__('os')"}),
         ("dalu_net", {"all_slices": 1}),

@@ -55,15 +55,47 @@ def test_the_first_layers_are_torchvisions():
     assert all(part.eps == 1e-5 for part in part.modules() if isinstance(part, nn.BatchNorm2d))
 
 
+OPTIONS = {"spatial_dims": 2, "n_input_channels": 3, "conv1_t_stride": 2, "bias_downsample": False}
+
+
+def both(block):
+    """Ours and MONAI's, made with the same random numbers."""
+    torch.manual_seed(0)
+    ours = ResNetEncoder(block, (2, 1, 2, 1), 3, width=4)
+    torch.manual_seed(0)
+    theirs = nets.ResNet(block, [2, 1, 2, 1], [4, 8, 16, 32], feed_forward=False, **OPTIONS)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("block", ["basic", "bottleneck"])
+def test_weights_have_monais_names_and_begin_as_monais(block):
+    ours, theirs = (network.state_dict() for network in both(block))
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("size", [(64, 96), (65, 63)])
-def test_the_coarsest_features_are_those_that_monais_resnet_averages(size):
-    options = {"spatial_dims": 2, "n_input_channels": 3, "conv1_t_stride": 2, "bias_downsample": False}
-    reference = nets.resnet18(**options, feed_forward=False, shortcut_type="B").eval()
-    own = ResNetEncoder("basic", (2, 2, 2, 2), 3).eval()
-    own.load_state_dict(reference.state_dict())
-    slices = torch.rand(1, 3, *size)
-    with torch.inference_mode():
-        features = own(slices)
-        assert torch.allclose(features[-1].mean(dim=(2, 3)), reference(slices), atol=1e-5)
+def test_coarsest_features_and_gradients_are_monais_to_the_last_bit(block, size):
+    slices = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    ours, theirs = both(block)
+    features = ours(slices)
+    means = [features[-1].mean(dim=(2, 3), keepdim=True).flatten(1), theirs(slices)]
+    assert torch.allclose(*means, rtol=0, atol=1e-6)  # theirs is averaged by a layer
+    theirs.avgpool = nn.Identity()
+    assert torch.equal(features[-1].flatten(1), theirs(slices))
+    for each in (features[-1], theirs(slices)):
+        each.square().mean().backward()
+    pairs = zip(ours.parameters(), theirs.parameters(), strict=True)
+    assert all(torch.equal(one.grad, other.grad) for one, other in pairs)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (65, 63)])
+def test_features_halve_from_level_to_level(size):
+    features = encoder_on_cpu()(torch.rand(1, 3, *size))
     assert [level.shape[1] for level in features] == [64, 64, 128, 256, 512]
     assert [level.shape[3] for level in features] == [-(-size[1] // 2**n) for n in range(1, 6)]
+
+
+def encoder_on_cpu():
+    return ResNetEncoder("basic", (1, 1, 1, 1), 3).eval()

@@ -18,15 +18,23 @@ def data(tmp_path_factory):
     return make_data(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
-def plan(tmp_path):
-    torch.save(torchvision_weights.random_weights("resnet18"), tmp_path / "resnet18.pth")
-    return recipe_with(tmp_path, *ONE_SLICE, *OPTIONS, f"encoder_weights={tmp_path / 'resnet18.pth'}")
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    torch.save(torchvision_weights.random_weights("resnet18"), folder / "resnet18.pth")
+    return recipe_with(folder, *ONE_SLICE, *OPTIONS, f"encoder_weights={folder / 'resnet18.pth'}")
 
 
-def test_a_model_from_imagenets_weights_keeps_the_step_that_normalises_its_input(plan, data, tmp_path):
-    fit(plan, data, tmp_path / "model", command="")
-    trained = model_folder.load(tmp_path / "model")
+@pytest.fixture(scope="module")
+def unbroken(plan, data, tmp_path_factory):
+    """Folder of a model whose training nothing ended."""
+    folder = tmp_path_factory.mktemp("unbroken") / "model"
+    fit(plan, data, folder, command="")
+    return folder
+
+
+def test_a_model_from_imagenets_weights_keeps_the_step_that_normalises_its_input(unbroken):
+    trained = model_folder.load(unbroken)
     assert trained.description.network.options == {"imagenet_input": True}
     slices = torch.rand(1, 1, 64, 64)
     mean, deviation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -35,12 +43,12 @@ def test_a_model_from_imagenets_weights_keeps_the_step_that_normalises_its_input
     with torch.inference_mode():
         seen = torch.cat([(slices - at) / by for at, by in zip(mean, deviation, strict=True)], dim=1)
         assert torch.allclose(trained.network(slices), trained.network.logits_of_seen(seen), atol=1e-5)
-    card = (tmp_path / "model" / model_folder.CARD).read_text()
+    card = (unbroken / model_folder.CARD).read_text()
     assert "encoder started from the weights in resnet18.pth; the network first normalises its input" in card
-    assert str(tmp_path) not in card
+    assert str(unbroken.parents[1]) not in card
 
 
-def test_a_training_that_was_ended_goes_on_with_it_to_the_same_weights(plan, data, tmp_path):
+def test_a_training_that_was_ended_goes_on_with_it_to_the_same_weights(plan, data, unbroken, tmp_path):
     cancel = CancelToken()
 
     def end_after_the_second(_fraction, sentence):
@@ -52,6 +60,5 @@ def test_a_training_that_was_ended_goes_on_with_it_to_the_same_weights(plan, dat
     told = []
     fit(plan, data, tmp_path / "model", command="", resume=True, say=told.append)
     assert told[0] == "Training goes on after step 2."
-    fit(plan, data, tmp_path / "unbroken", command="")
-    weights = [(tmp_path / name / model_folder.WEIGHTS).read_bytes() for name in ("model", "unbroken")]
+    weights = [(folder / model_folder.WEIGHTS).read_bytes() for folder in (tmp_path / "model", unbroken)]
     assert weights[0] == weights[1]

@@ -117,7 +117,7 @@ def test_a_lesion_beyond_the_farthest_look_is_said_to_go_on(model):
     )
     labels = np.where(ct.voxels == LIVER_HU, 1, 0).astype(np.uint8)
     found = find_lesion(ct, type(model)(small, model.network), [ras((60.0, 60.0, 60.0))], known=Known(labels=labels))
-    assert any("may go on beyond the 48 mm" in each for each in found.warnings)
+    assert any("may reach beyond the 48 mm" in each for each in found.warnings)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_lesion_beyond_the_farthest_look_is_said_to_go_on(model):
     [
         ([], [(0, 0, 0)], "no click into a lesion"),
         ([(500.0, 0.0, 0.0)], [], "outside the CT"),
-        ([(float("nan"), 0.0, 0.0)], [], "is no place"),
+        ([(float("nan"), 0.0, 0.0)], [], "is not a position"),
         ([(-45.0, -40.0, 50.0)], [(-45.0, -40.0, 50.0)], "as inside and as outside"),
     ],
 )
