@@ -2,9 +2,9 @@
 
     python Testing/screenshots/web.py
 
-Each state is taken at three sizes of a window, of which the names tell the narrower ones; the states in which most is
-shown also on a dark page. They are of the real page in a real Chromium, with a made-up CT; nothing in them is drawn by
-hand.
+Each state is taken at three sizes of a window, of which the names tell the narrower ones, on a light page and on a dark
+one. They are of the real page in a real Chromium, with a made-up CT; nothing in them is drawn by hand. Dark pictures
+are there to be looked at: those that the repository does not keep lie in build/screenshots.
 """
 
 import sys
@@ -20,7 +20,9 @@ from support.repository import ROOT
 from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.io.nifti import write_volume
 
-TARGET = ROOT / "Resources" / "Screenshots"
+TARGET, LOOKED_AT = ROOT / "Resources" / "Screenshots", ROOT / "build" / "screenshots"
+THEMES = ("light", "dark")
+KEPT_DARK = ("result", "setup")
 SIZES = {"": (1440, 900), "-700": (700, 900), "-390": (390, 844)}
 SHAPE, SPACING, SEED = (72, 256, 256), (3.0, 1.5, 1.5), 3
 BEGUN = "() => Number(document.querySelector('#progress').getAttribute('aria-valuenow')) >= 20"
@@ -59,21 +61,21 @@ def at_work(browser, site) -> None:
         for each in (page, second):
             each.locator("#segment").dispatch_event("click")  # without the waves that a pointer leaves on a button
         web_cases.says(second, "#stage", "Waiting")
-        _take(second, "waiting", rests=False)
+        both(second, "waiting", rests=False)
         page.wait_for_function(BEGUN, polling=20)
-        _take(page, "running", rests=False)
+        both(page, "running", rests=False)
         web_cases.says(page, "#stage", "Done.")
         with_result(page)
 
 
 def with_result(page) -> None:
     """Light and dark, the setup, the report, a lesion that was chosen, and painting."""
-    take(page, "result", dark=True, shows="#summary")
+    take(page, "result", shows="#summary")
     page.click("#fold-panel")
     take(page, "folded")
     page.click("#fold-panel")
     page.click("#setup-line")
-    take(page, "setup", dark=True, shows="#setup-line")
+    take(page, "setup", shows="#setup-line")
     page.click("#setup-line")
     page.click("#preview")
     page.wait_for_selector("#preview-print:not([disabled])")
@@ -87,20 +89,24 @@ def with_result(page) -> None:
 
 
 def painting(page) -> None:
-    """A stroke that is being drawn, which a window of another size would end."""
+    """A stroke that is being drawn, which a window of another size would end; a stroke for each picture."""
     page.click("#tool-paint")
     for ending, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         page.locator("#tool-paint").scroll_into_view_if_needed()
-        web_cases.settled(page, "Axial")
-        box = web_cases.image(page, "Axial").bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.4)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.4, steps=10)
-        _take(page, f"painting{ending}", rests=True)
-        page.mouse.up()
-        page.click("#undo")
-        web_cases.can_segment(page)
+        for theme in THEMES:
+            turn(page, theme)
+            web_cases.settled(page, "Axial")
+            box = web_cases.image(page, "Axial").bounding_box()
+            y = box["y"] + box["height"] * 0.44  # in the liver: of what lies beyond it the page would ask
+            page.mouse.move(box["x"] + box["width"] * 0.46, y)
+            page.mouse.down()
+            page.mouse.move(box["x"] + box["width"] * 0.54, y, steps=10)
+            _take(page, file_of("painting", theme, ending), rests=True)
+            page.mouse.up()
+            page.click("#undo")
+            web_cases.can_segment(page)
+    turn(page, "light")
 
 
 def measured(page) -> None:
@@ -138,6 +144,7 @@ def clicks(page) -> None:
     for side, away in (("inside", 0), ("outside", 45)):
         page.click(f"#click-{side}")
         page.mouse.click(middle[0] + away, middle[1])
+        web_cases.says(page, "#clicks", side)
         web_cases.says(page, "#click-said", "by the model")
     page.mouse.move(5, 5)
     web_cases.can_segment(page)
@@ -148,27 +155,45 @@ def clicks(page) -> None:
         web_cases.can_segment(page)
 
 
-def take(page, name: str, *, rests: bool = True, dark: bool = False, shows: str = "") -> None:
+def take(page, name: str, *, rests: bool = True, shows: str = "") -> None:
     """Pictures at every size, once nothing moves where it is a state of rest."""
     for ending, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         if shows:
             page.locator(shows).scroll_into_view_if_needed()
-        _take(page, name + ending, rests=rests)
-        if dark:
-            page.evaluate("window.trame.state.set('theme', 'dark')")
-            _take(page, f"{name}-dark{ending}", rests=rests)
-            page.evaluate("window.trame.state.set('theme', 'light')")
+        both(page, name, ending, rests=rests)
     width, height = SIZES[""]
     page.set_viewport_size({"width": width, "height": height})
 
 
-def _take(page, name: str, *, rests: bool) -> None:
+def both(page, name: str, ending: str = "", *, rests: bool = True) -> None:
+    """A picture on a light page and one on a dark page."""
+    for theme in THEMES:
+        turn(page, theme)
+        _take(page, file_of(name, theme, ending), rests=rests)
+    turn(page, "light")
+
+
+def turn(page, theme: str) -> None:
+    """Have the page light or dark."""
+    page.evaluate("theme => window.trame.state.set('theme', theme)", theme)
+    page.wait_for_selector(f".v-application.v-theme--{theme}")
+
+
+def file_of(name: str, theme: str, ending: str) -> Path:
+    """Where a picture goes."""
+    if theme == "light":
+        return TARGET / f"web-{name}{ending}.png"
+    folder = TARGET if name in KEPT_DARK else LOOKED_AT
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"web-{name}-{theme}{ending}.png"
+
+
+def _take(page, path: Path, *, rests: bool) -> None:
     if rests:
         for view in web_cases.VIEWS:
             web_cases.settled(page, view)
     page.wait_for_timeout(300)  # for what fades in
-    path = TARGET / f"web-{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as shown:
         few = shown.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)

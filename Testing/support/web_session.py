@@ -133,3 +133,15 @@ def offsets(session):
     axes = {"Sagittal": 0, "Coronal": 1, "Axial": 2}
     nodes = [view.get_view_node() for view in session.scene.view_manager.get_slice_views()]
     return {node.GetOrientation(): node.GetSliceToRAS().GetElement(axes[node.GetOrientation()], 3) for node in nodes}
+
+
+def settle(work):
+    """Do something, and wait until all that follows from it has happened."""
+
+    async def both():
+        before = asyncio.all_tasks()
+        work()
+        while after := asyncio.all_tasks() - before:
+            await asyncio.gather(*after)
+
+    asyncio.get_event_loop().run_until_complete(both())

@@ -18,6 +18,7 @@ from ...core.volume import Volume
 from ...io import text_header
 from ...io import volumes as files
 from ...io.dicom_files import DicomScan, is_hidden, list_files, looks_like_dicom, scan_files
+from ...io.dicom_frames import is_enhanced_ct
 from ...io.dicom_header import Header, make_image_reader
 from ...io.text_header import locate_voxels
 
@@ -86,6 +87,8 @@ def find_candidates(path: Path, room: Path, most_bytes: int = MOST_BYTES) -> lis
         folder = free_path(room / _UNPACKED)
         unpack_zip(path, folder, most_bytes)
         return _in_folder(folder, path.name)
+    if not is_volume(path) and looks_like_dicom(path) and is_enhanced_ct(path):
+        return _of_series(scan_files([path]), path, path.name)
     return [_file(path)]
 
 
@@ -100,7 +103,8 @@ def read_candidate(candidate: Candidate) -> Volume:
     Raises:
         UserError: as :func:`LiverTumorSegLib.io.volumes.read_volume`, without the places of files on the server.
     """
-    series = candidate.series if candidate.path.is_dir() else None  # an empty UID is one, too
+    is_file_of_volume = candidate.path.is_file() and is_volume(candidate.path)
+    series = None if is_file_of_volume else candidate.series  # an empty UID is one, too
     try:
         return files.read_volume(candidate.path, series=series, force=True)
     except UserError as error:
@@ -118,7 +122,7 @@ def _file(path: Path) -> Candidate:
     if looks_like_dicom(path):
         msg = f"{path.name} is a single DICOM file: give the folder of its series, or a zip file of it."
         raise UserError(msg)
-    what = "a segmentation, not a CT" if path.name.lower().endswith(_MASK) else "in no format that is read here"
+    what = "a segmentation, not a CT" if path.name.lower().endswith(_MASK) else "in a format that cannot be read"
     msg = f"{path.name} is {what}: {_ADVICE}."
     raise UserError(msg)
 
@@ -128,9 +132,16 @@ def _in_folder(folder: Path, name: str) -> list[Candidate]:
     volumes = [path for path in inside if is_volume(path)]
     found = [Candidate(path.relative_to(folder).as_posix(), path) for path in volumes]
     images = scan_files(path for path in inside if files.stem(path) == path.name)
-    found += [_series(number, images.series[uid], folder, uid) for number, uid in enumerate(_ct_series(images), 1)]
+    if found and not _ct_series(images):
+        return found
+    return found + _of_series(images, folder, name)
+
+
+def _of_series(images: DicomScan, path: Path, name: str) -> list[Candidate]:
+    """The CT series of a folder, or the stacks of the one file of an enhanced CT."""
+    found = [_series(number, images.series[uid], path, uid) for number, uid in enumerate(_ct_series(images), 1)]
     if not found:
-        raise _no_ct_error(images, folder, name)
+        raise _no_ct_error(images, path, name)
     return found
 
 
@@ -177,7 +188,7 @@ def _no_ct_error(images: DicomScan, folder: Path, name: str) -> UserError:
 def _without_paths(sentence: str, path: Path) -> str:
     """A sentence without folders on the server, nor names of DICOM files, which are often made of patients'."""
     if not path.is_dir():
-        return sentence.replace(str(path), path.name)
+        return sentence.replace(str(path), path.name if is_volume(path) else "The file")
     for file in reversed(list_files(path)):  # a name before those that it begins with
         sentence = sentence.replace(str(file), "A file of the series")
     return sentence.replace(str(path), "The series")

@@ -126,10 +126,11 @@ def test_with_the_keyboard_alone_a_lesion_is_added_improved_and_undone(page):
     page.keyboard.press("Enter")
     one_lesion(page, SMALL_ML)
     before = volumes(page)
-    for key in ("i", "t"):
+    page.wait_for_selector("#click-improve:enabled")
+    page.evaluate("trame.client.beginBusy()")  # the mode is held back, as while an answer is on its way
+    for key in ["i", "t", *["ArrowRight"] * 4, "Enter"]:
         page.keyboard.press(key)
-    for key in [*["ArrowRight"] * 4, "Enter"]:
-        page.keyboard.press(key)
+    page.evaluate("trame.client.endBusy()")
     web_cases.wait(page, lambda: volumes(page) != before, "another lesion")
     page.keyboard.press("Control+z")
     web_cases.wait(page, lambda: volumes(page) == before, "the lesion as it was")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...pacs.archive_reader import ArchiveReader
 
 _log = logging.getLogger(__name__)
-_LONGEST_OBJECT, _MOST_OBJECTS = 1 << 28, 5000
+_LONGEST_OBJECT, _MOST_OBJECTS = 1 << 30, 5000
 _FOLDER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SENT = {"segmentation.dcm": "SEG", "measurements.dcm": "SR"}
 _END_SECONDS, _SAY_SECONDS = 5.0, 0.25

@@ -96,7 +96,7 @@ class PanelApp:
         setup = SetupSection(
             self.session, self._source, ArchiveSection(self.session, self._source), SettingsSection(self.session)
         )
-        self._sections = [setup, SegmentSection(self.session), ResultSection(self.session)]
+        self._sections = [setup, SegmentSection(self.session), ResultSection(self.session, corrections.choose)]
         self._sections += [ClickSection(self.session, corrections), corrections, question]
         self._sections += [AppearanceSection(self.session), DownloadSection(self.session)]
         self._sections += [ReportSection(self.session), SendSection(self.session), LesionMarksSection(self.session)]

@@ -43,6 +43,7 @@ class ClickQueue:
     def __init__(self, panel: Panel, begin: Callable[[Asked], None], failed: Callable[[Asked], None]) -> None:
         self._panel, self._begin, self._failed = panel, begin, failed
         self._waiting: list[Asked] = []
+        self._is_held = False
         self.asked: Asked | None = None
 
     @property
@@ -66,7 +67,16 @@ class ClickQueue:
     def answered(self, asked: Asked) -> bool:
         """Take in that an answer came; False where it is not wanted any more."""
         wanted, self.asked = self.asked is asked, None
+        self._is_held = False
         return wanted
+
+    def hold(self) -> None:
+        """Look at nothing else before the user has said what becomes of the answer that came."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Go on; what was looked at has come to nothing unless it was answered."""
+        self._is_held = False
 
     def take_back(self) -> bool:
         """Drop the newest click that has no answer yet; False where there is none."""
@@ -85,6 +95,7 @@ class ClickQueue:
         """Drop all; the answer to what is looked at will not be wanted."""
         self._waiting.clear()
         self.asked = None
+        self._is_held = False
 
     async def run(self) -> None:
         """Ask for what waits, one after another, until nothing does."""
@@ -106,7 +117,7 @@ class ClickQueue:
             self._begin(self.asked)
 
     async def _idle(self) -> None:
-        while self._panel.state not in IDLE:
+        while self._is_held or self._panel.state not in IDLE:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _drop(self, asked: Asked) -> None:

@@ -7,7 +7,7 @@ were made.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from ....reporting.lesion_origins import LesionMark, with_clicks
 from ...panel.clicks import ClickedLesion, LesionClick, lesion_under
 from ...panel.mrml_results import ResultNodes
 from .edited_segments import Box, CorrectedSegments, VoxelLabels
+from .outside_liver import Outside, OutsidePart, outside_part
 from .painting import Corrections
 
 Clicks = tuple[LesionClick, ...]
@@ -36,12 +37,14 @@ class ClickedInto:
         lesion: as its clicks left it; None for nothing.
         clicks: that were answered, in their order.
         held: what marked the base, see :mod:`LiverTumorSegLib.reporting.lesion_origins`.
+        is_within: the user had it end at the liver's border.
     """
 
     base: Boxed | None = None
     lesion: Boxed | None = None
     clicks: Clicks = ()
     held: tuple[LesionMark, ...] = ()
+    is_within: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -84,7 +87,8 @@ class ClickedLesions:
         return self._of(here) if here else lesion
 
     def _of(self, here: Boxed) -> ClickedInto:
-        for known in self._known:
+        unanswered = (self.current,) if self.current else ()
+        for known in (*self._known, *unanswered):
             if known.lesion and known.lesion.box == here.box and np.array_equal(known.lesion.values, here.values):
                 return known
         return ClickedInto(here, here)
@@ -99,6 +103,28 @@ class ClickedLesions:
             segments = self._corrections.segments
             self._around = lesion, *(_before(lesion, segments) if segments else (None, None))
         return self._around[1:]
+
+    def outside(self, answer: ClickedLesion) -> OutsidePart | None:
+        """The part of an answer that would newly be lesion outside the liver; None where there is none."""
+        segments = self._corrections.segments
+        return outside_part(segments, answer.box, answer.mask) if segments else None
+
+    def ended(self, lesion: ClickedInto, answer: ClickedLesion, choice: Outside) -> ClickedLesion | None:
+        """An answer as the user wants it at the liver's border; None where nothing of it is left.
+
+        What is lesion already stays, as that of another answer to the same question.
+        """
+        segments = self._corrections.segments
+        if choice is Outside.NOTHING or segments is None:
+            return None
+        lesion.is_within = choice is Outside.WITHIN
+        if choice is Outside.ADD:
+            return answer
+        before = segments.labels_of_box(answer.box)
+        mask = answer.mask & (before.organ | (before.lesion > 0))
+        if not mask.any():
+            return None
+        return replace(answer, mask=mask, ml=answer.ml * float(mask.sum() / answer.mask.sum()))
 
     def become(self, nodes: ResultNodes, lesion: ClickedInto, clicks: Clicks, answer: ClickedLesion | None) -> None:
         """Let a lesion be what its clicks say; without any, it is again what it was before the first.

@@ -225,13 +225,35 @@ class CorrectedSegments:
 
     def lesion_of_clicks(self, box: Box, mask: NDArray[np.bool_]) -> int:
         """The segment of a lesion that clicks change: the one that holds most of it; for a new one where one goes."""
-        held = self._labels.lesion[box][mask]
+        return self._segment_of(self._labels.lesion[box][mask], self._labels.lesion)
+
+    def lesions_outside(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """``[k, j, i]``, True where a lesion is in a segment that is none of these."""
+        others = [number for number, name in enumerate(self._kinds, start=1) if name not in names]
+        return np.asarray(np.isin(self._labels.lesion, others))
+
+    def like(self, labels: NDArray[np.unsignedinteger]) -> VoxelLabels:
+        """The voxels as other labels have them; a lesion that is there stays in its segment.
+
+        Args:
+            labels: ``[k, j, i]``: 0 background, 1 liver, 1 + n lesion n.
+        """
+        held, lesion = self._labels.lesion, labels >= LESION.label
+        added, after = lesion & (held == 0), np.where(lesion, held, 0).astype(np.uint16)
+        for number in np.unique(labels[added]):
+            mask = labels == number
+            after[mask & added] = self._segment_of(held[mask], after)
+        organ = np.where(lesion, self._labels.organ | added, labels > 0)
+        return VoxelLabels(organ, after)
+
+    def _segment_of(self, held: NDArray[np.uint16], others: NDArray[np.uint16]) -> int:
+        """The segment that holds most of a lesion; for a new one where one goes beside the others."""
         counts = np.bincount(held[held > 0])
         if counts.any():
             return int(counts.argmax())
         lesions = [number for number, kind in enumerate(self._kinds.values(), start=1) if kind == LESION.label]
         if self.nodes.facts.get("one_each"):
-            lesions = [number for number in lesions if not (self._labels.lesion == number).any()]
+            lesions = [number for number in lesions if not (others == number).any()]
         return lesions[0] if lesions else self._number_of(LESION)
 
     def put(self, box: Box, labels: VoxelLabels) -> None:

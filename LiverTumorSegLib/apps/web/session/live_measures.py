@@ -49,10 +49,12 @@ class LiveMeasures:
     def __init__(self, jobs: SceneJobs) -> None:
         self._jobs = jobs
         self._known: _Known | None = None
+        self._forgotten = 0
 
     def forget(self) -> None:
-        """Let the next measurement be one of the whole."""
+        """Let the next measurement be one of the whole; one that runs is of no use any more."""
         self._known = None
+        self._forgotten += 1
 
     async def bring_up_to_date(self, nodes: ResultNodes, segments: CorrectedSegments) -> None:
         """Measure what was changed since it was measured last, and fill the table.
@@ -65,7 +67,10 @@ class LiveMeasures:
         self._known = None  # what fails in between is measured as a whole the next time
         if known is None or known.segments is not segments or _text(known) != before.numbers_text:
             known, boxes = None, []
+        forgotten = self._forgotten
         known, result = await asyncio.to_thread(_measure, known, before, boxes, segments)
+        if forgotten != self._forgotten:
+            return
         if slicer.mrmlScene.IsNodePresent(nodes.table) and slicer.mrmlScene.IsNodePresent(nodes.volume):
             rows = [segments.segment_at(lesion["inside_voxel"]) for lesion in result.table["lesions"]]
             fill(nodes, result, facts, rows, by_hand=True)

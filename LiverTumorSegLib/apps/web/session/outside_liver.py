@@ -1,4 +1,4 @@
-"""The part of a painted lesion that lies outside the liver: how much it is, and whether it looks like liver."""
+"""The part of a new lesion that would lie outside the liver: how much it is, and whether it looks like liver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAST_ML = 0.1
 
 
 class Outside(Enum):
-    """What becomes of a stroke that goes beyond the liver."""
+    """What becomes of a stroke or a click that goes beyond the liver."""
 
     WITHIN = "within"
     ADD = "add"
@@ -31,7 +31,7 @@ class Outside(Enum):
 
 @dataclass(frozen=True)
 class OutsidePart:
-    """What was painted outside the liver.
+    """What was painted, or found by clicks, outside the liver.
 
     Args:
         ml: its volume.
@@ -68,12 +68,12 @@ AskOutside: TypeAlias = Callable[[OutsidePart, Callable[[Outside], None]], None]
 
 
 def outside_part(segments: CorrectedSegments, box: Box, mask: NDArray[np.bool_]) -> OutsidePart | None:
-    """The part of a stroke that would become lesion outside the liver.
+    """The part of a stroke or a clicked lesion that would become lesion outside the liver.
 
     Args:
         segments: the result as it is.
         box: of the CT's ``[k, j, i]``.
-        mask: the voxels of the box that were painted.
+        mask: the voxels of the box that are to be lesion.
 
     Returns:
         None where there is none, or no liver is known.

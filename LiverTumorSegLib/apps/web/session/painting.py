@@ -208,6 +208,10 @@ class Corrections:
             raise RuntimeError(_NOT_BEGUN)
         self._do(_Change(segments, box, segments.labels_of_box(box), after, also))
 
+    def step(self, command: UndoCommand) -> None:
+        """Do what changes the voxels of the result, as one step that can be undone."""
+        self._do(command)
+
     @property
     def is_changed(self) -> bool:
         """Whether voxels were changed that are not measured yet."""
@@ -276,7 +280,7 @@ class Corrections:
             return
         self._do(_Change(segments, box, before, after))
 
-    def _do(self, change: _Change) -> None:
+    def _do(self, change: UndoCommand) -> None:
         self._while_surfaces_wait(change.redo)
         self._undo.push(change)
         self._changed()

@@ -36,13 +36,12 @@ def keep_images(volume: Volume, folder: Path, used: Sequence[Path] = (), *, is_o
         return volume
     try:
         place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
-        kept = tuple(
-            _kept(image, place / f"{number:05}.dcm", is_own=is_own) for number, image in enumerate(volume.images, 1)
-        )
+        files = dict.fromkeys(volume.images)  # the slices of an enhanced CT have one together
+        kept = {image: _kept(image, place / f"{n:05}.dcm", is_own=is_own) for n, image in enumerate(files, 1)}
     except OSError as error:
         msg = f"The CT's images cannot be kept ({error.strerror}): free some space on the server's disk."
         raise UserError(msg) from error
-    return replace(volume, images=kept)
+    return replace(volume, images=tuple(kept[image] for image in volume.images))
 
 
 def delete_images(images: Sequence[Path]) -> None:

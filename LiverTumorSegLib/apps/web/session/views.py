@@ -19,6 +19,7 @@ from ...panel.mrml_volumes import from_world, to_world
 from .looking import pictures
 from .looking.pictures import Shown
 from .looking.slice_place import edge_letters, scale_bar, slice_text
+from .looking.slice_steps import set_slice_steps
 from .looking.view_plane import ViewPlane
 from .view_furniture import LARGE_VIEW, NOTHING_SHOWN, POINTED, add_3d_controls, add_slice_controls
 
@@ -102,6 +103,8 @@ class Views:
         self.window(volume, "liver")
         self._scene.display_manager.show_volume_in_slice_background(volume)
         self._scene.display_manager.reset_views()
+        for view in self.slices.values():
+            set_slice_steps(view, volume)
 
     def window(self, volume: slicer.vtkMRMLScalarVolumeNode, preset: str) -> None:
         """Set grey values after one of :data:`PRESETS`."""

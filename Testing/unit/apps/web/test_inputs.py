@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 from pydicom.uid import MRImageStorage
+from support import enhanced_dicom
 from support.dicom_slices import hounsfield, plain, write
 from support.identified_dicom import DATE, NUMBERS, UID, WORD, write_identified
 
@@ -127,13 +128,13 @@ def test_a_folder_of_one_file_is_that_file(tmp_path):
     (tmp_path / "rubbish" / "notes.txt").write_text("x")
     assert [one.title for one in candidates(tmp_path / "volume")] == ["ct.nii"]
     assert [one.title for one in candidates(tmp_path / "packed")] == ["ct.nii"]
-    assert refusal(tmp_path / "rubbish").startswith("notes.txt is in no format")
+    assert refusal(tmp_path / "rubbish").startswith("notes.txt is in a format")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("notes.txt", r"notes\.txt is in no format that is read here: give a NIfTI"),
+        ("notes.txt", r"notes\.txt is in a format that cannot be read: give a NIfTI"),
         ("ct.seg.nrrd", r"ct\.seg\.nrrd is a segmentation, not a CT"),
         ("ct.zip", r"ct\.zip is damaged, encrypted or no plain zip file"),
     ],
@@ -154,6 +155,25 @@ def test_rubbish_with_a_volumes_name_is_refused_when_it_is_read(tmp_path):
 def test_a_single_dicom_file_asks_for_its_folder(tmp_path):
     file, *_ = write(plain(), tmp_path)
     assert "is a single DICOM file: give the folder" in refusal(file)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_one_file_of_an_enhanced_ct_is_a_ct(tmp_path, inside):
+    file = enhanced_dicom.write(enhanced_dicom.enhanced(plain()), tmp_path / "in" / "SMITH^JOHN.dcm")
+    (found,) = candidates(file.parent if inside else file)
+    assert found.title == "Series 1: series 1.2.3, 6 slices of 20 x 16"
+    assert np.array_equal(read_candidate(found).voxels, hounsfield())
+    file.write_bytes(file.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"^The file ends too early"):
+        read_candidate(found)
+
+
+def test_of_the_stacks_of_an_enhanced_ct_one_is_chosen(tmp_path):
+    slices = [*plain(), *plain(seed=8)]
+    file = enhanced_dicom.write(enhanced_dicom.enhanced(slices, ["1"] * 6 + ["2"] * 6), tmp_path / "ct.dcm")
+    found = candidates(file)
+    assert len(found) == 2
+    assert np.array_equal(read_candidate(found[1]).voxels, hounsfield(seed=8))
 
 
 def test_a_zip_file_without_a_ct_says_what_it_holds(tmp_path):

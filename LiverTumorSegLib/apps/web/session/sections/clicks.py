@@ -22,8 +22,10 @@ from ..click_points import drawn, middle_of, moved_in, place_at
 from ..click_queue import Asked, ClickQueue
 from ..clicked_lesions import ClickedInto, ClickedLesions, Clicks
 from ..first_result import make_first_result
+from ..outside_liver import Outside
 from ..session import Session
 from .base import Section, heading
+from .click_controls import add_click_list, add_mode, add_sides
 from .corrections import CorrectionSection
 
 _NONE, _ADD, _IMPROVE = "", "add", "improve"
@@ -47,7 +49,8 @@ class ClickSection(Section):
 
     def __init__(self, session: Session, corrections: CorrectionSection) -> None:
         super().__init__(session)
-        self._lesions = ClickedLesions(corrections.corrections)
+        self._corrections = corrections.corrections
+        self._lesions = ClickedLesions(self._corrections)
         self._said: tuple[ClickedInto | None, Clicks] = (None, ())
         self._queue = ClickQueue(self.panel, self._begin, self._on_failed)
         self._taken: ResultNodes | None = None
@@ -56,6 +59,7 @@ class ClickSection(Section):
         self._running: asyncio.Task[None] | None = None
         corrections.take_back_click = self._take_back
         corrections.before_measuring = self._lesions.mark_again
+        corrections.look_again = self._lesions.look_again
 
     def build(self) -> None:
         """Two buttons, the sign of the next click, what came of the last, and the clicks of the lesion."""
@@ -64,9 +68,9 @@ class ClickSection(Section):
         with html.Div(v_if=("ct_name",), id="clicking"):
             heading("Lesions by clicks")
             with html.Div(classes="d-flex flex-wrap ga-2 mb-1"):
-                self._mode(_ADD, "Add lesion", "segmenting")
-                self._mode(_IMPROVE, "Improve", "segmenting || !(can_improve || row >= 0)")
-                self._build_sides()
+                add_mode(_ADD, "Add lesion", "segmenting")
+                add_mode(_IMPROVE, "Improve", "segmenting || !(can_improve || row >= 0)")
+                add_sides(f"click_mode === '{_IMPROVE}'", {_INSIDE: "+ Inside", _OUTSIDE: "− Outside"})
             html.Div("{{ click_hints[click_mode] }}", classes="lts-note", id="click-hint", raw_attrs=aria("status"))
             html.Div(_KEYS, v_if=("click_mode",), classes="lts-note")
             html.Div("{{ looking ? 'Looking…' : click_said }}", id="click-said", raw_attrs=aria("status"))
@@ -79,7 +83,7 @@ class ClickSection(Section):
                 density="compact",
                 classes="my-1 click-warning",
             )
-            self._build_clicks()
+            add_click_list(self._on_go, self._on_remove)
         self.state.change("click_mode")(self._on_mode)
         self.state.change("row")(self._on_row)
         self.state.change("tool")(self._on_tool)
@@ -92,61 +96,6 @@ class ClickSection(Section):
     @property
     def _views(self) -> dict[str, SliceView]:
         return {view.get_singleton_tag(): view for view in self.session.scene.view_manager.get_slice_views()}
-
-    @staticmethod
-    def _mode(mode: str, words: str, disabled: str) -> None:
-        pressed = f"click_mode === '{mode}'"
-        v3.VBtn(
-            words,
-            id=f"click-{mode}",
-            click=f"click_mode = {pressed} ? '' : '{mode}'",
-            disabled=(disabled,),
-            color=(f"{pressed} ? 'primary' : undefined",),
-            variant=(f"{pressed} ? 'flat' : 'tonal'",),
-            size="small",
-            raw_attrs=aria(pressed=(pressed,)),
-        )
-
-    @staticmethod
-    def _build_sides() -> None:
-        look = {"density": "compact", "variant": "outlined", "divided": True, "mandatory": True}
-        with v3.VBtnToggle(
-            v_model=("click_side",),
-            v_if=(f"click_mode === '{_IMPROVE}'",),
-            id="click-sides",
-            raw_attrs=aria(label="The next click is"),
-            **look,
-        ):
-            for side, words in ((_INSIDE, "+ Inside"), (_OUTSIDE, "− Outside")):
-                v3.VBtn(words, value=side, id=f"click-{side}", size="small")
-
-    def _build_clicks(self) -> None:
-        said = "`Remove click ${each.n}, ${each.inside ? 'inside' : 'outside'}`"
-        with (
-            html.Ul(v_if=("clicks.length",), id="clicks", classes="lts-clicks", raw_attrs=aria(label="Clicks")),
-            html.Li(v_for="each in clicks", key="each.n"),
-        ):
-            html.Span(
-                "{{ each.inside ? '+' : '−' }}",
-                classes=("['lts-sign', each.inside ? 'lts-inside' : 'lts-outside']",),
-                raw_attrs=aria(hidden="true"),
-            )
-            html.Button(
-                "{{ each.n }} {{ each.inside ? 'inside' : 'outside' }}",
-                click=(self._on_go, "[each.n]"),
-                type="button",
-                classes="lts-go",
-            )
-            v3.VBtn(
-                icon="mdi-close",
-                click=(self._on_remove, "[each.n]"),
-                disabled=("segmenting",),
-                size="x-small",
-                variant="text",
-                title=(said,),
-                classes="lts-remove-click",
-                raw_attrs=aria(label=(said,)),
-            )
 
     def show(self) -> None:
         """Forget the clicks of another CT or result, and show those of the lesion that is clicked into."""
@@ -217,7 +166,6 @@ class ClickSection(Section):
             self.state.click_mode = _NONE
             return
         self.state.tool = "none"
-        self.state.click_side = _INSIDE
         self._on_row()
         self._show_clicks()
         self.panel.attempt(self._prepare)
@@ -322,8 +270,30 @@ class ClickSection(Section):
         return found
 
     def _on_answer(self, asked: Asked, answer: ClickedLesion | None) -> None:
-        if not self._queue.answered(asked) or self.session.volume is None:
+        """Show an answer, after a question where the lesion would newly go beyond the liver."""
+        if self._queue.asked is not asked or self.session.volume is None:
+            self._queue.answered(asked)
             return
+        lesion, lesions = asked.lesion, self._lesions
+        if answer and lesion.is_within and lesion.clicks:
+            self._on_outside(asked, answer, Outside.WITHIN)
+        elif answer and (part := lesions.outside(answer)):
+            self._queue.hold()
+            self._corrections.ask_outside(part, partial(self._on_outside, asked, answer))
+        else:
+            self._take(asked, answer)
+
+    def _on_outside(self, asked: Asked, answer: ClickedLesion, choice: Outside) -> None:
+        if self._queue.asked is not asked:
+            return
+        ended = self._lesions.ended(asked.lesion, answer, choice)
+        if ended is None:
+            self._queue.release()
+        else:
+            self._take(asked, ended)
+
+    def _take(self, asked: Asked, answer: ClickedLesion | None) -> None:
+        self._queue.answered(asked)
         with self.state as state:
             current, nodes = self._lesions.current, self._nodes()
             self._lesions.become(nodes, asked.lesion, asked.clicks, answer)
@@ -367,9 +337,12 @@ class ClickSection(Section):
         return dropped
 
     def _on_aim(self, tag: str, *steps: float) -> None:
-        """Move the place that Enter clicks at: so many voxels to the right and up, and so many slices."""
+        """Move the place that Enter clicks at: so many voxels to the right and up, and so many slices.
+
+        The page sends steps in a mode alone; the mode itself may arrive after them.
+        """
         view = self._views.get(tag)
-        if view is None or self.session.volume is None or self.state.click_mode == _NONE or len(steps) != 3:
+        if view is None or self.session.volume is None or len(steps) != 3:
             return
         right, up, through = (
             round(max(-_MOST_STEPS, min(_MOST_STEPS, step)))

@@ -12,6 +12,7 @@ from trame.widgets import vuetify3 as v3
 from .....core.labels import LESION, LIVER
 from ....panel.mrml_results import ResultNodes
 from ..aria import aria
+from ..candidate_steps import CandidateSteps
 from ..edited_segments import CorrectedSegments
 from ..live_measures import LiveMeasures
 from ..painting import LARGEST_MM, SMALLEST_MM, Corrections, Tool
@@ -32,7 +33,8 @@ class CorrectionSection(Section):
     """Changes the segments of the result by hand.
 
     ``take_back_click`` is asked before each undo whether it dropped a click that has no answer yet, and
-    ``before_measuring`` is called with the result before the table is measured again.
+    ``before_measuring`` is called with the result before the table is measured again, ``look_again`` once other
+    candidates are lesions.
     """
 
     def __init__(self, session: Session) -> None:
@@ -40,8 +42,10 @@ class CorrectionSection(Section):
         self.corrections = Corrections(session.scene.segmentation_editor, self._on_change, self._keep_surfaces)
         self._outside, self._live = OutsideSection(session), LiveMeasures(session.jobs)
         self.corrections.ask_outside = self._outside.ask
+        self._candidates = CandidateSteps(session.jobs, self.corrections, self._on_candidates)
         self.take_back_click: Callable[[], bool] = lambda: False
         self.before_measuring: Callable[[ResultNodes], None] = lambda _nodes: None
+        self.look_again: Callable[[], None] = lambda: None
         self._taken: ResultNodes | None = None
         self._following: asyncio.Task[None] | None = None
         self._surfaces: Callable[[], None] | None = None
@@ -55,6 +59,7 @@ class CorrectionSection(Section):
             self._build_tools()
             with html.Div(v_if=("tool !== 'none'",)):
                 self._build_brush()
+            with html.Div(v_if=("tool !== 'none' || outside_kept !== 'ask'",)):
                 self._outside.build_kept()
             with html.Div(classes="d-flex flex-wrap ga-2"):
                 self._button("remove", "Remove lesion", self._on_remove, "row < 0 || !idle || segmenting")
@@ -121,6 +126,24 @@ class CorrectionSection(Section):
     def _on_undo(self) -> None:
         if not self.take_back_click():
             self.corrections.undo()
+
+    def choose(self, nodes: ResultNodes, sensitivity: float) -> None:
+        """Take other candidates for lesions, which is a step as painting is, but by itself no correction.
+
+        Raises:
+            UserError: as :meth:`.candidate_steps.CandidateSteps.choose`.
+        """
+        corrected = self.session.corrected
+
+        def done() -> None:
+            self.session.corrected = corrected
+            self.session.tell()
+
+        self._candidates.choose(nodes, sensitivity, done)
+
+    def _on_candidates(self) -> None:
+        self._live.forget()
+        self.look_again()
 
     def _on_change(self) -> None:
         self.session.corrected = True

@@ -1,4 +1,4 @@
-"""The question what becomes of a painted lesion that goes beyond the liver, and the answer that is kept."""
+"""The question what becomes of a new lesion that goes beyond the liver, and the answer that is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEPT = {_ASK: "Ask each time", Outside.WITHIN.value: "Paint within the liver", 
 
 
 class OutsideSection(Section):
-    """Asks about one stroke after the other; what is not answered is not painted.
+    """Asks about one stroke or click after the other; what is not answered is not done.
 
     What was chosen for the rest of the session stands beside the brush, where it can be changed.
     """
@@ -74,11 +74,11 @@ class OutsideSection(Section):
         """Nothing here depends on jobs."""
 
     def ask(self, part: OutsidePart, then: Callable[[Outside], None]) -> None:
-        """Ask what becomes of a stroke, or do what was chosen for all.
+        """Ask what becomes of a stroke or a click, or do what was chosen for all.
 
         Args:
-            part: of the stroke, outside the liver.
-            then: does it.
+            part: of its lesion, outside the liver.
+            then: does it; called in any case.
         """
         if self.state.outside_kept in (Outside.WITHIN.value, Outside.ADD.value):
             then(Outside(self.state.outside_kept))
@@ -89,8 +89,11 @@ class OutsideSection(Section):
 
     def forget(self) -> None:
         """Drop what was not answered, as the strokes of another result."""
+        dropped = list(self._waiting)
         self._waiting.clear()
         self.state.outside_asking = False
+        for _, then in dropped:
+            self.panel.attempt(partial(then, Outside.NOTHING))
 
     def _show_next(self) -> None:
         if self._waiting:
@@ -110,7 +113,7 @@ class OutsideSection(Section):
         self._show_next()
 
     def _on_asking(self, outside_asking: bool, **_: Any) -> None:
-        """A dialog that was put away without an answer takes the stroke back."""
+        """A dialog that was put away without an answer takes the stroke or click back."""
         if not outside_asking and self._waiting:
-            self._waiting.popleft()
+            self.panel.attempt(partial(self._waiting.popleft()[1], Outside.NOTHING))
             self._show_next()

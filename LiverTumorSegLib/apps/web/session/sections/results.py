@@ -31,10 +31,16 @@ _PAUSE_SECONDS = 0.4
 
 
 class ResultSection(Section):
-    """Shows the result of the session."""
+    """Shows the result of the session.
 
-    def __init__(self, session: Session) -> None:
+    Args:
+        session: whose result it is.
+        choose: takes the candidates for lesions of a sensitivity.
+    """
+
+    def __init__(self, session: Session, choose: Callable[[ResultNodes, float], None]) -> None:
         super().__init__(session)
+        self._choose_candidates = choose
         self._shown = 0
         self._moved_at = 0.0
         self._moving: asyncio.Task[None] | None = None
@@ -169,7 +175,8 @@ class ResultSection(Section):
         self.state.result_warnings = facts["warnings"]
         self.state.searched = facts["run"]["model"] != CLICK_MODEL
         points = nodes.points
-        self.state.point = texts.chosen_point(points, facts["run"])
+        if not self._is_moving:  # else it was moved on while the candidates before were taken
+            self.state.point = texts.chosen_point(points, facts["run"])
         self.state.points = [texts.sensitivity(points, place) for place in range(len(points))]
         self._sort(nodes)
 
@@ -208,9 +215,9 @@ class ResultSection(Section):
     def _take_point(self, point: int) -> None:
         nodes = self.session.nodes
         if nodes is not None and self._differs(point):
-            self.state.tool = "none"  # strokes would be lost with the segments that they are painted into
+            self.state.tool = "none"  # a stroke meanwhile would stop it
             wanted = nodes.points[int(point)]["false_per_patient"]
-            self.panel.attempt(lambda: self.session.jobs.choose(nodes, wanted, self._on_chosen))
+            self.panel.attempt(lambda: self._choose_candidates(nodes, wanted))
 
     def _differs(self, point: int) -> bool:
         """Whether there is such a place of the slider, and the result is of another."""
@@ -218,10 +225,6 @@ class ResultSection(Section):
         if nodes is None or not isinstance(point, (int, float)) or not 0 <= point < len(nodes.points):
             return False
         return int(point) != texts.chosen_point(nodes.points, nodes.facts["run"])
-
-    def _on_chosen(self, nodes: ResultNodes) -> None:
-        self.session.nodes = nodes
-        self.session.tell()
 
     def _on_row(self, row: int) -> None:
         self._choose(_NONE if row == self.state.row else row)

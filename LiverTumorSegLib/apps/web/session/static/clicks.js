@@ -1,5 +1,6 @@
 // Clicks into lesions: where a slice view was clicked, tapped or aimed at, and the keys that belong to it.
 (() => {
+  const press = (name) => window.liverTumorSeg.press(name);
   const STILL = { mouse: 5, pen: 10, touch: 14 }; // pixels that a click may move by; more is a drag
   const AIMS = {
     ArrowLeft: [-1, 0, 0],
@@ -9,7 +10,6 @@
     PageUp: [0, 0, 1],
     PageDown: [0, 0, -1],
   };
-  const TYPED = "input:not([type=range], [type=checkbox]), textarea, select, [role=combobox], [contenteditable=true]";
   const mode = () => window.trame?.state.get("click_mode");
   const viewOf = (target) =>
     target?.closest?.("button, input, a") ? null : target?.closest?.(".lts-view[data-view]");
@@ -54,13 +54,6 @@
   );
   window.addEventListener("pointercancel", () => (down = null), true);
 
-  function press(name) {
-    const button = document.getElementById(name);
-    if (!button || button.disabled) return false;
-    button.click();
-    return true;
-  }
-
   function turn() {
     if (mode() !== "improve") return false;
     const inside = window.trame.state.get("click_side") === "inside";
@@ -89,7 +82,7 @@
   const LETTERS = { a: () => press("click-add"), i: () => press("click-improve"), t: turn, escape: end };
 
   function taken(event) {
-    if (event.altKey || document.querySelector(".v-overlay--active") || event.target.closest?.(TYPED)) return false;
+    if (event.altKey || document.querySelector(".v-overlay--active") || window.liverTumorSeg.isTyped(event)) return false;
     const key = event.key.toLowerCase();
     if (aim(event)) return true;
     if (!(event.ctrlKey || event.metaKey)) return !event.repeat && Boolean(LETTERS[key]?.());

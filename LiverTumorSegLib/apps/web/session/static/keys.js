@@ -1,18 +1,11 @@
 // Keys for windows, slices and tools; those of clicks into lesions, undo and redo are in clicks.js.
 (() => {
-  const TYPED = "input:not([type=range], [type=checkbox]), textarea, select, [role=combobox], [contenteditable=true]";
+  const press = (name) => window.liverTumorSeg.press(name);
   const STEPS = { ArrowUp: 1, ArrowDown: -1, PageUp: 1, PageDown: -1, Home: -Infinity, End: Infinity };
   const ALL = 1e5; // slices, more than any CT has
   const get = (name) => window.trame?.state.get(name);
   const tell = (name, ...values) => window.trame.trigger(name, values);
   let under = null;
-
-  function press(name) {
-    const button = document.getElementById(name);
-    if (!button || button.disabled) return false;
-    button.click();
-    return true;
-  }
 
   function end() {
     if (!get("ct_name")) return false;
@@ -51,7 +44,7 @@
 
   function taken(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return false;
-    if (document.querySelector(".v-overlay--active .v-overlay__content") || event.target.closest?.(TYPED)) return false;
+    if (document.querySelector(".v-overlay--active .v-overlay__content") || window.liverTumorSeg.isTyped(event)) return false;
     if (step(event)) return true;
     if (event.repeat) return false;
     if (/^[1-9]$/.test(event.key) && get("ct_name")) {

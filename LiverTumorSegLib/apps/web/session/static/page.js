@@ -104,5 +104,17 @@
 
   const printPreview = () => document.getElementById("preview-page")?.contentWindow.print();
 
-  window.liverTumorSeg = { choose, upload, download, preview, printPreview, cancel: () => sending?.abort() };
+  // For the scripts that take keys: what a button does, and whether a key is typed into a field.
+  function press(name) {
+    const button = document.getElementById(name);
+    if (!button || button.disabled) return false;
+    button.click();
+    return true;
+  }
+
+  const TYPED = "input:not([type=range], [type=checkbox]), textarea, select, [role=combobox], [contenteditable=true]";
+  const isTyped = (event) => Boolean(event.target.closest?.(TYPED));
+
+  const cancel = () => sending?.abort();
+  window.liverTumorSeg = { choose, upload, download, preview, printPreview, cancel, press, isTyped };
 })();

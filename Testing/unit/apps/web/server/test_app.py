@@ -125,7 +125,7 @@ def test_what_cannot_be_deleted_is_not_said_to_be(place, undeletable, caplog):
     folder, said, undeleted = driven(use())
     assert not any("is deleted" in words for words in said)
     assert undeleted == [folder]
-    assert f"{folder} is not needed any more, and cannot be deleted" in caplog.text
+    assert f"{folder} is not needed any more, but cannot be deleted" in caplog.text
     assert (folder / "ct" / "kept.nii").exists()
     undeletable.clear()
     remove_leftovers(place, SHARED_PREFIX)

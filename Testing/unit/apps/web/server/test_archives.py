@@ -1,6 +1,7 @@
 """Sessions reach listed archives alone, which get results and nothing else; what goes wrong is one sentence."""
 
 import asyncio
+import json
 
 import pydicom
 import pytest
@@ -24,6 +25,13 @@ def listed(name="Research", **ends):
 def both(archive):
     peer = {"ae_title": "ORTHANC", "address": "127.0.0.1", "port": archive.dicom}
     return listed(search={"web": {"url": archive.web}}, send={"dicom": peer})
+
+
+def moving(archive):
+    """The archive as one that sends by C-MOVE, which knows where to."""
+    place = {"AET": "LIVERTUMORSEG", "Host": "127.0.0.1", "Port": free_port()}
+    archive.ask("/modalities/livertumorseg", "PUT", json.dumps(place).encode())
+    return listed(search={"dicom": both(archive).send.dicom, "move": {"port": place["Port"]}})
 
 
 def asked(archives, folder, *questions):
@@ -63,9 +71,10 @@ def result(objects, tmp_path):
     return tmp_path / "session"
 
 
-def test_a_study_is_found_and_fetched_into_the_sessions_uploads(filled, tmp_path):
+@pytest.mark.parametrize("way", [both, moving])
+def test_a_study_is_found_and_fetched_into_the_sessions_uploads(filled, tmp_path, caplog, way):
     found, series, fetched = asked(
-        [both(filled)],
+        [way(filled)],
         tmp_path,
         ("search", {"at": 0, "name": "Some"}),
         ("series", {"at": 0, "study": "1.2.9"}),
@@ -78,6 +87,7 @@ def test_a_study_is_found_and_fetched_into_the_sessions_uploads(filled, tmp_path
     files = sorted((tmp_path / "uploads" / "batch").iterdir())
     assert [file.name for file in files] == ["00001.dcm", "00002.dcm", "00003.dcm"]
     assert {pydicom.dcmread(file).SeriesInstanceUID for file in files} == {"1.2.3"}
+    assert not any(word in caplog.text for word in ("Some", "1.2.9", "1.2.3"))
 
 
 def test_a_result_is_sent_once(archive, result):
@@ -114,7 +124,7 @@ def test_no_folder_but_a_sessions_own_is_read_or_written(archive, result, folder
         ("delete", {"at": 0}, "There is no such archive"),
         ("search", None, "There is no such archive"),
         ("search", {"at": 0}, "Give a name"),
-        ("series", {"at": 0, "study": "../studies"}, "no UID"),
+        ("series", {"at": 0, "study": "../studies"}, "not a valid DICOM UID"),
         ("fetch", {"at": 0, "study": "1.2", "series": "1.3", "modality": "MR", "into": "b"}, "Only CTs and results"),
         ("search", {"at": 0, "name": "A"}, "The archive “Research” cannot be used now: it cannot be connected to."),
         ("send", {"at": 0, "folder": "made"}, "The archive “Research” cannot be used now: it cannot be connected to."),

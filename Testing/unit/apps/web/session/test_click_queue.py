@@ -135,3 +135,16 @@ def test_the_newest_clicks_are_those_that_wait_longest(queue):
     queue.add(asked(one, ONE, TWO))
     assert queue.newest(one) == (ONE, TWO)
     assert queue.newest(lesion()) == ()
+
+
+def test_nothing_else_is_looked_at_while_the_user_is_asked(queue):
+    one, other = lesion(), lesion()
+    queue.add(asked(one, ONE))
+    run(
+        queue,
+        lambda: [queue.add(asked(other, TWO)), queue.hold(), setattr(queue.panel, "state", PanelState.DONE)],
+        lambda: [queue.began[1:] == [] or pytest.fail("it went on"), queue.release()],
+        lambda: end(queue),
+    )
+    assert [each.lesion for each in queue.failed] == [one]
+    assert [each.clicks for each in queue.began] == [(ONE,), (TWO,)]

@@ -89,6 +89,11 @@ def test_a_row_whose_lesion_was_clicked_into_has_its_clicks(clicked):
     assert clicked.of_row(OTHER).clicks == ()
 
 
+def test_a_row_that_is_taken_twice_before_its_first_answer_is_one_lesion(clicked):
+    clicked.current = clicked.of_row(ROW)
+    assert clicked.of_row(ROW) is clicked.current
+
+
 def test_marks_say_how_many_clicks_improved_what_a_model_marked(clicked):
     lesion, before = clicked.of_row(ROW), clicked.nodes.marks
     clicks = click_at(clicked.nodes), click_at(clicked.nodes, inside=False)

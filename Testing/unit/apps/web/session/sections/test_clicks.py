@@ -6,7 +6,7 @@ import pytest
 from support import click_cases
 from support.click_cases import LESIONS, clicked_ct, ras
 from support.web_scene import labels_in
-from support.web_session import built, choose, segmented, session, web_page  # noqa: F401
+from support.web_session import built, choose, segmented, session, settle, web_page  # noqa: F401
 
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.core.errors import UserError
@@ -32,18 +32,6 @@ def page(session, monkeypatch):  # noqa: F811
     correcting = built(corrections.CorrectionSection, session)
     clicking = built(lambda made: clicks.ClickSection(made, correcting), session)
     return SimpleNamespace(session=session, state=session.state, correcting=correcting, clicking=clicking)
-
-
-def settle(work):
-    """Do something, and wait until all that follows from it has happened."""
-
-    async def both():
-        before = asyncio.all_tasks()
-        work()
-        while after := asyncio.all_tasks() - before:
-            await asyncio.gather(*after)
-
-    asyncio.get_event_loop().run_until_complete(both())
 
 
 def click(page, place, view="Red"):
@@ -162,6 +150,56 @@ def test_what_a_model_marked_stays_without_a_click_there(page):
     assert np.array_equal(lesions(page), before)
 
 
+@pytest.fixture
+def beside_liver(page):
+    """The page with a liver that ends within the small lesion, of which none is marked."""
+    liver = click_cases.ball((50.0, 45.0, 70.0), 22.0)
+    page.session.panel.labels = liver.astype(np.uint8)
+    segmented(page.session)
+    return SimpleNamespace(**vars(page), liver=liver, found=click_cases.ball(*LESIONS["small"]))
+
+
+def answer_outside(page, place, answer):
+    """Click, and answer the question that comes, which is asked before anything changes."""
+
+    def give():
+        assert not (lesions(page) & ~page.liver).any()
+        page.correcting._outside._on_answer(answer)
+
+    in_turn((lambda: True, lambda: click(page, place)), (lambda: page.state.outside_asking, give))
+
+
+@pytest.mark.parametrize("answer", ["within", "add", "nothing"])
+def test_a_click_whose_lesion_goes_beyond_the_liver_is_asked_about(beside_liver, answer):
+    page = beside_liver
+    mode(page, "add")
+    answer_outside(page, SMALL, answer)
+    assert "of this lesion would lie outside the liver" in page.state.outside_said
+    marked = lesions(page)
+    assert (marked & ~page.liver).any() == (answer == "add")
+    assert marked.any() == (answer != "nothing")
+    assert len(page.state.clicks) == (answer != "nothing")
+    assert page.state.click_mode == ("add" if answer == "nothing" else "")
+    if answer == "within":
+        ml = marked.sum() * np.prod(click_cases.SPACING) / 1000
+        assert f"{ml:.2f} ml" in page.state.click_said
+
+
+def test_a_lesion_that_ends_at_the_liver_is_asked_about_once(beside_liver):
+    page = beside_liver
+    mode(page, "add")
+    answer_outside(page, SMALL, "within")
+    improve(page, (SMALL[0], SMALL[1] + 4, SMALL[2] + 2))
+    assert [each["inside"] for each in page.state.clicks] == [True, True]
+    assert not (lesions(page) & ~page.liver).any()
+    for _ in page.state.clicks:
+        settle(page.correcting._on_undo)
+    assert not lesions(page).any()
+    mode(page, "add")
+    answer_outside(page, SMALL, "add")
+    assert (lesions(page) & ~page.liver).any()
+
+
 def test_a_click_is_of_the_very_ct_that_was_segmented_whose_probabilities_the_panel_knows(page, monkeypatch):
     panel, seen = page.session.panel, []
     for name in ("segment", "click"):
@@ -215,6 +253,13 @@ def test_a_double_click_is_one_click(page):
 def test_keys_aim_by_voxels_and_click_where_they_aim(page):
     page.session.views.go_to(ras((SMALL[0] - 4, SMALL[1], SMALL[2])))
     mode(page, "add")
+    page.clicking._on_aim("Red", 0, 0, 2)
+    settle(lambda: page.clicking._on_click("Red", "add", True))
+    assert dice(page, "small") > 0.8
+
+
+def test_steps_of_the_keys_count_before_the_mode_has_arrived(page):
+    page.session.views.go_to(ras((SMALL[0] - 4, SMALL[1], SMALL[2])))
     page.clicking._on_aim("Red", 0, 0, 2)
     settle(lambda: page.clicking._on_click("Red", "add", True))
     assert dice(page, "small") > 0.8

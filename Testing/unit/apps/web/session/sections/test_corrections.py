@@ -1,9 +1,8 @@
-import asyncio
 import json
 import math
 
 import pytest
-from support.web_session import built, choose, segmented, session, web_page, with_ct  # noqa: F401
+from support.web_session import built, choose, segmented, session, settle, web_page, with_ct  # noqa: F401
 
 from LiverTumorSegLib.reporting.lesion_origins import LesionMark
 
@@ -15,17 +14,6 @@ def corrections(with_ct):  # noqa: F811
     section = built(CorrectionSection, with_ct)
     segmented(with_ct)
     return section
-
-
-def settle(work):
-    """Do something, and wait until the table was measured again."""
-
-    async def both():
-        before = asyncio.all_tasks()
-        work()
-        await asyncio.gather(*(asyncio.all_tasks() - before))
-
-    asyncio.get_event_loop().run_until_complete(both())
 
 
 def lesions(session):  # noqa: F811

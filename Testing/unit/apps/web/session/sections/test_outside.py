@@ -30,12 +30,21 @@ def test_nothing_is_done_before_the_answer_and_one_stroke_is_asked_after_the_oth
     assert not session.state.outside_asking
 
 
-def test_what_is_put_away_is_not_painted(session, question):  # noqa: F811
+def test_what_is_put_away_is_taken_back(session, question):  # noqa: F811
     done = []
     asked(question, 7, done)
     choose(session, outside_asking=False)
     question._on_answer("add")
-    assert done == []
+    assert done == [(7, "nothing")]
+
+
+def test_what_is_dropped_with_its_result_is_taken_back(session, question):  # noqa: F811
+    done = []
+    for ml in (7, 3):
+        asked(question, ml, done)
+    question.forget()
+    assert done == [(7, "nothing"), (3, "nothing")]
+    assert not session.state.outside_asking
 
 
 @pytest.mark.parametrize("answer", ["within", "add"])

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import numpy as np
@@ -13,10 +14,16 @@ LARGE, SMALL = (slice(6, 9), slice(10, 14), slice(20, 30)), (slice(11, 13), slic
 
 
 @pytest.fixture
-def results(with_ct):  # noqa: F811
+def sensitivities():
+    """Those that candidates were taken by."""
+    return []
+
+
+@pytest.fixture
+def results(with_ct, sensitivities):  # noqa: F811
     from LiverTumorSegLib.apps.web.session.sections.results import ResultSection
 
-    return built(ResultSection, with_ct)
+    return built(lambda made: ResultSection(made, lambda _nodes, value: sensitivities.append(value)), with_ct)
 
 
 def centre(session, box):  # noqa: F811
@@ -107,7 +114,7 @@ def test_the_name_of_a_ct_is_no_markup(session):  # noqa: F811
     from LiverTumorSegLib.apps.web.session.sections.results import ResultSection
 
     session.volume = make_volume(GEOMETRIES["plain"], name="<img src=x onerror=alert(1)>")
-    built(ResultSection, session)
+    built(lambda made: ResultSection(made, lambda *_: None), session)
     segmented(session)
     assert "<img" not in session.state.summary
     assert "&lt;img" in session.state.summary
@@ -154,14 +161,12 @@ POINTS = [
 
 
 @pytest.fixture
-def asked(with_ct, monkeypatch):  # noqa: F811
+def asked(sensitivities, monkeypatch):
     """The sensitivities that candidates are taken by; the result is of a model that has some."""
 
     from LiverTumorSegLib.apps.panel import mrml_results
 
-    sensitivities = []
     monkeypatch.setattr(mrml_results.ResultNodes, "points", POINTS)
-    monkeypatch.setattr(with_ct.jobs, "choose", lambda nodes, value, done: (sensitivities.append(value), done(nodes)))
     return sensitivities
 
 
@@ -179,6 +184,23 @@ def test_the_slider_takes_other_candidates_once_it_is_let_go(with_ct, results, a
     for place in (with_ct.state.point, 3, -1, "x", None, float("nan")):  # where it is already, and what is no place
         results._take_point(place)
     assert asked == [4.0]
+
+
+def test_a_move_while_other_candidates_are_taken_is_not_forgotten(with_ct, results, asked):  # noqa: F811
+    segmented(with_ct)
+
+    async def move(place):
+        with_ct.state.point = place
+        results._on_point(place)
+        if asked:  # the table of the place before arrives
+            with_ct.nodes.table.Modified()
+            with_ct.tell()
+        while results._is_moving:
+            await asyncio.sleep(0.02)
+
+    for place in (2, 1):
+        asyncio.get_event_loop().run_until_complete(move(place))
+    assert asked == [4.0, 1.04]
 
 
 def test_without_scores_there_is_no_slider(with_ct, results):  # noqa: F811

@@ -87,7 +87,8 @@ def test_an_earlier_result_does_not_stay_in_memory(with_ct, run):  # noqa: F811
     from LiverTumorSegLib.apps.web.session.sections.display import AppearanceSection
     from LiverTumorSegLib.apps.web.session.sections.results import ResultSection
 
-    for kind in (ResultSection, AppearanceSection, CorrectionSection):
+    built(lambda made: ResultSection(made, lambda *_: None), with_ct)
+    for kind in (AppearanceSection, CorrectionSection):
         built(kind, with_ct)
     deleted = []
     run._on_button()
