@@ -9,7 +9,9 @@ from pathlib import Path, PurePath
 
 from ..core.errors import UserError
 from . import dicom_header
+from .dicom_frames import is_enhanced_ct, read_frames
 from .dicom_header import UNREADABLE, Header
+from .dicom_stacks import series_uid, split_series
 
 _GROUPS = (b"\x02\x00", b"\x08\x00")
 """First bytes of files without DICOM's preamble: their first tag's group."""
@@ -26,7 +28,8 @@ class DicomScan:
     """The DICOM images among files.
 
     Args:
-        series: images that can be read, by the UID of their series, in the order of the files.
+        series: images that can be read, by the UID of their series, in the order of the files; the frames of enhanced
+            CTs one by one, by their stack where their series holds several, see :func:`.dicom_stacks.split_series`.
         damaged: files that begin as CT images do and cannot be read.
         strays: files that are empty, or called ``.dcm`` without beginning as DICOM does.
     """
@@ -44,7 +47,8 @@ class DicomScan:
         Raises:
             UserError: there is one.
         """
-        others = [uid.encode() for uid in self.series if uid != series]
+        series = series_uid(series)
+        others = [uid.encode() for uid in map(series_uid, self.series) if uid != series]
         for file in self.damaged:
             start = read_first_bytes(file, _HEAD_BYTES)
             if series.encode() in start or not any(uid in start for uid in others):
@@ -56,7 +60,7 @@ class DicomScan:
         if not self.strays:
             return ()
         are = "are" if len(self.strays) > 1 else "is"
-        such = f"{len(self.strays)} of its files {are} empty, or called .dcm without being so"
+        such = f"{len(self.strays)} of its files {are} empty, or end in .dcm and are not DICOM"
         return (f"Slices may be missing at an end, as the folder was not copied whole: {such}.",)
 
 
@@ -74,11 +78,20 @@ def scan_files(files: Iterable[Path]) -> DicomScan:
         if not looks_like_dicom(file):
             if not file.name.startswith(".") and _seems_lost(file):
                 strays.append(file)
-        elif header := dicom_header.read_header(file):
-            series.setdefault(header["series"], []).append(header)
+        elif headers := _headers(file):
+            series.setdefault(headers[0]["series"], []).extend(headers)
         elif _CT_IMAGE.search(read_first_bytes(file, _HEAD_BYTES)):
             damaged.append(file)
-    return DicomScan(series, tuple(damaged), tuple(strays))
+    stacks = [split_series(uid, headers) for uid, headers in series.items()]
+    return DicomScan({name: part for each in stacks for name, part in each.items()}, tuple(damaged), tuple(strays))
+
+
+def _headers(file: Path) -> list[Header] | None:
+    """Of a file's image, or of each of its frames; nothing where it holds no image that can be read."""
+    if is_enhanced_ct(file):
+        return read_frames(file)
+    header = dicom_header.read_header(file)
+    return [header] if header else None
 
 
 def looks_like_dicom(file: Path) -> bool:
@@ -143,9 +156,11 @@ def refuse_non_segmentation(path: Path) -> None:
     if fitting in (_STORAGE + "2", _STORAGE + "4") and uid[len(fitting) :][:1] not in ("", "."):
         fitting = ""  # 1.2.840.10008.5.1.4.1.1.20 is no 1.2.840.10008.5.1.4.1.1.2
     what = _OTHER_OBJECTS.get(
-        fitting, "a DICOM file of another kind than is read here: give a CT series' folder, or a SEG"
+        fitting, "a DICOM file of a kind that cannot be read: give the folder of a CT series, or a SEG"
     )
-    msg = f"{path} is {what}." if uid else f"{path} is no DICOM file that says what it is: get or export it again."
+    msg = (
+        f"{path} is {what}." if uid else f"{path} is not a DICOM file that says what it holds: get or export it again."
+    )
     raise UserError(msg)
 
 

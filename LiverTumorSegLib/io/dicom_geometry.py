@@ -30,14 +30,24 @@ class PlacedSlices:
     """Slices that lie evenly.
 
     Args:
-        files: from the first slice to the last, along the normal of their rows and columns.
+        headers: from the first slice to the last, along the normal of their rows and columns.
         affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
         warnings: what is suspicious, a sentence each.
     """
 
-    files: tuple[Path, ...]
+    headers: tuple[Header, ...]
     affine: NDArray[np.float64]
     warnings: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of each slice; slices of an enhanced CT have one together."""
+        return tuple(header.file for header in self.headers)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Number, from 1, of the frame of its file that each slice is, 0 of one that has a file of its own."""
+        return tuple(header.frame for header in self.headers)
 
 
 def place_slices(headers: Iterable[Header], folder: Path) -> PlacedSlices:
@@ -61,7 +71,7 @@ def place_slices(headers: Iterable[Header], folder: Path) -> PlacedSlices:
     _refuse_gaps(slices, np.diff([float(one.position @ normal) for one in slices]), folder)
     off = _off_line(slices, folder)
     uneven = (f"Its slices lie up to {off:.2f} mm from where an even stack has them.",) if off > ROUNDED_MM else ()
-    return PlacedSlices(tuple(one.header.file for one in slices), _affine(slices), uneven)
+    return PlacedSlices(tuple(one.header for one in slices), _affine(slices), uneven)
 
 
 def affine_from_dicom(
@@ -97,7 +107,8 @@ def _placed(header: Header) -> _Slice:
         raise UserError(msg) from error
     if min(rows, columns) <= 0 or not np.allclose(orientation @ orientation.T, np.eye(2), atol=1e-3):
         msg = (
-            f"{header.file} states a spacing that is not positive or directions that are not at right angles: mend it."
+            f"{header.file} states a spacing that is not positive or directions that are not at right angles: "
+            "correct it."
         )
         raise UserError(msg)
     return _Slice(header, position, orientation, (rows, columns))

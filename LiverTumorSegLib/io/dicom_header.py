@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..core.errors import UserError
 from ..core.native_stderr import silence_libraries
 from ..core.optional_packages import require_packages
 from . import limits
-from .itk import refuse_invalid_name
 from .limits import voxel_limit
 from .raw_image import TOO_LARGE
 
 if TYPE_CHECKING:
+    import SimpleITK as sitk
     from pydicom import Dataset
 
 _ITEM = re.compile(rb"\xfe\xff(?:(\x00\xe0)\xff\xff\xff\xff|\x0d\xe0\0\0\0\0)")
@@ -183,7 +182,9 @@ _TAGS = {
 LONGEST_VALUE = 64
 """Letters that a UID or a description has at most (PS3.5, section 6.2); damaged ones may have any number."""
 
-UNREADABLE = "{} ends too early, is damaged, has no pixels or compresses them as is not read here: export it again."
+UNREADABLE = (
+    "{} ends too early, is damaged, has no pixels or compresses them in a way that cannot be read: export it again."
+)
 
 
 @dataclass(frozen=True)
@@ -195,20 +196,27 @@ class Header:
         size: columns, rows and frames.
         components: numbers a pixel, such as three of colours.
         attributes: text by the names of :data:`_TAGS`, without padding; those that are missing are empty.
+        problem: why the file cannot be used, a sentence; empty where it may be.
     """
 
     file: Path
     size: tuple[int, ...]
     components: int
     attributes: Mapping[str, str]
+    problem: str = ""
 
     def __getitem__(self, name: str) -> str:
         return self.attributes[name]
 
     @property
     def frames(self) -> int:
-        """Images in the file, more than one in an enhanced CT."""
+        """Images in the file, which may be more than one."""
         return self.size[2] if len(self.size) > 2 else 1
+
+    @property
+    def frame(self) -> int:
+        """Number, from 1, of the frame of an enhanced CT that this is the header of; 0 of a file with one image."""
+        return 0
 
     @property
     def is_localiser(self) -> bool:
@@ -256,6 +264,10 @@ def make_image_reader(file: Path) -> sitk.ImageFileReader:
     Raises:
         UserError: its name is not valid Unicode.
     """
+    import SimpleITK as sitk  # takes as much memory as a CT
+
+    from .itk import refuse_invalid_name
+
     refuse_invalid_name(file)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
@@ -264,7 +276,10 @@ def make_image_reader(file: Path) -> sitk.ImageFileReader:
 
 
 def _text(reader: sitk.ImageFileReader, tag: str) -> str:
+    return printable_text(reader.GetMetaData(tag) if reader.HasMetaDataKey(tag) else "")
+
+
+def printable_text(text: str) -> str:
     """Letters that are no UTF-8, as in the many character sets of DICOM, and those that cannot be printed become �."""
-    text = reader.GetMetaData(tag) if reader.HasMetaDataKey(tag) else ""
     readable = text.encode(errors="surrogateescape").decode(errors="replace").strip(" \0")
     return "".join(letter if letter.isprintable() else "�" for letter in readable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +98,9 @@ def _ends(item: Dataset, images: _Images, place: str) -> list[Point]:
         if item.ValueType == _SPACE:
             return [(-x, -y, z) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]
         (image,) = (child for child in item.ContentSequence if child.get("ValueType") == "IMAGE")
-        uid = str(image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
-        return [images.place(uid, column, row, place) for column, row in zip(*[iter(numbers)] * 2, strict=True)]
+        reference = image.ReferencedSOPSequence[0]
+        named = str(reference.ReferencedSOPInstanceUID), int(reference.get("ReferencedFrameNumber") or 0)
+        return [images.place(named, column, row, place) for column, row in zip(*[iter(numbers)] * 2, strict=True)]
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         msg = f"{place} has a point that cannot be read: write the report again."
         raise UserError(msg) from error
@@ -111,24 +113,26 @@ def _uid(image: Path) -> str:
 
 
 class _Images:
-    """The images of a CT, by their UIDs, which are read when they are first asked for."""
+    """The images of a CT, by their UIDs and frames, which are read when they are first asked for."""
 
     def __init__(self, volume: Volume, path: Path) -> None:
         self._volume, self._path = volume, path
-        self._known: dict[str, int] | None = None
+        self._known: dict[tuple[str, int], int] | None = None
 
-    def place(self, uid: str, column: float, row: float, place: str) -> Point:
+    def place(self, named: tuple[str, int], column: float, row: float, place: str) -> Point:
         """RAS of a place on an image, whose first pixel's centre is at 0.5 (PS3.3, section C.18.6.1.1).
 
         Raises:
             UserError: the image is none of the CT's.
         """
         if self._known is None:
-            self._known = {_uid(image): k for k, image in enumerate(self._volume.images)}
-        if uid not in self._known:
+            uids = {image: _uid(image) for image in dict.fromkeys(self._volume.images)}
+            numbered = enumerate(zip_longest(self._volume.images, self._volume.frames))
+            self._known = {(uids[image], frame or 0): k for k, (image, frame) in numbered}
+        if named not in self._known:
             what = "was read from no DICOM series" if not self._volume.images else "has no such image"
             msg = f"{place} lies on an image of a DICOM series, and the CT {what}: give the folder of that series."
             raise UserError(msg)
-        at: Any = self._volume.affine @ [column - 0.5, row - 0.5, self._known[uid], 1.0]
+        at: Any = self._volume.affine @ [column - 0.5, row - 0.5, self._known[named], 1.0]
         r, a, s, _ = at.tolist()
         return r, a, s

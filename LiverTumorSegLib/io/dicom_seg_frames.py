@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from .dicom_functional_groups import FunctionalGroups
 from .dicom_geometry import FARTHEST_MM, ROUNDED_MM, SHIFT_MM, affine_from_dicom
 from .dicom_header import DAMAGED
 
@@ -51,14 +52,12 @@ def read_frames(dataset: Dataset, path: Path) -> Frames:
         UserError: they do not say where they lie, differ in direction or spacing, or lie unevenly or out of line; or
             there is a single one and no distance is stated.
     """
-    shared = dataset.get("SharedFunctionalGroupsSequence") or ()
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
-    groups = _Groups(shared[0] if shared else None, frames, path)
+    groups = _Groups(FunctionalGroups(dataset), path)
     positions = groups.numbers("PlanePositionSequence", "ImagePositionPatient", 3)
     orientation = groups.same("PlaneOrientationSequence", "ImageOrientationPatient", 6).reshape(2, 3)
     spacing = groups.same("PixelMeasuresSequence", "PixelSpacing", 2)
     if min(spacing) <= 0 or not np.allclose(orientation @ orientation.T, np.eye(2), atol=1e-3):
-        msg = f"{path} states a spacing that is not positive or directions that are not at right angles: mend it."
+        msg = f"{path} states a spacing that is not positive or directions that are not at right angles: correct it."
         raise UserError(msg)
     normal = np.cross(*orientation)
     apart = groups.stated("PixelMeasuresSequence", "SpacingBetweenSlices")
@@ -73,15 +72,14 @@ def read_frames(dataset: Dataset, path: Path) -> Frames:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Functional groups: elements stated once for all frames, or for each (PS3.3, section C.7.6.16)."""
+    """Functional groups as numbers."""
 
-    shared: Dataset | None
-    frames: Sequence[Dataset]
+    groups: FunctionalGroups
     path: Path
 
     def numbers(self, sequence: str, keyword: str, count: int) -> NDArray[np.float64]:
         """Numbers ``[frame, count]``."""
-        stated = np.array([self._numbers(value, count) for value in self._values(sequence, keyword)])
+        stated = np.array([self._numbers(value, count) for value in self.groups.values(sequence, keyword)])
         if not len(stated) or not (np.abs(stated) <= FARTHEST_MM).all():
             raise UserError(self._nowhere)
         return stated
@@ -96,25 +94,14 @@ class _Groups:
 
     def stated(self, sequence: str, keyword: str) -> float:
         """A positive number; 0 where there is none."""
-        value = next(self._values(sequence, keyword), None)
+        value = next(self.groups.values(sequence, keyword), None)
         number = 0.0 if value is None else float(value)
         return number if 0 < number <= FARTHEST_MM else 0.0
 
     def segments(self) -> NDArray[np.int64]:
         """Number of the segment that each frame is of, 0 where it does not say."""
-        numbers = self._values("SegmentIdentificationSequence", "ReferencedSegmentNumber")
+        numbers = self.groups.values("SegmentIdentificationSequence", "ReferencedSegmentNumber")
         return np.array([0 if number is None else int(number) for number in numbers], np.int64)
-
-    def _values(self, sequence: str, keyword: str) -> Iterator[Any]:
-        common = self._value(self.shared, sequence, keyword)
-        for frame in self.frames:
-            own = self._value(frame, sequence, keyword)
-            yield common if own is None else own
-
-    @staticmethod
-    def _value(groups: Dataset | None, sequence: str, keyword: str) -> Any:
-        found = groups.get(sequence) if groups is not None else None
-        return found[0].get(keyword) if found else None
 
     def _numbers(self, value: Any, count: int) -> list[float]:
         try:
@@ -243,4 +230,4 @@ def _unpacked(dataset: Dataset, path: Path) -> Iterator[NDArray]:
 
 
 def _unread(path: Path) -> str:
-    return f"{path} is damaged or packs its pixels as is not read here: export it without compression."
+    return f"{path} is damaged or packs its pixels in a way that cannot be read: export it without compression."

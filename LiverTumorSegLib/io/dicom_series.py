@@ -1,9 +1,10 @@
-"""A folder of DICOM files: one CT series, placed by the positions its slices state."""
+"""A folder of DICOM files, or an enhanced CT: one CT series, placed by the positions its slices state."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from .dicom_files import DicomScan, list_files, scan_files
+from .dicom_frame_pixels import planes
+from .dicom_frames import FrameHeader
 from .dicom_geometry import PlacedSlices, place_slices
 from .dicom_header import UNREADABLE, Header, make_image_reader, read_header, shorten_value
+from .dicom_stacks import series_uid, stack_name
 from .limits import refuse_too_many_voxels
 from .raw_image import RawImage
 
@@ -26,15 +30,16 @@ def read(folder: Path, series: str | None = None) -> RawImage:
     """Read the CT series of a folder and the folders in it, without the localisers among its slices.
 
     Args:
-        folder: where the files are.
+        folder: where the files are, or the one file of an enhanced CT.
         series: UID of the series, or the end of it; needed where there are several, those of localisers, segmentations
-            and other modalities not counted.
+            and other modalities not counted. A stack of an enhanced CT that holds several is one of them.
 
     Raises:
         UserError: no DICOM, several series, no CT, slices missing or doubled, or damaged files.
     """
-    slices, warnings = place_files(list_files(folder), folder, series)
-    return RawImage(read_voxels(slices.files), slices.affine, warnings=warnings, images=slices.files)
+    slices, warnings = place_files([folder] if folder.is_file() else list_files(folder), folder, series)
+    frames = slices.frames if any(slices.frames) else ()
+    return RawImage(read_voxels(slices.headers), slices.affine, warnings=warnings, images=slices.files, frames=frames)
 
 
 def place_files(files: Iterable[Path], folder: Path, series: str | None = None) -> tuple[PlacedSlices, tuple[str, ...]]:
@@ -51,10 +56,31 @@ def place_files(files: Iterable[Path], folder: Path, series: str | None = None) 
     Raises:
         UserError: as :func:`read`.
     """
-    found = scan_files(files)
-    uid = _choose(found, series, folder)
+    found = scan_files(dict.fromkeys(files))
+    return _placed(found, _choose(found, series, folder), folder)
+
+
+def place_stacks(files: Iterable[Path], folder: Path) -> list[PlacedSlices]:
+    """The slices of the one CT series among files: all its stacks that can be placed where it is an enhanced CT.
+
+    Raises:
+        UserError: as :func:`place_files`; a stack beside others is left out instead.
+    """
+    found = scan_files(dict.fromkeys(files))
+    slices = [uid for uid, headers in found.series.items() if any(map(_is_slice, headers))]
+    if len(slices) < 2 or len({series_uid(uid) for uid in slices}) > 1:
+        return [_placed(found, _choose(found, None, folder), folder)[0]]
+    placed = []
+    for uid in slices:
+        with suppress(UserError):
+            placed.append(_placed(found, uid, folder)[0])
+    return placed
+
+
+def _placed(found: DicomScan, uid: str, folder: Path) -> tuple[PlacedSlices, tuple[str, ...]]:
     found.refuse_damaged(uid)
     headers = [header for header in found.series[uid] if not header.is_localiser] or found.series[uid]
+    _refuse_problems(found.series[uid])
     for header in headers:
         _refuse_non_ct(header, folder)
     _refuse_mixed(headers, folder)
@@ -74,6 +100,15 @@ def _choose(found: DicomScan, series: str | None, folder: Path) -> str:
     fitting = [uid for uid in fitting if any(_is_slice(header) for header in found.series[uid])] or fitting
     if len(fitting) == 1:
         return fitting[0]
+    if len(found.series) == 1:  # whose stacks cannot be told
+        _refuse_problems(next(iter(found.series.values())))
+    if len(fitting) > 1 and len({series_uid(uid) for uid in fitting}) == 1:
+        stacks = ", ".join(f"{stack_name(uid)} of {len(found.series[uid])} images" for uid in fitting[:_LISTED])
+        msg = (
+            f"{folder} holds {len(fitting)} stacks of slices in one series ({stacks}): choose one with --series "
+            f"{stack_name(fitting[0])}."
+        )
+        raise UserError(msg)
     listed = [f"{shorten_value(uid)} ({_describe_series(headers)})" for uid, headers in sorted(found.series.items())]
     others = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     wrong = "several" if series is None else "no single one that ends so among its"
@@ -91,6 +126,12 @@ def _describe_series(headers: Sequence[Header]) -> str:
     return ", ".join(shorten_value(word) for word in words if word)
 
 
+def _refuse_problems(headers: Iterable[Header]) -> None:
+    for header in headers:
+        if header.problem:
+            raise UserError(header.problem)
+
+
 def _refuse_non_ct(header: Header, folder: Path) -> None:
     """Refuse images whose pixels are no CT numbers, or that are not turned into them as the standard says."""
     if header["modality"] != "CT":
@@ -102,7 +143,7 @@ def _refuse_non_ct(header: Header, folder: Path) -> None:
         msg = f"{folder} holds images in colour or inverted ({stated}), not plain CT numbers: give a CT series."
         raise UserError(msg)
     if header.frames != 1:
-        msg = f"{header.file} holds {header.frames} slices in one file (enhanced CT): convert it to NIfTI or NRRD."
+        msg = f"{header.file} holds {header.frames} slices in one file and is no enhanced CT: export it as a CT series."
         raise UserError(msg)
     if _has_shifted_bits(header) or not _is_scaled(header):
         msg = f"{header.file} does not say how its pixels become CT numbers: export the series again."
@@ -136,11 +177,13 @@ def instance_numbers(files: Sequence[Path]) -> list[int]:
     """What the images of a series call themselves (PS3.3, section C.7.6.1); empty unless each has a number of its own.
 
     Args:
-        files: of the images, in any order, in which the numbers come.
+        files: of the images, in any order, in which the numbers come; those of an enhanced CT's slices are one file.
 
     Raises:
         UserError: as :func:`LiverTumorSegLib.io.dicom_header.read_header`.
     """
+    if len(set(files)) < len(files):
+        return []
     headers = [read_header(file) for file in files]
     stated = [header["instance number"] for header in headers if header]
     if len(set(stated)) < len(files) or not all(_WHOLE_NUMBER.fullmatch(number) for number in stated):
@@ -148,15 +191,26 @@ def instance_numbers(files: Sequence[Path]) -> list[int]:
     return [int(number) for number in stated]
 
 
-def read_voxels(files: Sequence[Path]) -> NDArray:
+def read_voxels(headers: Sequence[Header]) -> NDArray:
     """HU ``[slice, row, column]``, of a type that holds what every slice says of its own scale."""
-    first = _plane(files[0])
-    voxels = np.empty((len(files), *first.shape), first.dtype)
-    for number, file in enumerate(files):
-        plane = _plane(file)
+    first = headers[0]
+    voxels = np.empty((len(headers), *first.size[1::-1]), np.int16 if first.frame else _plane(first.file).dtype)
+    for number, plane in _planes(headers):
         voxels = voxels.astype(np.promote_types(voxels.dtype, plane.dtype), copy=False)
         voxels[number] = plane
     return voxels
+
+
+def _planes(headers: Sequence[Header]) -> Iterator[tuple[int, NDArray]]:
+    """HU of each slice with its number, those of one file together."""
+    of_files: dict[Path, list[tuple[int, FrameHeader]]] = {}
+    for number, header in enumerate(headers):
+        if isinstance(header, FrameHeader):
+            of_files.setdefault(header.file, []).append((number, header))
+        else:
+            yield number, _plane(header.file)
+    for frames in of_files.values():
+        yield from zip([number for number, _ in frames], planes([header for _, header in frames]), strict=True)
 
 
 def _plane(file: Path) -> NDArray:

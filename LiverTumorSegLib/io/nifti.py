@@ -164,7 +164,7 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         header = type(image.header).from_fileobj(content, check=False)
     spacing = header["pixdim"][1:4]
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        msg = f"{path} states a spacing of {' x '.join(f'{mm:g}' for mm in spacing)} mm: mend its header."
+        msg = f"{path} states a spacing of {' x '.join(f'{mm:g}' for mm in spacing)} mm: correct its header."
         raise UserError(msg)
     if header["magic"].tobytes().rstrip(b"\0\r\n\x1a") not in _SINGLE:
         msg = f"{path} is the header of a pair (.hdr and .img): export it as one NIfTI file."
@@ -173,7 +173,7 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         msg = f"{path} states that its voxels begin within its header (vox_offset): export it again."
         raise UserError(msg)
     if np.isinf(header["scl_slope"]):
-        msg = f"{path} states an infinite slope for its voxels: mend its header."
+        msg = f"{path} states an infinite slope for its voxels: correct its header."
         raise UserError(msg)
 
 

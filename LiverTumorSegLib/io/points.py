@@ -59,7 +59,8 @@ def point_of_words(words: str, option: str, *, inside: bool) -> LesionPoint:
     *_, name = parts = [*words.split(",", 3), ""][:4]
     if len(parts) < 4:
         msg = (
-            f"{place} is no point: give three numbers in mm, to the right, front and head, as in {option} 12.5,-30,85."
+            f"{place} is not a point: give three numbers in mm, "
+            f"to the right, front and head, as in {option} 12.5,-30,85."
         )
         raise UserError(msg)
     return LesionPoint(_numbers(parts[:3], place), inside, name.strip(), place)
@@ -89,7 +90,7 @@ def points_of_csv(text: str, name: str) -> list[LesionPoint]:
             _of_row(dict(zip(head, row, strict=False)), axes, f"{name}, line {rows.line_num}") for row in rows if row
         ]
     except csv.Error as error:
-        msg = f"{name}, line {rows.line_num}, is no line of a table ({error}): mend it."
+        msg = f"{name}, line {rows.line_num}, is not a line of a table ({error}): correct it."
         raise UserError(msg) from error
 
 
@@ -120,7 +121,7 @@ def points_of_markups(text: str, name: str) -> list[LesionPoint]:
         lists = json.loads(text)["markups"]
         return [point for number, markup in enumerate(lists, start=1) for point in _of_list(markup, number, name)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        msg = f"{name} is no markups file of 3D Slicer: save the points as .mrk.json again."
+        msg = f"{name} is not a markups file of 3D Slicer: save the points as .mrk.json again."
         raise UserError(msg) from error
 
 
@@ -147,10 +148,10 @@ def _numbers(words: Sequence[Any], place: str) -> Point:
     try:
         r, a, s = (float(word) for word in words)
     except (TypeError, ValueError) as error:
-        msg = f"{place} is no point: give three numbers in mm."
+        msg = f"{place} is not a point: give three numbers in mm."
         raise UserError(msg) from error
     if not all(map(math.isfinite, (r, a, s))):
-        msg = f"{place} is no point: give three numbers in mm that are finite."
+        msg = f"{place} is not a point: give three numbers in mm that are finite."
         raise UserError(msg)
     return r, a, s
 
@@ -167,7 +168,7 @@ def read_text(path: Path) -> str:
     try:
         return text_files.read_text(path)
     except UnicodeDecodeError as error:
-        msg = f"{path} is no text in UTF-8: save it as such."
+        msg = f"{path} is not text in UTF-8: save it as UTF-8."
         raise UserError(msg) from error
 
 

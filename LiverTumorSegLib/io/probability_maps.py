@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..core.errors import UserError
 from ..core.volume import Volume
-from . import nifti
 
 
 def paths(folder: Path, name: str, structures: Iterable[str]) -> dict[str, Path]:
@@ -61,6 +60,8 @@ def write(
     Raises:
         UserError: a file exists, or the folder cannot be written to.
     """
+    from . import nifti  # and with it nibabel and pydicom
+
     for structure, path in files.items():
         with whole_file(path, overwrite=overwrite) as unfinished:
             nifti.write_scaled(unfinished, levels[structure], 1 / certain, volume)

@@ -30,6 +30,7 @@ class RawImage:
         intercept: what is then added.
         warnings: what is suspicious about the file, a sentence each.
         images: files of a DICOM series, one for each index ``k``; none of other files.
+        frames: of an enhanced CT the number, from 1, of each one's frame in its file; none of other images.
         omits_empty: whether slices without a label are left out at both ends, so that the grid may be a part of the
             image's, as in DICOM segmentations.
     """
@@ -40,6 +41,7 @@ class RawImage:
     intercept: float = 0.0
     warnings: tuple[str, ...] = ()
     images: tuple[Path, ...] = ()
+    frames: tuple[int, ...] = ()
     omits_empty: bool = False
 
 

@@ -81,7 +81,7 @@ class TextHeader:
         found: dict[str, str] = {}
         for key, value in (self._metaimage_fields if self.is_metaimage else self._nrrd_fields)():
             if key in found and (found[key] != value or key in _DATA):
-                msg = f"{self.path} states a field of its header twice ({key}): mend its header."
+                msg = f"{self.path} states a field of its header twice ({key}): correct its header."
                 raise UserError(msg)
             found[key] = value
         return found
@@ -99,7 +99,7 @@ class TextHeader:
                 yield field
             elif line.strip() and not line.startswith("#") and ":=" not in line:
                 shown = ascii(line[:_SHOWN])
-                msg = f"{self.path} has a line in its header that is no field of NRRD ({shown}): mend its header."
+                msg = f"{self.path} has a line in its header that is no field of NRRD ({shown}): correct its header."
                 raise UserError(msg)
 
     def _metaimage_fields(self) -> Iterator[tuple[str, str]]:
@@ -111,13 +111,13 @@ class TextHeader:
                 self._refuse_misspelt(name)
                 continue
             if not value and key not in _DATA:  # which other readers take from the next line
-                msg = f"{self.path} states no value behind {name} on its line: mend its header."
+                msg = f"{self.path} states no value behind {name} on its line: correct its header."
                 raise UserError(msg)
             yield key, value
 
     def _refuse_misspelt(self, name: str) -> None:
         if "".join(name.split()).lower() in _SPELT_OTHERWISE:
-            msg = f"{self.path} misspells a field of its header ({name}): mend its header."
+            msg = f"{self.path} misspells a field of its header ({name}): correct its header."
             raise UserError(msg)
 
 
@@ -225,7 +225,10 @@ def _checked_data_file(header: TextHeader, name: str) -> Path:
         msg = f"{header.path} keeps its voxels in several files: save it as one .nrrd or .nii.gz file."
         raise UserError(msg)
     if PureWindowsPath(name).anchor or name.startswith("~") or ".." in re.split(r"[/\\]", name):
-        msg = f"{header.path} names voxels outside its own folder ({shown}): put that file beside it and mend the name."
+        msg = (
+            f"{header.path} names voxels outside its own folder ({shown}): put that file beside it "
+            "and correct the name."
+        )
         raise UserError(msg)
     if not _is_regular(header.path.parent / name):
         msg = f"{header.path} keeps its voxels in {shown}, which is no file that can be read: put that file beside it."

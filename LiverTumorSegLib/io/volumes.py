@@ -42,11 +42,12 @@ def read_volume(
     force: bool = False,
     damaged: DamageTreatment = DamageTreatment.AS_IS,
 ) -> Volume:
-    """Read a CT from a NIfTI, NRRD or MetaImage file, or from a folder of DICOM files.
+    """Read a CT from a NIfTI, NRRD or MetaImage file, a folder of DICOM files, or the file of an enhanced CT.
 
     Args:
         path: the file or folder.
-        series: UID of the DICOM series, or the end of it, where a folder holds several.
+        series: UID of the DICOM series, or the end of it, where a folder holds several; with ``-stack1`` and so on
+            behind it where an enhanced CT holds several stacks of slices.
         force: read it also where it does not look like a CT in HU; a warning says so.
         damaged: whether damaged slices are interpolated; a warning then says which.
 
@@ -101,10 +102,11 @@ def read_stored(path: Path, series: str | None = None) -> RawImage:
     if not path.exists():
         msg = f"{path} does not exist: check the name."
         raise UserError(msg)
-    if series is not None and not path.is_dir():
+    reader = "dicom_series" if path.is_dir() else _reader(path)
+    if series is not None and reader != "dicom_series":
         msg = f"{path} is a file, which has no series to choose from: give the folder of the DICOM files, or no series."
         raise UserError(msg)
-    stored = _module("dicom_series").read(path, series) if path.is_dir() else _module(_reader(path)).read(path)
+    stored = _module(reader).read(path, series) if reader == "dicom_series" else _module(reader).read(path)
     _check_geometry(stored, path)
     return stored
 
@@ -196,9 +198,9 @@ def _reader(path: Path) -> str:
     _refuse_unreadable(path)
     ending = _ending(path, list(_READERS))
     if path.suffix.lower() == ".dcm" or (ending is None and _module("dicom_files").looks_like_dicom(path)):
-        return "dicom_seg"
+        return "dicom_series" if _module("dicom_frames").is_enhanced_ct(path) else "dicom_seg"
     if ending is None:
-        msg = f"{path} is in no format that is read here: give {', '.join(_READERS)}, or a folder of DICOM files."
+        msg = f"{path} is in a format that cannot be read: give {', '.join(_READERS)}, or a folder of DICOM files."
         raise UserError(msg)
     return _READERS[ending]
 
@@ -221,7 +223,7 @@ def _refuse_unreadable(path: Path) -> None:
 def _writer(path: Path) -> str:
     ending = _ending(path, list(_WRITERS))
     if ending is None:
-        msg = f"{path} is in no format that is written here: end the name in {', '.join(_WRITERS)}."
+        msg = f"{path} is in a format that cannot be written: end the name in {', '.join(_WRITERS)}."
         raise UserError(msg)
     return _WRITERS[ending]
 
@@ -235,28 +237,28 @@ def _check_geometry(stored: RawImage, path: Path) -> None:
     axes = stored.affine[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
     if not np.isfinite(stored.affine).all() or not (lengths > 1e-6).all():
-        msg = f"{path} states a spacing that is zero, or not finite: mend its header."
+        msg = f"{path} states a spacing that is zero, or not finite: correct its header."
         raise UserError(msg)
     if np.abs(stored.affine[:3, 3]).max() > _FARTHEST_MM:
-        msg = f"{path} states an origin more than a kilometre away: mend its header."
+        msg = f"{path} states an origin more than a kilometre away: correct its header."
         raise UserError(msg)
     extent = lengths * stored.values.shape[::-1]
     if extent.max() > _LARGEST_MM:
-        msg = f"{path} states an extent of {extent.max() / 1000:.1f} m, more than a patient has: mend its header."
+        msg = f"{path} states an extent of {extent.max() / 1000:.1f} m, more than a patient has: correct its header."
         raise UserError(msg)
     if abs(np.linalg.det(axes / lengths)) < 1e-2:
-        msg = f"{path} states axes that lie in one plane: mend its header."
+        msg = f"{path} states axes that lie in one plane: correct its header."
         raise UserError(msg)
 
 
 def _in_hounsfield(stored: RawImage, path: Path, *, force: bool, mended: bool = False) -> Volume:
     if stored.omits_empty:
-        msg = f"{path} is a DICOM segmentation and no CT: give the folder of the CT series that it was made of."
+        msg = f"{path} is a DICOM segmentation and not a CT: give the folder of the CT series that it was made of."
         raise UserError(msg)
     voxels = to_int16(stored.values, path, slope=stored.slope, intercept=stored.intercept)
     reason = why_not_hounsfield(voxels)
     if reason is not None and not force:
         msg = f"{path} does not look like a CT in Hounsfield units ({reason}): use --force to segment it all the same."
         raise UserError(msg)
-    volume = Volume(voxels, stored.affine, stored.warnings, stored.images)
+    volume = Volume(voxels, stored.affine, stored.warnings, stored.images, stored.frames)
     return replace(volume, warnings=(*volume.warnings, *inspect_ct(volume, mended=mended)))

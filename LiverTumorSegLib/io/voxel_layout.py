@@ -89,13 +89,13 @@ def check_spacing(spacing: NDArray[np.float64], header: TextHeader) -> None:
         UserError: one is not.
     """
     if not (spacing > 0).all():
-        msg = f"{header.path} states a spacing of {' x '.join(f'{mm:g}' for mm in spacing)} mm: mend its header."
+        msg = f"{header.path} states a spacing of {' x '.join(f'{mm:g}' for mm in spacing)} mm: correct its header."
         raise UserError(msg)
 
 
 def unreadable_header(header: TextHeader) -> UserError:
     """The error of numbers that are none, or of another count than there are axes."""
-    return UserError(f"{header.path} states sizes or a geometry that cannot be read as numbers: mend its header.")
+    return UserError(f"{header.path} states sizes or a geometry that cannot be read as numbers: correct its header.")
 
 
 def damaged_header(header: TextHeader) -> UserError:
@@ -138,6 +138,6 @@ def numbers(words: Sequence[str], count: int, header: TextHeader) -> NDArray[np.
     found = np.array([float(word) for word in words])
     if not (abs(found) <= _LARGEST).all():
         path = header.path
-        msg = f"{path} states an impossible geometry, with numbers that are huge or not finite: mend its header."
+        msg = f"{path} states an impossible geometry, with numbers that are huge or not finite: correct its header."
         raise UserError(msg)
     return found

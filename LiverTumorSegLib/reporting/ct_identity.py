@@ -6,7 +6,9 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
+from ..core.errors import UserError
 from ..core.native_stderr import silence_libraries
 from ..core.volume import Volume
 
@@ -50,6 +52,10 @@ def find_ct_date(volume: Volume) -> str:
     """Day on which a CT was taken, in ISO 8601, from its DICOM images; empty where it has none, or they do not say."""
     if not volume.images:
         return ""
+    if volume.frames and volume.frames[0]:
+        from ..io.dicom_frames import stated_days
+
+        return next(filter(None, map(_iso_day, stated_days(volume.images[0]))), "")
     from ..io.dicom_header import make_image_reader
 
     reader = make_image_reader(volume.images[0])
@@ -67,3 +73,18 @@ def _iso_day(stated: str) -> str:
     with suppress(ValueError):
         return date(*map(int, parts.groups())).isoformat() if parts else ""
     return ""
+
+
+def refuse_same(output: Path, source: Path | None) -> None:
+    """Refuse to write over the CT.
+
+    Args:
+        output: that is to be written.
+        source: the CT; None where it comes from no file.
+
+    Raises:
+        UserError: both are one.
+    """
+    if source is not None and output.exists() and source.exists() and output.samefile(source):
+        msg = f"{output} is the CT itself: choose another name for the output."
+        raise UserError(msg)

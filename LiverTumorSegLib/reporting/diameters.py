@@ -1,4 +1,7 @@
-"""Longest and short diameters of a lesion, from edge to edge."""
+"""Longest and short diameters of a lesion, from edge to edge.
+
+``scipy.spatial`` is loaded with the first lesion, since it loads half of SciPy.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import cdist, pdist
 
 _FEW_POINTS = 1500
 _EQUAL = 1 - 1e-9
@@ -57,6 +58,9 @@ def axial_lines(plane: NDArray[np.bool_], axes_mm: NDArray[np.float64]) -> Axial
     Returns:
         Their ends, in mm from the centre of the plane's first pixel.
     """
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import cdist
+
     edges = _edges(plane[None], (1, 2))
     corners = edges[np.sort(ConvexHull(edges[:, 1:]).vertices)] @ axes_mm
     lengths = cdist(corners, corners)
@@ -121,6 +125,9 @@ def _edges(mask: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.float64
 
 
 def _longest(placed: NDArray[np.float64]) -> float:
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
     if not len(placed):
         return 0.0
     if len(placed) > _FEW_POINTS:

@@ -29,7 +29,9 @@ from ..core.about import __version__
 from ..core.errors import UserError
 from ..core.volume import Volume
 from ..io import dicom_header
+from ..io.dicom_frames import ENHANCED_KINDS, read_root
 from ..models.description import Description
+from . import source_frames
 from .lesion_origins import LesionOrigin
 
 _OURS = UUID("5b0f1d0e-3c55-4a0c-9d0a-6f6d1f2f8a41")
@@ -162,7 +164,10 @@ _NEEDED = {
     "FrameOfReferenceUID": "Frame of Reference UID",
 }
 _OF_ALL = ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
-_PLACE = ("SOPClassUID", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_PLACE = (
+    *("SOPClassUID", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    *(source_frames.FRAME, source_frames.FRAMES),
+)
 _EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
     *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
@@ -181,7 +186,8 @@ def read_source_images(volume: Volume) -> tuple[Dataset, ...]:
     first one; slices of no stated thickness are as thick as they are apart.
 
     Returns:
-        One for each index ``k``.
+        One for each index ``k``; those of an enhanced CT have the number of their frame as well, see
+        :mod:`.source_frames`.
 
     Raises:
         UserError: the volume was not read from a DICOM folder, or its images lack what objects about them need.
@@ -189,25 +195,46 @@ def read_source_images(volume: Volume) -> tuple[Dataset, ...]:
     if not volume.images:
         msg = "DICOM objects can be made of DICOM images alone: give the folder of a DICOM series."
         raise UserError(msg)
-    images = [_read_stated(file, whole=not number) for number, file in enumerate(volume.images)]
+    images = list(_read_slices(volume))
     _refuse_mixed(images, volume.images)
     if not images[0].get("SliceThickness"):
         images[0].SliceThickness = DS(volume.spacing[0], auto_format=True)
     return tuple(images)
 
 
-def _read_stated(file: Path, *, whole: bool) -> Dataset:
-    with dicom_header.explain_damage(file), without_validation():
-        found = dicom_header.read_dicom_file(file, _PIXELS)
-        for name in ("SOPClassUID", "SOPInstanceUID"):
-            if not found.get(name):  # what anonymising empties still stands before the data set (PS3.10, section 7.1)
-                setattr(found, name, found.file_meta.get(f"MediaStorage{name}"))
-        if not whole:
-            found = _selected(found, (*_NEEDED, *_PLACE))
-        _refuse_incomplete(found, file)
-        if whole:
-            _mend(found)
-        return found
+def _read_slices(volume: Volume) -> Iterator[Dataset]:
+    enhanced: dict[Path, source_frames.EnhancedSource] = {}
+    frames = volume.frames or (0,) * len(volume.images)
+    for number, (file, frame) in enumerate(zip(volume.images, frames, strict=True)):
+        with dicom_header.explain_damage(file), without_validation():
+            if frame and file not in enhanced:
+                enhanced[file] = source_frames.EnhancedSource(_with_identity(read_root(file)[0]))
+            found = enhanced[file].slice(frame) if frame else _read_single(file)
+            found = _as_stated(found, file, whole=not number)
+        yield found
+
+
+def _read_single(file: Path) -> Dataset:
+    found = _with_identity(dicom_header.read_dicom_file(file, _PIXELS))
+    for name in (source_frames.FRAME, source_frames.FRAMES):
+        found.pop(name, None)
+    return found
+
+
+def _with_identity(found: Dataset) -> Dataset:
+    for name in ("SOPClassUID", "SOPInstanceUID"):
+        if not found.get(name):  # what anonymising empties still stands before the data set (PS3.10, section 7.1)
+            setattr(found, name, found.file_meta.get(f"MediaStorage{name}"))
+    return found
+
+
+def _as_stated(found: Dataset, file: Path, *, whole: bool) -> Dataset:
+    if not whole:
+        found = _selected(found, (*_NEEDED, *_PLACE))
+    _refuse_incomplete(found, file)
+    if whole:
+        _mend(found)
+    return found
 
 
 def _selected(found: Dataset, names: Sequence[str]) -> Dataset:
@@ -219,7 +246,8 @@ def _selected(found: Dataset, names: Sequence[str]) -> Dataset:
 
 
 def _refuse_incomplete(found: Dataset, file: Path) -> None:
-    if found.get("SOPClassUID") != CTImageStorage:
+    kinds = ENHANCED_KINDS if found.get(source_frames.FRAME) else (CTImageStorage,)
+    if found.get("SOPClassUID") not in kinds:
         msg = f"{file} is not stored as a CT image (CT Image Storage), which --dicom needs: give a CT series."
         raise UserError(msg)
     for name, words in _NEEDED.items():
@@ -273,6 +301,6 @@ def _refuse_mixed(images: Sequence[Dataset], files: Sequence[Path]) -> None:
             if image[name].value != first[name].value:
                 msg = f"{file} states another {_NEEDED[name]} than {files[0]}: export the series again."
                 raise UserError(msg)
-    if len({image.SOPInstanceUID for image in images}) < len(images):
+    if len(set(map(source_frames.slice_identity, images))) < len(images):
         msg = f"{files[0].parent} holds two images with one {_NEEDED['SOPInstanceUID']}: export the series again."
         raise UserError(msg)

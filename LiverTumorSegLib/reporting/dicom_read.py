@@ -141,23 +141,25 @@ def _report_of(segmentation: str, file: Path) -> Dataset | None:
 def _origins(report: Dataset) -> dict[str, str]:
     """How lesions came about, in words, by their names."""
     found = {}
-    for group in _groups(report):
-        texts = {_code(item): str(item.get("TextValue", "")) for item in group.get("ContentSequence") or ()}
+    for group in measurement_groups(report):
+        texts = {concept_code(item): str(item.get("TextValue", "")) for item in group.get("ContentSequence") or ()}
         name, words = texts.get(_TRACKING), texts.get(dicom_sr.ORIGIN.value)
         if name and words:
             found[name] = words
     return found
 
 
-def _groups(item: Dataset) -> Iterator[Dataset]:
+def measurement_groups(item: Dataset) -> Iterator[Dataset]:
+    """The measurement groups in a report, or in a content item of one, at any depth."""
     for inside in item.get("ContentSequence") or ():
-        if _code(inside) == _GROUP:
+        if concept_code(inside) == _GROUP:
             yield inside
         else:
-            yield from _groups(inside)
+            yield from measurement_groups(inside)
 
 
-def _code(item: Dataset) -> str:
+def concept_code(item: Dataset) -> str:
+    """The code of a content item's concept name; empty where it has none."""
     named = item.get("ConceptNameCodeSequence") or ()
     return str(named[0].get("CodeValue", "")) if named else ""
 

@@ -23,6 +23,7 @@ from .dicom_seg import EACH_LESION, DicomSegment, list_segments
 from .dicom_write import named_values
 from .lesions import LesionTable, number_lesions
 from .other_structures import layers_of
+from .source_frames import reference, references, slice_identity
 
 SERIES_NUMBER = 9003
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
@@ -90,7 +91,7 @@ def _uids(images: Sequence[Dataset], found: Segmentation, made: datetime) -> Uid
         *(model.weights.sha256 for model in found.models),
         named_values(found.options),
         made.astimezone(timezone.utc).isoformat(),
-        *(image.SOPInstanceUID for image in images),
+        *map(slice_identity, images),
     )
 
 
@@ -117,17 +118,13 @@ def _header(first: Dataset, found: Segmentation, uids: UidMaker) -> FileDataset:
 
 def _referenced(images: Sequence[Dataset]) -> Dataset:
     first = images[0]
-    series = _item(SeriesInstanceUID=first.SeriesInstanceUID, ContourImageSequence=[_reference(one) for one in images])
+    series = _item(SeriesInstanceUID=first.SeriesInstanceUID, ContourImageSequence=references(images))
     study = _item(
         ReferencedSOPClassUID=_STUDY_CLASS,
         ReferencedSOPInstanceUID=first.StudyInstanceUID,
         RTReferencedSeriesSequence=[series],
     )
     return _item(FrameOfReferenceUID=first.FrameOfReferenceUID, RTReferencedStudySequence=[study])
-
-
-def _reference(image: Dataset) -> Dataset:
-    return _item(ReferencedSOPClassUID=image.SOPClassUID, ReferencedSOPInstanceUID=image.SOPInstanceUID)
 
 
 def _region(part: DicomSegment, first: Dataset) -> Dataset:
@@ -181,7 +178,7 @@ def _contour(polygon: NDArray[np.float64], image: Dataset) -> Dataset:
     row_mm, column_mm = (float(mm) for mm in image.PixelSpacing)
     points = corner + polygon[:, :1] * row_mm * along_columns + polygon[:, 1:] * column_mm * along_rows
     return _item(
-        ContourImageSequence=[_reference(image)],
+        ContourImageSequence=[reference(image)],
         ContourGeometricType="CLOSED_PLANAR",
         NumberOfContourPoints=len(points),
         ContourData=[f"{mm:.4f}" for mm in points.ravel()],

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from ..core.labels import LESION, LIVER, Segment
 from ..inference.segment import Segmentation
 from ..models.description import Description
-from . import dicom_common, dicom_layers
+from . import dicom_common, dicom_layers, source_frames
 from .dicom_common import UidMaker
 from .lesion_origins import AUTOMATIC, LesionOrigin, common_origin
 from .lesions import LesionTable, number_lesions
@@ -165,11 +165,13 @@ def make_segmentation(
         model: the main one of those that found them.
         uids: of all that is made.
     """
-    made, *others = (_one_layer(images, layer, parts, model, uids) for layer in pixels)
+    slices = source_frames.as_single_images(images)
+    made, *others = (_one_layer(slices, layer, parts, model, uids) for layer in pixels)
     if others:
         dicom_layers.join(made, others)
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = uids("dimensions")
+    source_frames.restore_references(made, images)
     return made
 
 

@@ -24,6 +24,7 @@ from .dicom_seg import MOST_LESIONS, DicomSegment, snomed_code
 from .lesion_origins import LesionOrigin
 from .lesions import Lesion, LesionTable, Point
 from .other_structures import measure_structures
+from .source_frames import frame_numbers
 
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -52,9 +53,13 @@ class DiameterLines:
         if not self.flat:
             ends = np.array(line) * _RAS_TO_LPS
             return CoordinatesForMeasurement3D("POLYLINE", ends, self._images[0].FrameOfReferenceUID)
-        image = self._images[self._at(lesion)]
-        reference = SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID)
+        image = self.image_of(lesion)
+        reference = SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID, frame_numbers(image))
         return CoordinatesForMeasurement("POLYLINE", self._pixels(line, image), reference)
+
+    def image_of(self, lesion: Lesion) -> Dataset:
+        """The image that the longest diameter lies on; of series that are not axial, one through the lesion."""
+        return self._images[self._at(lesion) if self.flat else lesion.inside_voxel[2]]
 
     def _at(self, lesion: Lesion) -> int:
         return len(self._images) - lesion.slice if self._volume.axial.flips[0] else lesion.slice - 1
@@ -67,11 +72,11 @@ class DiameterLines:
 
 
 SERIES_NUMBER = 9002
-_OWN = "99LIVERTUMORSEG"
+OWN_CODES = "99LIVERTUMORSEG"
 VOLUME, LONG_AXIS, SHORT_AXIS = codes.SCT.Volume, codes.SCT.LongAxis, codes.SCT.ShortAxis
 ATTENUATION = codes.DCM.AttenuationCoefficient
-BURDEN = Code("BURDEN", _OWN, "Lesion burden, share of the liver with its lesions")
-ORIGIN = Code("ORIGIN", _OWN, "How the lesion was marked")
+BURDEN = Code("BURDEN", OWN_CODES, "Lesion burden, share of the liver with its lesions")
+ORIGIN = Code("ORIGIN", OWN_CODES, "How the lesion was marked")
 
 _ORGAN = "Liver with its lesions"
 """Subject of the first group, where the segment “Liver” is without them."""
@@ -121,7 +126,7 @@ def make_report(
         series_number=SERIES_NUMBER,
         sop_instance_uid=uids("measurements"),
         is_complete=True,
-        coding_schemes=[CodingSchemeIdentificationItem(_OWN, name=dicom_common.SOFTWARE)],
+        coding_schemes=[CodingSchemeIdentificationItem(OWN_CODES, name=dicom_common.SOFTWARE)],
         previous_versions=[predecessor.as_dataset()] if predecessor else None,
         **dicom_common.equipment(segmentation.model),
     )
@@ -199,14 +204,9 @@ class _Groups:
 
     def _lesion(self, lesion: Lesion, lines: DiameterLines) -> Group:
         """Group of one lesion, its diameters with their lines, how it came about, and its note as a comment."""
-        long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
-        short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
-        measures = [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
-        part = self._parts.get(lesion.number)
+        part, measures = self._parts.get(lesion.number), measures_of(lesion)
         group = self._group(f"Lesion {lesion.number}", measures, part, lesion.origin)
-        # TID 1411 is extensible, though highdicom allows no lines in it
-        long[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
-        short[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
+        draw_diameters(measures, lesion, lines)
         said = group[0].ContentSequence  # to which highdicom itself adds codes alone
         if lesion.origin:
             said.append(dicom_texts.comment(lesion.origin.in_words, ORIGIN))
@@ -245,6 +245,25 @@ class _Groups:
         return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
             referenced_segment=self._reference(part), **content
         )
+
+
+def measures_of(lesion: Lesion) -> list[sr.Measurement]:
+    """Volume, burden, both diameters and density of one lesion."""
+    long = _number(LONG_AXIS, lesion.axial_diameter_mm, _MM)
+    short = _number(SHORT_AXIS, lesion.short_axial_diameter_mm, _MM)
+    return [*_size(lesion.volume_ml, lesion.burden_percent), long, short, *_density(lesion)]
+
+
+def draw_diameters(measures: Sequence[sr.Measurement], lesion: Lesion, lines: DiameterLines) -> None:
+    """Give the diameters among a group's measures their lines, in place, once the group is made.
+
+    TID 1411 of PS3.16 is extensible, though highdicom allows no lines in it.
+    """
+    for measure in measures:
+        if measure.name == LONG_AXIS:
+            measure[0].ContentSequence = [lines.draw(lesion, lesion.axial_line_mm)]
+        elif measure.name == SHORT_AXIS:
+            measure[0].ContentSequence = [lines.draw(lesion, lesion.short_axial_line_mm)]
 
 
 def _size(volume_ml: float | None, burden_percent: float | None) -> Iterator[sr.Measurement]:

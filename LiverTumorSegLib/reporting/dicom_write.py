@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ..core.about import __version__
 from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
 from ..inference.segment import Segmentation, SegmentationOptions
 from . import dicom_common, dicom_seg, dicom_sr, dicom_texts
 from .dicom_common import UidMaker, without_validation
+from .dicom_forms import BINARY, DEFLATED, LABEL_MAP, OVERLAPPING
+from .dicom_label_map import as_label_map
 from .dicom_revision import FIRST, Revision
 from .dicom_seg import EACH_LESION, layer_pixels, list_segments, segment_pixels
 from .lesions import LesionTable
+from .source_frames import slice_identity
 
 SEGMENTATION, MEASUREMENTS = "segmentation.dcm", "measurements.dcm"
 NAMES = (SEGMENTATION, MEASUREMENTS)
@@ -43,6 +47,8 @@ def write(
     lesion_segments: str = EACH_LESION,
     repeatable: bool = False,
     revision: Revision = FIRST,
+    form: str = BINARY,
+    tell: Callable[[str], object] = lambda _: None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``segmentation.dcm`` and ``measurements.dcm`` into a folder.
@@ -59,6 +65,8 @@ def write(
         repeatable: the objects have the same UIDs whenever they are made, and not others each time: an archive that
             gets them twice then holds them once. What was corrected is never so.
         revision: which version of the result they hold.
+        form: of the Segmentation, one of :data:`.dicom_forms.FORMS`; binary where it cannot have that one.
+        tell: told a sentence where that is so.
         overwrite: replace files that are there.
 
     Raises:
@@ -77,10 +85,31 @@ def write(
             revision.describe(one)
         dicom_common.complete_objects((segments, report), images[0], made)
         dicom_texts.fit_texts(report)
-        for name, made_object in zip(NAMES, (segments, report), strict=True):
+        formed = in_form(segments, report, form)
+        if formed is None:
+            tell(OVERLAPPING)
+        for name, made_object in zip(NAMES, formed or (segments, report), strict=True):
             with whole_file(folder / name, overwrite=overwrite) as unfinished:
                 made_object.save_as(unfinished, enforce_file_format=True)
     return [folder / name for name in NAMES]
+
+
+def in_form(segmentation: Dataset, report: Dataset, form: str) -> tuple[Dataset, Dataset] | None:
+    """Both objects, which may be changed for it, with the segmentation in another form than the binary one it has.
+
+    Args:
+        segmentation: with its file's header.
+        report: on it.
+        form: one of :data:`.dicom_forms.FORMS`.
+
+    Returns:
+        None where it cannot have that form; nothing is changed then.
+    """
+    if form == LABEL_MAP:
+        return as_label_map(segmentation, report)
+    if form == DEFLATED:
+        segmentation.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return segmentation, report
 
 
 def _uids(images: Sequence[Dataset], segmented: Segmentation, lesion_segments: str, made: datetime | None) -> UidMaker:
@@ -92,7 +121,7 @@ def _uids(images: Sequence[Dataset], segmented: Segmentation, lesion_segments: s
         named_values(segmented.options),
         lesion_segments,
         made.astimezone(timezone.utc).isoformat() if made else "",
-        *(image.SOPInstanceUID for image in images),
+        *map(slice_identity, images),
     )
 
 

@@ -65,6 +65,11 @@ class Lesion:
     note: str = ""
 
     @property
+    def axial_middle_mm(self) -> NDArray[np.float64]:
+        """The middle of the longest axial diameter in patient coordinates, RAS."""
+        return np.asarray(np.mean(self.axial_line_mm, axis=0))
+
+    @property
     def in_words(self) -> str:
         """Number, size and density in one line, and the liver's segments where they are known."""
         words = (

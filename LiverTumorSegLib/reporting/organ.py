@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from ..core.labels import bounding_box
 from ..core.volume import Box, Volume
@@ -67,6 +66,8 @@ class Surface:
         """Shortest way to it from a lesion; only points that can be nearest, by the lesion's sphere, are tried."""
         if not len(self._points) or (self._mask[box] & mask).any():
             return 0.0
+        from scipy.spatial import cKDTree  # as in diameters.py
+
         start = self._organ.start + [axis.start for axis in box]
         rim = self._organ.placed(np.argwhere(mask & ~ndimage.binary_erosion(mask)) + start)
         centre = rim.mean(axis=0)

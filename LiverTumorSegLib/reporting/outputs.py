@@ -7,26 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from ..core import optional_packages
-from ..core.atomic_files import refuse_folder, whole_file, whole_folder
+from ..core.atomic_files import refuse_folder, whole_folder
 from ..core.errors import UserError
 from ..core.labels import FULL_PROBABILITY
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from ..io import probability_maps, volumes
 from . import report_files
-from .ct_identity import identify_ct
+from .ct_identity import identify_ct, refuse_same
+from .dicom_forms import BINARY, refuse_without_dicom
+from .dicom_objects import DicomObjects
 from .lesions import LesionTable
 from .other_structures import layers_of
 from .separate_masks import SeparateMasks
 from .structure_set import StructureSet
 
-if TYPE_CHECKING:
-    from .dicom_revision import Revision
+__all__ = [
+    "NAME_WITHOUT_REPORT",
+    "DicomObjects",
+    "LabelFile",
+    "Output",
+    "ProbabilityMaps",
+    "ReportFolder",
+    "SeparateMasks",
+    "StructureSet",
+    "WholeFolder",
+    "outputs_for_file",
+]
 
 
 class Output(Protocol):
@@ -81,7 +91,7 @@ class LabelFile:
     def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
         """Refuse an unknown ending, an existing file, or the CT itself."""
         volumes.check_output(self.path, overwrite=self.overwrite)
-        _refuse_same(self.path, source)
+        refuse_same(self.path, source)
 
     def check_volume(self, volume: Volume) -> None:
         """Refuse a grid that the format cannot hold."""
@@ -117,7 +127,7 @@ class ProbabilityMaps:
         """Refuse existing files, or the CT itself."""
         probability_maps.check(self.files(marks), overwrite=self.overwrite)
         for path in self.files(marks):
-            _refuse_same(path, source)
+            refuse_same(path, source)
 
     def check_volume(self, volume: Volume) -> None:
         """Refuse a sheared grid, which NIfTI cannot hold."""
@@ -167,96 +177,6 @@ class ReportFolder:
         identity = identify_ct(found.volume, self.ct_name, self.ct_date)
         report_files.write(self.folder, found, table, remarks.append, identity=identity, overwrite=self.overwrite)
         return tuple(remarks)
-
-
-@dataclass(frozen=True)
-class DicomObjects:
-    """A DICOM Segmentation and a Structured Report of a DICOM series.
-
-    The packages that write them are optional, and loaded when they are used.
-
-    Args:
-        folder: for both.
-        lesion_segments: ``each`` lesion a segment, or one for ``all``.
-        overwrite: replace them.
-        made: when, with a time zone; None for now.
-        repeatable: they have the same UIDs whenever they are made.
-        revision: which version of the result they hold; None for the first.
-    """
-
-    folder: Path
-    lesion_segments: str = "each"
-    overwrite: bool = False
-    made: datetime | None = None
-    repeatable: bool = False
-    revision: Revision | None = None
-    stage: ClassVar[str] = "Writing DICOM objects"
-
-    def files(self, marks: Sequence[str]) -> list[Path]:  # noqa: ARG002
-        """Both objects."""
-        from . import dicom_write
-
-        return [self.folder / name for name in dicom_write.NAMES]
-
-    def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
-        """Refuse missing packages, the name of a file, existing objects, or the folder of the CT itself."""
-        if self.lesion_segments not in ("each", "all"):
-            msg = f"There is no --lesion-segments “{self.lesion_segments}”: give each or all."
-            raise UserError(msg)
-        optional_packages.require_dicom_packages()
-        from . import dicom_write
-
-        is_file = self.folder.suffix.lower() == ".dcm" or volumes.stem(self.folder) != self.folder.name
-        if is_file and not self.folder.is_dir():
-            msg = f"{self.folder} is the name of a file: with --dicom give a folder, or leave --dicom out."
-            raise UserError(msg)
-        dicom_write.check(self.folder, overwrite=self.overwrite)
-        _refuse_same(self.folder, source)
-
-    def check_volume(self, volume: Volume) -> None:
-        """Refuse a CT that was not read from a DICOM series, or whose images lack what the objects need."""
-        from . import dicom_common
-
-        dicom_common.read_source_images(volume)
-
-    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
-        """Write both objects; lesions that they leave out are told."""
-        from . import dicom_revision, dicom_seg, dicom_write
-
-        dicom_write.write(
-            self.folder,
-            found,
-            table,
-            made=self.made or datetime.now().astimezone(),
-            lesion_segments=self.lesion_segments,
-            repeatable=self.repeatable,
-            revision=self.revision or dicom_revision.FIRST,
-            overwrite=self.overwrite,
-        )
-        return dicom_seg.segment_remarks(table)
-
-
-@dataclass(frozen=True)
-class DeflatedObjects(DicomObjects):
-    """The same with a Segmentation in Deflated Explicit VR Little Endian (DICOM PS3.5, section A.5).
-
-    Of a bit a voxel and segment, which most are empty, little is left: not every receiver takes it.
-    """
-
-    def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
-        """Write both objects, then the Segmentation anew."""
-        from pydicom import dcmread
-        from pydicom.uid import DeflatedExplicitVRLittleEndian
-
-        from . import dicom_common, dicom_write
-
-        remarks = super().write(found, table)
-        path = self.folder / dicom_write.SEGMENTATION
-        with dicom_common.without_validation(), whole_file(path, overwrite=True) as unfinished:
-            content = dcmread(path)
-            content.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-            content.save_as(unfinished, enforce_file_format=True)
-        return remarks
 
 
 @dataclass(frozen=True)
@@ -310,7 +230,7 @@ def outputs_for_file(
     *,
     dicom: bool = False,
     lesion_segments: str = "each",
-    deflate: bool = False,
+    form: str = BINARY,
     report: Path | None = None,
     probabilities: Path | None = None,
     separate: Path | None = None,
@@ -324,7 +244,7 @@ def outputs_for_file(
         path: file of the labels, or folder of the DICOM objects.
         dicom: whether DICOM objects are written.
         lesion_segments: of these; ``each`` lesion a segment, or one for ``all``.
-        deflate: whether the DICOM Segmentation is compressed.
+        form: of the DICOM Segmentation, one of :data:`.dicom_forms.FORMS`.
         report: folder of the report.
         probabilities: folder of the probability maps, which are named after ``path``.
         separate: folder of masks, one a structure.
@@ -333,18 +253,14 @@ def outputs_for_file(
         overwrite: replace what is there.
 
     Raises:
-        UserError: lesion segments or their compression are asked for without DICOM objects, or a name without a report.
+        UserError: lesion segments or their form are asked for without DICOM objects, or a name without a report.
     """
-    if deflate and not dicom:
-        msg = "--deflate works with --dicom alone: add --dicom, or leave it out."
-        raise UserError(msg)
-    if lesion_segments != "each" and not dicom:
-        msg = "--lesion-segments works with --dicom alone: add --dicom, or leave it out."
-        raise UserError(msg)
+    if not dicom:
+        refuse_without_dicom(lesion_segments, form)
     if ct_name and report is None:
         raise UserError(NAME_WITHOUT_REPORT)
-    objects = DeflatedObjects if deflate else DicomObjects
-    target: Output = objects(path, lesion_segments, overwrite) if dicom else LabelFile(path, overwrite)
+    objects = DicomObjects(path, lesion_segments, overwrite, form=form)
+    target: Output = objects if dicom else LabelFile(path, overwrite)
     wanted: list[Output] = [target]
     if probabilities is not None:
         name = (path.absolute().name or "ct") if dicom else volumes.stem(path)
@@ -356,9 +272,3 @@ def outputs_for_file(
     if report is not None:
         wanted.append(ReportFolder(report, overwrite, ct_name))
     return tuple(wanted)
-
-
-def _refuse_same(output: Path, source: Path | None) -> None:
-    if source is not None and output.exists() and source.exists() and output.samefile(source):
-        msg = f"{output} is the CT itself: choose another name for the output."
-        raise UserError(msg)

@@ -16,7 +16,6 @@ from ..core.labels import LESION_LABEL
 from ..core.structures import STRUCTURES
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
-from ..io import nifti
 from .lesions import LesionTable
 
 ENDING = ".nii.gz"
@@ -65,6 +64,8 @@ class SeparateMasks:
 
         Where two models looked for one structure, the mask is that of the first, which is told.
         """
+        from ..io import nifti  # and with it nibabel and pydicom
+
         remarks, written = [], set()
         with whole_folder(self.folder, overwrite=self.overwrite, holds=_KNOWN) as unfinished:
             for name, model, mask in _masks(found):

@@ -12,7 +12,7 @@ from typing import Any
 import pydicom
 import pynetdicom
 import pytest
-from pynetdicom.sop_class import CTImageStorage
+from pynetdicom.sop_class import CTImageStorage, EnhancedCTImageStorage
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as Move
 
@@ -36,6 +36,7 @@ class MovingArchive:
         find_status: that a search ends with.
         searched: the days from which studies were asked for.
         moved: the series that were asked for.
+        adds: a series that it sends with any other.
     """
 
     held: list[pydicom.Dataset] = field(default_factory=list)
@@ -44,9 +45,10 @@ class MovingArchive:
     searched: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     port: int = 0
+    adds: str = ""
 
     def find(self, event: Any) -> Iterator[tuple[int, pydicom.Dataset | None]]:
-        """Answer with the studies, or with the series of one, whatever else is asked for."""
+        """Answer with the studies, the series of one, or the images of a series, whatever else is asked for."""
         asked = event.identifier
         if self.find_status:
             yield self.find_status, None
@@ -54,15 +56,21 @@ class MovingArchive:
         level = asked.QueryRetrieveLevel
         if level == "STUDY":
             self.searched.append(str(asked.StudyDate).rstrip("-"))
-        key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID"}[level]
-        wanted = {"STUDY": lambda one: True, "SERIES": lambda one: one.StudyInstanceUID == asked.StudyInstanceUID}
+        key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
+        wanted = {
+            "STUDY": lambda one: True,
+            "SERIES": lambda one: one.StudyInstanceUID == asked.StudyInstanceUID,
+            "IMAGE": lambda one: one.SeriesInstanceUID == asked.SeriesInstanceUID,
+        }
         found = {one[key].value: one for one in self.held if wanted[level](one)}
         for uid, one in found.items():
             answer = pydicom.Dataset()
             answer.QueryRetrieveLevel = level
-            for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "StudyDate", "StudyTime", "Modality"):
+            for keyword in (key, "StudyInstanceUID", "SeriesInstanceUID", "StudyDate", "StudyTime", "Modality"):
                 setattr(answer, keyword, one.get(keyword, ""))
             answer.PatientName = "Some^One"
+            if level == "IMAGE":
+                answer.SOPInstanceUID, answer.SOPClassUID = one.SOPInstanceUID, one.SOPClassUID
             if level == "SERIES":
                 answer.NumberOfSeriesRelatedInstances = sum(other[key].value == uid for other in self.held)
             yield 0xFF00, answer
@@ -76,7 +84,7 @@ class MovingArchive:
             yield None, None
             return
         yield "127.0.0.1", self.knows[title]
-        images = [one for one in self.held if one.SeriesInstanceUID == uid]
+        images = [one for one in self.held if one.SeriesInstanceUID in (uid, self.adds)]
         yield len(images)
         for one in images:
             yield 0xFF00, one
@@ -88,7 +96,8 @@ def moving(archive: MovingArchive, *kinds: str) -> Iterator[MovingArchive]:
     entity = pynetdicom.AE(TITLE)
     for kind in kinds or (Find, Move):
         entity.add_supported_context(kind)
-    entity.add_requested_context(CTImageStorage)
+    for kind in (CTImageStorage, EnhancedCTImageStorage):
+        entity.add_requested_context(kind)
     handlers = [(pynetdicom.evt.EVT_C_FIND, archive.find), (pynetdicom.evt.EVT_C_MOVE, archive.move)]
     server = entity.make_server(("127.0.0.1", 0), evt_handlers=handlers)
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()

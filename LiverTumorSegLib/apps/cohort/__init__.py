@@ -3,7 +3,7 @@
 from ...core.ranks import ALONE, Rank
 from .cases import CohortCase, FoundCases, find
 from .segment import Summary, segment_cohort
-from .settings import FORMATS, CaseOutputs, CohortSettings
+from .settings import FORMATS, CaseOutputs, CohortSettings, structures_beside
 
 __all__ = [
     "ALONE",
@@ -16,4 +16,5 @@ __all__ = [
     "Summary",
     "find",
     "segment_cohort",
+    "structures_beside",
 ]

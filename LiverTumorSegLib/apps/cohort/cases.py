@@ -146,7 +146,7 @@ def refuse_clashes(cases: Iterable[CohortCase]) -> None:
     known: dict[str, CohortCase] = {}
     for case in cases:
         if not case.name or _NO_FILE_NAME.search(case.name):
-            msg = f"{case.path} would be the case “{case.name}”, which cannot be a file's name: choose another."
+            msg = f"{case.path} would be the case “{case.name}”, which cannot be the name of a file: rename it."
             raise UserError(msg)
         other = known.setdefault(case.name.casefold(), case)
         if other is not case:
@@ -195,14 +195,14 @@ def _csv_rows(lines: Iterator[list[str]], path: Path) -> Iterator[dict[str, str]
             continue
         row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
         if len(cells) > len(columns) or not row.get("image"):
-            msg = f"Row {number} of {path} does not fit the header {','.join(columns)}: mend it."
+            msg = f"Row {number} of {path} does not fit the header {','.join(columns)}: correct it."
             raise UserError(msg)
         yield row
 
 
 def _listed_case(folder: Path, image: str, case: str = "", series: str = "") -> CohortCase:
     if "\0" in image:
-        msg = f"“{image}” cannot be a file's name: save the list again."
+        msg = f"“{image}” cannot be the name of a file: correct the list."
         raise UserError(msg)
     path = folder / image
     files = tuple(_files_in(path))
@@ -246,7 +246,7 @@ def dicom_cases(folder: Path) -> tuple[list[CohortCase], list[str]]:
         return [CohortCase(name, folder, total_bytes(found.damaged), None, found.damaged)], []
     wanted = _ct_series(found.series)
     names = {uid: f"{name}-{start}" for uid, start in _hashes(wanted).items()} if len(wanted) > 1 else {}
-    of = {uid: tuple(header.file for header in found.series[uid]) for uid in wanted}
+    of = {uid: tuple(dict.fromkeys(header.file for header in found.series[uid])) for uid in wanted}
     listed = [CohortCase(names.get(uid, name), folder, total_bytes(of[uid]), uid, of[uid]) for uid in wanted]
     return listed, [f"{uid} in {folder.name}" for uid in found.series if uid not in wanted]
 

@@ -15,7 +15,7 @@ from .settings import CaseOutputs, CohortSettings
 
 
 def refuse_nested(source: Path, output: Path, settings: CohortSettings) -> None:
-    """Refuse to write into the folder of the CTs, or probabilities among the labels, or the table where a folder is.
+    """Refuse to write into the folder of the CTs, the table where a folder is, or what does not go together.
 
     Raises:
         UserError: that was asked for.
@@ -28,6 +28,12 @@ def refuse_nested(source: Path, output: Path, settings: CohortSettings) -> None:
         raise UserError(msg)
     if settings.probabilities and settings.probabilities.resolve() == output.resolve():
         msg = f"{output} is the folder of the labels: choose another one for the probabilities."
+        raise UserError(msg)
+    shared = {folder.resolve() for folder in (settings.report, settings.dicom) if folder}
+    if settings.separate and settings.separate.resolve() in shared:
+        msg = (
+            f"{settings.separate} is also given for the reports or DICOM objects: choose another folder for --separate."
+        )
         raise UserError(msg)
 
 
@@ -57,7 +63,7 @@ def refuse_foreign(output: Path, outputs: Iterable[CaseOutputs]) -> None:
         record = records.read_record(output, each.case) if there else None
         if there is not None and (record is None or record.state is CaseState.FAILED):
             msg = (
-                f"{there} exists already and no record says that it is of this cohort: choose another folder, or "
+                f"{there} exists already, and no record says that this cohort made it: choose another folder, or "
                 "allow it to be replaced (--overwrite)."
             )
             raise UserError(msg)
@@ -95,7 +101,7 @@ def refuse_other_cts(output: Path, cases: Iterable[CohortCase]) -> None:
         if record is None or record.state is CaseState.FAILED or not record.how or record.ct == case.fingerprint:
             continue
         msg = (
-            f"{output} holds {case.name}, made of another CT than {case.path} is now: choose another folder, or have "
+            f"{output} holds {case.name}, made from another CT than {case.path}: choose another folder, or have "
             "every case done again (--overwrite)."
         )
         raise UserError(msg)

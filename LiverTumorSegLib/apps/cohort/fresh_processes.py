@@ -32,7 +32,7 @@ class CaseSegmenter(Protocol):
 _ENOUGH = 2
 """Processes in a row that lost the GPU with their first case: it will not come back."""
 
-_ENDED = "The process that segmented it ended unexpectedly, perhaps for want of memory: close other programs."
+_ENDED = "The process that segmented it ended unexpectedly, perhaps because memory ran out: close other programs."
 
 
 def segment_elsewhere(

@@ -78,6 +78,7 @@ class CaseRecord(BaseModel):
         liver_ml, lesion_ml, burden_percent, lesion_count: as :class:`LiverTumorSegLib.reporting.lesions.LesionTable`.
         warnings: a sentence each.
         failure: why it could not be segmented.
+        dicom: how DICOM objects were asked for, of :attr:`.settings.CohortSettings.dicom_kind`.
         version: of this program.
     """
 
@@ -94,6 +95,7 @@ class CaseRecord(BaseModel):
     lesion_count: int | None = None
     warnings: tuple[str, ...] = ()
     failure: str = ""
+    dicom: str = "each, binary"
     version: str = __version__
     format: Literal[1] = 1
 

@@ -28,9 +28,9 @@ from . import checks, records
 from .cases import CohortCase, find, share_cases
 from .fresh_processes import segment_elsewhere
 from .records import CaseRecord, CaseState, exclusive_run
-from .settings import CaseOutputs, CohortSettings
+from .settings import CaseOutputs, CohortSettings, structures_beside
 
-_OUT_OF_MEMORY = "There is not enough memory to segment it: close other programs, or give more."
+_OUT_OF_MEMORY = "There is not enough memory to segment it: close other programs, or use a machine with more."
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class CohortWork:
         """Whether its files are there and of this run's kind."""
         record = records.read_record(self.output, case.name)
         if record is None or record.state is not CaseState.DONE:
+            return False
+        if self.settings.dicom and record.dicom != self.settings.dicom_kind:
             return False
         return record.how == self.how and record.ct == case.fingerprint and self.outputs(case).are_whole
 
@@ -144,13 +146,14 @@ class CohortWork:
 
     def write_record(self, case: CohortCase, state: CaseState, **facts: Any) -> CaseRecord:
         """Keep what became of a case, and return it."""
-        record = CaseRecord(case=case.name, state=state, how=self.how, ct=case.fingerprint, **facts)
+        kind, ct = self.settings.dicom_kind, case.fingerprint
+        record = CaseRecord(case=case.name, state=state, how=self.how, ct=ct, dicom=kind, **facts)
         records.write_record(self.output, record)
         return record
 
     def outputs(self, case: CohortCase) -> CaseOutputs:
         """The files of a case."""
-        return CaseOutputs.of(case.name, self.output, self.settings, self.models.marks)
+        return CaseOutputs.of(case.name, self.output, self.settings, self.models.marks, structures_beside(self.models))
 
     def _without_places(self, sentence: str, case: CohortCase) -> str:
         """Records and tables are passed on."""
@@ -163,7 +166,7 @@ def _failure_sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return _OUT_OF_MEMORY
     kind = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"It could not be segmented ({kind}): see whether other programs open the CT, or leave it out."
+    return f"It could not be segmented ({kind}): check that other programs can open the CT, or leave it out."
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Alerts:
             pause = self._limits.pause_seconds(self._failures)
             self._failures += 1
             self._not_before = self._queue.now() + timedelta(seconds=pause)
-            _log.error("an alert could not be sent, and is tried again in %d s: %s", pause, error)
+            _log.error("an alert could not be sent, and will be tried again in %d s: %s", pause, error)
         else:
             self._failures = 0
 

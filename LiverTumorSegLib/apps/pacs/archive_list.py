@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ...core.schema import StrictModel
 from . import config_file, sender
 from .archive_reader import ArchiveReader, WebReader
-from .config import Config, Peer, Send, Web
+from .config import AeTitle, Config, Host, Peer, Port, Receive, Send, Sender, Tls, Web
 from .config_check import connection_warnings
 from .dimse_reader import DimseReader
 
@@ -19,23 +19,55 @@ Name = Annotated[str, Field(min_length=1, max_length=40)]
 _LONGEST_ANSWER = 10_000_000
 
 
+class MoveTo(StrictModel):
+    """Where an archive sends a series that a session opens, by C-MOVE; the port is open meanwhile alone.
+
+    Args:
+        ae_title: of this program, which the archive has to know with address and port.
+        address: of this machine, to listen on.
+        port: to listen on.
+        senders: that the archive sends as; empty for its own title and address.
+        tls: encryption with certificates of both sides; None for none.
+    """
+
+    ae_title: AeTitle = "LIVERTUMORSEG"
+    address: Host = "127.0.0.1"
+    port: Port = 11112
+    senders: tuple[Sender, ...] = ()
+    tls: Tls | None = None
+
+
 class Search(StrictModel):
-    """Where an archive is searched and opened from: one of the two.
+    """Where an archive is searched and opened from: one of dicom and web.
 
     Args:
         dicom: by C-FIND and C-GET.
         web: by QIDO-RS and WADO-RS.
+        move: with ``dicom``, has it send by C-MOVE in place of C-GET.
     """
 
     dicom: Peer | None = None
     web: Web | None = None
+    move: MoveTo | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Search:
         if (self.dicom is None) == (self.web is None):
-            msg = "[archives.search] needs one of dicom and web"
+            msg = "[archives.search] needs either dicom or web"
+            raise ValueError(msg)
+        if self.move and self.dicom is None:
+            msg = "[archives.search.move] needs [archives.search.dicom], which is asked to send"
             raise ValueError(msg)
         return self
+
+    @property
+    def receive(self) -> Receive | None:
+        """The port that is sent to by C-MOVE, open to the archive alone."""
+        if self.move is None or self.dicom is None:
+            return None
+        own = Sender(ae_title=self.dicom.ae_title, address=self.dicom.address)
+        to = self.move
+        return Receive(ae_title=to.ae_title, address=to.address, port=to.port, senders=to.senders or (own,), tls=to.tls)
 
 
 class ListedArchive(StrictModel):
@@ -103,7 +135,8 @@ def warnings(listed: tuple[ListedArchive, ...]) -> Iterator[str]:
     """Sentences on passwords and keys that others could read."""
     for archive in listed:
         ends = [end for end in (archive.search, archive.send) if end]
-        yield from connection_warnings([way for end in ends for way in (end.web, end.dicom)])
+        receive = archive.search.receive if archive.search else None
+        yield from connection_warnings([receive, *(way for end in ends for way in (end.web, end.dicom))])
 
 
 def make_reader(search: Search, longest: int) -> ArchiveReader:
@@ -119,7 +152,7 @@ def make_reader(search: Search, longest: int) -> ArchiveReader:
     if search.web:
         return WebReader(search.web, longest)
     if search.dicom:
-        return DimseReader(search.dicom, longest)
+        return DimseReader(search.dicom, longest, search.receive)
     raise ValueError(search)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, CTImageStorage, SegmentationStorage
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, SegmentationStorage
 
 from ...core.errors import UserError
 from ...core.sanitize import to_one_line
 from .archived_series import is_uid
 from .config import Web
 from .dicomweb import DicomWeb, Json, attribute_text
+from .image_header import CT_KINDS
 
 MOST_STUDIES, MOST_SERIES = 50, 200
 """That are listed."""
@@ -22,7 +23,7 @@ OURS = "LiverTumorSeg"
 """Beginning of the descriptions of series that this program makes."""
 
 KINDS = {
-    "CT": (CTImageStorage,),
+    "CT": tuple(sorted(CT_KINDS)),
     "SEG": (SegmentationStorage,),
     "SR": (ComprehensiveSRStorage, Comprehensive3DSRStorage),
 }
@@ -67,7 +68,7 @@ class StudyQuery:
             raise UserError(msg)
         for text in said.values():
             if len(text) > LONGEST_TEXT or not text.isprintable() or set(text) & set("\\*?"):
-                msg = f"What is searched by has {LONGEST_TEXT} letters at most, and none of \\ * and ?: change it."
+                msg = f"A search text may have {LONGEST_TEXT} characters at most, and no \\, * or ?: change it."
                 raise UserError(msg)
         days = [re.sub(r"[-.\s]", "", said[name]) for name in ("since", "until")]
         if not all(re.fullmatch(r"(\d{8})?", day) for day in days):
@@ -226,7 +227,7 @@ def checked_uid(text: object) -> str:
         UserError: it is none.
     """
     if not isinstance(text, str) or not is_uid(text):
-        msg = "That is no UID of DICOM: search again."
+        msg = "That is not a valid DICOM UID: search again."
         raise UserError(msg)
     return text
 

@@ -52,6 +52,9 @@ class SeriesSource(Protocol):
     def ct_images(self, study: str, series: str) -> list[str]:
         """The SOP instance UIDs of a series' CT images; raises ``Unreachable`` or ``Rejected``."""
 
+    def has_enhanced(self, study: str, series: str) -> bool:
+        """Whether it says that images of a series hold many slices each; raises ``Unreachable`` or ``Rejected``."""
+
     def fetch(self, study: str, series: str) -> None:
         """Have the images of a series come that are not here; raises ``Unreachable`` or ``Rejected``."""
 

@@ -28,6 +28,7 @@ def associated(
     patience: float | None = None,
     *,
     stored: Mapping[str, Sequence[str]] = _NONE,
+    packed: Iterable[tuple[str, str]] = (),
     handlers: Handlers = (),
 ) -> Iterator[Association]:
     """An association with an application entity, for the length of the block.
@@ -38,6 +39,7 @@ def associated(
         classes: SOP classes that are asked for, as UIDs.
         patience: seconds for each answer; None for what the configuration says.
         stored: transfer syntaxes by the SOP classes of which the other stores objects here, as C-GET asks it to.
+        packed: SOP classes and transfer syntaxes that are offered besides, each pair by itself.
         handlers: of what happens meanwhile.
 
     Raises:
@@ -53,6 +55,8 @@ def associated(
     entity = _entity(peer, classes, seconds)
     for kind, syntaxes in stored.items():
         entity.add_requested_context(kind, list(syntaxes))
+    for kind, syntax in packed:
+        entity.add_requested_context(kind, [syntax])
     try:
         association = entity.associate(
             peer.address,
@@ -73,9 +77,10 @@ def associated(
         association.release()
 
 
-def accepts(association: Association, kind: str) -> bool:
-    """Whether an application entity takes, or serves, objects of a SOP class."""
-    return any(context.abstract_syntax == kind for context in association.accepted_contexts)
+def accepts(association: Association, kind: str, syntax: str = "") -> bool:
+    """Whether an application entity takes, or serves, objects of a SOP class, in a certain transfer syntax if any."""
+    accepted = [context for context in association.accepted_contexts if context.abstract_syntax == kind]
+    return any(not syntax or syntax in context.transfer_syntax for context in accepted)
 
 
 def _entity(peer: Peer, classes: Iterable[str], seconds: float) -> AE:
@@ -89,9 +94,9 @@ def _entity(peer: Peer, classes: Iterable[str], seconds: float) -> AE:
 
 def _connection_error(association: Association, *, is_connected: bool) -> str:
     if association.is_rejected:
-        return "it rejects this service: are both AE titles right, and does it know this one"
+        return "it rejects this service: check both AE titles, and that it knows this service"
     if association.rejected_contexts:
-        return "it takes nothing of what this service sends or asks for"
+        return "it accepts nothing that this service sends or asks for"
     if is_connected:
-        return "it closes the connection, or does not answer: does it know this service, and are both AE titles right"
+        return "it closes the connection or does not answer: check that it knows this service, and both AE titles"
     return "it cannot be connected to"

@@ -21,7 +21,7 @@ Days = Annotated[Number, Field(ge=0, le=_MOST_DAYS)]
 
 def _is_title(text: str) -> str:
     if not 1 <= len(text.strip()) <= _LONGEST_TITLE or not (text.isascii() and text.isprintable()) or "\\" in text:
-        msg = "an AE title has 1 to 16 letters of ASCII, not all of them spaces, and no backslash"
+        msg = "an AE title has 1 to 16 ASCII characters, not only spaces, and no backslash"
         raise ValueError(msg)
     return text.strip()
 
@@ -30,7 +30,7 @@ def _is_pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        msg = f"“{text}” is no regular expression ({error})"
+        msg = f"“{text}” is not a valid regular expression ({error})"
         raise ValueError(msg) from error
     return text
 
@@ -136,7 +136,7 @@ class Web(StrictModel):
             msg = "user and password_file belong together"
             raise ValueError(msg)
         if self.tls and not self.url.lower().startswith("https:"):
-            msg = "tls is given, and url does not begin with https://, so nothing would be encrypted"
+            msg = "tls is given but url does not begin with https://, so nothing would be encrypted"
             raise ValueError(msg)
         return self
 
@@ -195,15 +195,17 @@ class Send(StrictModel):
     Args:
         dicom: by C-STORE.
         web: by STOW-RS.
+        segmentation: the form of DICOM Segmentations; where the archive does not take it, they are binary.
     """
 
+    segmentation: Literal["binary", "deflated", "label map"] = "binary"
     dicom: Peer | None = None
     web: Web | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Send:
         if (self.dicom is None) == (self.web is None):
-            msg = "[send] needs one of dicom and web"
+            msg = "[send] needs either dicom or web"
             raise ValueError(msg)
         return self
 
@@ -266,6 +268,7 @@ class Limits(StrictModel):
 
     Args:
         image_mb: of one image.
+        enhanced_mb: of one enhanced CT, which holds a whole series.
         series_images: of one series.
         waiting_series: that are not yet done.
         free_gb: that the disk must have left.
@@ -278,6 +281,7 @@ class Limits(StrictModel):
     """
 
     image_mb: Number = Field(64, gt=0)
+    enhanced_mb: Number = Field(1000, gt=0)
     series_images: WholeNumber = Field(5000, ge=2)
     waiting_series: WholeNumber = Field(500, ge=1)
     free_gb: Number = Field(2, ge=0)
@@ -363,12 +367,12 @@ class Config(StrictModel):
     @model_validator(mode="after")
     def _has_a_source(self) -> Config:
         if self.receive is None and self.watch is None:
-            msg = "one of [receive] and [watch] is needed, else no series come"
+            msg = "[receive] or [watch] is needed, or no series would come"
             raise ValueError(msg)
         if self.share and self.watch is None:
             msg = "[share] needs [watch]: every service gets the images of its series from there"
             raise ValueError(msg)
         if self.share and self.receive:
-            msg = "[share] and [receive] do not go together, else a series that comes both ways has two results"
+            msg = "[share] and [receive] cannot be combined: a series that came both ways would have two results"
             raise ValueError(msg)
         return self

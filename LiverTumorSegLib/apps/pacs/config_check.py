@@ -94,7 +94,7 @@ def _catching_up_sentence(config: Config, wanted: CatchUp) -> str:
     web, peer = config.watch or config.send.web, config.send.dicom
     where = web.url if web else peer.ae_title if peer else ""
     often = "" if config.watch else f", at the start and every night at {wanted.hour:02}:00"
-    return f"Looks for series that it missed, up to {wanted.days} days back, in {where}{how}{often}."
+    return f"Looks for missed series, up to {wanted.days} days back, in {where}{how}{often}."
 
 
 def _segmenting_sentence(segment: SegmentConfig) -> str:
@@ -106,7 +106,7 @@ def _segmenting_sentence(segment: SegmentConfig) -> str:
 def _receiving_sentence(receive: Receive) -> str:
     whom = ", ".join(_sender(sender) for sender in receive.senders)
     how = _encrypted(receive.tls)
-    return f"Receives CT as {receive.ae_title} on port {receive.port} of {receive.address}, {how}, from {whom} alone."
+    return f"Receives CT as {receive.ae_title} on port {receive.port} of {receive.address}, {how}, only from {whom}."
 
 
 def _sender(sender: Sender) -> str:
@@ -143,12 +143,12 @@ def connection_warnings(ends: Sequence[Receive | Web | Peer | None]) -> Iterator
     webs = [end for end in ends if isinstance(end, Web)]
     for web in webs:
         if web.user and not _is_encrypted(web) and not _is_this_machine(web.url):
-            yield f"Warning: the password for {web.url} can be read on its way: give an address with https://."
+            yield f"Warning: the password for {web.url} can be read on the way: give an address with https://."
     secrets = [web.password_file for web in webs if web.password_file]
     secrets += [end.tls.key for end in ends if end and end.tls]
     for file in dict.fromkeys(secrets):
         if _is_readable_by_all(file):
-            yield f"Warning: all users of this machine may read {file}: let the service's alone do so (chmod 600)."
+            yield f"Warning: all users of this machine may read {file}: let the service alone read it (chmod 600)."
 
 
 def _of_senders(receive: Receive) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _of_senders(receive: Receive) -> Iterator[str]:
     for listed in receive.senders:
         if listed.address is None:
             yield (
-                f"Warning: whoever calls itself {listed.ae_title} is served, from any machine: give its address in "
+                f"Warning: any machine that calls itself {listed.ae_title} is served: give the sender's address in "
                 "[receive] senders, or certificates in [receive.tls]."
             )
 
@@ -168,7 +168,7 @@ def _of_archive(config: Config, receive: Receive) -> Iterator[str]:
     peer = config.send.dicom
     if config.catch_up and not config.watch and peer and peer.ae_title not in {one.ae_title for one in receive.senders}:
         yield (
-            f"Warning: {peer.ae_title} is asked to send what was missed and is not in [receive] senders: list it there."
+            f"Warning: {peer.ae_title} is asked to send missed series but is not in [receive] senders: list it there."
         )
 
 

@@ -40,10 +40,10 @@ def content_of(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read ({getattr(error, 'strerror', None) or 'it is no UTF-8'}): check the name."
+        msg = f"{path} cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'}): check the name."
         raise UserError(msg) from error
     except tomllib.TOMLDecodeError as error:
-        msg = f"{path} is no TOML ({error}): mend it there."
+        msg = f"{path} is not valid TOML ({error}): correct it there."
         raise UserError(msg) from error
     return _with_absolute_paths(content, path.absolute().parent)
 

@@ -66,7 +66,10 @@ def _with_certificates(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:
     try:
         context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
     except (OSError, ValueError) as error:
-        msg = f"{tls.certificate} and {tls.key} are no certificate and its key, in PEM and without a password."
+        msg = (
+            f"{tls.certificate} and {tls.key} are not a certificate and its key, in PEM format and without a password: "
+            "replace them."
+        )
         raise UserError(msg) from error
     try:
         context.load_verify_locations(tls.authorities)

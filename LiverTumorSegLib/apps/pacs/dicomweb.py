@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import requests
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage
 from requests.auth import HTTPBasicAuth
 
 from ...core.errors import UserError
@@ -22,8 +21,9 @@ from . import connection
 from .archived_series import ArchivedSeries, is_uid, stated_time
 from .config import Web
 from .connection import Rejected, Unreachable
+from .image_header import CT_KINDS
 
-_NO_DICOMWEB = "its answer is not as DICOMweb has it"
+_NO_DICOMWEB = "its answer does not follow DICOMweb"
 _PAGE = 200
 _MOST_PAGES = 1000
 _FINAL = frozenset({400, 409, 413, 415, 422})
@@ -86,7 +86,17 @@ class DicomWeb:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
-        return self.instances(study, series, (CTImageStorage,))
+        return list(self.ct_kinds(study, series))
+
+    def ct_kinds(self, study: str, series: str) -> dict[str, str]:
+        """The SOP class of each of a series' CT images by its UID; empty where it is not said.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        answers = self._pages(self._client.search_for_instances, _IMAGE, study, series)
+        found = {attribute_text(answer, _IMAGE): attribute_text(answer, _CLASS) for answer in answers}
+        return {image: kind for image, kind in found.items() if not kind or kind in CT_KINDS}
 
     def instances(self, study: str, series: str, kinds: Collection[str]) -> list[str]:
         """The SOP instance UIDs of a series' objects of some SOP classes, and of those whose class it does not say.
@@ -210,8 +220,8 @@ def _password(web: Web) -> str:
     try:
         lines = web.password_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8"
-        msg = f"{web.password_file} cannot be read ({why}): it has to hold the password in its first line."
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        msg = f"{web.password_file} cannot be read ({why}): it must hold the password in its first line."
         raise UserError(msg) from error
     return lines[0] if lines else ""
 
@@ -221,7 +231,7 @@ def _refuse_elsewhere(response: requests.Response, **_: Any) -> None:
     if response.is_redirect:
         there = urlsplit(urljoin(response.url, response.headers["location"]))
         if (there.scheme, there.netloc) != urlsplit(response.url)[:2]:
-            msg = "it sends this service on to another server, which is not followed: if that is right, give its url"
+            msg = "it redirects to another server, which is not followed: if that is intended, give that server's url"
             raise Unreachable(msg)
 
 
@@ -240,7 +250,7 @@ class _LengthLimit:
                 length += len(part)
                 if length > self.longest:
                     response.close()
-                    msg = "its answer is longer than is taken here"
+                    msg = "its answer is longer than this service accepts"
                     raise AnswerTooLarge(msg)
                 yield part
 
@@ -258,7 +268,7 @@ def _explained_errors() -> Iterator[None]:
         msg = "it did not answer in time"
         raise Unreachable(msg) from error
     except requests.exceptions.SSLError as error:
-        msg = "no encrypted connection: the certificates of both sides do not fit"
+        msg = "no encrypted connection is possible: the certificates of both sides do not match"
         raise Unreachable(msg) from error
     except requests.JSONDecodeError as error:
         raise Unreachable(_NO_DICOMWEB) from error
@@ -270,7 +280,7 @@ def _explained_errors() -> Iterator[None]:
 
 
 def _status_error(status: int) -> Exception:
-    says = f"it says {status}, {responses.get(status, 'which HTTP has no words for')}"
+    says = f"it says {status}, {responses.get(status, 'an unknown status')}"
     if status in _NOT_ALLOWED:
         return _NotServed(f"{says}: the user, the password or the certificate is not accepted")
     if status in _NOT_SERVED:

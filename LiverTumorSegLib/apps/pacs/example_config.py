@@ -64,6 +64,9 @@ lesion_segments = "each"     # each lesion is a segment of its own; or one for a
 # liver_model = "auto"       # whose liver a model of lesions alone gets; auto for unet-lits, or none
 # also = ["VESSELS"]         # models of other structures
 
+# [send]
+# segmentation = "binary"    # or "deflated", or "label map": far smaller, and binary where the archive does not take it
+
 # Where the results go: one of these two.
 [send.dicom]
 ae_title = "PACS"
@@ -75,6 +78,7 @@ port = 104
 
 # [limits]
 # image_mb = 64              # of one image
+# enhanced_mb = 1000         # of one enhanced CT, which holds a whole series
 # series_images = 5000       # of one series
 # waiting_series = 500       # that are not yet done
 # free_gb = 2                # that the disk must have left

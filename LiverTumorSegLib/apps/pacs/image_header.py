@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ import pydicom
 from pydicom import uid
 
 from ...core.sanitize import to_one_line
+from ...io.dicom_frames import ENHANCED_KINDS, read_root
+from ...io.dicom_functional_groups import FunctionalGroups
 from .rules import SeriesFacts
 
 OUT_OF_RESOURCES, NO_CT, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
 """Status of a C-STORE that failed (PS3.4, table B.2-1): may be tried again later; another kind; never this way."""
+
+CT_KINDS = ENHANCED_KINDS | {uid.CTImageStorage}
+"""SOP classes of CT images (PS3.4, annex B.5)."""
 
 _TAGS = [
     "SpecificCharacterSet",
@@ -40,6 +46,8 @@ _LARGEST_VALUE = 1 << 14
 
 _NAMES, _LONGEST_NAME = ("AccessionNumber", "PatientID"), 64
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_DIGITS = 10
+"""No number of frames has as many."""
 
 
 class Refused(Exception):
@@ -63,11 +71,15 @@ class ImageHeader:
         image: SOP instance UID.
         series: series instance UID.
         study: study instance UID.
+        frames: slices that it holds.
+        is_enhanced: whether it is of a kind that holds many.
     """
 
     image: str
     series: str
     study: str
+    frames: int = 1
+    is_enhanced: bool = False
 
 
 def read(file: Path) -> ImageHeader:
@@ -77,7 +89,7 @@ def read(file: Path) -> ImageHeader:
         file: of PS3.10, not larger than images may be.
 
     Raises:
-        Refused: it is damaged, or no plain CT image.
+        Refused: it is damaged, or no CT image.
     """
     header = _read(file)
     _refuse_other_kinds(header)
@@ -86,7 +98,8 @@ def read(file: Path) -> ImageHeader:
         if not uid.UID(value).is_valid:  # PS3.5, section 9.1
             raise Refused(NOT_UNDERSTOOD, f"its {name} UID is missing or no UID.")
     _refuse_cut_pixels(file, header)
-    return ImageHeader(*found)
+    image, series, study = found
+    return ImageHeader(image, series, study, _frames(header), _is_enhanced(header))
 
 
 def names(file: Path) -> tuple[str, str]:
@@ -103,23 +116,23 @@ def names(file: Path) -> tuple[str, str]:
     return accession, patient
 
 
-def series_facts(file: Path, images: int) -> SeriesFacts:
-    """The facts that rules go by, as one of a series' images states them.
+def series_facts(files: Sequence[Path]) -> SeriesFacts:
+    """The facts that rules go by, as the first of a series' images states them; slices of an enhanced CT are images.
 
     Args:
-        file: that :func:`read` did not refuse.
-        images: of the series.
+        files: of all its images, which :func:`read` did not refuse.
 
     Raises:
-        Refused: the file has been damaged since.
+        Refused: a file has been damaged since.
     """
-    header = _read(file)
+    header = _read(files[0])
+    is_enhanced = _is_enhanced(header)
     return SeriesFacts(
-        images=images,
+        images=sum(_frames(_read(file)) for file in files) if is_enhanced else len(files),
         modality=_text(header, "Modality"),
         body_part=_text(header, "BodyPartExamined"),
         description=_text(header, "SeriesDescription"),
-        thickness_mm=_thickness(header),
+        thickness_mm=_positive(_thickness_of_frames(files[0]) if is_enhanced else _text(header, "SliceThickness")),
         is_localiser="LOCALIZER" in _text(header, "ImageType").split("\\"),  # PS3.3, C.8.2.1.1.1
     )
 
@@ -147,9 +160,7 @@ def _refuse_other_kinds(header: pydicom.Dataset) -> None:
     kind = _text(header, "SOPClassUID")
     if not kind:
         raise Refused(NOT_UNDERSTOOD, "it is damaged, or does not say what kind of image it is.")
-    if kind in (uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage):
-        raise Refused(NO_CT, "it is of enhanced CT, which is not read here: have it sent as plain CT images.")
-    if kind != uid.CTImageStorage or _text(header, "Modality") != "CT":
+    if kind not in CT_KINDS or _text(header, "Modality") != "CT":
         raise Refused(NO_CT, "it is not of CT.")
 
 
@@ -167,7 +178,7 @@ def _refuse_cut_pixels(file: Path, header: pydicom.Dataset) -> None:
 
 def _stated_bytes(header: pydicom.Dataset) -> int:
     try:
-        counts = [int(header.get(name, 0) or 0) for name in ("Rows", "Columns", "BitsAllocated")]
+        counts = [int(header.get(name, 0) or 0) for name in ("Rows", "Columns", "BitsAllocated")] + [_frames(header)]
     except (TypeError, ValueError):
         counts = [0]
     if min(counts) <= 0:
@@ -175,9 +186,32 @@ def _stated_bytes(header: pydicom.Dataset) -> int:
     return math.prod(counts) // 8
 
 
-def _thickness(header: pydicom.Dataset) -> float | None:
+def _is_enhanced(header: pydicom.Dataset) -> bool:
+    return _text(header, "SOPClassUID") in ENHANCED_KINDS
+
+
+def _frames(header: pydicom.Dataset) -> int:
+    """Slices that an image states; 0 where an enhanced CT does not say so in a number."""
+    if not _is_enhanced(header):
+        return 1
+    stated = _text(header, "NumberOfFrames")
+    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < _DIGITS else 0
+
+
+def _thickness_of_frames(file: Path) -> str:
+    """The thickness of an enhanced CT's first slice; empty where it is not stated."""
     try:
-        value = float(_text(header, "SliceThickness"))
+        groups = FunctionalGroups(read_root(file)[0])
+        return str(next(filter(None, groups.values("PixelMeasuresSequence", "SliceThickness")), ""))
+    except OSError:
+        raise
+    except Exception as error:  # a file from elsewhere may hold anything
+        raise Refused(NOT_UNDERSTOOD, "its header is damaged and cannot be read.") from error
+
+
+def _positive(text: str) -> float | None:
+    try:
+        value = float(text)
     except ValueError:
         return None
     return value if math.isfinite(value) and value > 0 else None

@@ -69,9 +69,11 @@ class Inbox:
         return None if found is None else found.images + found.late
 
     def _take(self, file: Path, sender: str, asked: str | None) -> None:
-        if file.stat().st_size > self._limits.image_mb * 1e6:
-            raise Refused(NOT_UNDERSTOOD, "it is larger than [limits] image_mb allows.")
+        self._refuse_large(file, max(("image_mb", "enhanced_mb"), key=lambda name: getattr(self._limits, name)))
         header = image_header.read(file)
+        self._refuse_large(file, "enhanced_mb" if header.is_enhanced else "image_mb")
+        if header.frames > self._limits.series_images:
+            raise Refused(NOT_UNDERSTOOD, f"it {_TOO_MANY}")
         if asked not in (None, header.series):
             raise Refused(NOT_UNDERSTOOD, "it is of another series than was asked for.")
         self._refuse_full_disk()
@@ -116,6 +118,10 @@ class Inbox:
     def _is_segmented(self, series: QueuedSeries) -> bool:
         """Whether there is a result, even if it could not be sent."""
         return series.state in (SeriesState.SENDING, SeriesState.DONE) or bool(self._queue.objects(series.number))
+
+    def _refuse_large(self, file: Path, limit: str) -> None:
+        if file.stat().st_size > getattr(self._limits, limit) * 1e6:
+            raise Refused(NOT_UNDERSTOOD, f"it is larger than [limits] {limit} allows.")
 
     def _refuse_full_disk(self) -> None:
         if not self._folder.has_room(self._limits.free_gb):
@@ -164,7 +170,7 @@ class SeriesSorter:
             self._fail(number, _IMAGES_GONE)
             return
         try:
-            facts = image_header.series_facts(self._folder.image(number, kept[0]), len(kept))
+            facts = image_header.series_facts([self._folder.image(number, file) for file in kept])
         except Refused as refused:
             self._fail(number, f"An image cannot be read any more: {refused.sentence}")
             return
@@ -174,7 +180,7 @@ class SeriesSorter:
             _log.info("job %d: passed by. %s", number, why)
         else:
             self._queue.waits(number)
-            _log.info("job %d: %d images, waits to be segmented", number, len(kept))
+            _log.info("job %d: %d images, waits to be segmented", number, facts.images)
 
     def _fail(self, number: int, why: str) -> None:
         self._queue.failed(number, why)

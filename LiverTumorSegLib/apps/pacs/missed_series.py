@@ -22,7 +22,7 @@ _TIME = "%Y%m%d%H%M%S"
 _log = logging.getLogger(__name__)
 _TROUBLE = (
     logging.ERROR,
-    "the archive %s cannot be searched for what this service missed, which stays missing until it can: %s",
+    "the archive %s cannot be searched for missed series, which stay missing until it can: %s",
 )
 
 
@@ -97,7 +97,7 @@ class MissedSeries:
         if self._watcher.look():
             self._queue.searched(now)
             self._due = _next_night(now, self._hour)
-            _log.info("the archive %s was searched for what this service missed", self._watcher.name)
+            _log.info("the archive %s was searched for missed series", self._watcher.name)
 
 
 def _next_night(now: datetime, hour: int) -> datetime:

@@ -7,24 +7,23 @@ from threading import Event
 
 from pydicom import Dataset
 from pynetdicom.association import Association
-from pynetdicom.sop_class import CTImageStorage
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as Move
 
+from ...io.dicom_frames import ENHANCED_KINDS
 from . import connection
-from .archived_series import ArchivedSeries, is_uid, stated_time
-from .association import accepts, associated
+from .archived_series import ArchivedSeries, stated_time
+from .association import associated
 from .config import Peer
-from .connection import Rejected, Unreachable
+from .connection import Unreachable
+from .image_header import CT_KINDS
+from .moved_objects import MOVE_SECONDS
+from .query import SUCCESS, answers, question, refuse_unserved, text
 from .queue import SeriesQueue
 from .queue_reader import WITH_RESULT
 
-_SUCCESS, _PENDING = 0x0000, frozenset({0xFF00, 0xFF01})
-_MOST_ANSWERS = 20_000
-_MOVE_SECONDS = 600.0
-"""For each answer to a C-MOVE: archives may say nothing until all images have been sent, or read from a tape."""
-
 _NEVER = "29991231"
+_ADVICE = "let it do so, or leave [catch_up] out"
 
 
 class MoveArchive:
@@ -64,10 +63,10 @@ class MoveArchive:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
-        asked = {"StudyInstanceUID": "", "StudyDate": f"{since}-", "StudyTime": "", "ModalitiesInStudy": "CT"}
+        asked = {"StudyDate": f"{since}-", "StudyTime": "", "ModalitiesInStudy": "CT"}
         with associated(self._peer, self._encryption, {Find}) as association:
-            _refuse_unserved(association, Find, "C-FIND")
-            studies = list(_answers(association, _question("STUDY", **asked)))
+            refuse_unserved(association, Find, "C-FIND", _ADVICE)
+            studies = list(answers(association, question("STUDY", asked)))
             return [one for study in studies if _may_be_ct(study, since) for one in self._of_study(association, study)]
 
     def ct_images(self, study: str, series: str) -> list[str]:
@@ -76,12 +75,22 @@ class MoveArchive:
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should.
         """
-        asked = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": "", "SOPClassUID": ""}
+        return [uid for uid, kind in self._images(study, series) if not kind or kind in CT_KINDS]
+
+    def has_enhanced(self, study: str, series: str) -> bool:
+        """Whether it says that images of a series hold many slices each.
+
+        Raises:
+            Unreachable, Rejected: it does not answer, or not as it should.
+        """
+        return any(kind in ENHANCED_KINDS for _, kind in self._images(study, series))
+
+    def _images(self, study: str, series: str) -> list[tuple[str, str]]:
+        """SOP instance and class UID of a series' images, the latter empty where it is not said."""
+        asked = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPClassUID": ""}
         with associated(self._peer, self._encryption, {Find}) as association:
-            _refuse_unserved(association, Find, "C-FIND")
-            found = list(_answers(association, _question("IMAGE", **asked)))
-        of_ct = [answer for answer in found if _text(answer, "SOPClassUID") in ("", CTImageStorage)]
-        return [uid for answer in of_ct if is_uid(uid := _text(answer, "SOPInstanceUID"))]
+            found = list(answers(association, question("IMAGE", asked)))
+        return [(text(answer, "SOPInstanceUID"), text(answer, "SOPClassUID")) for answer in found]
 
     def fetch(self, study: str, series: str) -> None:
         """Have a series sent here, unless it has a result; images that are here are not kept again.
@@ -92,10 +101,10 @@ class MoveArchive:
         known = self._queue.of(series)
         if known and known.state in WITH_RESULT:
             return
-        asked = _question("SERIES", StudyInstanceUID=study, SeriesInstanceUID=series)
+        asked = question("SERIES", {"StudyInstanceUID": study, "SeriesInstanceUID": series})
         last = Dataset()
-        with associated(self._peer, self._encryption, {Move}, _MOVE_SECONDS) as association:
-            _refuse_unserved(association, Move, "C-MOVE")
+        with associated(self._peer, self._encryption, {Move}, MOVE_SECONDS) as association:
+            refuse_unserved(association, Move, "C-MOVE", _ADVICE)
             for status, _ in association.send_c_move(asked, self._destination, Move):
                 last = status
                 if self.is_stopped:
@@ -105,19 +114,19 @@ class MoveArchive:
         self._raise_for_move(last)
 
     def _of_study(self, association: Association, study: Dataset) -> Iterator[ArchivedSeries]:
-        asked = {"StudyInstanceUID": study.StudyInstanceUID, "Modality": "CT", "SeriesInstanceUID": ""}
+        asked = {"StudyInstanceUID": study.StudyInstanceUID, "Modality": "CT"}
         more = dict.fromkeys(("SeriesDescription", "BodyPartExamined", "NumberOfSeriesRelatedInstances"), "")
-        began = stated_time(_text(study, "StudyDate"), _text(study, "StudyTime"))
-        for answer in _answers(association, _question("SERIES", **asked, **more)):
-            if _text(answer, "Modality") not in ("", "CT") or not is_uid(_text(answer, "SeriesInstanceUID")):
+        began = stated_time(text(study, "StudyDate"), text(study, "StudyTime"))
+        for answer in answers(association, question("SERIES", asked | more)):
+            if text(answer, "Modality") not in ("", "CT"):
                 continue
-            images = _text(answer, "NumberOfSeriesRelatedInstances")
+            images = text(answer, "NumberOfSeriesRelatedInstances")
             yield ArchivedSeries(
-                _text(study, "StudyInstanceUID"),
-                _text(answer, "SeriesInstanceUID"),
+                text(study, "StudyInstanceUID"),
+                text(answer, "SeriesInstanceUID"),
                 int(images) if images.isdecimal() else None,
-                _text(answer, "SeriesDescription") or None,  # an archive that does not know it answers with nothing
-                _text(answer, "BodyPartExamined") or None,
+                text(answer, "SeriesDescription") or None,  # an archive that does not know it answers with nothing
+                text(answer, "BodyPartExamined") or None,
                 began,
             )
 
@@ -126,8 +135,8 @@ class MoveArchive:
         code, sent = status.get("Status"), status.get("NumberOfCompletedSuboperations") or 0
         failed = status.get("NumberOfFailedSuboperations") or 0
         if code is None:
-            msg = "it did not answer to C-MOVE in time, or ended the connection: does it know this service"
-        elif code == _SUCCESS or (sent and failed):
+            msg = "it did not answer to C-MOVE in time, or ended the connection: check that it knows this service"
+        elif code == SUCCESS or (sent and failed):
             return
         else:
             msg = (
@@ -150,65 +159,14 @@ def check_archive(peer: Peer, destination: str) -> str:
     """
     encryption = connection.client_context(peer.tls) if peer.tls else None
     with associated(peer, encryption, {Find, Move}) as association:
-        _refuse_unserved(association, Find, "C-FIND")
-        _refuse_unserved(association, Move, "C-MOVE")
-        for _ in _answers(association, _question("STUDY", StudyInstanceUID="", StudyDate=f"{_NEVER}-")):
+        refuse_unserved(association, Find, "C-FIND", _ADVICE)
+        refuse_unserved(association, Move, "C-MOVE", _ADVICE)
+        for _ in answers(association, question("STUDY", {"StudyDate": f"{_NEVER}-"})):
             pass
     return f"answers to C-FIND; whether it sends to {destination} is seen only when it is asked for a series."
 
 
-def _question(level: str, **keys: str) -> Dataset:
-    asked = Dataset()
-    asked.QueryRetrieveLevel = level
-    for keyword, value in keys.items():
-        setattr(asked, keyword, value)
-    return asked
-
-
-def _answers(association: Association, asked: Dataset) -> Iterator[Dataset]:
-    """The answers to a C-FIND; raises ``Unreachable`` or ``Rejected`` where they do not come to an end."""
-    if not association.is_established:
-        msg = "it ended the connection"
-        raise Unreachable(msg)
-    count = 0
-    for status, answer in association.send_c_find(asked, Find):
-        code = status.get("Status")
-        if code is None:
-            msg = "it did not answer to C-FIND in time, or ended the connection: does it know this service"
-            raise Unreachable(msg)
-        if code not in (*_PENDING, _SUCCESS):
-            msg = f"it refuses to be searched (status {code:04X})"
-            raise Unreachable(msg)
-        if answer is not None:
-            count += 1
-            yield answer
-        if count > _MOST_ANSWERS:
-            association.abort()
-            msg = f"it answers a search with more than {_MOST_ANSWERS} lines"
-            raise Rejected(msg)
-
-
-def _refuse_unserved(association: Association, kind: str, name: str) -> None:
-    if not accepts(association, kind):
-        msg = f"it serves no {name} to this service: let it do so, or leave [catch_up] out"
-        raise Rejected(msg)
-
-
 def _may_be_ct(study: Dataset, since: str) -> bool:
     """Whether a study is what was searched for: some archives know not all attributes, and then answer with more."""
-    modalities, day = _text(study, "ModalitiesInStudy"), _text(study, "StudyDate")
-    return (
-        is_uid(_text(study, "StudyInstanceUID"))
-        and (not modalities or "CT" in modalities.split("\\"))
-        and (not day or day >= since)
-    )
-
-
-def _text(answer: Dataset, keyword: str) -> str:
-    """A value as text, several joined by backslashes; empty where there is none, or none that can be read."""
-    try:
-        value = answer.get(keyword)
-        parts = value if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
-        return "\\".join("" if part is None else str(part).strip(" \0") for part in parts)
-    except Exception:  # noqa: BLE001 pydicom reads a value when it is asked for, and it may be anything
-        return ""
+    modalities, day = text(study, "ModalitiesInStudy"), text(study, "StudyDate")
+    return (not modalities or "CT" in modalities.split("\\")) and (not day or day >= since)

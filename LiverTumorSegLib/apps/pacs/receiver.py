@@ -13,27 +13,28 @@ import threading
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from socketserver import BaseServer
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.sop_class import CTImageStorage, Verification
+from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
 from ...core.errors import UserError
 from ...core.sanitize import to_one_line
 from ...core.sparse_log import sparse
+from ...io.dicom_frames import ENHANCED_KINDS
 from . import connection
 from .allowed_senders import Senders
 from .config import Limits, Receive
 from .connection import end_closed, limit_connection
-from .image_header import OUT_OF_RESOURCES, Refused
-from .inbox import Inbox
+from .image_header import CT_KINDS, OUT_OF_RESOURCES, Refused
 from .log import error_place
 from .offered_kinds import refusal_words, taken_of
 
@@ -149,7 +150,7 @@ class AssociationServer(ThreadedAssociationServer):
 
     def _encrypted(self, connection: socket.socket, encryption: ssl.SSLContext, place: _Place) -> ssl.SSLSocket:
         if not self._handshakes.acquire(blocking=False):
-            msg = "too many others are still shaking hands"
+            msg = "too many other connections are still being set up"
             raise ConnectionRefusedError(msg)
         try:
             connection.settimeout(HANDSHAKE_SECONDS)
@@ -177,7 +178,7 @@ TRANSFER_SYNTAXES = (
 )
 """Encodings that the reader of DICOM folders reads, but for the deflated one, whose size nobody knows beforehand."""
 
-KINDS: frozenset[str] = frozenset({CTImageStorage})
+KINDS: frozenset[str] = CT_KINDS
 """SOP classes of the images that are taken."""
 
 _SUCCESS, _PROCESSING_FAILURE = 0x0000, 0x0110
@@ -186,17 +187,27 @@ _SUCCESS, _PROCESSING_FAILURE = 0x0000, 0x0110
 _CALLING_TITLE, _CALLED_TITLE, _LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)
 """Result, source and reason of a rejected association, PS3.8 table 9-21."""
 
-_DATA = b"\x04"
-"""First byte of a P-DATA-TF PDU, PS3.8 section 9.3.5."""
+_DATA, _CONTEXT_AT = b"\x04", 10
+"""First byte of a P-DATA-TF PDU, and where it names its presentation context, PS3.8 section 9.3.5."""
 
 _MEGABYTE = 1_000_000
 _DATA_PDU = 0x20000
 """Bytes that we let senders put into one; the longest that dcmtk makes."""
 
-_TRIES_AGAIN = "a sender that does not try again loses what it had: raise the limit, or let it send fewer at once"
+_TRIES_AGAIN = "a sender that does not try again loses what it sent: raise the limit, or let it send fewer at once"
 _REQUEST_SECONDS = 10
 _END_SECONDS = 5
 _POLL_SECONDS = 0.1
+
+
+class Taker(Protocol):
+    """What takes images, such as an :class:`.inbox.Inbox`."""
+
+    arriving: Path
+    """The folder in which a file may be written before it is taken, under any name."""
+
+    def take(self, file: Path, sender: str) -> None:
+        """Take an image of a sender; raises ``Refused`` where it does not."""
 
 
 class Receiver:
@@ -206,12 +217,14 @@ class Receiver:
         receive: where and whom to serve.
         limits: on an image's size.
         inbox: what takes the images.
+        kinds: SOP classes that are taken.
     """
 
-    def __init__(self, receive: Receive, limits: Limits, inbox: Inbox) -> None:
-        self._receive, self._inbox = receive, inbox
+    def __init__(self, receive: Receive, limits: Limits, inbox: Taker, *, kinds: Iterable[str] = KINDS) -> None:
+        self._receive, self._inbox, self._kinds = receive, inbox, frozenset(kinds)
         self._senders = Senders(receive.senders)
-        self._longest = round(limits.image_mb * _MEGABYTE)
+        self._longest = {kind: round(limits.image_mb * _MEGABYTE) for kind in KINDS}
+        self._longest |= dict.fromkeys(ENHANCED_KINDS, round(limits.enhanced_mb * _MEGABYTE))
         self._listener: AssociationServer | None = None
         self._told: set[str] = set()
         self._ends = ExitStack()
@@ -224,7 +237,7 @@ class Receiver:
         """
         encryption = connection.server_context(self._receive.tls) if self._receive.tls else None
         try:
-            self._listener = _application_entity(self._receive).make_server(
+            self._listener = _application_entity(self._receive, self._kinds).make_server(
                 (self._receive.address, self._receive.port),
                 evt_handlers=self._handlers(),
                 server_class=AssociationServer,
@@ -234,7 +247,7 @@ class Receiver:
             )
         except OSError as error:
             place = f"port {self._receive.port} of {self._receive.address}"
-            msg = f"{place} cannot be listened on ({error.strerror}): change [receive] in pacs.toml."
+            msg = f"The service cannot listen on {place} ({error.strerror}): change [receive] in pacs.toml."
             raise UserError(msg) from error
         self._ends.enter_context(sparse(__name__, __name__))
         threading.Thread(
@@ -276,24 +289,24 @@ class Receiver:
         called = association.requestor.primitive.called_ae_title
         if called != self._receive.ae_title:
             own = self._receive.ae_title
-            return f"it called “{to_one_line(called)}”, and this service is “{own}”; mend that there", _CALLED_TITLE
+            return f"it called “{to_one_line(called)}”, but this service is “{own}”: correct that there", _CALLED_TITLE
         asking = association.requestor
         if not self._senders.may_send(asking.primitive.calling_ae_title, asking.address):
             return "it is not listed in [receive] senders, by this title and at this address", _CALLING_TITLE
         if self._listener is None or self._listener.is_full:
             most = self._receive.associations
-            return f"as many associations are open as [receive] associations allows ({most}); {_TRIES_AGAIN}", _LIMIT
+            return f"[receive] associations allows no more than {most} at once; {_TRIES_AGAIN}", _LIMIT
         return None
 
     def _accepted(self, event: evt.Event) -> None:
         """Warn of a sender of which nothing is taken, each time; most offer all that they may ever send."""
         sender, refused = _sender_name(event.assoc), event.assoc.rejected_contexts
-        if not taken_of(event.assoc.accepted_contexts, KINDS):
-            if words := refusal_words(refused, KINDS):
+        if not taken_of(event.assoc.accepted_contexts, self._kinds):
+            if words := refusal_words(refused, self._kinds):
                 _log.warning("%s %s.", sender, words)
         elif refused and _title(event.assoc) not in self._told:
             self._told.add(_title(event.assoc))
-            _log.info("%s may also send other kinds of objects, of which none is taken here: only CT is.", sender)
+            _log.info("%s also offers other kinds of objects, which are not accepted: only CT is.", sender)
 
     def _store(self, event: evt.Event) -> int:
         """Take one image; whatever is wrong with it, others may follow."""
@@ -316,17 +329,28 @@ class Receiver:
 
 
 class _Meter:
-    """Ends an association whose message is longer than an image may be, before it is held in memory."""
+    """Ends an association whose message is longer than an image may be, before it is held in memory.
 
-    def __init__(self, association: Association, longest: int) -> None:
+    Args:
+        association: to watch.
+        longest: bytes of an image, by its SOP class.
+    """
+
+    def __init__(self, association: Association, longest: Mapping[str, int]) -> None:
         self._longest, self._bytes, self._ended = longest, 0, False
         association.bind(evt.EVT_DATA_RECV, self._received)
         association.bind(evt.EVT_DIMSE_RECV, self._whole)
 
     def _received(self, event: evt.Event) -> None:
         self._bytes += len(event.data) if event.data[:1] == _DATA else 0
-        if self._bytes > self._longest:
-            self._end(event.assoc, f"an image of more than {self._longest / _MEGABYTE:g} MB")
+        if self._bytes > min(self._longest.values()) and self._bytes > (longest := self._longest_now(event)):
+            self._end(event.assoc, f"an image of more than {longest / _MEGABYTE:g} MB")
+
+    def _longest_now(self, event: evt.Event) -> int:
+        """By the presentation context that the first of a PDU's values is of (PS3.8, section 9.3.5.1)."""
+        kinds = {context.context_id: str(context.abstract_syntax) for context in event.assoc.accepted_contexts}
+        kind = kinds.get(event.data[_CONTEXT_AT], "") if len(event.data) > _CONTEXT_AT else ""
+        return self._longest.get(kind, min(self._longest.values()))
 
     def _whole(self, event: evt.Event) -> None:
         """A message begins anew; a sender waits for each answer, so that more than one at a time are not to be kept."""
@@ -341,10 +365,10 @@ class _Meter:
             association.abort(block=False)
 
 
-def _application_entity(receive: Receive) -> AE:
+def _application_entity(receive: Receive, kinds: Iterable[str]) -> AE:
     entity = AE(receive.ae_title)
     entity.add_supported_context(Verification)
-    for kind in sorted(KINDS):
+    for kind in sorted(kinds):
         entity.add_supported_context(kind, list(TRANSFER_SYNTAXES))
     entity.maximum_associations = 1_000_000  # the listener counts them, and leaves those out that say nothing
     entity.maximum_pdu_size = _DATA_PDU

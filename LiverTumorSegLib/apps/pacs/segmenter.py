@@ -122,7 +122,7 @@ class SeriesSegmenter:
     def _end(self, running: _RunningSeries) -> None:
         number, job = running.series.number, running.job
         if not self._queue.is_wanted(number):
-            _log.info("job %d: images came while it was segmented, which begins again", number)
+            _log.info("job %d: more images came while it was segmented; segmentation starts again", number)
         elif job.state is JobState.DONE:
             names = [Path(file).name for file in job.result.get("files", [])]
             self._publish(number, running.folder, [name for name in names if name.endswith(".dcm")])
@@ -157,7 +157,7 @@ class SeriesSegmenter:
             return
         pause = self._limits.pause_seconds(series.tries)
         self._queue.segment_again(series.number, why, timedelta(seconds=pause))
-        _log.warning("job %d: is segmented again in %d s. %s", series.number, pause, why)
+        _log.warning("job %d: will be segmented again in %d s. %s", series.number, pause, why)
 
     def _fail(self, number: int, why: str) -> None:
         self._queue.failed(number, why, SeriesState.SEGMENTING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import islice
@@ -22,6 +22,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as F
 from pynetdicom.sop_class import Verification
 
 from ...core.errors import UserError
+from ...reporting.dicom_forms import BINARY
 from . import connection
 from .association import accepts, associated
 from .config import Config, Peer, Send
@@ -58,7 +59,7 @@ class ResultSender:
         objects = [place / name for name in self._queue.objects(series.number)]
         if not all(file.is_file() for file in objects):
             self._queue.lost_objects(series.number)
-            _log.error("job %d: its result is gone from the service's folder, and is made again", series.number)
+            _log.error("job %d: its result is gone from the service's folder, and will be made again", series.number)
             return True
         try:
             self._deliver(objects, self._to)
@@ -76,11 +77,11 @@ class ResultSender:
 
     def _try_again(self, series: QueuedSeries, why: str) -> None:
         if self._queue.now() - series.since > timedelta(days=self._limits.send_days):
-            self._fail(series.number, f"{why} That was tried for {self._limits.send_days:g} days.")
+            self._fail(series.number, f"{why} It was tried for {self._limits.send_days:g} days.")
             return
         pause = self._limits.pause_seconds(series.tries)
         self._queue.send_again(series.number, why, timedelta(seconds=pause))
-        _log.warning("job %d: is sent again in %d s. %s", series.number, pause, why)
+        _log.warning("job %d: will be sent again in %d s. %s", series.number, pause, why)
 
     def _fail(self, number: int, why: str) -> None:
         self._queue.failed(number, why, SeriesState.SENDING)
@@ -123,7 +124,8 @@ class CStoreArchive:
             Unreachable: it cannot be connected to, or does not know this service.
             Rejected: it takes no DICOM Segmentations, or no Structured Reports as made here.
         """
-        with self._associated({Verification}.union(*_RESULT_CLASSES.values())) as association:
+        every = {Verification}.union(*_RESULT_CLASSES.values())
+        with self._associated({(kind, "") for kind in every}) as association:
             refused = [
                 words
                 for words, kinds in _RESULT_CLASSES.items()
@@ -145,18 +147,27 @@ class CStoreArchive:
             Unreachable: not all are there, and it may take the others later.
             Rejected: all are there that it takes.
         """
-        classes = {str(one.SOPClassUID) for one in objects}
-        with self._associated(classes) as association:
+        kinds = {(str(one.SOPClassUID), _packing(one)) for one in objects}
+        with self._associated(kinds) as association:
             missing = [one for one in objects if not _is_stored(association, one)]
         if not missing:
             return
-        with self._associated(classes) as association:  # a new one, as some archives end it where they answer nothing
+        with self._associated(kinds) as association:  # a new one, as some archives end it where they answer nothing
             refused = [why for one in missing if (why := _store(association, one))]
         if refused:
             raise refused[0]
 
-    def _associated(self, classes: set[str]) -> AbstractContextManager[Association]:
-        return associated(self._peer, self._encryption, {*classes, Find})
+    def _associated(self, kinds: Iterable[tuple[str, str]]) -> AbstractContextManager[Association]:
+        """Of SOP classes, each with the transfer syntax that its object is packed in; empty for any that is not."""
+        plain = {kind for kind, packing in kinds if not packing} | {SegmentationStorage, Find}
+        packed = sorted((kind, packing) for kind, packing in kinds if packing)
+        return associated(self._peer, self._encryption, plain, packed=packed)
+
+
+def _packing(one: Dataset) -> str:
+    """The transfer syntax of an object that is sent in no other; empty where it is written anew as the other asks."""
+    syntax = one.file_meta.TransferSyntaxUID
+    return str(syntax) if syntax.is_compressed or syntax.is_deflated else ""
 
 
 def _store(association: Association, one: Dataset) -> Rejected | None:
@@ -169,7 +180,7 @@ def _store(association: Association, one: Dataset) -> Rejected | None:
 
 
 def _send(association: Association, one: Dataset) -> None:
-    if not accepts(association, one.SOPClassUID):
+    if not accepts(association, one.SOPClassUID, _packing(one)):
         msg = f"it takes no {one.Modality}"
         raise Rejected(msg)
     if not association.is_established:
@@ -239,10 +250,33 @@ def send_objects(objects: Sequence[Path], to: Send) -> None:
     """
     goal = make_archive(to)
     try:
-        goal.store([pydicom.dcmread(file) for file in objects])
+        goal.store(_in_taken_form(goal, objects, to.segmentation))
     except Unreachable as error:
         msg = f"The archive {goal.name} cannot be used now: {error}."
         raise Unreachable(msg) from error
     except Rejected as error:
         msg = f"The archive {goal.name} refuses: {error}."
         raise Rejected(msg) from error
+
+
+def _in_taken_form(goal: Archive, files: Sequence[Path], form: str) -> list[Dataset]:
+    """What is still to be sent: the Segmentation is there already in the form asked for if the archive takes it.
+
+    An archive that accepts a form need not be able to show it, so that nothing but binary is sent unasked.
+    """
+    objects = [pydicom.dcmread(file) for file in files]
+    by_kind = {str(one.Modality): one for one in objects}
+    if form == BINARY or set(by_kind) != {"SEG", "SR"}:
+        return objects
+    from ...reporting.dicom_write import in_form
+
+    formed = in_form(by_kind["SEG"], by_kind["SR"], form)
+    if formed is None:
+        return objects
+    segmentation, report = formed
+    try:
+        goal.store([segmentation])
+    except Rejected as error:
+        _log.info("the archive takes no DICOM Segmentation as %s, which is sent as binary (%s)", form, error)
+        return [pydicom.dcmread(file) for file in files]
+    return [report]

@@ -71,7 +71,7 @@ class StepThread:
                 failures = min(failures + 1, 10)
                 if self._stopping.is_set():
                     return
-                _log.exception("%s failed unexpectedly, and is tried again in %d s", self._name, pause)
+                _log.exception("%s failed unexpectedly, and will be tried again in %d s", self._name, pause)
             self._stopping.wait(pause)
 
 
@@ -125,7 +125,7 @@ async def serving_page(wanted: Page, queue: SeriesQueue, results: Path) -> Async
     try:
         listening = listen(port=wanted.port)
     except UserError as error:
-        msg = f"Port {wanted.port} cannot be listened on: give another in [page], or 0 for one that is free."
+        msg = f"The page cannot listen on port {wanted.port}: give another port in [page], or 0 for a free one."
         raise UserError(msg) from error
     gate = AccessGate(listening.name)
     async with served(application(queue, results, gate, identifiers=wanted.identifiers), listening):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from .archived_series import ArchivedSeries, SeriesSource
-from .config import Config, Watch
+from .config import Config, Limits, Watch, Web
 from .dicomweb import DicomWeb
 from .inbox import Inbox
 from .missed_series import LookBack, MissedSeries, missed_series_search
@@ -35,7 +35,7 @@ def watch_archive(
     """
     if config.watch is None:
         raise ValueError(config)
-    source = WebSource(DicomWeb(config.watch, round(config.limits.image_mb * _MEGABYTE)), inbox, queue)
+    source = _web_source(config.watch, config.limits, inbox, queue)
     search = _watch_search(config, config.watch, queue)
     return Watcher(source, search, config.limits, config.rules, inbox, queue, clock)
 
@@ -74,7 +74,7 @@ def catch_up(
 def _missed_source(config: Config, inbox: Inbox, queue: SeriesQueue) -> SeriesSource:
     """The archive that results go to, as one that is searched."""
     if config.send.web:
-        return WebSource(DicomWeb(config.send.web, round(config.limits.image_mb * _MEGABYTE)), inbox, queue)
+        return _web_source(config.send.web, config.limits, inbox, queue)
     if config.send.dicom is None or config.receive is None:
         raise ValueError(config)
     return MoveArchive(config.send.dicom, config.receive.ae_title, queue)
@@ -94,3 +94,8 @@ def _watch_search(config: Config, watch: Watch, queue: SeriesQueue) -> Search:
         return look_back is None or one.began[:8] >= f"{watched_since():%Y%m%d}" or look_back.reaches(one)
 
     return Search(since, watch.quiet_seconds, is_wanted)
+
+
+def _web_source(web: Web, limits: Limits, inbox: Inbox, queue: SeriesQueue) -> WebSource:
+    single, enhanced = (DicomWeb(web, round(size * _MEGABYTE)) for size in (limits.image_mb, limits.enhanced_mb))
+    return WebSource(single, enhanced, inbox, queue)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from .archived_series import ArchivedSeries, SeriesSource
@@ -166,7 +166,11 @@ class Watcher:
         if images > self._limits.series_images:
             return _TOO_MANY
         facts = SeriesFacts(images, "CT", one.body_part or "", one.description or "", is_of_archive=True)
-        return why_no_rule_fits(facts, [_decidable_rule(rule, one) for rule in self._rules])
+        rules = [_decidable_rule(rule, one) for rule in self._rules]
+        why = why_no_rule_fits(facts, rules)
+        if why and not why_no_rule_fits(replace(facts, images=self._limits.series_images), rules):
+            return "" if self._source.has_enhanced(one.study, one.series) else why  # whose slices nobody has counted
+        return why
 
     def _say(self, why: str) -> None:
         """Log what has changed: an archive that is down for a night is one line."""

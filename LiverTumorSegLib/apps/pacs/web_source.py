@@ -6,6 +6,7 @@ import logging
 import uuid
 from threading import Event
 
+from ...io.dicom_frames import ENHANCED_KINDS
 from .archived_series import ArchivedSeries
 from .connection import Unreachable
 from .dicomweb import AnswerTooLarge, DicomWeb
@@ -22,12 +23,13 @@ class WebSource:
 
     Args:
         archive: the server; its longest answer is the largest image.
+        large: the same, whose longest answer is the largest enhanced CT.
         inbox: what takes the images.
         queue: which knows those that were taken before.
     """
 
-    def __init__(self, archive: DicomWeb, inbox: Inbox, queue: SeriesQueue) -> None:
-        self._archive, self._inbox, self._queue = archive, inbox, queue
+    def __init__(self, archive: DicomWeb, large: DicomWeb, inbox: Inbox, queue: SeriesQueue) -> None:
+        self._archive, self._large, self._inbox, self._queue = archive, large, inbox, queue
         self._stopped = Event()
 
     @property
@@ -42,6 +44,10 @@ class WebSource:
     def ct_images(self, study: str, series: str) -> list[str]:
         """The SOP instance UIDs of a series' CT images, as :meth:`DicomWeb.ct_images` has them."""
         return self._archive.ct_images(study, series)
+
+    def has_enhanced(self, study: str, series: str) -> bool:
+        """Whether the server says that images of a series hold many slices each."""
+        return not ENHANCED_KINDS.isdisjoint(self._archive.ct_kinds(study, series).values())
 
     def stop(self) -> None:
         """Get no further image."""
@@ -65,12 +71,12 @@ class WebSource:
             Unreachable: the server cannot be used, or there is no room here; what came is kept.
             Rejected: the server does not give the series.
         """
-        for image in self.ct_images(study, series):
+        for image, kind in self._archive.ct_kinds(study, series).items():
             if self.is_stopped:
                 msg = "the service ends"
                 raise Unreachable(msg)
             if not self._is_here(image):
-                self._take(study, series, image)
+                self._take(study, series, image, kind in ENHANCED_KINDS)
         self._inbox.whole(series)
 
     def _is_here(self, image: str) -> bool:
@@ -81,13 +87,14 @@ class WebSource:
         series = self._queue.find(known.number)
         return known.file is not None or (series is not None and series.state in WITH_RESULT)
 
-    def _take(self, study: str, series: str, image: str) -> None:
+    def _take(self, study: str, series: str, image: str, is_enhanced: bool) -> None:
+        archive = self._large if is_enhanced else self._archive
         file = self._inbox.arriving / f"{uuid.uuid4().hex}.dcm"
         try:
-            file.write_bytes(self._archive.image(study, series, image))
+            file.write_bytes(archive.image(study, series, image))
             self._inbox.take(file, self._archive.name, asked=series)
         except AnswerTooLarge:
-            self._log_refused("it is larger than [limits] image_mb allows.")
+            self._log_refused(f"it is larger than [limits] {'enhanced_mb' if is_enhanced else 'image_mb'} allows.")
         except OSError as error:
             msg = f"an image cannot be kept here ({error.strerror})"
             raise Unreachable(msg) from error

@@ -63,7 +63,7 @@ def test_neither_the_log_nor_the_status_names_a_patient(tmp_path, run):
             service.start()
             service.ready()
             send(service.port, marked(1))
-            service.until(lambda: "is sent again" in service.text())
+            service.until(lambda: "will be sent again" in service.text())
             send(service.port, [marked(1, 13)[-1], *broken(), *marked(2, 3)])
             send(service.port, marked(3), title=WORD)
             service.until(lambda: "passed by" in service.text())

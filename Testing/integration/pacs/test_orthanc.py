@@ -218,7 +218,7 @@ def test_a_watched_archive_that_comes_back_gets_its_results(started, tmp_path):
     with running(tmp_path / "orthanc", **ports) as late:
         late.store(*files)
         service.until(lambda: "waits to be segmented" in service.text())
-    service.until(lambda: (1, "sending") in service.states() and "is sent again" in service.text())
+    service.until(lambda: (1, "sending") in service.states() and "will be sent again" in service.text())
     with running(tmp_path / "orthanc", **ports) as late:
         service.until(lambda: service.states() == [(1, "done")])
         assert sorted(stored(late, tmp_path)) == ["SEG", "SR"]

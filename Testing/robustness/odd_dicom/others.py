@@ -10,21 +10,20 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.fileset import FileSet
-from pydicom.sequence import Sequence
 from pydicom.uid import (
     BasicTextSRStorage,
-    EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     RTStructureSetStorage,
     SegmentationStorage,
 )
+from support import enhanced_dicom
 from support.dicom_slices import SLICE_MM, hounsfield, placed, plain, write
 
 from .case import Handled, Refused, changed, made
 
 _SEVERAL = Refused("holds several series: choose one with --series")
 _NONE = Refused("holds no DICOM images: give the folder of a CT series")
-_DAMAGED = Refused("ends too early, is damaged, has no pixels or compresses them as is not read here")
+_DAMAGED = Refused("ends too early, is damaged, has no pixels or compresses them in a way that cannot be read")
 
 
 @made("two series in a folder", _SEVERAL)
@@ -156,23 +155,24 @@ def _two_slices(slices) -> None:
     del slices[2:]
 
 
-@made("enhanced multi-frame CT", Refused("holds 6 slices in one file (enhanced CT): convert it"))
+@made("enhanced CT", Handled())
 def _enhanced(folder) -> None:
+    enhanced_dicom.write(enhanced_dicom.enhanced(plain()[::-1]), folder / "ct.dcm")
+
+
+@made("enhanced CT that states more frames than it describes", Refused("states 7 frames and describes 6 of them"))
+def _more_frames(folder) -> None:
+    one = enhanced_dicom.enhanced(plain())
+    one.NumberOfFrames = 7
+    enhanced_dicom.write(one, folder / "ct.dcm")
+
+
+@made("several images in a file that is no enhanced CT", Refused("holds 6 slices in one file and is no enhanced CT"))
+def _many_in_one(folder) -> None:
     slices = plain()
     one = slices[0]
-    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
     one.NumberOfFrames, one.PixelData = len(slices), b"".join(each.PixelData for each in slices)
-    del one.ImagePositionPatient
-    one.PerFrameFunctionalGroupsSequence = Sequence([_frame(number) for number in range(len(slices))])
     write([one], folder)
-
-
-def _frame(number: int) -> Dataset:
-    place = Dataset()
-    place.ImagePositionPatient = [-5, -7, 30 + number * SLICE_MM]
-    frame = Dataset()
-    frame.PlanePositionSequence = Sequence([place])
-    return frame
 
 
 def _object(sop_class: str, modality: str) -> Dataset:
@@ -411,7 +411,7 @@ def _zipped(folder) -> None:
             path.unlink()
 
 
-@made("a zip of the series in place of a folder", Refused("is in no format that is read here"))
+@made("a zip of the series in place of a folder", Refused("is in a format that cannot be read"))
 def _zip(folder) -> None:
     write(plain(), folder.parent / "elsewhere")
     shutil.make_archive(str(folder.parent / "zipped"), "zip", folder.parent / "elsewhere")

@@ -24,7 +24,7 @@ from .case import Handled, Refused, changed
 _HU = hounsfield()
 _UNSCALED = Refused("does not say how its pixels become CT numbers")
 _NO_CT = Refused("does not look like a CT in Hounsfield units")
-_DAMAGED = Refused("ends too early, is damaged, has no pixels or compresses them as is not read here")
+_DAMAGED = Refused("ends too early, is damaged, has no pixels or compresses them in a way that cannot be read")
 
 
 def _syntax(slices: Slices, uid: str) -> None:

@@ -38,7 +38,14 @@ class Refused:
 BROKEN = ("ends too early", "is not a NIfTI file that can be read")
 """What is said where bytes are missing or changed."""
 
-IMPOSSIBLE = (*BROKEN, "mend its header", "dimensions", "has no voxels", "states an impossible geometry", "allow more")
+IMPOSSIBLE = (
+    *BROKEN,
+    "correct its header",
+    "dimensions",
+    "has no voxels",
+    "states an impossible geometry",
+    "allow more",
+)
 """What is said of a header that no file can have."""
 
 

@@ -82,9 +82,21 @@ CASES = [
         output="../out/labels.nii",
         options=REPLACE,
     ),
-    Case("labels without an ending", CT, Refused("in no format that is written", "labels"), output="../out/labels"),
-    Case("labels as MetaImage", CT, Refused("in no format that is written", "labels.mha"), output="../out/labels.mha"),
-    Case("labels as a picture", CT, Refused("in no format that is written", "labels.png"), output="../out/labels.png"),
+    Case(
+        "labels without an ending", CT, Refused("in a format that cannot be written", "labels"), output="../out/labels"
+    ),
+    Case(
+        "labels as MetaImage",
+        CT,
+        Refused("in a format that cannot be written", "labels.mha"),
+        output="../out/labels.mha",
+    ),
+    Case(
+        "labels as a picture",
+        CT,
+        Refused("in a format that cannot be written", "labels.png"),
+        output="../out/labels.png",
+    ),
     Case("labels as nothing but an ending", CT, Handled(BODY), output="../out/.nii"),
     Case("labels with a name of 255 bytes", CT, Handled(BODY), output=f"../out/{'x' * 248}.nii.gz"),
     Case(
@@ -95,7 +107,7 @@ CASES = [
     ),
     Case("labels with letters of other languages", CT, Handled(BODY), output="../out/größe 肝臓 🫁.nii.gz"),
     Case("labels with letters of other languages as NRRD", CT, Handled(BODY), output="../out/größe 肝臓 🫁.seg.nrrd"),
-    Case("labels on a device", CT, Refused("in no format that is written", "null"), output="/dev/null"),
+    Case("labels on a device", CT, Refused("in a format that cannot be written", "null"), output="/dev/null"),
     Case(
         "labels in the kernel's files", CT, Refused("cannot be written", "labels.nii"), output="/proc/self/labels.nii"
     ),

@@ -25,8 +25,8 @@ def test_both_kinds_of_segmentation_are_known_by_content(tmp_path, kind):
         ("66.5", "is a surface segmentation"),
         ("88.34", "is a structured report"),
         ("481.3", "is an RT structure set"),
-        ("20", "of another kind than is read here"),
-        ("481.2", "of another kind than is read here"),
+        ("20", "of a kind that cannot be read"),
+        ("481.2", "of a kind that cannot be read"),
     ],
 )
 def test_every_other_kind_says_what_it_is(tmp_path, uid, words):

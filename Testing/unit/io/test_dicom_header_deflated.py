@@ -1,5 +1,6 @@
 import pydicom
 import pytest
+import SimpleITK as sitk
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from support.dicom_slices import plain, write
 
@@ -29,7 +30,7 @@ def test_a_slice_that_unpacks_to_more_than_an_image_has_is_never_given_to_gdcm(t
     path = deflated(tmp_path, 130 << 20)[0]
     assert path.stat().st_size < 200_000
     assert unpacks_too_far(path)
-    monkeypatch.setattr(dicom_header.sitk.ImageFileReader, "ReadImageInformation", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(sitk.ImageFileReader, "ReadImageInformation", lambda _: pytest.fail("it was read"))
     assert dicom_header.read_header(path) is None
     monkeypatch.undo()
     with pytest.raises(UserError, match=r"slices \d+\.\d+ mm apart|ends too early, is damaged"):

@@ -229,10 +229,10 @@ def stated(keyword, value):
         (stated("Rows", 8000), "ends too early, is damaged"),
         (stated("NumberOfFrames", 2**31 - 1), "ends too early, is damaged"),
         (stated("PerFrameFunctionalGroupsSequence", []), "does not say where its frames lie"),
-        (stated("BitsAllocated", 32), "packs its pixels as is not read here"),
+        (stated("BitsAllocated", 32), "packs its pixels in a way that cannot be read"),
         (stated("PixelData", b"\0\0"), "ends too early, is damaged"),
         (stated("SOPClassUID", "1.2.840.10008.5.1.4.1.1.88.33"), "is a structured report: give the segmentation"),
-        (stated("SOPClassUID", "1.2.840.10008.5.1.4.1.1.20"), "is a DICOM file of another kind"),
+        (stated("SOPClassUID", "1.2.840.10008.5.1.4.1.1.20"), "is a DICOM file of a kind"),
     ],
 )
 def test_what_is_no_even_stack_of_labels_is_refused_in_a_sentence(tmp_path, change, words):
@@ -267,5 +267,5 @@ def test_without_pydicom_one_sentence_says_what_to_install(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_segmentation_is_no_ct(tmp_path, force):
-    with pytest.raises(UserError, match="is a DICOM segmentation and no CT: give the folder"):
+    with pytest.raises(UserError, match="is a DICOM segmentation and not a CT: give the folder"):
         volumes.read_volume(saved(made(), tmp_path / "seg.dcm"), force=force)

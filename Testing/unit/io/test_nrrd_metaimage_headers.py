@@ -25,7 +25,7 @@ METAIMAGE = {
 }
 VOXELS = np.arange(-100, -76, dtype="<i2")
 AFFINE = [[-0.5, 0, 0, 10], [0, -0.75, 0, 20], [0, 0, 2, 30], [0, 0, 0, 1]]
-UNREADABLE = "states sizes or a geometry that cannot be read as numbers: mend its header"
+UNREADABLE = "states sizes or a geometry that cannot be read as numbers: correct its header"
 UNPLACED = "does not say how the patient lies"
 
 

@@ -30,11 +30,11 @@ def test_a_csv_file_may_be_in_lps_and_parted_by_semicolons():
     [
         ("x,y,z\n1,2,3\n", "points.csv has no columns r, a and s"),
         ("", "points.csv has no columns"),
-        ("r,a,s\n1,2,3\n1,2\n", "points.csv, line 3 is no point"),
-        ("r,a,s\n1,2,three\n", "points.csv, line 2 is no point"),
-        ("r,a,s\n1,2,nan\n", "points.csv, line 2 is no point: give three numbers in mm that are finite"),
+        ("r,a,s\n1,2,3\n1,2\n", "points.csv, line 3 is not a point"),
+        ("r,a,s\n1,2,three\n", "points.csv, line 2 is not a point"),
+        ("r,a,s\n1,2,nan\n", "points.csv, line 2 is not a point: give three numbers in mm that are finite"),
         ("r,a,s,inside\n1,2,3,perhaps\n", "line 2: “perhaps” is neither inside nor outside"),
-        ('r,a,s\n1,2,"3\n' + "x" * 200_000, "points.csv, line .*, is no line of a table"),
+        ('r,a,s\n1,2,"3\n' + "x" * 200_000, "points.csv, line .*, is not a line of a table"),
     ],
 )
 def test_a_wrong_line_is_named(text, sentence):
@@ -60,13 +60,13 @@ def test_markups_that_are_called_outside_are_beside_the_lesion():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "is no markups file"),
-        ("[]", "is no markups file"),
-        ('{"markups": [{}]}', "is no markups file"),
+        ("{", "is not a markups file"),
+        ("[]", "is not a markups file"),
+        ('{"markups": [{}]}', "is not a markups file"),
         (markups("SCANNER"), "has points in SCANNER"),
         (markups(positionStatus="undefined"), "F.mrk.json, point F-1 has no position"),
-        (markups(position=[1, 2]), "F.mrk.json, point F-1 is no point"),
-        (markups(position=[1, 2, "x"]), "F.mrk.json, point F-1 is no point"),
+        (markups(position=[1, 2]), "F.mrk.json, point F-1 is not a point"),
+        (markups(position=[1, 2, "x"]), "F.mrk.json, point F-1 is not a point"),
     ],
 )
 def test_wrong_markups_are_refused_by_their_name(text, sentence):
@@ -78,7 +78,7 @@ def test_words_are_three_numbers_and_perhaps_a_name():
     assert shown([point_of_words("-1, 2,3.5", "--at", inside=True)]) == [((-1, 2, 3.5), True, "")]
     assert shown([point_of_words("1,2,3,big, one", "--not-at", inside=False)]) == [((1, 2, 3), False, "big, one")]
     for words in ("1,2", "1;2;3", "a,b,c", "1,2,inf"):
-        with pytest.raises(UserError, match=f"--at {words} is no point"):
+        with pytest.raises(UserError, match=f"--at {words} is not a point"):
             point_of_words(words, "--at", inside=True)
 
 
@@ -106,5 +106,5 @@ def test_a_point_beside_no_lesion_is_refused():
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "points.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="is no text in UTF-8"):
+    with pytest.raises(UserError, match="is not text in UTF-8"):
         read_text(tmp_path / "points.csv")

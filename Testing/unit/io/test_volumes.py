@@ -105,7 +105,7 @@ def test_an_existing_file_is_kept(tmp_path, ct):
 
 @pytest.mark.parametrize("name", ["labels.png", "labels", "labels.mha"])
 def test_an_output_format_that_is_not_written_is_refused_before_any_work(tmp_path, name):
-    with pytest.raises(UserError, match="in no format that is written here"):
+    with pytest.raises(UserError, match="in a format that cannot be written"):
         volumes.check_output(tmp_path / name)
 
 
@@ -141,7 +141,7 @@ def test_missing_and_unknown_files_are_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.nii does not exist"):
         volumes.read_volume(tmp_path / "gone.nii")
     (tmp_path / "ct.txt").write_text("x")
-    with pytest.raises(UserError, match=r"ct\.txt is in no format"):
+    with pytest.raises(UserError, match=r"ct\.txt is in a format"):
         volumes.read_volume(tmp_path / "ct.txt")
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_may_not_be_read_is_said_as_such(tmp_path, ct, monkeypatch):
 @pytest.mark.parametrize(("name", "content"), [("a.dcm", b"x"), ("IM0001", bytes(128) + b"DICM")])
 def test_a_file_called_dicom_that_is_none_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name} is no DICOM file that says what it is: get or export it again"):
+    with pytest.raises(UserError, match=rf"{name} is not a DICOM file that says what it holds: get or export it again"):
         volumes.read_stored(tmp_path / name)
 
 

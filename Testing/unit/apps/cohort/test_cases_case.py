@@ -22,5 +22,5 @@ def test_names_that_some_file_systems_hold_for_one_are_refused(other):
 
 @pytest.mark.parametrize("name", ["", "../above", "a/b", "a\\b", ".hidden", "C:", "line\nbreak"])
 def test_names_that_no_file_can_have_are_refused(name):
-    with pytest.raises(UserError, match="cannot be a file's name"):
+    with pytest.raises(UserError, match="cannot be the name of a file"):
         refuse_clashes(cases(name))

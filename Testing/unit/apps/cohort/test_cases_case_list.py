@@ -57,8 +57,8 @@ def test_what_programs_that_show_folders_leave_there_makes_no_other_ct(tmp_path)
         ("list.csv", b"image,case\na.nii,a,b\n", r"Row 2 .* does not fit the header image,case"),
         ("list.csv", b"image,case\n,a\n", r"Row 2 .* does not fit"),
         ("list.txt", b"\xff\xfe\n", r"cannot be read as text in UTF-8"),
-        ("list.txt", b"a\0.nii\n", r"cannot be a file's name"),
-        ("list.csv", b"image\na\0.nii\n", r"cannot be a file's name"),
+        ("list.txt", b"a\0.nii\n", r"cannot be the name of a file"),
+        ("list.csv", b"image\na\0.nii\n", r"cannot be the name of a file"),
         ("ct.nii", b"", r"neither a folder nor a list that ends in \.csv or \.txt"),
     ],
 )

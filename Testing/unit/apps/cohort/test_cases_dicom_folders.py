@@ -3,6 +3,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from support import enhanced_dicom
 from support.dicom_series_cases import write_series
 from support.dicom_slices import plain, write
 from support.seg_cases import made, saved
@@ -26,6 +27,18 @@ def test_files_are_dicom_by_their_first_bytes_whatever_they_are_called(tmp_path)
 def test_a_single_series_is_called_by_its_folder(tmp_path):
     (case,), left_out = cases.dicom_cases(write_series(tmp_path / "patient"))
     assert (case.name, case.series, left_out) == ("patient", "1.2.3", [])
+
+
+def test_enhanced_cts_are_cases_and_a_file_of_many_slices_counts_once(tmp_path):
+    (tmp_path / "patient").mkdir()
+    file = enhanced_dicom.write(enhanced_dicom.enhanced(plain()), tmp_path / "patient" / "ct.dcm")
+    (case,), left_out = cases.dicom_cases(file.parent)
+    assert (case.name, case.series, case.files, left_out) == ("patient", "1.2.32", (file,), [])
+    assert case.size == file.stat().st_size
+    stacks = enhanced_dicom.enhanced([*plain(), *plain(seed=8)], ["1"] * 6 + ["2"] * 6)
+    both = cases.dicom_cases(enhanced_dicom.write(stacks, tmp_path / "two" / "ct.dcm").parent)[0]
+    assert [case.series for case in both] == ["1.2.32-stack1", "1.2.32-stack2"]
+    assert len({case.name for case in both}) == len({case.fingerprint for case in both}) == 2
 
 
 def test_several_series_are_told_apart_by_the_beginning_of_a_hash_that_says_nothing_of_them(tmp_path):

@@ -44,7 +44,7 @@ def test_files_without_a_record_that_tells_of_them_are_not_replaced(tmp_path, st
     if state in (CaseState.DONE, CaseState.UNFINISHED):
         checks.refuse_foreign(tmp_path, outputs)
     else:
-        with pytest.raises(UserError, match=r"a\.seg\.nrrd exists already and no record says"):
+        with pytest.raises(UserError, match=r"a\.seg\.nrrd exists already, and no record says"):
             checks.refuse_foreign(tmp_path, outputs)
 
 
@@ -77,7 +77,7 @@ def test_labels_of_another_ct_are_not_taken_for_a_cases(tmp_path, state):
     if state is CaseState.FAILED:  # it has no labels
         checks.refuse_other_cts(tmp_path, [case])
     else:
-        with pytest.raises(UserError, match=r"holds a, made of another CT than .*a\.nii is now: .*--overwrite"):
+        with pytest.raises(UserError, match=r"holds a, made from another CT than .*a\.nii: .*--overwrite"):
             checks.refuse_other_cts(tmp_path, [case])
 
 

@@ -73,7 +73,7 @@ def test_other_cts_with_the_same_names_are_refused_unless_all_is_done_again(thre
     assert len(sizes) == 1
     cohort.segment_cohort(ours, output, thresholds, device="cpu")
     before = written(output)
-    with pytest.raises(UserError, match="holds ct, made of another CT than"):
+    with pytest.raises(UserError, match="holds ct, made from another CT than"):
         cohort.segment_cohort(theirs, output, thresholds, device="cpu")
     assert written(output) == before
     summary = cohort.segment_cohort(theirs, output, thresholds, device="cpu", settings=CohortSettings(overwrite=True))

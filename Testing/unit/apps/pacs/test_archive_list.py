@@ -63,6 +63,31 @@ def test_the_configuration_of_a_process_beside_an_archive_lists_its_archive(read
     assert only.name == "other.example"
 
 
+MOVED = """
+[[archives]]
+name = "Moved"
+[archives.search.dicom]
+ae_title = "PACS"
+address = "pacs.example"
+port = 104
+[archives.search.move]
+ae_title = "PAGE"
+address = "192.0.2.5"
+port = 11113
+"""
+
+
+def test_the_port_of_a_c_move_is_open_to_the_archive_alone_unless_others_are_listed(read):
+    (only,) = read(MOVED)
+    receive = only.search.receive
+    assert (receive.ae_title, receive.address, receive.port) == ("PAGE", "192.0.2.5", 11113)
+    assert [(one.ae_title, one.address) for one in receive.senders] == [("PACS", "pacs.example")]
+    (only,) = read(MOVED + 'senders = [{ae_title = "STORE", address = "192.0.2.7"}]')
+    assert [(one.ae_title, one.address) for one in only.search.receive.senders] == [("STORE", "192.0.2.7")]
+    (only,) = read(MOVED.partition("[archives.search.move]")[0])
+    assert only.search.receive is None
+
+
 def test_a_file_that_all_may_read_is_warned_of(read, tmp_path):
     from LiverTumorSegLib.apps.pacs import archive_list
 
@@ -82,7 +107,9 @@ def test_a_file_that_all_may_read_is_warned_of(read, tmp_path):
         (LISTED.replace("Teaching", "Research"), "two archives have the same name"),
         ('[[archives]]\nname = "A"', "an archive needs search, send or both"),
         ('[[archives]]\nname = "A"\nurl = "https://x"', "url"),
-        ('[[archives]]\nname = "A"\n[archives.search]', "needs one of dicom and web"),
+        (MOVED.replace("dicom]", "web]").replace('ae_title = "PACS"', ""), "address|port"),
+        (LISTED.replace("[archives.send.dicom]", "[archives.search.move]", 1), "address|move"),
+        ('[[archives]]\nname = "A"\n[archives.search]', "needs either dicom or web"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(read, text, words):

@@ -1,10 +1,12 @@
 """A real archive is searched as a user would, and gives what was found."""
 
 import io
+import json
 
 import pydicom
 import pytest
 from support import dicom_slices
+from support.archive_cases import free_port
 from support.pacs_watching import serving
 
 from LiverTumorSegLib.core.errors import UserError
@@ -13,7 +15,7 @@ pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip instal
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[pacs]")
 
 from LiverTumorSegLib.apps.pacs.archive_reader import FoundSeries, StudyQuery, WebReader, patient_name
-from LiverTumorSegLib.apps.pacs.config import Peer, Web
+from LiverTumorSegLib.apps.pacs.config import Peer, Receive, Web
 from LiverTumorSegLib.apps.pacs.connection import Rejected, Unreachable
 from LiverTumorSegLib.apps.pacs.dimse_reader import DimseReader
 
@@ -38,14 +40,20 @@ def filled(archive, tmp_path):
     return archive
 
 
-@pytest.fixture(params=["DICOMweb", "C-FIND and C-GET"])
+@pytest.fixture(params=["DICOMweb", "C-FIND and C-GET", "C-FIND and C-MOVE"])
 def reader(request):
-    """Makes a reader of an archive, by either way."""
+    """Makes a reader of an archive, by each way."""
 
     def make(archive, longest=1 << 20):
         if request.param == "DICOMweb":
             return WebReader(Web(url=archive.web), longest)
-        return DimseReader(Peer(ae_title="ORTHANC", address="127.0.0.1", port=archive.dicom), longest)
+        peer = Peer(ae_title="ORTHANC", address="127.0.0.1", port=archive.dicom)
+        if request.param == "C-FIND and C-GET":
+            return DimseReader(peer, longest)
+        receive = Receive(port=free_port(), senders=[{"ae_title": "ORTHANC", "address": "127.0.0.1"}])
+        place = {"AET": receive.ae_title, "Host": receive.address, "Port": receive.port}
+        archive.ask("/modalities/livertumorseg", "PUT", json.dumps(place).encode())
+        return DimseReader(peer, longest, receive)
 
     return make
 
@@ -81,9 +89,18 @@ def test_a_study_says_whose_it_is_and_its_series_can_be_fetched(filled, reader):
     assert {of for _, of in got} == {3}
 
 
+def test_a_result_is_fetched_as_a_ct_is(archive, reader, tmp_path):
+    about = {"SeriesDescription": "LiverTumorSeg", "PatientID": "A1"}
+    put(archive, tmp_path, "1.2.40", SOPClassUID=pydicom.uid.SegmentationStorage, Modality="SEG", **about)
+    (series,) = reader(archive).series("1.2.40")
+    got = []
+    reader(archive).fetch("1.2.40", series, lambda content, _: got.append(pydicom.dcmread(io.BytesIO(content))))
+    assert [one.Modality for one in got] == ["SEG"] * 3
+
+
 def test_an_object_that_is_too_large_is_refused(filled, reader):
     series = FoundSeries("1.2.10.1", "CT", "", "", "")
-    with pytest.raises(Rejected, match="longer than is taken"):
+    with pytest.raises(Rejected, match="longer than this service accepts"):
         reader(filled, longest=1000).fetch("1.2.10", series, lambda *_: None)
 
 
@@ -107,14 +124,14 @@ def test_answers_that_name_no_study_find_nothing(body):
 
 
 def test_a_list_that_is_too_long_is_refused():
-    with serving([]) as (url, server), pytest.raises(Rejected, match="longer than is taken"):
+    with serving([]) as (url, server), pytest.raises(Rejected, match="longer than this service accepts"):
         server.says = b"[" + b" " * 10_000_001 + b"]"
         WebReader(Web(url=url), 1 << 30).studies(StudyQuery(name="A"))
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]"])
 def test_a_server_that_is_no_archive_is_said_to_be_none(body):
-    with serving([]) as (url, server), pytest.raises(Unreachable, match="not as DICOMweb has it"):
+    with serving([]) as (url, server), pytest.raises(Unreachable, match="does not follow DICOMweb"):
         server.says = body
         WebReader(Web(url=url), 10_000).studies(StudyQuery(name="A"))
 
@@ -124,9 +141,9 @@ def test_a_server_that_is_no_archive_is_said_to_be_none(body):
     [
         ({}, "Give a name, an ID, an accession number or a date"),
         ({"name": " "}, "Give a name"),
-        ({"name": "*"}, "none of"),
-        ({"patient": "A\\B"}, "none of"),
-        ({"accession": "1" * 65}, "64 letters"),
+        ({"name": "*"}, "and no "),
+        ({"patient": "A\\B"}, "and no "),
+        ({"accession": "1" * 65}, "64 characters"),
         ({"since": "yesterday"}, "2026-01-31"),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_page_may_be_left_out(read):
         ({"folder": ""}, "folder is missing"),
         ({"folder": 'folder = "pacs"\nfoldr = 1'}, "there is no “foldr”: did you mean folder?"),
         ({"folder": "folder = 3"}, "folder .* 3"),
-        ({"receive": ""}, r"one of \[receive\] and \[watch\] is needed"),
+        ({"receive": ""}, r"\[receive\] or \[watch\] is needed"),
         ({"receive": "[receive]"}, "receive, senders is missing"),
         ({"receive": "[receive]\nsenders = []"}, "receive, senders has 0 entries, fewer than the 1"),
         ({"receive": '[receive]\nsenders = ["A"]'}, "receive, senders, entry 1 should be a mapping"),
@@ -76,16 +76,19 @@ def test_a_page_may_be_left_out(read):
         ({"receive": LEAST["receive"] + "\nquiet_seconds = nan"}, "receive, quiet_seconds should be a finite number"),
         ({"receive": LEAST["receive"] + "\n[receive.tls]"}, "receive, tls, certificate is missing"),
         ({"send": ""}, "send is missing"),
-        ({"send": "[send]"}, r"send: \[send\] needs one of dicom and web"),
-        ({"send": LEAST["send"] + '\n[send.web]\nurl = "http://a"'}, r"send: \[send\] needs one of dicom and web"),
+        ({"send": "[send]"}, r"send: \[send\] needs either dicom or web"),
+        ({"send": LEAST["send"] + '\n[send.web]\nurl = "http://a"'}, r"send: \[send\] needs either dicom or web"),
         ({"send": '[send.web]\nurl = "pacs"'}, "send, web, url: an address begins with http:// or https://"),
         ({"send": '[send.web]\nurl = "http://me:secret@pacs"'}, "has no name or password in it"),
         ({"send": '[send.web]\nurl = "http://a"\nuser = "me"'}, "send, web: user and password_file belong together"),
         (
             {"send": '[send.web]\nurl = "http://a"\n[send.web.tls]\ncertificate = "a"\nkey = "b"\nauthorities = "c"'},
-            "send, web: tls is given, and url does not begin with https://",
+            "send, web: tls is given but url does not begin with https://",
         ),
-        ({"rules": '[[rules]]\ndescription = "("'}, "rules, entry 1, description: “\\(” is no regular expression"),
+        (
+            {"rules": '[[rules]]\ndescription = "("'},
+            "rules, entry 1, description: “\\(” is not a valid regular expression",
+        ),
         ({"rules": "[[rules]]\nthinnest_mm = 3\nthickest_mm = 2"}, "rules, entry 1: thinnest_mm is more than thickest"),
         ({"folder": 'folder = "pacs"\nrules = []'}, "rules has 0 entries, fewer than the 1"),
         (
@@ -97,7 +100,7 @@ def test_a_page_may_be_left_out(read):
         ({"share": '[share]\ndatabase = "postgresql://a/b"'}, r"\[share\] needs \[watch\]"),
         (
             {"share": '[watch]\nurl = "http://a"\n[share]\ndatabase = "postgresql://a/b"'},
-            r"\[share\] and \[receive\] do not go together",
+            r"\[share\] and \[receive\] cannot be combined",
         ),
         ({"share": '[share]\ndatabase = "mysql://a"'}, "share, database: a database is given as postgresql://"),
         ({"page": "[page]\nport = 70000"}, "page, port should be 65535 or less"),
@@ -111,7 +114,7 @@ def test_what_is_wrong_is_one_sentence_that_names_the_file_and_the_key(read, sec
 
 
 def test_what_is_no_toml_is_said_with_its_place(read):
-    with pytest.raises(UserError, match=r"pacs\.toml is no TOML \(.*line 1.*\): mend it there\."):
+    with pytest.raises(UserError, match=r"pacs\.toml is not valid TOML \(.*line 1.*\): correct it there\."):
         read(folder="folder = ")
 
 
@@ -119,7 +122,7 @@ def test_a_missing_file_and_one_in_another_encoding_are_said(tmp_path):
     with pytest.raises(UserError, match=r"gone\.toml cannot be read \(No such file or directory\)"):
         config_file.read(tmp_path / "gone.toml")
     (tmp_path / "pacs.toml").write_bytes(b"folder = '\xff'")
-    with pytest.raises(UserError, match=r"pacs\.toml cannot be read \(it is no UTF-8\)"):
+    with pytest.raises(UserError, match=r"pacs\.toml cannot be read \(it is not UTF-8\)"):
         config_file.read(tmp_path / "pacs.toml")
 
 

@@ -44,7 +44,7 @@ def test_an_archive_that_is_searched_for_what_was_missed_is_tried(tried, archive
     assert "answers to C-FIND; whether it sends to LIVERTUMORSEG" in said[0]
     with answering(0) as (port, _):
         count, said = tried(dicom(port), receive={"senders": [{"ae_title": "ORTHANC"}]}, catch_up={})
-    assert "takes nothing of what this service sends or asks for" in said[0]
+    assert "accepts nothing that this service sends or asks for" in said[0]
 
 
 def test_each_part_that_cannot_be_used_is_said(tried, archive, tmp_path):

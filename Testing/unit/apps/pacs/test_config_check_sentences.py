@@ -16,8 +16,8 @@ def test_what_is_served_is_said(tmp_path):
     )
     assert list(configuration_sentences(config)) == [
         (
-            "Receives CT as LIVERTUMORSEG on port 2762 of 192.0.2.9, encrypted, from CT1 at 192.0.2.1, CT2 at any "
-            "address alone."
+            "Receives CT as LIVERTUMORSEG on port 2762 of 192.0.2.9, encrypted, only from CT1 at 192.0.2.1, CT2 at "
+            "any address."
         ),
         "Asks https://pacs.example/dicom-web for new CT series every 60 s.",
         "Segments with unet-lits on auto.",
@@ -77,9 +77,7 @@ def test_a_title_alone_is_no_proof_and_is_warned_of(tmp_path, address):
     senders = [{"ae_title": "CT1", "address": "192.0.2.1"}, {"ae_title": "CT2"}]
     receive = {"senders": senders, "address": address}
     warned = [line for line in configuration_sentences(configured(tmp_path, receive=receive)) if "Warning" in line]
-    assert [line.startswith("Warning: whoever calls itself CT2 is served, from any machine") for line in warned] == [
-        True
-    ]
+    assert [line.startswith("Warning: any machine that calls itself CT2 is served") for line in warned] == [True]
     receive["tls"] = {"certificate": "a.pem", "key": "a.key", "authorities": "b.pem"}
     assert not any("Warning" in line for line in configuration_sentences(configured(tmp_path, receive=receive)))
 
@@ -113,11 +111,11 @@ def test_services_that_share_their_work_say_so_without_the_address_of_the_databa
 )
 def test_where_what_was_missed_is_looked_for_is_said(tmp_path, sections, said):
     sentences = list(configuration_sentences(configured(tmp_path, catch_up={}, **sections)))
-    assert any(one.startswith("Looks for series that it missed") and one.endswith(said) for one in sentences)
+    assert any(one.startswith("Looks for missed series") and one.endswith(said) for one in sentences)
 
 
 def test_an_archive_that_could_not_send_what_it_is_asked_for_is_warned_of(tmp_path):
-    warned = "Warning: PACS is asked to send what was missed and is not in [receive] senders: list it there."
+    warned = "Warning: PACS is asked to send missed series but is not in [receive] senders: list it there."
     assert warned in configuration_sentences(configured(tmp_path, catch_up={}))
     listed = {"senders": [{"ae_title": "SCANNER"}, {"ae_title": "PACS"}]}
     assert warned not in configuration_sentences(configured(tmp_path, catch_up={}, receive=listed))

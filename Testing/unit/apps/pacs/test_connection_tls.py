@@ -37,7 +37,7 @@ def test_a_file_that_is_missing_is_named(good, make, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("certificate", "no certificate"), ("key", "and its key"), ("authorities", "no certificates")]
+    ("name", "says"), [("certificate", "not a certificate"), ("key", "and its key"), ("authorities", "no certificates")]
 )
 def test_a_file_of_something_else_is_named(good, make, tmp_path, name, says):
     (tmp_path / "other.pem").write_text("other")
@@ -48,7 +48,7 @@ def test_a_file_of_something_else_is_named(good, make, tmp_path, name, says):
 
 def test_the_key_of_another_certificate_is_said(good, make, tmp_path):
     other = certificates(tmp_path / "others")
-    with pytest.raises(UserError, match="are no certificate and its key"):
+    with pytest.raises(UserError, match="are not a certificate and its key"):
         make(good.model_copy(update={"key": other.key}))
 
 

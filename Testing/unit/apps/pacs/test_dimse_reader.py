@@ -51,16 +51,16 @@ def test_answers_that_name_no_study_or_have_no_ct_are_passed_over():
 
 
 def test_one_that_fails_is_said_to():
-    with pytest.raises(Rejected, match=r"it does not search \(status A700\)"):
+    with pytest.raises(Unreachable, match=r"it refuses to be searched \(status A700\)"):
         studies(lambda _: iter([(0xA700, None)]))
 
 
 def test_one_that_offers_no_search_is_said_not_to():
-    with answering(0, contexts=[CTImageStorage]) as (port, _), pytest.raises(Unreachable, match="it takes nothing"):
+    with answering(0, contexts=[CTImageStorage]) as (port, _), pytest.raises(Unreachable, match="it accepts nothing"):
         reader(port).studies(StudyQuery(name="A"))
 
 
 def test_one_that_offers_no_fetching_is_said_not_to():
     with answering(0, contexts=[Find, CTImageStorage], find=lambda _: iter(())) as (port, _):
-        with pytest.raises(Rejected, match="it does not offer C-GET"):
+        with pytest.raises(Rejected, match="it serves no C-GET"):
             reader(port).fetch("1.2", FoundSeries("1.3", "CT", "", "", ""), lambda *_: None)

@@ -32,13 +32,13 @@ def test_what_rules_go_by_is_read(written):
         "SliceThickness": "2.5",
         "ImageType": ["DERIVED", "PRIMARY", "LOCALIZER"],
     }
-    assert image_header.series_facts(written(**stated), 7) == SeriesFacts(
+    assert image_header.series_facts([written(**stated)] * 7) == SeriesFacts(
         7, "CT", "ABDOMEN", "Vénous", 2.5, is_localiser=True
     )
 
 
 def test_what_is_not_stated_is_empty(written):
-    assert image_header.series_facts(written(SeriesDescription=None), 7) == SeriesFacts(7)
+    assert image_header.series_facts([written(SeriesDescription=None)] * 7) == SeriesFacts(7)
 
 
 @pytest.mark.parametrize("thickness", ["", "thick", "nan", "-1", "1e999"])
@@ -47,7 +47,7 @@ def test_a_thickness_that_is_none_is_not_stated(written, thickness):
     with config.disable_value_validation():
         path = written(SliceThickness="")
         path.write_bytes(path.read_bytes().replace(b"\x18\x00\x50\x00DS\x00\x00", thick(thickness)))
-        assert image_header.series_facts(path, 7).thickness_mm is None
+        assert image_header.series_facts([path] * 7).thickness_mm is None
 
 
 def thick(value):

@@ -10,6 +10,7 @@ from pydicom.uid import (
     generate_uid,
 )
 from support import dicom_slices
+from support.enhanced_dicom import enhanced, legacy
 from support.pacs_core_cases import PacsService, series
 
 from LiverTumorSegLib.apps.pacs.image_header import Refused
@@ -143,7 +144,9 @@ def without(keyword):
     [
         (changed(Modality="MR"), NO_CT, "it is not of CT"),
         (changed(SOPClassUID=MRImageStorage), NO_CT, "it is not of CT"),
-        (changed(SOPClassUID=EnhancedCTImageStorage), NO_CT, "enhanced CT"),
+        (changed(SOPClassUID=EnhancedCTImageStorage), NOT_UNDERSTOOD, "does not state its size"),
+        (changed(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames="-1"), NOT_UNDERSTOOD, "does not state its size"),
+        (changed(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=9), NOT_UNDERSTOOD, "its pixels end too early"),
         (without("SOPClassUID"), NOT_UNDERSTOOD, "it is damaged, or does not say"),
         (without("SeriesInstanceUID"), NOT_UNDERSTOOD, "its series UID is missing"),
         (changed(StudyInstanceUID=""), NOT_UNDERSTOOD, "its study UID is missing"),
@@ -153,7 +156,7 @@ def without(keyword):
         (without("PixelData"), NOT_UNDERSTOOD, "it has no pixels"),
     ],
 )
-def test_what_is_no_plain_ct_image_is_refused(service, image, status, sentence):
+def test_what_is_no_ct_image_is_refused(service, image, status, sentence):
     refused(service, image, status, sentence)
     assert service.queue.all() == []
 
@@ -250,3 +253,22 @@ def test_a_series_of_slices_is_as_the_reader_of_folders_wants_it(service):
 
     service.take(*series())
     assert volumes.read_volume(service.folder.images(1)).voxels.shape == (12, *dicom_slices.SHAPE[1:])
+
+
+@pytest.mark.parametrize("make", [enhanced, legacy])
+def test_an_enhanced_ct_is_taken_and_kept_once(service, make):
+    one = make(series())
+    service.take(one, one)
+    assert service.only().images == 1
+
+
+def test_an_enhanced_ct_has_limits_of_its_own(tmp_path):
+    one = enhanced(series())
+    service = PacsService(tmp_path / "small", limits={"image_mb": 0.001})
+    service.take(one)
+    assert service.only().images == 1
+    service = PacsService(tmp_path / "large", limits={"enhanced_mb": 0.001})
+    refused(service, one, NOT_UNDERSTOOD, r"it is larger than \[limits\] enhanced_mb allows")
+    service = PacsService(tmp_path / "many", limits={"series_images": 11})
+    refused(service, one, NOT_UNDERSTOOD, r"more images than \[limits\] series_images allows")
+    assert service.queue.all() == []

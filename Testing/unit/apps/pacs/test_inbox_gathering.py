@@ -1,4 +1,5 @@
 import pytest
+from support.enhanced_dicom import enhanced, legacy
 from support.pacs_core_cases import PacsService, series
 
 from LiverTumorSegLib.apps.pacs.inbox import SeriesSorter
@@ -84,3 +85,24 @@ def test_a_series_whose_file_was_damaged_since_fails(tmp_path):
     SeriesSorter(service.config, service.queue).step()
     assert service.only().state is SeriesState.FAILED
     assert "cannot be read any more" in service.only().why
+
+
+@pytest.mark.parametrize("make", [enhanced, legacy])
+def test_the_slices_of_an_enhanced_ct_are_its_images(tmp_path, make, caplog):
+    caplog.set_level("INFO")
+    service = gathered(tmp_path, [make(series())], {"fewest_images": 12})
+    assert service.only().state is SeriesState.WAITING
+    assert "12 images, waits to be segmented" in caplog.text
+
+
+def test_parts_of_an_enhanced_ct_count_together(tmp_path):
+    parts = [enhanced(series()[at : at + 6], number=1 + at) for at in (0, 6)]
+    assert gathered(tmp_path / "both", parts, {"fewest_images": 12}).only().state is SeriesState.WAITING
+    passed = gathered(tmp_path / "one", parts[:1], {"fewest_images": 12}).only()
+    assert "its number of images, 6, is below fewest_images 12" in passed.why
+
+
+@pytest.mark.parametrize(("rule", "runs"), [({"thickest_mm": 5}, True), ({"thinnest_mm": 6}, False)])
+def test_rules_see_the_thickness_of_an_enhanced_ct(tmp_path, rule, runs):
+    service = gathered(tmp_path, [enhanced(series())], rule)
+    assert service.only().state is (SeriesState.WAITING if runs else SeriesState.PASSED)

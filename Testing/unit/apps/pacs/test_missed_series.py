@@ -1,6 +1,7 @@
 """Series that reached the archive while the service was down come in, each once, and no others do."""
 
 import pytest
+from support import enhanced_dicom
 from support.pacs_cases import PACKAGE, assert_no_identifiers, make_service
 
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[pacs]")
@@ -182,3 +183,13 @@ def test_the_next_night_is_the_next_time_that_it_is_that_hour(asking, archive):
     service.clock.time = NOON.replace(hour=13)
     search(service, 1)
     assert len(archive.searched) == 2
+
+
+def test_an_enhanced_ct_is_asked_for_though_it_is_one_object_and_a_localiser_is_not(asking, archive):
+    service = asking(archive)
+    one, localiser = enhanced_dicom.enhanced(dated("20261122130000", "1.2.3")), dated("20261122140000", "1.2.4")[0]
+    archive.held += [one, localiser]
+    restart(service, 4 * HOUR)
+    search(service, 3)
+    assert states(service) == {"1.2.32": (SeriesState.RECEIVING, 1), "1.2.4": (SeriesState.PASSED, 0)}
+    assert archive.moved == ["1.2.32"]

@@ -2,13 +2,14 @@
 
 import socket
 import threading
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from support import archive_cases, dicom_slices
+from support import archive_cases, dicom_slices, enhanced_dicom
 from support.archive_cases import free_port
 from support.pacs_cases import PACKAGE, dcmtk, images, make_service, series, until
 
@@ -19,7 +20,7 @@ pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertum
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
-from pynetdicom.sop_class import CTImageStorage
+from pynetdicom.sop_class import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 from support.pacs_receiving import SENDER, TITLE, associated, echoes, receiving, request, storescu
 
 from LiverTumorSegLib.apps.pacs.receiver import TRANSFER_SYNTAXES, Receiver
@@ -147,7 +148,7 @@ def test_a_sender_of_ct_that_may_send_more_is_told_of_once_and_is_no_warning(rec
         association = entity.associate("127.0.0.1", service.port, ae_title=TITLE)
         assert association.is_established
         association.release()
-    lines = [record for record in caplog.records if "may also send other kinds" in record.message]
+    lines = [record for record in caplog.records if "also offers other kinds" in record.message]
     assert [record.levelname for record in lines] == ["INFO"]
 
 
@@ -211,6 +212,37 @@ def test_an_oversized_image_ends_its_association_before_it_has_come(receiving, t
     assert storescu(service, *series(tmp_path / "sent")).returncode == 0
 
 
+@contextmanager
+def offering(service, kind):
+    entity = AE(SENDER)
+    entity.add_requested_context(kind)
+    association = entity.associate("127.0.0.1", service.port, ae_title=TITLE)
+    yield association
+    association.release()
+
+
+@pytest.mark.parametrize("kind", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage])
+def test_an_enhanced_ct_comes_in_though_it_is_larger_than_an_image_may_be(receiving, kind, caplog):
+    service = receiving({"image_mb": 0.001})
+    one = enhanced_dicom.enhanced(dicom_slices.plain())
+    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = kind
+    with offering(service, kind) as association:
+        assert association.send_c_store(one).Status == 0
+    (file,) = images(service)
+    assert pydicom.dcmread(file) == one
+    assert dicom_series.read(file.parent).values.shape == dicom_slices.SHAPE
+    assert "WARNING" not in caplog.text
+
+
+def test_an_oversized_enhanced_ct_ends_its_association(receiving, caplog):
+    service = receiving({"image_mb": 0.001, "enhanced_mb": 0.002})
+    one = enhanced_dicom.enhanced(dicom_slices.plain(count=60))
+    with offering(service, EnhancedCTImageStorage) as association:
+        association.send_c_store(one)
+    assert "sent an image of more than 0.002 MB: its association was ended" in caplog.text
+    assert service.queue.all() == []
+
+
 def test_many_images_that_are_small_each_are_no_large_one(receiving, tmp_path):
     service = receiving({"image_mb": 0.01})
     assert storescu(service, *series(tmp_path / "sent", count=30)).returncode == 0
@@ -222,8 +254,8 @@ def test_more_associations_than_allowed_have_to_come_again(receiving, caplog):
     with associated(service):
         assert "Rejected Transient" in dcmtk("echoscu", "-aet", SENDER, "-aec", TITLE, "127.0.0.1", service.port).stderr
     until(lambda: echoes(service))
-    assert "as many associations are open as [receive] associations allows (1)" in caplog.text
-    assert "does not try again loses what it had" in caplog.text
+    assert "[receive] associations allows no more than 1 at once" in caplog.text
+    assert "does not try again loses what it sent" in caplog.text
 
 
 def test_titles_cannot_write_into_the_log(receiving, caplog):
@@ -238,7 +270,7 @@ def test_titles_cannot_write_into_the_log(receiving, caplog):
 
 def test_a_taken_port_is_one_sentence(receiving, make_service):
     service = receiving()
-    with pytest.raises(UserError, match=f"port {service.port} of 127.0.0.1 cannot be listened on"):
+    with pytest.raises(UserError, match=f"cannot listen on port {service.port} of 127.0.0.1"):
         Receiver(service.config.receive, service.config.limits, service.inbox).start()
 
 

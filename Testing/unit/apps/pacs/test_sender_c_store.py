@@ -78,7 +78,7 @@ def test_a_machine_that_is_not_known_may_be_known_later(objects):
 
 
 def test_an_archive_that_does_not_know_this_service_may_be_told(archive, objects):
-    with pytest.raises(Unreachable, match="are both AE titles right"):
+    with pytest.raises(Unreachable, match="check both AE titles"):
         send_objects(objects, dicom(archive.dicom, ae_title="OTHER"))
 
 
@@ -92,12 +92,14 @@ def test_an_archive_that_ends_the_connection_at_once_was_connected_to(objects, a
                 link.sendall(answer)
 
         threading.Thread(target=end, daemon=True).start()
-        with pytest.raises(Unreachable, match="closes the connection, or does not answer: does it know this service"):
+        with pytest.raises(
+            Unreachable, match="closes the connection or does not answer: check that it knows this service"
+        ):
             send_objects(objects, dicom(listening.getsockname()[1]))
 
 
 def test_an_archive_that_takes_nothing_of_it_is_said(objects):
-    with answering(0, [pydicom.uid.CTImageStorage]) as (port, _), pytest.raises(Unreachable, match="takes nothing"):
+    with answering(0, [pydicom.uid.CTImageStorage]) as (port, _), pytest.raises(Unreachable, match="accepts nothing"):
         send_objects(objects, dicom(port))
 
 

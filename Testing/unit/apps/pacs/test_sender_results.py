@@ -88,7 +88,7 @@ def test_an_archive_that_is_down_for_too_long_ends_in_a_failure_that_can_be_trie
     sending.step()
     assert (service.only().state, service.only().why) == (
         SeriesState.FAILED,
-        "It does not answer. That was tried for 1 days.",
+        "It does not answer. It was tried for 1 days.",
     )
     service.queue.retry(1)
     archive.raises = None

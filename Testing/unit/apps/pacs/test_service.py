@@ -59,7 +59,7 @@ def test_an_archive_that_is_down_or_a_second_service_in_the_folder_does_not_keep
     for uid in ("1.2.3", "1.2.4"):
         assert send(service.port, series(uid, 11)) == [0] * 11
     service.until(lambda: service.states() == [(1, "sending"), (2, "sending")])
-    service.until(lambda: service.text().count("is sent again in") >= 2)
+    service.until(lambda: service.text().count("will be sent again in") >= 2)
     with archive_cases.running(tmp_path / "orthanc", dicom=port) as late:
         service.until(lambda: service.states() == [(1, "done"), (2, "done")])
         assert len(late.instances()) == 4

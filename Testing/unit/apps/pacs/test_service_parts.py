@@ -34,7 +34,9 @@ def test_a_step_that_fails_is_logged_without_its_words_and_tried_again(caplog):
     assert ended.wait(PATIENCE)
     part.stop()
     part.join(PATIENCE)
-    assert "stumbling failed unexpectedly, and is tried again in 1 s" in [record.message for record in caplog.records]
+    assert "stumbling failed unexpectedly, and will be tried again in 1 s" in [
+        record.message for record in caplog.records
+    ]
 
 
 def test_a_part_that_is_told_to_stop_does_so_in_its_pause():

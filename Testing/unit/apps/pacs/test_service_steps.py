@@ -57,5 +57,5 @@ def test_a_port_that_is_taken_is_said_with_its_place_in_the_configuration(tmp_pa
         ):
             pass
 
-    with pytest.raises(UserError, match=rf"Port {port} cannot be listened on: give another in \[page\]"):
+    with pytest.raises(UserError, match=rf"The page cannot listen on port {port}: give another port in \[page\]"):
         asyncio.run(run())

@@ -1,7 +1,10 @@
 """New CT series of a DICOMweb server come in once they are whole, and none comes twice, whatever fails on the way."""
 
+from datetime import date
+
 import pydicom
 import pytest
+from support import dicom_slices, enhanced_dicom
 from support.archive_cases import free_port, running
 from support.pacs_cases import images, make_service
 from support.pacs_watching import QUIET, answer, begun, look_twice, new, serving, states, watching
@@ -140,3 +143,24 @@ def test_a_series_that_always_fails_does_not_hold_up_the_others(watching):
             look_twice(watcher, clock)
             clock.seconds += 3600
     assert "1.2.4" in found
+
+
+def test_an_enhanced_ct_is_fetched_though_it_is_one_object(archive, watching, tmp_path):
+    one = enhanced_dicom.enhanced(dicom_slices.plain(count=60))
+    one.StudyDate = f"{date.today():%Y%m%d}"
+    archive.store(enhanced_dicom.write(one, tmp_path / "ct.dcm"))
+    service, watcher, clock = watching(archive.web, (Rule(fewest_images=60),), {"image_mb": 0.03})
+    look_twice(watcher, clock)
+    assert states(service) == {"1.2.32": (SeriesState.RECEIVING, 1)}
+    assert len(service.queue.quiet()) == 1
+    assert watcher.look()
+
+
+def test_an_enhanced_ct_that_no_rule_wants_costs_no_download(archive, watching, tmp_path):
+    one = enhanced_dicom.enhanced(dicom_slices.plain())
+    one.StudyDate = f"{date.today():%Y%m%d}"
+    archive.store(enhanced_dicom.write(one, tmp_path / "ct.dcm"))
+    service, watcher, clock = watching(archive.web, (Rule(fewest_images=2, description="portal"),))
+    watcher.take = None
+    look_twice(watcher, clock)
+    assert states(service) == {"1.2.32": (SeriesState.PASSED, 0)}
