@@ -27,11 +27,13 @@ if not (Path(__file__).resolve().parent / "LiverTumorSegLib").is_dir() and _SOUR
     sys.path.append(_SOURCES)  # loaded from a source folder, where the library lies beside the module
 
 from LiverTumorSegPanel import cleanup, settings
+from LiverTumorSegPanel.changes import ChangesSection
 from LiverTumorSegPanel.clicking import ClickSection
 from LiverTumorSegPanel.cohort import CohortSection
 from LiverTumorSegPanel.devices import DeviceSection
 from LiverTumorSegPanel.dicom_out import DicomSection
 from LiverTumorSegPanel.display import DisplaySection
+from LiverTumorSegPanel.earlier_ct import EarlierCTSection
 from LiverTumorSegPanel.inputs import InputSection
 from LiverTumorSegPanel.lesions import LesionsSection
 from LiverTumorSegPanel.logic import SegmentationLogic
@@ -96,8 +98,12 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         widget = slicer.util.loadUI(self.resourcePath("UI/LiverTumorSeg.ui"))
         self.layout.addWidget(widget)
         cleanup.addWidgets(slicer.util.findChild(widget, "advancedSection").layout(), row=_AFTER_COARSE)
+        earlier = slicer.util.loadUI(self.resourcePath("UI/EarlierCT.ui"))
+        panel = widget.layout()
+        panel.insertWidget(panel.indexOf(slicer.util.findChild(widget, "resultsSection")) + 1, earlier)
         self.ui = slicer.util.childWidgetVariables(widget)
-        widget.setMRMLScene(slicer.mrmlScene)
+        for each in (widget, earlier):
+            each.setMRMLScene(slicer.mrmlScene)
         self.logic = LiverTumorSegLogic(self.resourcePath("requirements.txt"))
         self._addSections()
         self._timer = qt.QTimer()
@@ -117,6 +123,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._cohort = CohortSection(self.ui, self.logic, run.afterConsents)
         self._clicks = ClickSection(self.ui, self.logic, run.afterConsent)
         packages = PackagesSection(self.ui, self.logic)
+        self._earlier = EarlierCTSection(self.ui, self.logic, run.afterConsent)
         self.sections = [
             InputSection(self.ui),
             ModelSection(self.ui, self.logic.panel),
@@ -128,6 +135,8 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._clicks,  # it chooses a row
             LesionsSection(self.ui, self.logic),
             DisplaySection(self.ui),
+            self._earlier,
+            ChangesSection(self.ui, self.logic, self._earlier.jobs),
             self._cohort,  # these change bar and stage that others have set
             SampleSection(self.ui, self.logic.panel),
             packages,
@@ -167,6 +176,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A job for a scene that goes away is of no use."""
         self._cohort.forget()
         self._clicks.forget()
+        self._earlier.leave()
         self.logic.panel.cancel()
         self.logic.jobs.steps.clear()
         self.setParameterNode(None)

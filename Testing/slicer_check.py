@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import slicer
 from support.check_page import CheckResult, count_states, write_check
-from support.slicer_check import panel_checks, scene_checks
+from support.slicer_check import follow_up_checks, panel_checks, scene_checks
 from support.slicer_check.session import Session, Skipped, library, skip
 
 TITLE = "LiverTumorSeg in 3D Slicer"
@@ -63,6 +63,7 @@ CHECKS = (
     Check((37,), "Corrections are measured", scene_checks.corrections_are_measured),
     Check((38,), "Segment Statistics", scene_checks.statistics_agree),
     Check((39,), "DICOM in and out", scene_checks.dicom_series_gives_objects),
+    Check((58, 59), "An earlier CT", follow_up_checks.earlier_ct_is_compared),
     Check((43,), "A sequence", scene_checks.sequence_is_segmented),
     Check((44,), "A folder of CTs", scene_checks.folder_is_segmented),
     Check((46,), "The scene is closed meanwhile", panel_checks.closing_the_scene_ends_the_job),

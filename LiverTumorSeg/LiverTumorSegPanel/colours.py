@@ -11,6 +11,9 @@ LEAST_CONTRAST = 4.5
 """Of text to its background, as WCAG 2.2 asks (1.4.3)."""
 
 _WARNING_HUE, _ERROR_HUE = 30 / 360, 350 / 360
+ORANGE_HUE, BLUE_HUE = 25 / 360, 208 / 360
+"""Told apart by colour-blind readers too; reports have them for what grew and what shrank."""
+
 _DARK = 0.18
 """Luminance of a background on which white is read better than black."""
 
@@ -25,6 +28,12 @@ def showAsWarning(label: Any) -> None:
 def showAsError(label: Any) -> None:
     """Let a label's words be red, as light or dark as its background asks."""
     _colour(label, _ERROR_HUE)
+
+
+def brush(table: Any, hue: float) -> Any:
+    """For words of a hue on the background of a table's cells."""
+    red, green, blue = readable(hue, _parts(table.palette.color(qt.QPalette.Base)))
+    return qt.QBrush(qt.QColor(round(255 * red), round(255 * green), round(255 * blue)))
 
 
 def readable(hue: float, background: RGB) -> RGB:

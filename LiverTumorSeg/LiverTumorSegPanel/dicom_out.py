@@ -48,7 +48,7 @@ class DicomSection(Section):
         nodes = resultOf(self.parameters)
         if nodes is None:
             return
-        files = mrml_dicom.source_files(nodes.volume, _fileOf)
+        files = mrml_dicom.source_files(nodes.volume, fileOf)
         if not self._isReady():
             return
         title = _("Choose where the folder of the DICOM objects goes")
@@ -81,7 +81,7 @@ class DicomSection(Section):
         self.ui.reportLabel.visible = True
 
 
-def _fileOf(uid: str) -> str:
+def fileOf(uid: str) -> str:
     """The file of an image in Slicer's DICOM database; none where there is no database."""
     database = getattr(slicer, "dicomDatabase", None)
     return str(database.fileForInstance(uid) or "") if database else ""

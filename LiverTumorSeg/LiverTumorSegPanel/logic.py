@@ -11,6 +11,8 @@ import slicer
 
 from LiverTumorSegLib.apps.panel import mrml_sequences
 from LiverTumorSegLib.apps.panel.job_runner import Answer, PanelState
+from LiverTumorSegLib.apps.panel.mrml_comparison import ComparisonNodes
+from LiverTumorSegLib.apps.panel.mrml_follow_up import FollowUpJobs, FollowUpRequest
 from LiverTumorSegLib.apps.panel.mrml_jobs import Request, SceneJobs
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
@@ -121,6 +123,34 @@ class SegmentationLogic:
             except UserError as error:
                 answers[source.name] = str(error)
         return answers
+
+    def compare(
+        self,
+        later: ResultNodes,
+        earlierVolumeNode: slicer.vtkMRMLScalarVolumeNode,
+        earlierSegmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
+        dates: tuple[str, str] = ("", ""),
+        device: str = "auto",
+    ) -> ComparisonNodes:
+        """Compare an earlier CT of the same patient with a result and wait for it; Slicer stays alive meanwhile.
+
+        Args:
+            later: the result of the later CT.
+            earlierVolumeNode: the earlier CT.
+            earlierSegmentationNode: its liver and lesions; None segments it first, as the later one was.
+            dates: of the earlier and the later CT, in ISO 8601, for growth; empty where they are not known.
+            device: to segment on.
+
+        Raises:
+            UserError: one sentence on what is wrong and what to do.
+            Cancelled: the panel's cancel was used.
+        """
+        found: list[ComparisonNodes] = []
+        self._ready()
+        request = FollowUpRequest(later, earlierVolumeNode, earlierSegmentationNode, dates=dates, device=device)
+        FollowUpJobs(self.jobs).compare(request, found.append)
+        self.wait()
+        return found[0]
 
     def wait(self) -> None:
         """Wait for the running job; Slicer stays alive meanwhile.

@@ -50,6 +50,11 @@ class LiverTumorSegParameterNode:
     resultVolume: vtkMRMLScalarVolumeNode
     resultSegmentation: vtkMRMLSegmentationNode
     resultTable: vtkMRMLTableNode
+    earlierVolume: vtkMRMLScalarVolumeNode
+    earlierSegmentation: vtkMRMLSegmentationNode
+    earlierDate: str = ""
+    laterDate: str = ""
+    comparison: vtkMRMLTableNode
 
 
 def settingsOf(parameters: LiverTumorSegParameterNode) -> PanelSettings:

@@ -14,7 +14,7 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from LiverTumorSegLib.apps.panel import mrml_tables
+from LiverTumorSegLib.apps.panel import mrml_comparison_views, mrml_tables
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.mrml_clicks import ClickedInto, ClickSettings
 from LiverTumorSegLib.apps.panel.mrml_jobs import Request
@@ -32,6 +32,7 @@ else:
     _Test = object  # what is a test by itself would be run beside the module's own
 
 _LEAST_DICE = 0.9
+_CLOSE_MM = 5.0
 _CPU = PanelSettings(device="cpu")
 
 
@@ -54,7 +55,10 @@ class SelfTestMixin(_Test):
 
     def runAll(self) -> None:
         """Run every test, as the button *Reload and Test* does."""
-        tests = (self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad, self.testClick)
+        tests = (
+            *(self.testSegmentAndCheck, self.testTransformed, self.testCancel, self.testSaveAndLoad, self.testClick),
+            self.testEarlierCT,
+        )
         for test in tests:
             self.setUp()
             try:
@@ -83,10 +87,7 @@ class SelfTestMixin(_Test):
     def testTransformed(self) -> None:
         """Under a transform, the segments move with the CT."""
         made, node = self._load()
-        moved = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-        matrix = vtk.vtkMatrix4x4()
-        matrix.SetElement(0, 3, 100.0)
-        moved.SetMatrixTransformToParent(matrix)
+        moved = self._shift(100.0)
         node.SetAndObserveTransformNodeID(moved.GetID())
         nodes = self.logic.segment(node, settings=_CPU)
         self.assertGreater(self._dice(nodes, made.labels), _LEAST_DICE)
@@ -147,10 +148,42 @@ class SelfTestMixin(_Test):
             self._waitFor(lambda: self.logic.panel.settled)
             self.assertEqual(got[0].facts["lesion_count"], count)
 
-    def _load(self) -> tuple[Phantom, slicer.vtkMRMLScalarVolumeNode]:
+    def testEarlierCT(self) -> None:
+        """The same CT elsewhere is segmented and compared; its lesions are the same, and it comes back where it was."""
+        made, node = self._load(shape=(40, 96, 112), spacing=(6.0, 4.0, 4.0), seed=5, lesions=2)
+        later = self.logic.segment(node, settings=_CPU)
+        affine = slicer.util.vtkMatrixFromArray(made.volume.affine)
+        earlier = slicer.util.addVolumeFromArray(made.volume.voxels, affine, "Earlier")
+        moved = self._shift(30.0)
+        earlier.SetAndObserveTransformNodeID(moved.GetID())
+        found = self.logic.compare(later, earlier, device="cpu")
+        rows = found.facts["rows"]
+        self.assertEqual({row["what"] for row in rows}, {"unchanged"})
+        self.assertEqual(len(rows), later.facts["lesion_count"])
+        mrml_comparison_views.open_views(found)
+        self.assertEqual(earlier.GetTransformNodeID(), found.transform.GetID())
+        for row in range(len(rows)):
+            mrml_comparison_views.go_to(found, row)
+            self.assertLess(self._apart(found.place(row, 0), found.place(row, 1)), _CLOSE_MM)
+        mrml_comparison_views.close_views(found)
+        self.assertEqual(earlier.GetTransformNodeID(), moved.GetID())
+        self.assertGreater(self._apart(found.place(0, 0), found.place(0, 1)), _CLOSE_MM)
+
+    def _shift(self, by: float) -> slicer.vtkMRMLLinearTransformNode:
+        """A transform to the right, in mm."""
+        moved = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        matrix = vtk.vtkMatrix4x4()
+        matrix.SetElement(0, 3, by)
+        moved.SetMatrixTransformToParent(matrix)
+        return moved
+
+    def _apart(self, one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+        return float(np.linalg.norm(np.subtract(one, other)))
+
+    def _load(self, **made_as: Any) -> tuple[Phantom, slicer.vtkMRMLScalarVolumeNode]:
         from LiverTumorSegLib.datasets import phantom  # needs SciPy, which the panel does without
 
-        made = phantom.create(seed=0)
+        made = phantom.create(**({"seed": 0} | made_as))
         affine = slicer.util.vtkMatrixFromArray(made.volume.affine)
         return made, slicer.util.addVolumeFromArray(made.volume.voxels, affine, "Phantom")
 

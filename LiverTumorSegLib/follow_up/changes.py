@@ -110,7 +110,7 @@ class Totals:
     Args:
         lesions: how many.
         lesion_ml: their volumes.
-        liver_ml: of the liver with them; None where it is not known.
+        liver_ml: of the liver with them; None where it is not known, or not whole.
     """
 
     lesions: tuple[int, int]

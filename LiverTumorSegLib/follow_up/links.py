@@ -11,6 +11,8 @@ from .matching import Link, Relation
 def pair(links: Sequence[Link], earlier: int, later: int) -> tuple[Link, ...]:
     """Say that two lesions are one, or belong together: what either was linked with stays linked with both.
 
+    Of two that are linked with each other alone, the link is then the user's.
+
     Args:
         links: every lesion in one of them.
         earlier: number of the one.
@@ -20,8 +22,10 @@ def pair(links: Sequence[Link], earlier: int, later: int) -> tuple[Link, ...]:
         UserError: there is no such lesion.
     """
     first, second = _link_of(links, earlier, "earlier"), _link_of(links, later, "later")
-    if first is second:
+    if first is second and first.relation != "one":
         return tuple(links)
+    if first is second:
+        return tuple(_by_hand(link.earlier, link.later) if link is first else link for link in links)
     joined = _by_hand((*first.earlier, *second.earlier), (*first.later, *second.later))
     return _sorted([*(link for link in links if link not in (first, second)), joined])
 

@@ -12,12 +12,13 @@ from scipy import ndimage
 from ..core.labels import LESION_LABEL, bounding_box
 from ..core.volume import Volume
 from ..io import itk
+from .straight import straighten
 
 SPACING_MM = 2.0
 """Of what is registered: finer voxels cost time and gain nothing on structures that move together."""
 
 _MARGIN_MM = 20.0
-_DEEPEST_MM = 20.0
+DEEPEST_MM = 20.0
 """Distances are clipped to it: what lies farther from the surface says nothing about how the surface moved."""
 
 _BESIDE_MM = 6.0
@@ -56,6 +57,7 @@ def prepare(volume: Volume, labels: NDArray[np.uint8]) -> LiverImages:
         volume: the CT.
         labels: uint8 ``[k, j, i]`` on its grid: 1 liver, 2 lesion.
     """
+    volume, (labels,) = straighten(volume, labels)
     view = volume.axial
     seen, hounsfield = view.of(labels), view.of(volume.voxels)
     box = _widened(bounding_box(seen), seen.shape, view.spacing)
@@ -66,14 +68,24 @@ def prepare(volume: Volume, labels: NDArray[np.uint8]) -> LiverImages:
     liver = _resampled(itk.array_to_image((marked > 0).astype(np.float32), affine), reference) > 0.5
     lesion = _resampled(itk.array_to_image((marked == LESION_LABEL).astype(np.float32), affine), reference) > 0.5
     distance = sitk.SignedMaurerDistanceMap(liver, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
-    clipped = sitk.Clamp(distance, sitk.sitkFloat32, -_DEEPEST_MM, _DEEPEST_MM)
+    clipped = sitk.Clamp(distance, sitk.sitkFloat32, -DEEPEST_MM, DEEPEST_MM)
     smooth = _resampled(itk.array_to_image(density.astype(np.float32), affine), reference)
     return LiverImages(
         sitk.Cast(liver, sitk.sitkUInt8),
         clipped,
         _normalised(smooth, liver, lesion, distance),
-        *(bool(np.count_nonzero(seen[end]) > _CUT_VOXELS) for end in (0, -1)),
+        *ends_in_liver(seen),
     )
+
+
+def ends_in_liver(seen: NDArray[np.uint8]) -> tuple[bool, bool]:
+    """Whether a scan ends inside the liver towards the feet, and towards the head.
+
+    Args:
+        seen: labels ``[slice, row, column]``, the first slice at the feet.
+    """
+    below, above = (bool(np.count_nonzero(seen[end]) > _CUT_VOXELS) for end in (0, -1))
+    return below, above
 
 
 def _widened(box: tuple[slice, ...], shape: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[slice, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from ..reporting.figures import draw_plane
-from ..reporting.lesions import Lesion
 from .changes import Change
 from .comparison import Comparison
 from .placing import shows, to_later
@@ -23,7 +22,7 @@ Picture = Image.Image | None
 
 
 def draw_pair(comparison: Comparison, change: Change) -> tuple[Picture, Picture]:
-    """The axial slice of the longest diameter in each scan, around one place and at one scale.
+    """The axial slice of the longest diameter in each scan, around its middle and at one scale.
 
     Where a lesion is not there, the place at which it would lie is shown, as the registration has it; None where the
     scan does not show that place.
@@ -37,21 +36,14 @@ def draw_pair(comparison: Comparison, change: Change) -> tuple[Picture, Picture]
 
 def _place_before(comparison: Comparison, change: Change) -> np.ndarray:
     if change.before:
-        return _measured_place(change.before[0], comparison.earlier)
+        return change.before[0].axial_middle_mm
     return comparison.registration.to_earlier(np.array([change.after[0].centroid_mm]))[0]
 
 
 def _place_after(comparison: Comparison, change: Change) -> np.ndarray:
     if change.after:
-        return _measured_place(change.after[0], comparison.later)
+        return change.after[0].axial_middle_mm
     return to_later(comparison.registration, change.before[0].centroid_mm)
-
-
-def _measured_place(lesion: Lesion, scan: Scan) -> np.ndarray:
-    """The lesion's middle, in the slice of its longest diameter."""
-    to_patient = scan.volume.axial.affine(scan.volume.affine, scan.volume.voxels.shape)
-    column, row, _ = np.linalg.solve(to_patient[:3, :3], np.array(lesion.centroid_mm) - to_patient[:3, 3])
-    return np.asarray(to_patient[:3, :3] @ [column, row, lesion.slice - 1] + to_patient[:3, 3])
 
 
 def _cut(scan: Scan, place: np.ndarray, reach: float) -> Picture:
@@ -75,9 +67,14 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#3c78d8", "#
 """Told apart by colour-blind readers too, and each curve has its number at its end."""
 
 
+MOST_CURVES = 30
+"""More than these, the largest, cannot be told apart."""
+
+
 def draw_curves(series: Series) -> str:
-    """Diameters of all lesions and the targets' sum through the scans, as SVG."""
-    days, tracks = series.days, series.tracks
+    """Diameters of the largest lesions and the targets' sum through the scans, as SVG."""
+    largest = sorted(series.tracks, key=lambda track: -max(mm or 0.0 for mm in track.diameters_mm))[:MOST_CURVES]
+    days, tracks = series.days, sorted(largest, key=lambda track: track.number)
     known = all(day is not None for day in days)
     at = [float(day) for day in days if day is not None] if known else list(map(float, range(len(days))))
     sums = [series.comparisons[0].sum_before_mm, *(each.now_mm for each in series.sums)]

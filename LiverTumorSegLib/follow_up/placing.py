@@ -14,6 +14,7 @@ from ..io import itk
 from .matching import Places
 from .registration import Registration
 from .scan import Scan
+from .straight import straighten
 
 GRID_MM = 1.0
 """Of the common grid; lesions that leave no voxel on it keep the one at their centre."""
@@ -101,10 +102,11 @@ def _as_field(transform: sitk.Transform, grid: sitk.Image) -> sitk.Transform:
 def _sampled(scan: Scan, grid: sitk.Image, transform: sitk.Transform) -> NDArray[np.uint16]:
     if not scan.table.lesions:
         return np.zeros(grid.GetSize()[::-1], np.uint16)
-    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(scan.numbers))
-    affine = scan.volume.affine.copy()
+    volume, (numbers,) = straighten(scan.volume, scan.numbers)
+    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(numbers))
+    affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [side.start for side in reversed(box)]
-    image = itk.array_to_image(scan.numbers[box].astype(np.uint16), affine)
+    image = itk.array_to_image(numbers[box].astype(np.uint16), affine)
     found = sitk.Resample(image, grid, transform, sitk.sitkNearestNeighbor, 0, sitk.sitkUInt16)
     return np.asarray(sitk.GetArrayFromImage(found))
 

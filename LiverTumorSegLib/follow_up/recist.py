@@ -6,10 +6,12 @@ targets and a reader's judgement are no part of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
+from ..core.errors import UserError
 from ..reporting.lesions import Lesion
 from .changes import Change
 
@@ -34,7 +36,8 @@ class SumOfDiameters:
         nadir_mm: the smallest so far, baseline included.
         now_mm: in the later scan.
         new_lesions: how many are new.
-        whole: whether the later scan shows the place of every target.
+        whole: whether both scans show all of every target.
+        all_gone: whether all targets had gone before, so that the earlier scan has none.
     """
 
     targets: tuple[int, ...]
@@ -43,6 +46,12 @@ class SumOfDiameters:
     now_mm: float
     new_lesions: int
     whole: bool = True
+    all_gone: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are targets, or were."""
+        return bool(self.targets) or self.all_gone
 
     @property
     def from_baseline_percent(self) -> float | None:
@@ -57,7 +66,7 @@ class SumOfDiameters:
     @property
     def category(self) -> Category | None:
         """What the targets' numbers alone would give (section 4.3.1); None without targets, or not with all of them."""
-        if not self.targets or not self.whole:
+        if not self.is_known or not self.whole:
             return None
         grown = self.now_mm - self.nadir_mm
         if self.now_mm > 0 and self.now_mm >= _LARGER * self.nadir_mm and grown >= _LARGER_MM:
@@ -88,8 +97,35 @@ def choose_targets(baseline: Sequence[Lesion], slice_mm: float) -> tuple[int, ..
     return tuple(sorted(one.number for one in large[:MOST_TARGETS]))
 
 
+def check_targets(baseline: Sequence[Lesion], targets: Sequence[int], earlier_sums: Sequence[float]) -> None:
+    """Refuse targets and sums that a user gives and that cannot be.
+
+    Args:
+        baseline: lesions of the first scan.
+        targets: their numbers.
+        earlier_sums: of scans before it, in mm.
+
+    Raises:
+        UserError: there are more than two targets, one is no lesion, or a sum is no length.
+    """
+    if len(set(targets)) > MOST_TARGETS:
+        msg = f"{len(set(targets))} targets are too many: RECIST 1.1 adds up {MOST_TARGETS} in one organ at most."
+        raise UserError(msg)
+    for number in targets:
+        if all(number != one.number for one in baseline):
+            msg = f"There is no lesion {number} in the first CT: choose targets by the numbers of its lesions."
+            raise UserError(msg)
+    for sum_mm in earlier_sums:
+        if not 0 <= sum_mm < inf:
+            msg = f"{sum_mm:g} is no sum of diameters: give it in mm, such as 62.5."
+            raise UserError(msg)
+
+
 def add_diameters(
-    changes: Sequence[Change], targets: Sequence[int], earlier_sums: Sequence[float] = ()
+    changes: Sequence[Change],
+    targets: Sequence[int],
+    earlier_sums: Sequence[float] = (),
+    cut: tuple[Collection[int], Collection[int]] = ((), ()),
 ) -> SumOfDiameters:
     """Sums of the targets.
 
@@ -97,13 +133,17 @@ def add_diameters(
         changes: rows of the comparison; the earlier scan is the baseline unless sums are given.
         targets: numbers of the earlier scan's lesions.
         earlier_sums: of scans before, in mm, the baseline first; the earlier scan's own belongs between them and now.
+        cut: numbers of the earlier and of the later scan's lesions that may go on beyond its end, and their diameters
+            with them.
     """
     rows = [change for change in changes if set(change.link.earlier) & set(targets)]
-    before = sum(one.axial_diameter_mm for row in rows for one in row.before if one.number in targets)
-    now = sum(max(one.axial_diameter_mm, _TOO_SMALL_MM) for row in rows for one in row.after)
-    sums = (*earlier_sums, before)
+    before = [one for row in rows for one in row.before if one.number in targets]
+    after = [one for row in rows for one in row.after]
+    now = sum(max(one.axial_diameter_mm, _TOO_SMALL_MM) for one in after)
+    sums = (*earlier_sums, sum(one.axial_diameter_mm for one in before))
     new = sum(1 for change in changes if change.link.relation == "new")
-    whole = all(row.link.relation != "not covered" for row in rows)
+    is_cut = any(one.number in numbers for side, numbers in zip((before, after), cut, strict=True) for one in side)
+    whole = not is_cut and all(row.link.relation != "not covered" for row in rows)
     return SumOfDiameters(tuple(sorted(targets)), sums[0], min(sums), float(now), new, whole)
 
 

@@ -77,13 +77,15 @@ def render_page(series: Series) -> str:
         series=series,
         parts=[(each, list(_pictured(each))) for each in series.comparisons],
         curves=pictures.draw_curves(series),
+        most_curves=pictures.MOST_CURVES,
         within=(WITHIN_MM, 100 * WITHIN_DIAMETER, *(100 * share for share in WITHIN_VOLUME)),
     )
 
 
 def _pictured(comparison: Comparison) -> Iterator[tuple[Change, tuple[str | None, ...]]]:
+    """Rows with two pictures, one of them None where the place is not covered; rows behind many others have none."""
     for number, change in enumerate(comparison.changes):
-        found = pictures.draw_pair(comparison, change) if number < MOST_PICTURES else (None, None)
+        found = pictures.draw_pair(comparison, change) if number < MOST_PICTURES else ()
         yield change, tuple(figures.to_data_uri(image) if image else None for image in found)
 
 
@@ -146,10 +148,16 @@ def facts(series: Series) -> dict[str, Any]:
 
 
 def _comparison_facts(comparison: Comparison) -> dict[str, Any]:
-    low, high = comparison.registration.volume_change
+    found = comparison.registration
+    low, high = found.volume_change
     return {
         "days": comparison.days,
-        "registration": {"stage": comparison.registration.stage, "least_jacobian": low, "greatest_jacobian": high},
+        "registration": {
+            "stage": found.stage,
+            "least_jacobian": low,
+            "greatest_jacobian": high,
+            "surface_mm": found.surface_mm,
+        },
         "notes": list(comparison.notes),
         "changes": [_row(change, comparison) for change in comparison.changes],
         "sum_of_diameters": _sum_facts(comparison.sum_of_diameters),

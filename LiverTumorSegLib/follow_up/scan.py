@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
+from hashlib import sha256
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,10 @@ from pydicom import dcmread
 
 from ..core.errors import UserError
 from ..core.volume import Volume
+from ..reporting.ct_identity import find_ct_date
 from ..reporting.lesions import LesionTable, measure_lesions, number_lesions
+from .liver_images import ends_in_liver
 
-_DATES = ("AcquisitionDate", "SeriesDate", "StudyDate")
 _SHIFTED_DAYS = (
     "The dates were changed when the images were de-identified: days between them hold only if all were shifted alike."
 )
@@ -72,13 +75,10 @@ class Scan:
             taken: in place of the day that the file states.
 
         Raises:
-            UserError: no liver is marked, or the slices are sheared.
+            UserError: no liver is marked.
         """
         if not labels.any():
             msg = f"No liver is marked in {name}: segment it first, or choose another CT."
-            raise UserError(msg)
-        if volume.is_sheared:
-            msg = f"The slices of {name} are sheared, as after gantry tilt: resample the CT to a straight grid first."
             raise UserError(msg)
         stated, patient, notes = _stated(volume)
         found = measure_lesions(labels, volume) if table is None else table
@@ -90,6 +90,24 @@ class Scan:
         values = number_lesions(self.labels, self.volume, self.table)
         return np.where(values > 1, values - 1, 0).astype(values.dtype)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this CT from any other, whatever it is called: of its voxels alone, 16 hexadecimal digits."""
+        content = sha256(str(self.volume.voxels.shape).encode())
+        content.update(np.ascontiguousarray(self.volume.voxels).data)
+        return content.hexdigest()[:16]
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether it ends inside the liver, whose volume is then not known."""
+        return any(ends_in_liver(self.volume.axial.of(self.labels)))
+
+    @cached_property
+    def cut_lesions(self) -> tuple[int, ...]:
+        """Numbers of the lesions that reach the first or last slice, so that they may go on beyond it."""
+        seen = self.volume.axial.of(self.numbers)
+        return tuple(int(number) for number in np.unique(seen[[0, -1]]) if number)
+
     @property
     def slice_mm(self) -> float:
         """Between axial slices."""
@@ -100,20 +118,13 @@ def _stated(volume: Volume) -> tuple[date | None, str, tuple[str, ...]]:
     """Day and patient as the first image of a DICOM series states them, and what speaks against the day."""
     if not volume.images:
         return None, "", ()
-    image = dcmread(volume.images[0], stop_before_pixels=True, specific_tags=[*_DATES, _SHIFTED, "PatientID"])
+    image = dcmread(volume.images[0], stop_before_pixels=True, specific_tags=[_SHIFTED, "PatientID"])
     patient, changed = str(image.get("PatientID", "") or ""), str(image.get(_SHIFTED, "") or "")
     if changed.upper() == "REMOVED":
         return None, patient, ()
-    stated = next(filter(None, (_day(str(image.get(name, "") or "")) for name in _DATES)), None)
-    shifted = changed.upper() == "MODIFIED" and stated is not None
-    return stated, patient, (_SHIFTED_DAYS,) if shifted else ()
-
-
-def _day(text: str) -> date | None:
-    try:
-        return datetime.strptime(text, "%Y%m%d").date()
-    except ValueError:
-        return None
+    stated = find_ct_date(volume)
+    shifted = bool(stated) and changed.upper() == "MODIFIED"
+    return date.fromisoformat(stated) if stated else None, patient, (_SHIFTED_DAYS,) if shifted else ()
 
 
 def read_dates(words: Sequence[str], count: int) -> tuple[date | None, ...]:
@@ -152,14 +163,44 @@ def check_series(scans: Sequence[Scan], *, other_patients: bool = False) -> None
     Raises:
         UserError: their patient IDs differ, or a later one was taken before an earlier one.
     """
-    known = {scan.patient for scan in scans if scan.patient}
-    if len(known) > 1 and not other_patients:
+    _refuse([_Head(scan.name, scan.taken, scan.patient) for scan in scans], other_patients)
+
+
+def check_volumes(
+    names: Sequence[str], volumes: Sequence[Volume], days: Sequence[date | None], *, other_patients: bool = False
+) -> None:
+    """Refuse CTs that cannot be compared, before they are segmented.
+
+    Args:
+        names: of their files or folders.
+        volumes: in the order in which they are to be compared.
+        days: in place of those that the files state.
+        other_patients: take them though their patient IDs differ.
+
+    Raises:
+        UserError: as :func:`check_series`.
+    """
+    told = [_stated(volume) for volume in volumes]
+    heads = [
+        _Head(name, day or stated, patient) for name, day, (stated, patient, _) in zip(names, days, told, strict=True)
+    ]
+    _refuse(heads, other_patients)
+
+
+class _Head(NamedTuple):
+    name: str
+    taken: date | None
+    patient: str
+
+
+def _refuse(heads: Sequence[_Head], other_patients: bool) -> None:
+    if len({head.patient for head in heads if head.patient}) > 1 and not other_patients:
         msg = (
             "The CTs state different patient IDs: choose CTs of one patient, or say that they are of one "
             "(--same-patient)."
         )
         raise UserError(msg)
-    for before, after in pairwise(scans):
+    for before, after in pairwise(heads):
         if before.taken and after.taken and before.taken > after.taken:
             days = (before.taken - after.taken).days
             msg = f"{after.name} was taken {days} days before {before.name}: give the earlier CT first."

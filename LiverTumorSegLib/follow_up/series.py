@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..core.errors import UserError
 from ..core.progress import Job
 from ..reporting.lesions import Lesion
 from .comparison import Comparison, compare_scans
-from .recist import SumOfDiameters
+from .pair_edits import PairEdit
+from .recist import SumOfDiameters, check_targets
 from .scan import Scan, check_series
 
 
@@ -69,6 +70,11 @@ class Series:
         )
 
     @property
+    def edits(self) -> tuple[PairEdit, ...]:
+        """What a user said of pairs."""
+        return tuple(edit for each in self.comparisons for edit in each.edits)
+
+    @property
     def sums(self) -> tuple[SumOfDiameters, ...]:
         """Of the targets, in each scan after the first."""
         return tuple(each.sum_of_diameters for each in self.comparisons)
@@ -80,6 +86,7 @@ def follow(
     targets: Sequence[int] | None = None,
     earlier_sums: Sequence[float] = (),
     other_patients: bool = False,
+    edits: Sequence[PairEdit] = (),
     job: Job | None = None,
 ) -> Series:
     """Compare scans of one patient, each with the next.
@@ -89,25 +96,35 @@ def follow(
         targets: numbers of the first scan's target lesions; None has them proposed.
         earlier_sums: sums of diameters before the first scan, in mm, the baseline first.
         other_patients: take them though their patient IDs differ.
+        edits: what a user said of pairs before, see :meth:`.comparison.Comparison.with_edits`.
         job: told what is being done.
 
     Raises:
-        UserError: there are fewer than two, or as :func:`LiverTumorSegLib.follow_up.scan.check_series`.
+        UserError: there are fewer than two, or as :func:`LiverTumorSegLib.follow_up.scan.check_series` and
+            :func:`LiverTumorSegLib.follow_up.recist.check_targets`.
         Cancelled: the job was.
     """
     if len(scans) < 2:
         msg = "One CT cannot be compared: give an earlier and a later one."
         raise UserError(msg)
     check_series(scans, other_patients=other_patients)
+    check_targets(scans[0].table.lesions, targets or (), earlier_sums)
     task, found, sums = job or Job(), [], list(earlier_sums)
-    chosen = targets
+    chosen, gone = targets, False
     for number, (earlier, later) in enumerate(pairwise(scans)):
         part = task.part(number / (len(scans) - 1), (number + 1) / (len(scans) - 1))
-        made = compare_scans(earlier, later, targets=chosen, earlier_sums=sums, job=part)
-        found.append(made)
+        made = compare_scans(earlier, later, targets=chosen, earlier_sums=sums, job=part).with_edits(edits)
+        found.append(replace(made, targets_gone=gone))
         sums.append(made.sum_before_mm)
-        chosen = [n for link in made.links if set(link.earlier) & set(made.targets) for n in link.later]
+        chosen, gone = next_targets(found[-1])
     return Series(tuple(found))
+
+
+def next_targets(comparison: Comparison) -> tuple[list[int], bool]:
+    """Numbers in the later scan of the lesions that the targets became, and whether all of them have gone."""
+    targets = set(comparison.targets)
+    found = [number for link in comparison.links if targets & set(link.earlier) for number in link.later]
+    return found, not found and (comparison.targets_gone or bool(targets))
 
 
 def _groups(comparisons: Sequence[Comparison]) -> list[tuple[tuple[int, ...], ...]]:

@@ -4,7 +4,9 @@ The field is none of the registration's own kind: a rigid motion and Gaussian be
 it, another, smaller motion of the body outside, and a sharp edge between, as where the liver slides along the ribs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from LiverTumorSegLib.core.volume import Volume
+from LiverTumorSegLib.datasets import slices
+from LiverTumorSegLib.follow_up.registration import Registration
 from LiverTumorSegLib.follow_up.scan import Scan
 from LiverTumorSegLib.io import itk
 
@@ -21,6 +25,19 @@ Fate = Literal["same", "grown", "shrunk", "gone"]
 _EDGE_MM = 8.0
 _LPS = np.array([-1.0, -1.0, 1.0])
 _THIN_MM = 3.0
+_SPECK_ML = 0.02
+_ROOM_MM = 45.0
+_POINTS, _Z = 400, 1.96
+_SOURCES = (
+    slices.SliceSource(folder="lits_wide", intensities=(-160, 240)),
+    slices.SliceSource(
+        folder="lits",
+        intensities=(-40, 160),
+        default_spacing_mm=0.75,
+        default_slice_mm=1.6,
+        true_spacings="spacing_3dircadb.csv",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -42,20 +59,78 @@ class MadePair:
     new: NDArray[np.bool_]
     fates: dict[int, Fate]
 
+    def pairs(self) -> set[tuple[int, int]]:
+        """Numbers of an earlier lesion and a later one that have tissue in common."""
+        numbers = self.later.numbers
+        both = (self.origin > 0) & (numbers > 0)
+        return {(int(b), int(a)) for b, a in np.unique(np.stack((self.origin[both], numbers[both])), axis=1).T}
+
+    def linked(self) -> set[tuple[int, int]]:
+        """Numbers of an earlier lesion and a later one that belong together, if only by way of others."""
+        return {(before, after) for some, others in self.truth() for before in some for after in others}
+
     def truth(self) -> set[tuple[frozenset[int], frozenset[int]]]:
         """Which earlier lesions are which later ones: sets of numbers that belong together, one empty where alone."""
-        pairs, numbers = [], self.later.numbers
-        for after in range(1, len(self.later.table.lesions) + 1):
-            held = np.bincount(self.origin[numbers == after])[1:]
-            pairs.append((set(np.flatnonzero(held) + 1), {after}))
-        there = set().union(*(before for before, _ in pairs)) if pairs else set()
-        groups: list[tuple[set[int], set[int]]] = []
-        for before, after in pairs:
-            joined = [each for each in groups if each[0] & before]
-            groups = [each for each in groups if not each[0] & before]
-            groups.append((before.union(*(each[0] for each in joined)), after.union(*(each[1] for each in joined))))
-        groups += [({one.number}, set()) for one in self.earlier.table.lesions if one.number not in there]
-        return {(frozenset(map(int, before)), frozenset(after)) for before, after in groups}
+        groups: list[tuple[set[int], set[int]]] = [(set(), {one.number}) for one in self.later.table.lesions]
+        groups += [({one.number}, set()) for one in self.earlier.table.lesions]
+        for before, after in self.pairs():
+            joined = [each for each in groups if before in each[0] or after in each[1]]
+            groups = [each for each in groups if each not in joined]
+            groups.append((set().union(*(each[0] for each in joined)), set().union(*(each[1] for each in joined))))
+        return {(frozenset(before), frozenset(after)) for before, after in groups}
+
+
+def made_pairs(data: Path) -> Iterator[tuple[str, MadePair]]:
+    """A pair of each patient in the folders ``lits_wide`` and ``lits``, by fixed seeds.
+
+    Args:
+        data: the folder with both.
+    """
+    wide = set(slices.patient_names(_SOURCES[0], data))
+    for source, left_out in zip(_SOURCES, (set(), wide), strict=True):
+        for name in sorted(set(slices.patient_names(source, data)) - left_out, key=_number_of):
+            volume, labels = slices.read_volume(source, data, name)
+            if (labels == 1).any():
+                yield name, make_pair(name, *_around_liver(volume, labels), seed=_number_of(name))
+
+
+def _number_of(name: str) -> int:
+    return int(name.split("-")[1])
+
+
+def _around_liver(volume: Volume, labels: NDArray[np.uint8]) -> tuple[Volume, NDArray[np.uint8]]:
+    """The part around the liver, its first and last slices repeated, so that it has room to move."""
+    (_, rows, columns) = ndimage.find_objects((labels > 0).astype(np.uint8))[0]
+    more, *margins = (int(np.ceil(_ROOM_MM / mm)) for mm in volume.spacing)
+    rows, columns = (slice(max(0, b.start - m), b.stop + m) for b, m in zip((rows, columns), margins, strict=True))
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ (columns.start, rows.start, -more)
+    around = ((more, more), (0, 0), (0, 0))
+    voxels, found = (
+        np.pad(array[:, rows, columns], around, mode=mode)
+        for array, mode in ((volume.voxels, "edge"), (labels, "constant"))
+    )
+    return Volume(voxels, affine), found
+
+
+def registration_errors(made: MadePair, registration: Registration) -> list[float]:
+    """Millimetres that a registration is off by, at points of the later liver."""
+    voxels = np.argwhere(made.later.labels > 0)
+    chosen = voxels[np.random.default_rng(0).choice(len(voxels), min(_POINTS, len(voxels)), replace=False)][:, ::-1]
+    affine = made.later.volume.affine
+    points = chosen @ affine[:3, :3].T + affine[:3, 3]
+    truth = np.array([made.field.TransformPoint(point.tolist()) for point in points * _LPS]) * _LPS
+    return list(np.linalg.norm(registration.to_earlier(points) - truth, axis=1).tolist())
+
+
+def interval(right: int, count: int) -> str:
+    """A share with its 95 % interval (Wilson)."""
+    if not count:
+        return "-"
+    share, square = right / count, _Z**2 / count
+    middle = (share + square / 2) / (1 + square)
+    half = _Z * (share * (1 - share) / count + square / (4 * count)) ** 0.5 / (1 + square)
+    return f"{share:.3f} ({middle - half:.3f} to {middle + half:.3f}, n = {count})"
 
 
 def make_pair(name: str, volume: Volume, labels: NDArray[np.uint8], seed: int) -> MadePair:
@@ -68,6 +143,7 @@ def make_pair(name: str, volume: Volume, labels: NDArray[np.uint8], seed: int) -
         seed: of everything that is random.
     """
     rng = np.random.default_rng(seed)
+    labels = np.where((labels == 2) & ~_without_specks(labels == 2, volume), 1, labels).astype(np.uint8)
     earlier = Scan.measured(f"{name}, before", volume, labels)
     inner, whole = _motions(volume, labels, rng)
     like = itk.array_to_image(labels, volume.affine)
@@ -79,10 +155,10 @@ def make_pair(name: str, volume: Volume, labels: NDArray[np.uint8], seed: int) -
     origin, fates = _changed(origin, liver, volume, rng)
     new = _added(origin, liver, volume, rng)
     _painted(voxels, liver, origin, new, earlier, rng)
-    later_labels = np.where(origin.astype(bool) | new, 2, liver).astype(np.uint8)
     taken, cut = _acquired(voxels, liver, volume, rng)
-    scan = Scan.measured(f"{name}, after", taken, np.ascontiguousarray(later_labels[cut]))
-    return MadePair(earlier, scan, inner, origin[cut], new[cut], fates)
+    lesions = _without_specks(((origin > 0) | new)[cut], taken)
+    scan = Scan.measured(f"{name}, after", taken, np.where(lesions, 2, liver[cut]).astype(np.uint8))
+    return MadePair(earlier, scan, inner, np.where(lesions, origin[cut], 0), new[cut] & lesions, fates)
 
 
 def _motions(
@@ -154,6 +230,14 @@ def _changed(
         fates[number] = fate
         after[near][now & (after[near] == 0)] = number
     return after, fates
+
+
+def _without_specks(lesions: NDArray[np.bool_], volume: Volume) -> NDArray[np.bool_]:
+    """Without pieces that nobody would follow: marks of a voxel or two, and what growth leaves behind a ragged edge."""
+    pieces, _ = ndimage.label(lesions)
+    millilitres = np.bincount(pieces.ravel()) * np.prod(volume.spacing) / 1000
+    kept: NDArray[np.bool_] = (millilitres >= _SPECK_ML)[pieces] & lesions
+    return kept
 
 
 def _added(

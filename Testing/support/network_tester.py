@@ -60,7 +60,9 @@ class NetworkTester:
         torch.manual_seed(1)
         return torch.rand(batch, self.channels, *self.small)
 
-    def test_logits_have_the_size_of_the_input(self):
+    def test_logits_have_the_size_of_the_input(self, monkeypatch):
+        for norm in ("batch_norm", "instance_norm"):  # changes no size, and takes nearly all the time without numbers
+            monkeypatch.setattr(nn.functional, norm, lambda features, *_, **__: features)
         with torch.device("meta"):
             network = networks.create(self.name, self.channels, 3)
         for training in (False, True):

@@ -13,6 +13,9 @@ from ...core.ct_quality import inspect_ct, to_int16
 from ...core.errors import UserError
 from ...core.volume import Volume
 
+REGISTERED = "LiverTumorSeg.registered"
+"""Attribute of a transform that brings an earlier CT onto a later one: to look at, and not to be measured under."""
+
 _FIT_SAMPLES = 7
 _DEFORMED = (
     "The CT hangs under a transform that deforms it: segments and positions follow it exactly, volumes and diameters "
@@ -27,9 +30,17 @@ def volume_of(node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
         node: a scalar volume node. Its int16 voxels are shared, not copied.
 
     Raises:
-        UserError: it holds no image, several numbers a voxel, or voxels that are not finite.
+        UserError: it holds no image, several numbers a voxel, or voxels that are not finite, or it is shown as
+            registered onto a later CT.
     """
     name = node.GetName()
+    parent = node.GetParentTransformNode()
+    if parent is not None and parent.GetAttribute(REGISTERED):
+        msg = (
+            f"“{name}” is shown as it fits a later CT, where nothing is measured: untick “Registered” at the "
+            f"comparison, or take it out of the transform “{parent.GetName()}” first."
+        )
+        raise UserError(msg)
     if node.GetImageData() is None or 0 in node.GetImageData().GetDimensions():
         msg = f"“{name}” holds no image: load the CT again."
         raise UserError(msg)

@@ -72,6 +72,11 @@ def _stage_patterns() -> dict[str, str]:
         r"Writing the structure set": _("Writing the structure set"),
         r"Opening the result": _("Opening the result"),
         r"Looking at the clicks": _("Looking at the clicks"),
+        r"Preparing the livers": _("Preparing the livers"),
+        r"Registering the livers": _("Registering the livers"),
+        r"Registering the livers, with stretching": _("Registering the livers, with stretching"),
+        r"Registering the livers, with bending": _("Registering the livers, with bending"),
+        r"Pairing lesions": _("Pairing lesions"),
         r"Done": _("Done"),
     }
 

@@ -82,6 +82,10 @@ class Commands:
             "report": self.report,
             "write_objects": objects.write,
             "open_objects": objects.open,
+            "check_scans": _on_two_scans(base, "check"),
+            "compare_scans": _on_two_scans(base, "compare"),
+            "change_pairs": _on_two_scans(base, "change_pairs"),
+            "report_comparison": _on_two_scans(base, "report"),
             "find_cases": self.find_cases,
             "models": self.models,
             "devices": self.devices,
@@ -363,3 +367,15 @@ class Commands:
         job.at(0, "Removing the model")
         store.remove_model(name)
         return {"name": name}
+
+
+def _on_two_scans(base: Path, name: str) -> Callable[..., Answer]:
+    """A command of :class:`.follow_up_commands.FollowUpCommands`, which takes what registers CTs when it is asked."""
+
+    def run(job: Job, **arguments: Any) -> Answer:
+        from .follow_up_commands import FollowUpCommands
+
+        answer: Answer = getattr(FollowUpCommands(base), name)(job, **arguments)
+        return answer
+
+    return run

@@ -31,17 +31,17 @@ def with_images(volume: Volume, files: Sequence[Path]) -> Volume:
     Raises:
         UserError: the files hold no single CT series, or it is another than the CT.
     """
-    slices, _ = dicom_series.place_files(files, files[0].parent)
     count, rows, columns = volume.voxels.shape
-    stored: NDArray[np.int16] | None = None
-    for images, affine in _both_ways(slices):
-        if len(images) == count and _lie_alike(affine, volume.affine, (columns, rows, count)):
-            return replace(volume, affine=affine, images=images)
-    for images, affine in _both_ways(slices):
-        if len(images) == count:
-            stored = to_int16(dicom_series.read_voxels(slices.files), files[0]) if stored is None else stored
-            if np.array_equal(stored if images == slices.files else stored[::-1], volume.voxels):
-                return replace(volume, affine=affine, images=images)
+    stacks = [one for one in dicom_series.place_stacks(files, files[0].parent) if len(one.headers) == count]
+    if len(stacks) == 1:  # several may lie at one place
+        for way in (stacks[0], _back(stacks[0])):
+            if _lie_alike(way.affine, volume.affine, (columns, rows, count)):
+                return _with_slices(volume, way)
+    for one in stacks:
+        stored = to_int16(dicom_series.read_voxels(one.headers), files[0])
+        for voxels, way in ((stored, one), (stored[::-1], _back(one))):
+            if np.array_equal(voxels, volume.voxels):
+                return _with_slices(volume, way)
     msg = (
         "The CT is not slice by slice its DICOM series any more, as after cropping or resampling: load the series "
         "again and segment that."
@@ -49,11 +49,16 @@ def with_images(volume: Volume, files: Sequence[Path]) -> Volume:
     raise UserError(msg)
 
 
-def _both_ways(slices: PlacedSlices) -> tuple[tuple[tuple[Path, ...], NDArray[np.float64]], ...]:
-    """The images from the first to the last and back, each with its affine."""
+def _back(slices: PlacedSlices) -> PlacedSlices:
+    """The slices from the last to the first."""
     back = np.eye(4)
-    back[2, 2], back[2, 3] = -1, len(slices.files) - 1
-    return (slices.files, slices.affine), (slices.files[::-1], slices.affine @ back)
+    back[2, 2], back[2, 3] = -1, len(slices.headers) - 1
+    return replace(slices, headers=slices.headers[::-1], affine=slices.affine @ back)
+
+
+def _with_slices(volume: Volume, slices: PlacedSlices) -> Volume:
+    frames = slices.frames if any(slices.frames) else ()
+    return replace(volume, affine=slices.affine, images=slices.files, frames=frames)
 
 
 def _lie_alike(one: NDArray[np.float64], other: NDArray[np.float64], size: tuple[int, int, int]) -> bool:

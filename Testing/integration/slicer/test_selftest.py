@@ -15,7 +15,8 @@ def test_every_test_runs_by_itself_as_slicers_ctest_runs_it(harness):  # noqa: F
     module = harness.load_module(MODULE)
     suite = unittest.TestLoader().loadTestsFromTestCase(module.LiverTumorSegTest)
     names = {test.id().rpartition(".")[2] for test in suite}
-    assert names == {"testSegmentAndCheck", "testTransformed", "testCancel", "testSaveAndLoad", "testClick"}
+    tests = ("SegmentAndCheck", "Transformed", "Cancel", "SaveAndLoad", "Click", "EarlierCT")
+    assert names == {f"test{name}" for name in tests}
     alone = module.LiverTumorSegTest("testTransformed")
     result = unittest.TestResult()
     alone.run(result)

@@ -7,6 +7,7 @@ from support.follow_up_cases import compared, earlier, later
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.follow_up.comparison import SAME_SCAN, compare_scans
+from LiverTumorSegLib.follow_up.matching import Link
 from LiverTumorSegLib.follow_up.placing import to_later
 from LiverTumorSegLib.follow_up.scan import Scan
 
@@ -62,6 +63,9 @@ def test_a_lesion_whose_place_a_cut_scan_does_not_show_is_not_covered():
     before = next(link.earlier for link in compared().links if lost in link.later)
     found = compare_scans(earlier(), cut)
     assert next(link.relation for link in found.links if set(link.earlier) & set(before)) == "not covered"
+    assert "The later CT ends inside the liver" in found.notes[0]
+    assert found.totals.liver_ml == (earlier().table.liver_ml, None)
+    assert set(cut.cut_lesions) == set(np.unique(cut.numbers[-1])) - {0}
 
 
 def test_what_a_user_says_of_a_pair_stays():
@@ -82,6 +86,37 @@ def test_thick_slices_and_another_phase_are_said():
     notes = " ".join(replace(compared(), later=bright).notes)
     assert "The later CT's slices are 7.0 mm apart" in notes
     assert "different phases of contrast" in notes
+
+
+def test_small_targets_and_other_patients_ids_are_said():
+    one = earlier().table.lesions[3].number
+    small = replace(earlier().table.lesions[3], axial_diameter_mm=8.1)
+    table = replace(earlier().table, lesions=(*earlier().table.lesions[:3], small))
+    before = replace(earlier(), table=table, patient="a")
+    found = replace(compared(), earlier=before, later=replace(later(), patient="b"), targets=(one,))
+    notes = " ".join(found.notes)
+    assert "Target lesion 4 measures 8.1 mm at first: RECIST 1.1 takes targets from 10 mm." in notes
+    assert "different patient IDs, and were compared as those of one patient" in notes
+    assert "Target" not in " ".join(replace(found, earlier_sums=(50.0,)).notes)
+
+
+def test_livers_that_do_not_fit_are_said():
+    scan = earlier()
+    small = replace(later(), table=replace(later().table, liver_ml=0.8 * scan.table.liver_ml))
+    notes = " ".join(replace(compared(), later=small).notes)
+    assert "check that both CTs are of one patient" in notes
+
+
+def test_a_lesion_that_reaches_the_last_slice_is_said():
+    scan, number = later(), 2
+    at = int(np.argwhere((scan.numbers == number).any(axis=(1, 2)))[1, 0])
+    cut = Scan.measured("cut", Volume(scan.volume.voxels[:at], scan.volume.affine), scan.labels[:at])
+    assert cut.cut_lesions
+    words = f"lesion {' and '.join(map(str, cut.cut_lesions))} reaches the first or last slice"
+    links = (Link((1,), cut.cut_lesions[:1], "one", "check"),)
+    found = replace(compared(), later=cut, links=links, targets=(1,))
+    assert words in " ".join(found.notes)
+    assert (found.sum_of_diameters.whole, found.sum_of_diameters.category) == (False, None)
 
 
 def test_a_place_of_the_earlier_scan_is_found_in_the_later_one():

@@ -1,9 +1,10 @@
 import pytest
 from support.follow_up_cases import lesion
 
+from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.follow_up.changes import Change
 from LiverTumorSegLib.follow_up.matching import Link
-from LiverTumorSegLib.follow_up.recist import add_diameters, choose_targets, measurable_mm
+from LiverTumorSegLib.follow_up.recist import add_diameters, check_targets, choose_targets, measurable_mm
 
 
 def rows(*pairs):
@@ -62,3 +63,19 @@ def test_without_targets_or_without_one_of_their_places_there_is_no_category():
     unseen = Change(Link((2,), (), "not covered", "check"), (lesion(2, 40),), ())
     found = add_diameters([*rows((30, 30)), unseen], [1, 2])
     assert (found.whole, found.category) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("targets", "sums", "sentence"),
+    [
+        ([1, 2, 3], [], "3 targets are too many: RECIST 1.1 adds up 2 in one organ"),
+        ([4], [], "There is no lesion 4 in the first CT"),
+        ([1], [float("nan")], "nan is no sum of diameters"),
+        ([1], [-5.0], "-5 is no sum of diameters"),
+    ],
+)
+def test_targets_and_sums_that_cannot_be_are_refused(targets, sums, sentence):
+    baseline = [lesion(1), lesion(2), lesion(3)]
+    check_targets(baseline, [1, 2], [62.5, 0.0])
+    with pytest.raises(UserError, match=sentence):
+        check_targets(baseline, targets, sums)

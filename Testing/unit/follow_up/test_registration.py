@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -5,7 +7,7 @@ from support.follow_up_cases import compared, earlier, field, later
 
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
 from LiverTumorSegLib.follow_up.liver_images import prepare
-from LiverTumorSegLib.follow_up.registration import register
+from LiverTumorSegLib.follow_up.registration import Registration, _with_surfaces, register
 
 LPS = np.array([-1.0, -1.0, 1.0])
 
@@ -24,6 +26,23 @@ def test_points_of_a_bent_liver_are_found_within_two_millimetres_and_nothing_is_
     assert errors.mean() < 2
     assert np.percentile(errors, 95) < 4
     assert 0.5 < found.volume_change[0] <= found.volume_change[1] < 2
+    assert found.fits
+    assert 0 < found.surface_mm < 2.5
+
+
+def test_surfaces_that_stay_apart_are_said_and_no_pair_is_certain():
+    scan = earlier()
+    images = prepare(scan.volume, scan.labels)
+    found = Registration(sitk.TranslationTransform(3, (12.0, 0.0, 0.0)), "deformable", (1.0, 1.0))
+    apart = _with_surfaces(found, images, images, images.liver + 1)
+    assert apart.surface_mm > 2.5
+    assert not apart.fits
+    assert "check that both CTs are of one patient" in apart.notes[0]
+    near = _with_surfaces(
+        replace(found, transform=sitk.Transform(3, sitk.sitkIdentity)), images, images, images.liver + 1
+    )
+    assert near.fits
+    assert near.notes == ()
 
 
 def test_a_liver_of_another_size_is_not_stretched_onto_it():

@@ -8,7 +8,7 @@ import pytest
 from support.follow_up_cases import AFTER, BEFORE, compared, earlier
 
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.follow_up import report
+from LiverTumorSegLib.follow_up import pictures, report
 from LiverTumorSegLib.follow_up.comparison import compare_scans
 from LiverTumorSegLib.follow_up.scan import Scan
 from LiverTumorSegLib.follow_up.series import Series
@@ -62,6 +62,19 @@ def test_without_lesions_there_is_a_page_too():
     healthy = Scan.measured("a.nii.gz", scan.volume, (scan.labels > 0).astype("uint8"))
     page = report.render_page(Series((compare_scans(healthy, replace(healthy, name="b.nii.gz")),)))
     assert "Neither CT has a lesion" in page
+
+
+def test_of_many_lesions_the_first_are_pictured_and_the_largest_drawn_and_none_is_said_not_to_be_covered(
+    series, monkeypatch
+):
+    monkeypatch.setattr(report, "MOST_PICTURES", 0)
+    monkeypatch.setattr(pictures, "MOST_CURVES", 2)
+    page = report.render_page(series)
+    assert page.count("<img") == 0
+    assert page.count("nothing marked") == 2
+    assert "not covered" not in page
+    assert page.count("<polyline") == 3  # and the sum
+    assert "The largest 2 of 5 lesions." in page
 
 
 def test_nothing_is_overwritten_unasked(series, tmp_path):

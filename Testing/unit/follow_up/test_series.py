@@ -5,7 +5,8 @@ import pytest
 from support.follow_up_cases import compared, earlier, later
 
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.follow_up.series import Series, follow
+from LiverTumorSegLib.follow_up import report
+from LiverTumorSegLib.follow_up.series import Series, follow, next_targets
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,19 @@ def test_targets_and_sums_go_on_from_scan_to_scan():
     for each in found.sums:
         assert (each.baseline_mm, each.now_mm) == (90.0, first)
         assert each.nadir_mm == first
+
+
+def test_targets_that_have_all_gone_stay_a_sum_of_nothing():
+    found = compared()
+    gone = next(link.earlier for link in found.links if link.relation == "gone")
+    one = next(link for link in found.links if link.relation == "one")
+    assert next_targets(replace(found, targets=gone)) == ([], True)
+    assert next_targets(replace(found, targets=(*gone, *one.earlier))) == (list(one.later), False)
+    assert next_targets(replace(found, targets=())) == ([], False)
+    after = replace(found, targets=(), earlier_sums=(50.0,), targets_gone=True)
+    assert next_targets(after) == ([], True)
+    assert (after.sum_of_diameters.category, after.sum_of_diameters.from_baseline_percent) == ("complete", -100)
+    assert "All targets had gone in the earlier CT." in report.render_page(Series((after,)))
 
 
 def test_one_ct_or_a_wrong_order_is_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from support import dicom_slices
+from support import dicom_slices, enhanced_dicom
 from support.lesion_scores import model_with_scores
 from support.models import describe
 
@@ -126,6 +126,18 @@ def series_job(model_folder, tmp_path):
         return run("segment_series", **places | told | changes)
 
     return job
+
+
+def test_stacks_of_an_enhanced_ct_are_said_without_what_tells_of_the_patient(series_job, tmp_path):
+    slices = [*dicom_slices.plain(), *dicom_slices.plain(seed=8)]
+    one = enhanced_dicom.enhanced(slices, ["1"] * 6 + ["2"] * 6)
+    source = enhanced_dicom.write(one, tmp_path / "enhanced" / "1.dcm").parent
+    with pytest.raises(UserError) as error:
+        series_job(source=str(source))
+    assert str(error.value).startswith(
+        f"{source} holds 2 stacks of slices in one series (stack1 of 6 images, stack2 of"
+    )
+    assert "1.2.32" not in str(error.value)
 
 
 def content(folder):

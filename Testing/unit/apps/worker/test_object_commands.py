@@ -3,7 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
-from support import dicom_slices
+from support import dicom_slices, enhanced_dicom
 
 from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.apps.worker.commands import Commands
@@ -102,8 +102,14 @@ def test_a_segmentation_of_another_ct_is_refused(made, tmp_path):
         opened(tmp_path, pair)
 
 
-def test_objects_that_nobody_corrected_have_the_uids_that_the_process_beside_an_archive_gives_them(tmp_path):
-    files = dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
+@pytest.mark.parametrize("is_enhanced", [False, True])
+def test_objects_that_nobody_corrected_have_the_uids_that_the_process_beside_an_archive_gives_them(
+    tmp_path, is_enhanced
+):
+    if is_enhanced:
+        files = [enhanced_dicom.write(enhanced_dicom.legacy(dicom_slices.plain()), tmp_path / "series" / "ct.dcm")] * 6
+    else:
+        files = dicom_slices.write(dicom_slices.plain(), tmp_path / "series")
     made = {"model": "unet-lits", "device": "cpu", "options": {}}
     at = {"made": "2026-01-02T03:04:05+00:00", "lesion_segments": "each"}
     run("segment_series", source=str(tmp_path / "series"), folder=str(tmp_path / "process"), **made, **at)

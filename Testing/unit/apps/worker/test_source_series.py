@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import dicom_slices
+from support import dicom_slices, enhanced_dicom
 
 from LiverTumorSegLib.apps.worker.source_series import with_images
 from LiverTumorSegLib.core.errors import UserError
@@ -59,3 +59,22 @@ def test_a_ct_that_is_another_by_now_is_refused(files, series, change):
         other = loaded(series, voxels=series.voxels + np.int16(1), affine=series.affine + np.eye(4)[3] * 9)
     with pytest.raises(UserError, match="not slice by slice its DICOM series any more"):
         with_images(other, files)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_slices_of_an_enhanced_ct_get_their_frames(tmp_path, step):
+    file = enhanced_dicom.write(enhanced_dicom.enhanced(dicom_slices.plain()[::-1]), tmp_path / "ct.dcm")
+    read = volumes.read_volume(file, force=True)
+    back = np.eye(4)
+    back[2, 2], back[2, 3] = step, 0 if step > 0 else len(read.frames) - 1
+    found = with_images(Volume(read.voxels[::step], read.affine @ back), [file] * 6)
+    assert found.images == (file,) * 6
+    assert found.frames == (6, 5, 4, 3, 2, 1)[::step]
+
+
+def test_of_two_stacks_at_one_place_the_right_one_is_told_by_its_voxels(tmp_path):
+    slices = [*dicom_slices.plain(), *dicom_slices.plain(seed=8)]
+    one = enhanced_dicom.enhanced(slices, ["1"] * 6 + ["2"] * 6)
+    file = enhanced_dicom.write(one, tmp_path / "ct.dcm")
+    read = volumes.read_volume(file, series="stack2", force=True)
+    assert with_images(loaded(read, frames=()), [file]).frames == (7, 8, 9, 10, 11, 12)
