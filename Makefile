@@ -51,6 +51,7 @@ stress: $(VENV)/test
 
 screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots/panel.py
+	$(BIN)/python Testing/screenshots/earlier_ct.py
 	$(BIN)/python Testing/screenshots/sample_icon.py
 	$(BIN)/python Testing/screenshots/evaluation.py
 	$(BIN)/python Testing/screenshots/web.py

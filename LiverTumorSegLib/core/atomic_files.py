@@ -147,7 +147,7 @@ def _is_forgotten(folder: Path) -> bool:
 
 
 def _say_left(folder: Path) -> None:
-    _log.warning("%s is not needed any more, and cannot be deleted with all that is in it: delete it by hand.", folder)
+    _log.warning("%s is not needed any more, but cannot be deleted: delete it by hand.", folder)
 
 
 def _locked_file(folder: Path) -> IO[bytes] | None:

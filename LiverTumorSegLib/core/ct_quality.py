@@ -52,7 +52,7 @@ class DamageTreatment(str, Enum):
         choices = [each for each in cls if not (whole and each is cls.LEAVE_OUT)]
         if word not in [each.value for each in choices]:
             listed = " or ".join(each.value for each in choices)
-            msg = f"“{word}” is no treatment of damaged slices: choose {listed}."
+            msg = f"“{word}” is not a way to treat damaged slices: choose {listed}."
             raise UserError(msg)
         return cls(word)
 

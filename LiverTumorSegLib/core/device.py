@@ -94,7 +94,7 @@ def describe_missing_gpu() -> str:
     if gpus.rank_gpus() or torch.backends.mps.is_available():
         return ""
     if torch.cuda.is_available() and not gpus.find_gpus():
-        return "Runs on the CPU, since no GPU that is there answers: restart the machine, or ask who looks after it."
+        return "Runs on the CPU, since no GPU of this machine answers: restart it, or ask its administrator."
     return f"Runs on the CPU, since {gpus.describe_absence()}: a GPU would be many times faster."
 
 

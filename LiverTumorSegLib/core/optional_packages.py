@@ -24,7 +24,7 @@ def require_packages(use: str, packages: Iterable[str], extra: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         names = ", ".join(missing)
-        msg = f"{use} packages that are not here ({names}): pip install 'livertumorseg[{extra}]'."
+        msg = f"{use} packages that are not installed ({names}): pip install 'livertumorseg[{extra}]'."
         raise UserError(msg)
 
 

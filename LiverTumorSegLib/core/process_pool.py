@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 _MOST = 61
 """Processes that Windows can wait for."""
 
-_LOST = "Its process ended unexpectedly, perhaps for want of memory: close other programs, or look at its files."
+_LOST = "Its process ended unexpectedly, perhaps because memory ran out: close other programs, or check its files."
 _MEMORY = "There is not enough memory for it: close other programs, or try --processes 1."
 
 
@@ -96,7 +96,7 @@ def _store_outcome(name: str, get: Callable[[], Result], done: dict[str, Result]
     except BrokenProcessPool:
         failed[name] = _LOST
     except Exception as error:  # noqa: BLE001, what no one foresaw of one file does not cost all the others
-        failed[name] = f"Something unforeseen happened ({type(error).__name__}: {error}): please report it."
+        failed[name] = f"Something unexpected happened ({type(error).__name__}: {error}): please report it."
 
 
 def _in_order(results: Mapping[str, Result], tasks: Mapping[str, tuple]) -> dict[str, Result]:

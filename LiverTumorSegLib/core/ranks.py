@@ -75,7 +75,7 @@ def require_local_number(rank: Rank, environment: Mapping[str, str]) -> None:
         UserError: it sees several GPUs, and its number on the machine is missing.
     """
     if rank.count > 1 and torch.cuda.device_count() > 1 and _local_name(environment) is None:
-        msg = f"{_TORCHRUN[2]} is missing, which says which GPU each of several ranks has: start them with torchrun."
+        msg = f"{_TORCHRUN[2]} is missing, which says which GPU each rank uses: start the ranks with torchrun."
         raise UserError(msg)
 
 

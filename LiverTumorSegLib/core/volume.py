@@ -81,7 +81,9 @@ class Volume:
         voxels: int16 ``[k, j, i]`` in HU.
         affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS (right, anterior and superior positive).
         warnings: what is suspicious about the file, a sentence each.
-        images: files of the DICOM series it was read from, one for each index ``k``; none where it was not.
+        images: files of the DICOM series it was read from, one for each index ``k``; none where it was not. The slices
+            of an enhanced CT have one file together.
+        frames: of an enhanced CT the number, from 1, of each slice's frame in its file; none of any other.
 
     Example:
         >>> import numpy as np
@@ -95,6 +97,7 @@ class Volume:
     affine: NDArray[np.float64]
     warnings: tuple[str, ...] = field(default=())
     images: tuple[Path, ...] = field(default=())
+    frames: tuple[int, ...] = field(default=())
 
     @cached_property
     def axial(self) -> AxialView:

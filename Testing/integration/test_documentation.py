@@ -2,15 +2,14 @@
 
 import ast
 import re
-import shlex
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
 from support.document_tables import PAGES, ROOT, renewed
+from support.documented_commands import commands, fences, of_program, tokens
 from support.repository import TESTING
 from typer.main import get_command
 
@@ -21,7 +20,6 @@ from LiverTumorSegLib.models import model_folder, store
 README = ROOT / "README.md"
 ALL = [README, *sorted(PAGES.glob("*.md"))]
 MOST_BYTES = 15_000
-MODULE = "LiverTumorSegLib.apps.cli"
 DEMO = {"ct.nii.gz", "segmentation.seg.nrrd", "lesions.csv", "patient.csv", "lesions.json", "report.html"}
 """Files that `make demo` writes into `demo`."""
 
@@ -31,17 +29,6 @@ TOP = ("LiverTumorSeg/", "LiverTumorSegLib/", "Testing/", "Resources/")
 PACKAGES = ("core", "io", "inference", "reporting", "apps", "models", "networks", "preprocessing", "training")
 
 pages = pytest.mark.parametrize("page", ALL, ids=lambda page: page.relative_to(ROOT).as_posix())
-
-
-@cache
-def tokens(page):
-    """All tokens of a page; those within a line follow the line."""
-    found = MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
-    return [each for token in found for each in (token, *(token.children or []))]
-
-
-def fences(page, language):
-    return [token.content for token in tokens(page) if token.type == "fence" and token.info == language]
 
 
 def spans(page):
@@ -54,26 +41,6 @@ def anchors(page):
     found = tokens(page)
     heads = [found[at + 1].content for at, token in enumerate(found) if token.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
-
-
-def commands(page):
-    """The words of every command in the shell blocks of a page."""
-    for block in fences(page, "sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            while "&&" in words:
-                yield words[: words.index("&&")]
-                words = words[words.index("&&") + 1 :]
-            if words:
-                yield words
-
-
-def of_program(words):
-    """What follows ``livertumorseg`` in a command's words; None where another program is called."""
-    words = words[: words.index(">")] if ">" in words else words
-    if MODULE in words:
-        return words[words.index(MODULE) + 1 :]
-    return words[1:] if Path(words[0]).name == "livertumorseg" else None
 
 
 @cache

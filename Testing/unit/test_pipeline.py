@@ -32,6 +32,7 @@ STEPS = {
 OWN_STEPS = {
     "worker/commands.py: measure": "labels that were corrected by hand are measured again, not segmented",
     "worker/object_commands.py: open": "labels of an earlier result are measured, not segmented",
+    "worker/follow_up_commands.py: _scan": "labels of two CTs that are compared are measured, not segmented",
     "cli/lesions.py: _measured": "lesions by points are measured with those of a file, whoever made these",
 }
 

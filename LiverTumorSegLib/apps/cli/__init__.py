@@ -97,7 +97,7 @@ def main() -> None:
     except UserError as error:
         _end(str(error))
     except MemoryError:
-        _end("This takes more memory than there is: crop the CT, or close other programs.")
+        _end("There is not enough memory: crop the CT, or close other programs.")
     except ImportError as error:
         _end(f"A part of the program cannot be loaded ({error}): close other programs, or install it again.")
     except OSError as error:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    folds: Annotated[Path, typer.Argument(metavar="FOLDER", help="What livertumorseg compare wrote for one recipe.")],
+    folds: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder that livertumorseg compare wrote for one recipe.")
+    ],
     data: Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")],
     model: Annotated[
         str | None,

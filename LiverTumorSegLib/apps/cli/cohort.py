@@ -20,8 +20,11 @@ from .console import (
     BatchSize,
     Coarse,
     Damaged,
+    Deflate,
     DeviceName,
     Exact,
+    LabelMap,
+    LesionSegments,
     LiverModel,
     NameCT,
     Precision,
@@ -61,7 +64,7 @@ def segment_cohort(
     device: DeviceName = "auto",
     format_: Annotated[str, typer.Option("--format", help="seg.nrrd or nii.gz.")] = "seg.nrrd",
     report: Annotated[
-        Path | None, typer.Option(help="Folder for reports, a folder a case.", show_default="no reports")
+        Path | None, typer.Option(help="Folder for reports, with a subfolder for each case.", show_default="no reports")
     ] = None,
     name_ct: NameCT = False,
     probabilities: Annotated[
@@ -70,29 +73,47 @@ def segment_cohort(
     ] = None,
     dicom: Annotated[
         Path | None,
-        typer.Option(help="Folder for DICOM objects of DICOM series, a folder a case.", show_default="none"),
+        typer.Option(
+            help="Folder for DICOM objects of DICOM series, with a subfolder for each case.", show_default="none"
+        ),
+    ] = None,
+    lesion_segments: LesionSegments = "each",
+    deflate: Deflate = False,
+    label_map: LabelMap = False,
+    separate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with a subfolder for each case, of one mask per structure: liver.nii.gz (with its lesions), "
+            "lesion.nii.gz and others.",
+            show_default="no masks",
+        ),
+    ] = None,
+    rtstruct: Annotated[
+        Path | None,
+        typer.Option(help="Folder for CASE.dcm, an RT Structure Set of each DICOM series.", show_default="none"),
     ] = None,
     rank: Annotated[
         int | None, typer.Option(min=0, help="Number of this process, from 0.", show_default="torchrun's or SLURM's")
     ] = None,
     ranks: Annotated[
         int | None,
-        typer.Option(min=1, help="How many processes share the cohort out.", show_default="torchrun's or SLURM's"),
+        typer.Option(min=1, help="Number of processes that share the cohort.", show_default="torchrun's or SLURM's"),
     ] = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
     exact: Exact = False,
     clean_up: CleanUp = AS_THE_MODEL,
-    force: Annotated[bool, typer.Option("--force", help="Segment what does not look like a CT, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also segment what does not look like a CT.")] = False,
     damaged: Damaged = "as-is",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Have every case done again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do every case again.")] = False,
 ) -> None:
     """Segment every CT of a folder or list; run again, it goes on with what is not done."""
     from ...core import ranks as rank_of
     from ...core.ct_quality import DamageTreatment
     from ...inference.model_set import load_models
     from ...inference.segment import SegmentationOptions
+    from ...reporting.dicom_forms import form_of
     from .. import cohort
 
     cts = one_path(source, input_, name="INPUT", flag="--input")
@@ -109,6 +130,10 @@ def segment_cohort(
         overwrite,
         name_ct,
         dicom,
+        lesion_segments,
+        form_of(deflate=deflate, label_map=label_map),
+        separate,
+        rtstruct,
     )
     with interruptible() as cancel, bar() if own.local == 0 else nullcontext() as progress:
         try:
@@ -116,9 +141,10 @@ def segment_cohort(
                 cts, output, loaded, settings=settings, device=device, rank=own, progress=progress, cancel=cancel
             )
         except Cancelled:
-            err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
+            err.print("Cancelled; what is done is kept, and the same command continues with the rest.")
             raise typer.Exit(CANCELLED) from None
-    _print(summary, own, cohort.CaseOutputs.of("CASE", output, settings, loaded.marks).files)
+    of_each = cohort.CaseOutputs.of("CASE", output, settings, loaded.marks, cohort.structures_beside(loaded))
+    _print(summary, own, of_each.files)
     if summary.failed and not _would_end_others(own):
         raise typer.Exit(USER_ERROR)
 

@@ -1,10 +1,10 @@
-"""Options that many commands take: ``--quiet``, and ``--input`` beside the argument that it may stand for."""
+"""What many commands take: ``--quiet``, CTs as arguments, and ``--input`` beside the argument that it may stand for."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,19 @@ from . import console
 InputOption = Annotated[
     Path | None,
     typer.Option("--input", "-i", readable=False, help="The same as INPUT.", show_default="INPUT"),
+]
+Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[CT]...",
+        readable=False,
+        help="CTs, or one folder of volume-N.nii with segmentation-N.nii.",
+        show_default="--input",
+    ),
+]
+InputsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--input", "-i", readable=False, help="The same as CT; repeat for more.", show_default="CT"),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but warnings, errors, and JSON that is asked for.")
@@ -36,7 +49,7 @@ def one_path(argument: Path | None, option: Path | None, *, name: str, flag: str
         UserError: neither or both were given.
     """
     if argument is None and option is None:
-        msg = f"{name} is missing: give it, or {flag}."
+        msg = f"{name} is missing: give it as an argument, or by {flag}."
         raise UserError(msg)
     if argument is not None and option is not None:
         msg = f"{argument} and {flag} {option} are both given: leave one of them out."
@@ -44,6 +57,21 @@ def one_path(argument: Path | None, option: Path | None, *, name: str, flag: str
     found = argument or option
     assert found is not None  # noqa: S101  mypy cannot see it
     return found
+
+
+def some_paths(arguments: Sequence[Path] | None, options: Sequence[Path] | None) -> list[Path]:
+    """The CTs that were given as arguments or by ``--input``, one at least.
+
+    Raises:
+        UserError: neither or both were given.
+    """
+    if not arguments and not options:
+        msg = "CT is missing: give it as an argument, or by --input."
+        raise UserError(msg)
+    if arguments and options:
+        msg = f"{arguments[0]} and --input {options[0]} are both given: leave one of them out."
+        raise UserError(msg)
+    return list(arguments or options or ())
 
 
 def working(command: Callable[..., None]) -> Callable[..., None]:

@@ -62,15 +62,20 @@ def compare(
         ),
     ] = None,
     changes: Changes = None,
-    folds: Annotated[int, typer.Option(min=2, help="Folds to draw by patient.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds; each patient is in one of them.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for drawing the folds.")] = 0,
     split: Annotated[
         Path | None,
-        typer.Option(help="Split of livertumorseg data split, in place of drawing.", show_default="one is drawn"),
+        typer.Option(
+            help="File from livertumorseg data split, used in place of drawn folds.", show_default="one is drawn"
+        ),
     ] = None,
-    fold: Annotated[int | None, typer.Option(min=0, help="This fold alone.", show_default="all")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="Run this fold only.", show_default="all")] = None,
     against: Annotated[
-        str | None, typer.Option(help="What differences are from.", show_default="the one with the best lesion Dice")
+        str | None,
+        typer.Option(
+            help="Recipe that the others are compared with.", show_default="the one with the best lesion Dice"
+        ),
     ] = None,
     card: Annotated[
         str | None, typer.Option(help="Name or folder of a model whose card gets the table.", show_default="none")
@@ -78,7 +83,7 @@ def compare(
     device: DeviceName = "auto",
     cache: Cache = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin trials anew whose recipe, data or split have changed.")
+        bool, typer.Option("--overwrite", help="Start trials again whose recipe, data or split has changed.")
     ] = False,
 ) -> None:
     """Train and measure recipes on the same patients; run again, it goes on with what is not done."""
@@ -104,7 +109,7 @@ def compare(
                 against=against,
             )
         except Cancelled:
-            err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
+            err.print("Cancelled; what is done is kept, and the same command continues with the rest.")
             raise typer.Exit(CANCELLED) from None
     result.write(output)
     if described:
@@ -216,16 +221,20 @@ def reproduce(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; run again, it goes on there.")],
     protocol: Annotated[
         ProtocolName,
-        typer.Option(help="As the paper has it; slices, which Kulkarni's figures suggest; or patients held out."),
+        typer.Option(
+            help="published: as in the paper; slices: split by slices, as Kulkarni's figures suggest; sound: whole "
+            "patients held out."
+        ),
     ] = ProtocolName.PUBLISHED,
     size: Annotated[
         Size,
         typer.Option(
-            help="As published, a true training for two CPU cores, or in minutes, with figures of no meaning."
+            help="published: as in the paper; small: a real training for two CPU cores; quick: minutes, with "
+            "meaningless figures."
         ),
     ] = Size.PUBLISHED,
     rows: Annotated[
-        str | None, typer.Option(help="Rows of the table to do, with commas between.", show_default="all")
+        str | None, typer.Option(help="Rows of the table to reproduce, separated by commas.", show_default="all")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training data.", show_default="the paper's or the size's")
@@ -241,23 +250,24 @@ def reproduce(
     intensities: Annotated[
         tuple[float, float] | None,
         typer.Option(
-            help="HU of black and white in slice pictures that do not say them.", show_default="as the data say"
+            help="HU of black and white in slice pictures that do not state them.", show_default="as the data say"
         ),
     ] = None,
     patients: Annotated[
         str | None,
         typer.Option(
-            help="Who of the data: numbers, ranges or names, such as 0-27,48-130, or left out: not:28-47.",
+            help="Patients to use: numbers, ranges or names, such as 0-27,48-130; not:28-47 leaves these out.",
             show_default="all",
         ),
     ] = None,
     device: DeviceName = "auto",
     cache: Cache = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say steps, hours, memory and disk, after a few steps, and stop.")
+        bool,
+        typer.Option("--dry-run", help="Print steps, hours, memory and disk space, measured in a few steps, and stop."),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on, and refuse where there is nothing to go on with.")
+        bool, typer.Option("--resume", help="Continue an earlier run; an error where there is none.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -290,7 +300,7 @@ def reproduce(
             else:
                 done = reproduction.reproduce(name, data, output, protocol.value, settings, options)
         except Cancelled:
-            err.print("Cancelled; what is done stays, and the same command goes on with the rest.")
+            err.print("Cancelled; what is done is kept, and the same command continues with the rest.")
             raise typer.Exit(CANCELLED) from None
     if dry_run:
         for sentence in foreseen.sentences():

@@ -38,8 +38,8 @@ LiverModel = Annotated[
     typer.Option(
         "--liver-model",
         metavar="NAME",
-        help="A model whose liver the lesions of --model are looked for in; auto: the default model where --model "
-        "marks lesions alone; none.",
+        help="Model that marks the liver in which lesions are looked for; auto: the default model where --model "
+        "marks lesions alone; none: no such model.",
     ),
 ]
 AlsoModels = Annotated[
@@ -47,7 +47,7 @@ AlsoModels = Annotated[
     typer.Option(
         "--also",
         metavar="NAME",
-        help="A model of other structures, such as vessels; again for more.",
+        help="A model of other structures, such as vessels; repeat for more.",
         show_default="none",
     ),
 ]
@@ -56,14 +56,31 @@ Coarse = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, help="Slices a batch, or parts of a volume on a GPU.", show_default="what memory holds"),
+    typer.Option(min=1, help="Slices per batch, or parts of a volume on a GPU.", show_default="what memory holds"),
 ]
 Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Exact = Annotated[
-    bool, typer.Option("--exact", help="Models of nnU-Net: labels as nnU-Net's own, by its own arithmetic; slower.")
+    bool,
+    typer.Option("--exact", help="For nnU-Net models: the labels of nnU-Net itself, by its own arithmetic; slower."),
 ]
 Damaged = Annotated[
-    str, typer.Option(help="as-is or interpolate: slices that are NaN, hold one number, or repeat their neighbour.")
+    str,
+    typer.Option(
+        help="What to do with slices that are NaN, hold one number, or repeat their neighbour: as-is or interpolate."
+    ),
+]
+LesionSegments = Annotated[
+    str, typer.Option(help="With --dicom: each (a segment for each lesion) or all (one for all).")
+]
+Deflate = Annotated[
+    bool, typer.Option("--deflate", help="With --dicom: compress the Segmentation; not every receiver accepts that.")
+]
+LabelMap = Annotated[
+    bool,
+    typer.Option(
+        "--label-map",
+        help="With --dicom: write the Segmentation as a compressed label map; few receivers accept that.",
+    ),
 ]
 
 USER_ERROR, CANCELLED = 3, 130

@@ -17,7 +17,7 @@ from rich.table import Table
 from ...core.errors import UserError
 from ...core.native_stderr import silence_libraries
 from ...core.progress import Job, job
-from .common_options import working
+from .common_options import InputOption, InputsOption, Sources, one_path, some_paths, working
 from .console import USER_ERROR, Damaged, Overwrite, bar, complain, interruptible, out, say, text_cells, warn
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def split_data(
         float | None, typer.Option(help="Share of the patients to validate on.", show_default="none")
     ] = None,
     test: Annotated[float, typer.Option(help="Share of the patients to test on, with --validation.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Decides among equals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that decides between equal choices.")] = 0,
     processes: Processes = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -96,7 +96,7 @@ def split_data(
     _print_warnings(found)
     say(f"Wrote {output}.")
     if found.failed:
-        warn(f"Scans that cannot be read are in no part of {output}: mend them, and split again.")
+        warn(f"Scans that cannot be read were left out of {output}: repair them, and split again.")
         raise typer.Exit(USER_ERROR)
 
 
@@ -177,10 +177,6 @@ def _first_names(names: list[str]) -> str:
     return f"{words} and {len(names) - _LISTED} more" if len(names) > _LISTED else words
 
 
-Sources = Annotated[
-    list[Path],
-    typer.Argument(metavar="CT...", readable=False, help="CTs, or one folder of volume-N.nii with segmentation-N.nii."),
-]
 Labels = Annotated[
     list[Path] | None,
     typer.Option(help="Segmentation of a CT; once for each, in order.", show_default="found in the folder"),
@@ -189,9 +185,9 @@ ChainName = Annotated[
     str, typer.Option("--chain", help="Name of a preprocessing chain, or a JSON file that holds one.")
 ]
 Series = Annotated[
-    str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+    str | None, typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Take it though it does not look like a CT.")]
+Force = Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")]
 
 
 def preprocess(
@@ -205,6 +201,8 @@ def preprocess(
             show_default="the chain is described",
         ),
     ] = None,
+    *,
+    input_: InputOption = None,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -233,14 +231,16 @@ def preprocess(
     from ...io import volumes
     from ...reporting import figures, preprocessing_figure
 
+    if source is not None or input_ is not None:
+        source = one_path(source, input_, name="INPUT", flag="--input")
     if source is None and save is None:
         _say_chain(chain)
         return
     if source is None or save is None:
-        msg = "A picture needs a CT and its own name: give INPUT --save steps.png, or neither for a description."
+        msg = "A picture needs both INPUT and --save: give both, or neither for a description of the chain."
         raise UserError(msg)
     if save.suffix.lower() != ".png":
-        msg = f"The picture {save} is written as PNG: end its name in .png."
+        msg = f"{save} cannot be written, since the picture is a PNG file: end its name in .png."
         raise UserError(msg)
     refuse_existing(save, overwrite=overwrite)
     refuse_unwritable(save)
@@ -290,14 +290,19 @@ def _augmented_samples(chain: str, asked: str | None) -> Callable[[Slices], list
 
 
 def export_slices(
-    sources: Sources,
+    sources: Sources = None,
+    *,
+    input_: InputsOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     chain: ChainName,
     labels: Labels = None,
-    every: Annotated[int, typer.Option(min=1, help="Keep one slice of so many.")] = 2,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPG pictures.")] = 95,
+    every: Annotated[int, typer.Option(min=1, help="Keep one slice in so many.")] = 2,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of the JPG pictures.")] = 95,
     damaged: Annotated[
-        str, typer.Option(help="as-is, interpolate or leave-out: slices that are NaN, hold one number, or repeat.")
+        str,
+        typer.Option(
+            help="What to do with slices that are NaN, hold one number, or repeat: as-is, interpolate or leave-out."
+        ),
     ] = "as-is",
     series: Series = None,
     force: Force = False,
@@ -311,7 +316,7 @@ def export_slices(
 
     refuse_folder(output, overwrite=overwrite, holds=CONTENTS)
     options = ExportOptions(every, quality, DamageTreatment.of(damaged, whole=False), force, series)
-    steps, (pairs, left_out) = _load_chain(chain), _find_pairs(sources, labels or [])
+    steps, (pairs, left_out) = _load_chain(chain), _find_pairs(some_paths(sources, input_), labels or [])
     with interruptible() as cancel, bar() as progress:
         done = export(
             pairs, output, steps, options, left_out=left_out, progress=progress, cancel=cancel, overwrite=overwrite
@@ -325,12 +330,19 @@ def export_slices(
     say(f"Wrote {sum(len(patient.rows) for patient in done)} slices of {patients} to {output}.")
 
 
-def foreground_statistics(sources: Sources, labels: Labels = None, series: Series = None, force: Force = False) -> None:
+def foreground_statistics(
+    sources: Sources = None,
+    *,
+    input_: InputsOption = None,
+    labels: Labels = None,
+    series: Series = None,
+    force: Force = False,
+) -> None:
     """Print the z_score step that normalises by the labelled voxels of a data set, to paste into a chain or recipe."""
     from ...preprocessing import ZScore
     from ...preprocessing import foreground_statistics as measure
 
-    pairs, left_out = _find_pairs(sources, labels or [])
+    pairs, left_out = _find_pairs(some_paths(sources, input_), labels or [])
     with interruptible() as cancel, bar() as progress:
         found = measure(_labelled_voxels(pairs, job(progress, cancel), series, force=force))
     _warn_of_left_out(left_out)

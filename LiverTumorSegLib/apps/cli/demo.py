@@ -11,7 +11,7 @@ from ...core.errors import UserError
 from .common_options import one_path
 from .console import Overwrite, bar, say, say_written, warn
 
-Seed = Annotated[int, typer.Option(min=0, help="Of anatomy, lesions and noise.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the anatomy, lesions and noise.")]
 _MOST_VOXELS = 4096
 
 
@@ -45,8 +45,10 @@ def phantom(
     output_: Annotated[
         Path | None, typer.Option("--output", "-o", help="The same as OUTPUT.", show_default="OUTPUT")
     ] = None,
-    shape: Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns.")] = (72, 256, 256),
-    spacing: Annotated[tuple[float, float, float], typer.Option(help="Millimetres between them.")] = (3.0, 1.5, 1.5),
+    shape: Annotated[tuple[int, int, int], typer.Option(help="Number of slices, rows and columns.")] = (72, 256, 256),
+    spacing: Annotated[
+        tuple[float, float, float], typer.Option(help="Millimetres between slices, rows and columns.")
+    ] = (3.0, 1.5, 1.5),
     seed: Seed = 0,
     lesions: Annotated[int, typer.Option(min=0, max=8, help="How many.")] = 4,
     overwrite: Overwrite = False,
@@ -59,7 +61,7 @@ def phantom(
     image = one_path(output, output_, name="OUTPUT", flag="--output")
     if not image.name.endswith((".nii", ".nii.gz")) or not _fits(shape, spacing):
         msg = (
-            f"A phantom cannot be made so: end its name in .nii or .nii.gz, and give 1 to {_MOST_VOXELS} voxels each "
+            f"This phantom cannot be made: end its name in .nii or .nii.gz, and give 1 to {_MOST_VOXELS} voxels each "
             "way, up to 100 mm apart."
         )
         raise UserError(msg)

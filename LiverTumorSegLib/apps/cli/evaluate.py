@@ -38,13 +38,15 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 _STRUCTURES = {"liver": "liver", "liver_only": "liver only", "lesion": "lesion"}
 Values = Annotated[
     str | None,
-    typer.Option(help="Values of the masks that are not 1 and 2: liver=5,lesion=7.", show_default="liver=1,lesion=2"),
+    typer.Option(
+        help="Values of liver and lesion where they are not 1 and 2: liver=5,lesion=7.", show_default="liver=1,lesion=2"
+    ),
 ]
 _MANY = 20
 _UNPAIRED = {
     "only_a": "Only A has",
     "only_b": "Only B has",
-    "other_cases": "Not compared, since A and B have other cases of them",
+    "other_cases": "Not compared, since A and B have different cases",
 }
 
 
@@ -75,7 +77,10 @@ def evaluate(
     empties: Annotated[str, typer.Option(help="How empty masks count: lits, worst or leave-out.")] = "lits",
     iou: Annotated[float, typer.Option(help="A lesion is found where its IoU is above this.")] = 0.5,
     resample: Annotated[
-        bool, typer.Option("--resample", help="Put predictions on another grid on the reference's, by nearest.")
+        bool,
+        typer.Option(
+            "--resample", help="Resample predictions on another grid to that of the reference (nearest neighbour)."
+        ),
     ] = False,
     prediction_values: Values = None,
     reference_values: Values = None,
@@ -90,7 +95,7 @@ def evaluate(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Cases at once.", show_default="the machine's cores")
     ] = None,
-    pictures: Annotated[int, typer.Option(min=0, help="Worst cases shown in pictures.")] = 12,
+    pictures: Annotated[int, typer.Option(min=0, help="Number of the worst cases to show in pictures.")] = 12,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -11,19 +11,21 @@ import typer
 from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
-from .console import DeviceName, LiverModel, Overwrite, bar, interruptible, say, warn
+from .console import DeviceName, LiverModel, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from ...core.volume import Volume
     from ...follow_up.comparison import Comparison
     from ...follow_up.scan import Scan
+    from ...follow_up.series import Series
     from ...inference.model_set import ModelSet
     from ...pipeline import SegmentationResult
     from ...reporting.outputs import LabelFile
 
-_READ = 0.6
-"""Share of the bar for reading and segmenting."""
+_VOLUMES, _READ = 0.05, 0.6
+"""Shares of the bar for reading, and for segmenting as well."""
 
 
 def follow_up(
@@ -80,6 +82,25 @@ def follow_up(
             "--was-there", metavar="M", help="Lesion M of the last CT was there before, unmarked.", show_default="none"
         ),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False,
+            help="What was said of pairs before; delete a line to take it back.",
+            show_default="pairs.csv of the output folder",
+        ),
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write comparison.dcm as well, a Structured Report, of DICOM series.")
+    ] = False,
+    earlier_report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            readable=False,
+            help="With --dicom: a report or segmentation in DICOM whose identifiers lesions keep; again for more.",
+            show_default="those in the folders of CTs, segmentations and output",
+        ),
+    ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     liver_model: LiverModel = AUTO_LIVER,
     device: DeviceName = "auto",
@@ -91,34 +112,94 @@ def follow_up(
 ) -> None:
     """Compare lesions between CTs: what grew, what shrank, what is new, and what is not found any more."""
     from ...follow_up import report, series
-    from ...follow_up.scan import read_dates
+    from ...follow_up.pair_edits import EDITS_FILE, KeptEdits
+    from ...follow_up.scan import check_volumes, read_dates
 
     files, days = segmentations or [], read_dates(dates or (), len(cts))
     if files and len(files) != len(cts):
         msg = f"There are {len(cts)} CTs and {len(files)} segmentations: give --segmentations once for each CT."
         raise UserError(msg)
     chosen = _numbers(targets) if targets is not None else None
-    pairs, unpairs = ([_pair(words) for words in given or ()] for given in (pair, unpair))
+    joined, parted = ([_pair(words) for words in given or ()] for given in (pair, unpair))
     report.check(output, overwrite=overwrite)
+    kept = KeptEdits(output / EDITS_FILE, pairs, overwrite=overwrite)
+    objects = _DicomReport(output, earlier_report or [], overwrite) if dicom else None
     with interruptible() as cancel, bar() as progress:
         job = Job(progress, cancel)
-        segmenter = _Segmenter(output, model, liver_model, device, force, overwrite)
-        scans = _scans(cts, files, days, segmenter, job)
+        volumes = _volumes(cts, job.part(0, _VOLUMES), force=force)
+        check_volumes([ct.name for ct in cts], volumes, days, other_patients=same_patient)
+        if objects:
+            objects.read(cts, files, volumes)
+        segmenter = _Segmenter(output, model, liver_model, device, overwrite)
+        sources = list(zip(cts, volumes, days, strict=True))
+        scans = _scans(sources, files, segmenter, job)
         found = series.follow(
             scans,
             targets=chosen,
             earlier_sums=earlier_sums or (),
             other_patients=same_patient,
+            edits=kept.edits,
             job=job.part(_READ, 1),
         )
-        last = _edited(found.comparisons[-1], pairs, unpairs, was_there or ())
+        last = _edited(found.comparisons[-1], joined, parted, was_there or ())
         found = series.Series((*found.comparisons[:-1], last))
-        written = [*report.write(output, found, overwrite=overwrite), *segmenter.write()]
+        written = [*report.write(output, found, overwrite=overwrite), *segmenter.write(), *kept.write(found.edits)]
+        written += objects.write(found) if objects else []
     for warning in dict.fromkeys(note for each in found.comparisons for note in each.notes):
         warn(warning)
     for each in found.comparisons:
         _print(each)
-    say(f"Wrote {' and '.join(map(str, written))}. Research only, not a medical device.")
+    say_written(written)
+
+
+class _DicomReport:
+    """The report in DICOM: what it needs is read before CTs are segmented, and it is written last.
+
+    Args:
+        output: folder of the report.
+        earlier: reports and segmentations that the user named.
+        overwrite: replace a report that is there.
+
+    Raises:
+        UserError: packages are missing, or the file is there.
+    """
+
+    def __init__(self, output: Path, earlier: Sequence[Path], overwrite: bool) -> None:
+        from ...core.atomic_files import refuse_existing
+        from ...core.optional_packages import require_dicom_packages
+
+        require_dicom_packages()
+        from ...follow_up.dicom_report import REPORT_FILE
+
+        self._path, self._named, self._overwrite = output / REPORT_FILE, earlier, overwrite
+        refuse_existing(self._path, overwrite=overwrite)
+
+    def read(self, cts: Sequence[Path], segmentations: Sequence[Path], volumes: Sequence[Volume]) -> None:
+        """Read the images of the CTs, and what was written of them before."""
+        from ...follow_up.dicom_objects import find_objects, names_any
+        from ...follow_up.dicom_report import read_images
+        from ...io.dicom_files import is_segmentation
+
+        self._images = read_images([ct.name for ct in cts], volumes)
+        series = {str(images[0].SeriesInstanceUID) for images in self._images}
+        for path in self._named:
+            if not all(names_any(report, series) for report in find_objects([path], [], ()).reports):
+                warn(f"{path.name} names none of these CTs: no identifier is taken from it.")
+        given = [path for path in segmentations if is_segmentation(path)]
+        files = {file for volume in volumes for file in volume.images}
+        beside = [self._path.parent, *(path.absolute().parent for path in given)]
+        self._earlier = find_objects([*self._named, *given], cts, files, beside)
+
+    def write(self, found: Series) -> list[Path]:
+        """Write it."""
+        from datetime import datetime
+
+        from ...follow_up.dicom_objects import VisitImages
+        from ...follow_up.dicom_report import write_report
+
+        visits = [VisitImages(scan, images) for scan, images in zip(found.scans, self._images, strict=True)]
+        now = datetime.now().astimezone()
+        return [write_report(self._path, found, visits, self._earlier, made=now, overwrite=self._overwrite)]
 
 
 class _Segmenter:
@@ -129,13 +210,11 @@ class _Segmenter:
         model: name or folder.
         liver_model: as ``segment`` takes it.
         device: where.
-        force: take what does not look like a CT.
         overwrite: replace segmentations that are there.
     """
 
-    def __init__(self, output: Path, model: str, liver_model: str, device: str, force: bool, overwrite: bool) -> None:
-        self._output, self._names, self._device = output, (model, liver_model), device
-        self.force, self._overwrite = force, overwrite
+    def __init__(self, output: Path, model: str, liver_model: str, device: str, overwrite: bool) -> None:
+        self._output, self._names, self._device, self._overwrite = output, (model, liver_model), device, overwrite
         self._models: ModelSet | None = None
         self._made: list[tuple[LabelFile, SegmentationResult]] = []
 
@@ -145,41 +224,51 @@ class _Segmenter:
             target.write(done.segmentation, done.lesions)
         return [path for target, done in self._made for path in target.files(done.segmentation.marks)]
 
-    def __call__(self, number: int, path: Path, taken: date | None, job: Job) -> Scan:
+    def __call__(self, number: int, path: Path, volume: Volume, taken: date | None, job: Job) -> Scan:
         from ...follow_up.scan import Scan
         from ...inference.model_set import load_models
-        from ...pipeline import CTFile, run
+        from ...pipeline import run
         from ...reporting.outputs import LabelFile
 
         target = LabelFile(self._output / f"ct-{number}.seg.nrrd", self._overwrite)
         job.at(0, "Loading the model")
         self._models = self._models or load_models(*self._names)
         target.check(self._models.marks, path)
-        done = run(CTFile(path, None, self.force), self._models, device=self._device, job=job)
+        done = run(volume, self._models, device=self._device, job=job)
         self._made.append((target, done))
+        for warning in dict.fromkeys(done.warnings):
+            warn(f"{path.name}: {warning}")
         return Scan.measured(path.name, done.volume, done.labels, done.lesions, taken)
 
 
+def _volumes(cts: Sequence[Path], job: Job, *, force: bool) -> list[Volume]:
+    from ...pipeline import CTFile
+
+    volumes = []
+    for number, ct in enumerate(cts):
+        job.at(number / len(cts), f"Reading {ct.name}")
+        volumes.append(CTFile(ct, None, force).read())
+    return volumes
+
+
 def _scans(
-    cts: Sequence[Path], files: Sequence[Path], days: Sequence[date | None], segmenter: _Segmenter, job: Job
+    sources: Sequence[tuple[Path, Volume, date | None]], files: Sequence[Path], segmenter: _Segmenter, job: Job
 ) -> list[Scan]:
-    scans = []
-    for number, (ct, day) in enumerate(zip(cts, days, strict=True)):
-        part = job.part(_READ * number / len(cts), _READ * (number + 1) / len(cts))
+    scans, share = [], (_READ - _VOLUMES) / len(sources)
+    for number, (ct, volume, day) in enumerate(sources):
+        part = job.part(_VOLUMES + share * number, _VOLUMES + share * (number + 1))
         if files:
-            part.at(0, f"Reading {ct.name}")
-            scans.append(_read(ct, files[number], day, force=segmenter.force))
+            part.at(0, f"Measuring the lesions of {ct.name}")
+            scans.append(_read(ct, volume, files[number], day))
         else:
-            scans.append(segmenter(number + 1, ct, day, part))
+            scans.append(segmenter(number + 1, ct, volume, day, part))
     return scans
 
 
-def _read(ct: Path, segmentation: Path, taken: date | None, *, force: bool) -> Scan:
+def _read(ct: Path, volume: Volume, segmentation: Path, taken: date | None) -> Scan:
     from ...datasets.scans import read_labels
     from ...follow_up.scan import Scan
-    from ...pipeline import CTFile
 
-    volume = CTFile(ct, None, force).read()
     labels, doubt = read_labels(segmentation, volume)
     for warning in (*volume.warnings, *([doubt] if doubt else [])):
         warn(f"{ct.name}: {warning}")
@@ -220,6 +309,9 @@ def _print(found: Comparison) -> None:
     for change in found.changes:
         before, after = (" + ".join(str(one.number) for one in part) or "-" for part in (change.before, change.after))
         (mm, now), (ml, ml_now) = change.diameter_mm, change.ml
-        say(f"  lesion {before} to {after}: {change.kind}, {mm:.1f} to {now:.1f} mm, {ml:.2f} to {ml_now:.2f} ml")
+        how = "by hand" if change.link.by_hand else change.link.grade
+        say(
+            f"  lesion {before} to {after}: {change.kind}, {mm:.1f} to {now:.1f} mm, {ml:.2f} to {ml_now:.2f} ml, {how}"
+        )
     totals = found.totals
     say("  all: {} to {} lesions, {:.1f} to {:.1f} ml".format(*totals.lesions, *totals.lesion_ml))

@@ -12,7 +12,7 @@ import typer
 from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
-from .common_options import working
+from .common_options import InputOption, one_path, working
 from .console import DeviceName, NameCT, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
@@ -35,23 +35,25 @@ app = typer.Typer(no_args_is_help=True, help="Add lesions to a segmentation, or 
 @app.command("add")
 @working
 def add(
-    ct: Annotated[Path, typer.Argument(metavar="CT", readable=False, help="NIfTI, NRRD, MetaImage, or DICOM folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd.")],
-    segmentation: Annotated[
-        Path | None,
+    paths: Annotated[
+        list[Path] | None,
         typer.Argument(
-            metavar="[SEGMENTATION]",
+            metavar="[INPUT] [SEGMENTATION]",
             readable=False,
-            help="Labels that the lesions are added to.",
-            show_default="OUTPUT has the new lesions alone",
+            help="NIfTI, NRRD, MetaImage, or a DICOM folder; then the labels that the lesions are added to, without "
+            "which OUTPUT has the new lesions alone. After --input, the labels alone.",
+            show_default="--input",
         ),
     ] = None,
+    *,
+    input_: InputOption = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help=".nii.gz, .nii, .nrrd or .seg.nrrd.")],
     inside: Annotated[
         list[str] | None,
         typer.Option(
             "--at",
             metavar="R,A,S",
-            help="A point in a lesion, in mm; again for others. R,A,S,NAME for several points of one.",
+            help="A point in a lesion, in mm; repeat for more. R,A,S,NAME for several points of one.",
             show_default="none",
         ),
     ] = None,
@@ -77,9 +79,10 @@ def add(
     ] = CLICK_MODEL,
     device: DeviceName = "auto",
     series: Annotated[
-        str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+        str | None,
+        typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Take it though it does not look like a CT.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment the lesions that points lie in and add them to a segmentation; a lesion that is there is improved."""
@@ -88,6 +91,7 @@ def add(
     from ...pipeline import CTFile
     from ...reporting.outputs import outputs_for_file
 
+    ct, segmentation = _ct_and_labels(paths or [], input_)
     asked = _points_of_words(inside or (), outside or ())
     source = CTFile(ct, series, force, DamageTreatment.AS_IS)
     named = source.name if name_ct else ""
@@ -111,6 +115,19 @@ def add(
         warn(warning)
     _print(volume, labels, added, table)
     say_written(path for each in outputs for path in each.files(loaded.description.labels))
+
+
+def _ct_and_labels(paths: Sequence[Path], option: Path | None) -> tuple[Path, Path | None]:
+    """The CT and the labels among what was given, of which the CT comes first unless an option names it.
+
+    Raises:
+        UserError: no CT was given, or more than the two.
+    """
+    first, *more = paths if option is None and paths else (None, *paths)
+    if len(more) > 1:
+        msg = f"{more[-1]} is one path too many: give a CT, by itself or after --input, and one segmentation."
+        raise UserError(msg)
+    return one_path(first, option, name="INPUT", flag="--input"), more[0] if more else None
 
 
 def _labels(path: Path | None, volume: Volume) -> tuple[NDArray[np.uint8], str]:
@@ -165,7 +182,7 @@ def _points_of_file(path: Path, volume: Volume) -> list[LesionPoint]:
     from ...io.points import points_of_csv, points_of_markups, read_text
 
     if not path.is_file():
-        msg = f"{path} is no file: give points as CSV, as .mrk.json, or as a DICOM report."
+        msg = f"{path} is not a file: give points as CSV, as .mrk.json, or as a DICOM report."
         raise UserError(msg)
     if path.name.lower().endswith(".csv"):
         found = points_of_csv(read_text(path), path.name)
@@ -176,7 +193,7 @@ def _points_of_file(path: Path, volume: Volume) -> list[LesionPoint]:
 
         found = points_of_report(path, volume)
     if not found:
-        msg = f"{path} holds no point: place one in each lesion."
+        msg = f"{path} holds no points: place one in each lesion."
         raise UserError(msg)
     return found
 

@@ -59,7 +59,9 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
 @working
 @with_nnunet_options
 def import_model(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A model folder, or one of nnU-Net; also zipped.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A model folder of this program or of nnU-Net; it may be zipped.")
+    ],
     *,
     choices: NnUNetChoices,
     overwrite: Overwrite = False,
@@ -77,7 +79,7 @@ def import_model(
 @working
 @with_nnunet_options
 def download(
-    url: Annotated[str, typer.Argument(help="Address of a zipped model folder, or of nnU-Net's.")],
+    url: Annotated[str, typer.Argument(help="Address of a zipped model folder, of this program or of nnU-Net.")],
     sha256: Annotated[str, typer.Option(help="Checksum of the zip file, as its author published it.")],
     *,
     choices: NnUNetChoices,
@@ -123,7 +125,7 @@ _LEGEND = (
 
 def networks(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One alone, with all that is said of it.", show_default="all")
+        str | None, typer.Argument(metavar="[NAME]", help="Show this one only, with all details.", show_default="all")
     ] = None,
     channels: Annotated[int, typer.Option(min=1, help="Channels of a slice.")] = 1,
     classes: Annotated[int, typer.Option(min=1, help="Channels of the logits.")] = 3,
@@ -177,13 +179,16 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     format_name: Annotated[str, typer.Option("--format", help="onnx, torch-export or monai-bundle.")],
     ct: Annotated[
-        Path | None, typer.Option(readable=False, help="CT to check the export on.", show_default="a phantom")
+        Path | None,
+        typer.Option(
+            "--ct", "--input", "-i", readable=False, help="CT to check the export on.", show_default="a phantom"
+        ),
     ] = None,
     number: Annotated[
         int | None,
         typer.Option("--slice", min=1, help="Counted from the feet.", show_default="the one with most soft tissue"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Check on it though it does not look like a CT.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model for other programs, checked against the original on a slice of a CT."""

@@ -23,7 +23,10 @@ def _option(words: str, default: str, *names: str, metavar: str | None = None) -
 _OPTIONS: dict[str, Any] = {
     "name": Annotated[str | None, _option("Name to keep it under.", "the folder's", "--name")],
     "configuration": Annotated[
-        str | None, _option("Such as 3d_fullres, where there are several.", "the only one", "--configuration")
+        str | None,
+        _option(
+            "Configuration to import, such as 3d_fullres, where there are several.", "the only one", "--configuration"
+        ),
     ],
     "folds": Annotated[str | None, _option("Numbers of the folds to average, such as 0,1.", "all", "--folds")],
     "checkpoint": Annotated[str | None, _option("File in each fold.", "checkpoint_final.pth", "--checkpoint")],
@@ -38,7 +41,8 @@ _OPTIONS: dict[str, Any] = {
         ),
     ],
     "licence": Annotated[
-        str | None, _option("Of the weights, where the folder does not say.", "what the folder says", "--licence")
+        str | None,
+        _option("Licence of the weights, where the folder does not state it.", "what the folder says", "--licence"),
     ],
     "mirroring": Annotated[
         bool | None,
@@ -48,11 +52,13 @@ _OPTIONS: dict[str, Any] = {
             "--mirroring/--no-mirroring",
         ),
     ],
-    "orientation": Annotated[str | None, _option("Show CTs as stored, or in RAS.", "as plans say", "--orientation")],
+    "orientation": Annotated[
+        str | None, _option("Give CTs to the model as stored, or in RAS.", "as plans say", "--orientation")
+    ],
     "totalsegmentator": Annotated[
         bool | None,
         _option(
-            "With TotalSegmentator's own steps around nnU-Net.",
+            "Use TotalSegmentator's own steps around nnU-Net.",
             "as the folder's name says",
             "--totalsegmentator/--no-totalsegmentator",
         ),

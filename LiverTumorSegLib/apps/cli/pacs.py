@@ -54,7 +54,7 @@ def pacs(context: typer.Context, config: Annotated[Path | None, _OPTION] = None)
 def status(
     config: _Config,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Series at most, the newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many series, the newest first.")] = 100,
 ) -> None:
     """Show the queue of the service, whether it runs or not."""
     folder = _folder(config)
@@ -71,7 +71,9 @@ def status(
 
 
 @app.command()
-def retry(number: Annotated[int, typer.Argument(help="Of the job, as status shows it.")], config: _Config) -> None:
+def retry(
+    number: Annotated[int, typer.Argument(help="Number of the job, as status shows it.")], config: _Config
+) -> None:
     """Put a series that failed back into the queue."""
     with _queue(_folder(config)) as queue:
         series = queue.retry(number)
@@ -88,9 +90,10 @@ def check(config: _Config) -> None:
     for sentence in config_check.configuration_sentences(wanted):
         say(sentence)
     if failed := config_check.try_configuration(wanted, say):
-        msg = f"{failed} {'part of it' if failed == 1 else 'parts of it'} cannot be used, as said above."
+        parts = "part" if failed == 1 else "parts"
+        msg = f"{failed} {parts} of the configuration cannot be used, as said above."
         raise UserError(msg)
-    say("All of it can be used.")
+    say("Everything can be used.")
 
 
 @app.command()

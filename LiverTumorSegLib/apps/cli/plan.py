@@ -39,10 +39,10 @@ def plan(
     configuration: Annotated[
         list[ConfigurationName] | None,
         typer.Option(
-            help="2d, 3d_fullres or 3d_lowres: write this recipe alone; again for others.", show_default="all that fit"
+            help="2d, 3d_fullres or 3d_lowres: write this recipe only; repeat for more.", show_default="all that fit"
         ),
     ] = None,
-    memory: Annotated[float, typer.Option(min=0.1, max=1000, help="GB of the GPU to train on.")] = 8,
+    memory: Annotated[float, typer.Option(min=0.1, max=1000, help="Memory of the GPU to train on, in GB.")] = 8,
     overwrite: Overwrite = False,
 ) -> None:
     """Plan a training as nnU-Net would: its plans file, and recipes for train and compare."""

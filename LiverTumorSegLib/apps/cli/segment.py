@@ -16,8 +16,11 @@ from .console import (
     BatchSize,
     Coarse,
     Damaged,
+    Deflate,
     DeviceName,
     Exact,
+    LabelMap,
+    LesionSegments,
     LiverModel,
     NameCT,
     Overwrite,
@@ -72,7 +75,7 @@ def segment(
     separate: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for a mask a structure: liver.nii.gz, with its lesions in it, lesion.nii.gz, and others.",
+            help="Folder for one mask per structure: liver.nii.gz (with its lesions), lesion.nii.gz and others.",
             show_default="no masks",
         ),
     ] = None,
@@ -83,22 +86,19 @@ def segment(
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Write a DICOM Segmentation and a Structured Report of a DICOM series.")
     ] = False,
-    lesion_segments: Annotated[
-        str, typer.Option(help="With --dicom: each, a segment for each lesion, or all, one for all.")
-    ] = "each",
-    deflate: Annotated[
-        bool,
-        typer.Option("--deflate", help="With --dicom: compress the Segmentation, which not every receiver takes."),
-    ] = False,
+    lesion_segments: LesionSegments = "each",
+    deflate: Deflate = False,
+    label_map: LabelMap = False,
     series: Annotated[
-        str | None, typer.Option(help="UID of the DICOM series, or its end.", show_default="the one there is")
+        str | None,
+        typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is"),
     ] = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",
     exact: Exact = False,
     clean_up: CleanUp = AS_THE_MODEL,
-    force: Annotated[bool, typer.Option("--force", help="Segment it though it does not look like a CT.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Segment it even if it does not look like a CT.")] = False,
     damaged: Damaged = "as-is",
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
     overwrite: Overwrite = False,
@@ -108,6 +108,7 @@ def segment(
     from ...inference.model_set import load_models
     from ...inference.segment import SegmentationOptions
     from ...pipeline import CTFile, run
+    from ...reporting.dicom_forms import form_of
     from ...reporting.outputs import outputs_for_file
 
     ct_path = one_path(source, input_, name="INPUT", flag="--input")
@@ -116,7 +117,7 @@ def segment(
         output,
         dicom=dicom,
         lesion_segments=lesion_segments,
-        deflate=deflate,
+        form=form_of(deflate=deflate, label_map=label_map),
         report=report,
         probabilities=probabilities,
         separate=separate,

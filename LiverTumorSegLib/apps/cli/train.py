@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from ...training.recipe import Recipe
 
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", help="key=value, in place of the recipe's.", show_default="the recipe's")
+    list[str] | None,
+    typer.Option("--set", help="key=value that replaces the recipe's own.", show_default="the recipe's"),
 ]
-Cache = Annotated[Path | None, typer.Option(help="Folder that keeps what CTs become.", show_default="the user's cache")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder that keeps preprocessed CTs.", show_default="the user's cache")
+]
 
 
 def load_recipe(name: str, changes: Sequence[str] | None) -> Recipe:
@@ -56,7 +59,7 @@ def train(
     changes: Changes = None,
     device: DeviceName = "auto",
     overwrite: Overwrite = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training left off.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
     cache: Cache = None,
 ) -> None:
     """Train a model; its log goes into OUTPUT-log."""

@@ -14,6 +14,7 @@ import typer
 from ...core.errors import UserError
 from ...core.optional_packages import require_packages
 from ...io.limits import VARIABLE
+from .common_options import InputOption, one_path
 from .console import say, warn
 from .pacs import PACKAGES as PACS_PACKAGES
 
@@ -30,12 +31,20 @@ _BY_SIGNAL = 128
 
 def web(
     ct: Annotated[
-        Path | None, typer.Argument(help="CT to open at once: a file or a DICOM folder.", show_default="none")
+        Path | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            readable=False,
+            help="CT to open at once: a file or a DICOM folder.",
+            show_default="none",
+        ),
     ] = None,
+    *,
+    input_: InputOption = None,
     folder: Annotated[
         Path | None, typer.Option(help="Folder of CTs that every session may open.", show_default="none")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
     host: Annotated[
         str | None,
         typer.Option(
@@ -46,17 +55,22 @@ def web(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect, without encryption.")
     ] = False,
-    sessions: Annotated[int, typer.Option(min=1, max=64, help="Browser sessions at once; each has its scene.")] = 8,
+    sessions: Annotated[
+        int, typer.Option(min=1, max=64, help="Most browser sessions at once; each has its own scene.")
+    ] = 8,
     most_gb: Annotated[
-        float, typer.Option("--most-gb", min=0.001, help="GB that a session may upload, and a zip file unpack to.")
+        float,
+        typer.Option(
+            "--most-gb", min=0.001, help="Most GB that a session may upload, and that a zip file may unpack to."
+        ),
     ] = 4.0,
     most_voxels: Annotated[
-        int, typer.Option("--most-voxels", min=1, envvar=VARIABLE, help="That a CT may have which is opened.")
+        int, typer.Option("--most-voxels", min=1, envvar=VARIABLE, help="Most voxels that a CT may have.")
     ] = 1 << 29,
     archives: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file of the archives that sessions may use, or the one of livertumorseg pacs.",
+            help="TOML file of the archives that sessions may use, or the configuration of livertumorseg pacs.",
             show_default="none",
         ),
     ] = None,
@@ -66,6 +80,8 @@ def web(
 
     A session lasts until a minute after its browser tab is closed; then its files are deleted.
     """
+    if ct is not None or input_ is not None:
+        ct = one_path(ct, input_, name="INPUT", flag="--input")
     require_packages("The page needs", PACKAGES, "web")  # a session's process would say so once a browser has come
     listed = _archives(archives) if archives else ()
     from .. import http_server
@@ -84,7 +100,9 @@ def web(
 
     def ready() -> None:
         address = listening.address(gate.token)
-        say(f"Open this address in a browser on this computer; Ctrl-C ends it, with all sessions:\n{address}")
+        say(
+            f"Open this address in a browser on this computer; Ctrl-C ends the program and all its sessions:\n{address}"
+        )
         if "SSH_CONNECTION" in os.environ and not listening.is_remote:
             say(f"From another computer, first run this there:\n{tunnel_command(listening.port)}")
         if open_browser:  # which may take its time, and some run until they are closed
@@ -117,7 +135,7 @@ def _options(ct: Path | None, folder: Path | None) -> list[str]:
     options = []
     if folder is not None:
         if not folder.is_dir():
-            msg = f"{folder} is no folder: give one that holds CTs."
+            msg = f"{folder} is not a folder: give one that holds CTs."
             raise UserError(msg)
         options += ["--shared", str(folder.absolute())]
     if ct is not None:

@@ -108,7 +108,7 @@ def test_what_cannot_be_deleted_is_said_keeps_its_lock_and_goes_with_a_later_swe
     (used.path / place).write_bytes(b"patient")
     (used.path / "other").touch()
     assert not used.remove()
-    assert caplog.text.count(f"{used.path} is not needed any more, and cannot be deleted") == 1
+    assert caplog.text.count(f"{used.path} is not needed any more, but cannot be deleted") == 1
     assert sorted(os.listdir(used.path)) == [".in-use", place.partition("/")[0]]
     remove_leftovers(tmp_path)
     assert caplog.text.count("cannot be deleted") == 2

@@ -134,7 +134,7 @@ def test_an_unknown_treatment_is_refused_with_those_there_are():
     assert DamageTreatment.of("interpolate") is DamageTreatment.INTERPOLATE
     assert DamageTreatment.of("leave-out", whole=False) is DamageTreatment.LEAVE_OUT
     for word in ("mend", "leave-out"):
-        with pytest.raises(UserError, match=rf"“{word}” is no treatment .*: choose as-is or interpolate\.$"):
+        with pytest.raises(UserError, match=rf"“{word}” is not a way to treat .*: choose as-is or interpolate\.$"):
             DamageTreatment.of(word)
-    with pytest.raises(UserError, match="“mend” is no treatment .*: choose as-is or interpolate or leave-out"):
+    with pytest.raises(UserError, match="“mend” is not a way to treat .*: choose as-is or interpolate or leave-out"):
         DamageTreatment.of("mend", whole=False)

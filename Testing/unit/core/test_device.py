@@ -84,7 +84,7 @@ def test_auto_takes_the_cpu_with_a_note_where_the_gpu_does_not_answer():
 
 def test_a_gpu_that_does_not_even_tell_its_name_is_not_listed(monkeypatch):
     put_gpus(monkeypatch, FakeGpu(listed=False))
-    assert "no GPU that is there answers" in device.describe_missing_gpu()
+    assert "no GPU of this machine answers" in device.describe_missing_gpu()
     assert device.list_devices() == [device.Device("cpu", "CPU")]
 
 

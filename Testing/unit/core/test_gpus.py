@@ -100,7 +100,7 @@ def test_gpus_that_fail_at_the_first_use_of_any_are_no_traceback(monkeypatch):
     put_gpus(monkeypatch, FakeGpu(deferred=True))
     assert choose_device().device.type == "cpu"
     assert list_devices() == [Device("cpu", "CPU")]
-    assert "no GPU that is there answers" in describe_missing_gpu()
+    assert "no GPU of this machine answers" in describe_missing_gpu()
 
     def fail(_):
         raise torch.cuda.DeferredCudaCallError(DEFERRED)

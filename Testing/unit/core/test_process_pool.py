@@ -66,7 +66,7 @@ def test_no_process_outlives_its_parent(tmp_path):
 def test_a_mistake_of_the_program_costs_its_own_case_alone(processes):
     done, failed = for_each(TASKS, fail, processes, Job())
     assert list(done) == ["case 0", "case 2", "case 3"]
-    said = "Something unforeseen happened (ZeroDivisionError: a mistake): please report it."
+    said = "Something unexpected happened (ZeroDivisionError: a mistake): please report it."
     assert failed == {"case 1": said}
 
 

@@ -436,7 +436,7 @@ def test_too_little_memory_is_said_in_a_sentence(run, air, tmp_path, model_folde
     monkeypatch.setattr(volumes, "read_volume", no_memory)
     code, _, complaint = run("segment", air, "-o", tmp_path / "out.nii", "-m", model_folder)
     assert code == 3
-    assert "takes more memory than there is" in complaint
+    assert "There is not enough memory" in complaint
 
 
 def test_a_working_folder_that_was_deleted_is_said(tmp_path):

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from support import dicom_slices
 from support.cohort_cases import save_cohort, touch
 
@@ -53,6 +55,44 @@ def test_dicom_objects_are_written_of_dicom_series_a_folder_a_case(run, words, t
     assert (objects / "series" / "segmentation.dcm").read_bytes() == before
     (objects / "series" / "measurements.dcm").unlink()
     assert run(*words, "--dicom", objects, "--force")[1].startswith("1 segmented, 0 done before, 2 failed.")
+
+
+def test_masks_structure_sets_and_deflated_segmentations_count_in_what_is_done(run, words, tmp_path):
+    dicom_slices.write(dicom_slices.plain(), tmp_path / "cts" / "series")
+    masks, outlines, objects = (tmp_path / name for name in ("masks", "outlines", "objects"))
+    first = (*words, "--force", "--dicom", objects)
+    more = (*first, "--deflate", "--separate", masks, "--rtstruct", outlines)
+    assert run(*first)[1].startswith("1 segmented, 0 done before")
+    code, said, complained = run(*more)
+    assert (code, said.startswith("1 segmented, 0 done before, 2 failed.")) == (3, True)
+    assert f"{masks / 'CASE' / 'lesion.nii.gz'}, {outlines / 'CASE.dcm'}. Research only" in said
+    assert complained.count("DICOM objects can be made of DICOM images alone") == 2
+    files = {path.relative_to(tmp_path).as_posix() for folder in (masks, outlines) for path in folder.rglob("*.*")}
+    assert files == {"masks/series/lesion.nii.gz", "masks/series/liver.nii.gz", "outlines/series.dcm"}
+    segmentation = objects / "series" / "segmentation.dcm"
+    assert dcmread(segmentation).file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    assert run(*more)[1].startswith("0 segmented, 1 done before")
+    for file in (masks / "series" / "liver.nii.gz", outlines / "series.dcm"):
+        file.unlink()
+        assert run(*more)[1].startswith("1 segmented, 0 done before")
+        assert file.is_file()
+    assert run(*first)[1].startswith("1 segmented, 0 done before"), "which are not deflated"
+    assert dcmread(segmentation).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--deflate",), "--deflate works with --dicom alone: add --dicom, or leave it out."),
+        (("--lesion-segments", "all"), "--lesion-segments works with --dicom alone: add --dicom, or leave it out."),
+        (("--dicom", "x", "--lesion-segments", "two"), "There is no --lesion-segments “two”: give each or all."),
+        (("--dicom", "x", "--separate", "x"), "x is also given for the reports or DICOM objects: choose another"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_first(run, words, tmp_path, more, sentence):
+    code, said, complained = run(*words, *more)
+    assert (code, said, complained.startswith(f"error: {sentence}")) == (3, "", True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_evaluate_pairs_what_comes_out(run, words, tmp_path):
@@ -111,7 +151,7 @@ def test_ctrl_c_says_that_what_is_done_stays(run, words, monkeypatch):
     monkeypatch.setattr(cohort, "segment_cohort", stop)
     code, said, complained = run(*words)
     assert (code, said) == (130, "")
-    assert "what is done stays" in complained
+    assert "what is done is kept" in complained
 
 
 def test_other_cts_with_the_same_names_are_refused_in_one_sentence(run, words, tmp_path):
@@ -120,5 +160,5 @@ def test_other_cts_with_the_same_names_are_refused_in_one_sentence(run, words, t
     first.write_bytes(second.read_bytes())
     code, said, complained = run(*words)
     assert (code, said, complained.count("\n")) == (3, "", 1)
-    assert "holds volume-0, made of another CT than" in complained
+    assert "holds volume-0, made from another CT than" in complained
     assert run(*words, "--overwrite")[1].startswith("2 segmented, 0 done before, 0 failed.")

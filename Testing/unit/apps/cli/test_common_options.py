@@ -28,13 +28,59 @@ def test_input_and_output_are_options_as_well(run, ct, tmp_path, model_folder):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "error: INPUT is missing: give it, or --input.\n"),
+        ((), "error: INPUT is missing: give it as an argument, or by --input.\n"),
         (("a", "-i", "b"), "error: a and --input b are both given: leave one of them out.\n"),
     ],
 )
 @pytest.mark.parametrize("command", ["segment", "segment-cohort"])
 def test_an_input_is_given_once(run, command, words, sentence):
     assert run(command, *words, "-o", "out.seg.nrrd") == (3, "", sentence)
+
+
+SHEETS = ("export-slices", "-o", "dump", "--chain", "li"), ("foreground-statistics",)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "sentence"),
+    [
+        (("preprocess", "--chain", "li"), ("a", "-i", "b"), "a and --input b are both given: leave one of them out."),
+        (("web", "--no-browser"), ("a", "-i", "b"), "a and --input b are both given: leave one of them out."),
+        (("lesions", "add", "-o", "c.nii.gz"), (), "INPUT is missing: give it as an argument, or by --input."),
+        (
+            ("lesions", "add", "-o", "c.nii.gz"),
+            ("a", "b", "c"),
+            "c is one path too many: give a CT, by itself or after",
+        ),
+        (
+            ("lesions", "add", "-o", "c.nii.gz"),
+            ("a", "b", "-i", "d"),
+            "b is one path too many: give a CT, by itself or",
+        ),
+        *((command, (), "CT is missing: give it as an argument, or by --input.") for command in SHEETS),
+        *((command, ("a", "-i", "b"), "a and --input b are both given: leave one of them out.") for command in SHEETS),
+    ],
+)
+def test_every_command_of_a_ct_takes_it_as_an_option_once(run, command, words, sentence):
+    code, said, complained = run(*command, *words)
+    assert (code, said, complained.startswith(f"error: {sentence}")) == (3, "", True)
+
+
+def options_of(command):
+    return {name for parameter in command.params for name in parameter.opts}
+
+
+def test_every_command_that_writes_can_be_quiet():
+    loud = [name for name, each in commands() if "--output" in options_of(each) and "--quiet" not in options_of(each)]
+    assert loud == []
+
+
+def test_every_command_of_one_ct_takes_it_after_i():
+    taking = {name for name, each in commands() if "-i" in options_of(each)}
+    known = {"segment", "segment-cohort", "lesions add", "preprocess", "export-slices", "foreground-statistics"}
+    assert taking >= {f"livertumorseg {name}" for name in (*known, "export", "web")}
+    several = {"livertumorseg follow-up"}  # which takes them in the order in which they were taken
+    of_a_ct = {name for name, each in commands() if any("CT" in (one.metavar or "") for one in each.params)}
+    assert of_a_ct <= taking | several
 
 
 def test_quiet_prints_warnings_and_errors_alone(run, ct, tmp_path, model_folder):

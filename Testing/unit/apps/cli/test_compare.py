@@ -43,7 +43,7 @@ def test_it_goes_on_where_it_was_interrupted(run, words, tmp_path, monkeypatch):
         patch.setattr(ProgressReporter, "on_train_batch_end", interrupted)
         code, _, complained = run(*words)
     assert code == 130
-    assert complained == "Cancelled; what is done stays, and the same command goes on with the rest.\n"
+    assert complained == "Cancelled; what is done is kept, and the same command continues with the rest.\n"
     trained, whole = [], record.fit
     monkeypatch.setattr(
         record, "fit", lambda *given, **named: (trained.append(given[2].parent.name), whole(*given, **named))

@@ -27,7 +27,7 @@ def test_a_chain_of_ones_own_is_described_by_its_steps(run, tmp_path):
 def test_a_picture_needs_a_ct_and_a_name(run, words):
     code, _, complained = run("preprocess", *words, "--chain", "li")
     assert code == 3
-    assert "give INPUT --save steps.png, or neither for a description" in " ".join(complained.split())
+    assert "needs both INPUT and --save: give both, or neither" in " ".join(complained.split())
 
 
 def test_an_unknown_chain_is_refused_without_a_ct_too(run):

@@ -55,7 +55,7 @@ def test_a_folder_is_exported_and_what_was_left_out_is_said(run, lits, tmp_path)
 def test_files_are_exported_with_the_labels_given_for_each(run, lits, window, tmp_path):
     cts, mask = (lits / "volume-1.nii", lits / "volume-2.nii.gz"), lits / "segmentation-1.nii"
     words = ("--labels", mask, "--labels", mask, "--chain", window, "--every", 10, "--quality", 50)
-    code, said, _ = run("export-slices", *cts, "-o", tmp_path / "dump", *words)
+    code, said, _ = run("export-slices", "-i", cts[0], "-i", cts[1], "-o", tmp_path / "dump", *words)
     assert (code, said.split(" patients")[0]) == (0, "Wrote 8 slices of 2")
     note = json.loads((tmp_path / "dump" / "export.json").read_text())
     assert (note["every"], note["quality"], note["chain"]) == (10, 50, WINDOW)
@@ -91,7 +91,7 @@ def test_the_z_score_of_a_data_set_is_printed_ready_for_a_chain(run, lits, small
     (tmp_path / "chain.json").write_text(f"[{said}]")
     drawn = run("preprocess", lits / "volume-1.nii", "--chain", tmp_path / "chain.json", "--save", tmp_path / "a.png")
     assert drawn[0] == 0
-    words = (lits / "volume-1.nii", "--labels", lits / "segmentation-1.nii")
+    words = ("-i", lits / "volume-1.nii", "--labels", lits / "segmentation-1.nii")
     assert run("foreground-statistics", *words)[:2] == (0, said)
 
 
@@ -114,7 +114,7 @@ def test_statistics_that_cannot_be_taken_are_one_sentence(run, lits, small_phant
         (("--chain", "none.json"), "none.json does not exist: give the JSON file"),
         (("--chain", "/"), "/ is a folder: give the JSON file"),
         (("--chain", "dhanush"), "JPG pictures hold [0, 1]"),
-        (("--chain", "li", "--damaged", "mend"), "“mend” is no treatment of damaged slices"),
+        (("--chain", "li", "--damaged", "mend"), "“mend” is not a way to treat damaged slices"),
         (("--chain", "li", "--labels", "a.nii", "--labels", "b.nii"), "1 CTs and 2 segmentations were given"),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_wrong_chain_is_named_by_its_file(run, lits, tmp_path):
 
 def test_a_chain_is_drawn_on_a_slice(run, lits, tmp_path):
     save_as = ("--save", tmp_path / "li.png")
-    code, said, _ = run("preprocess", lits / "volume-1.nii", "--chain", "li", *save_as, "--slice", 12)
+    code, said, _ = run("preprocess", "-i", lits / "volume-1.nii", "--chain", "li", *save_as, "--slice", 12)
     assert (code, said) == (0, f"Wrote {tmp_path / 'li.png'}: slice 12, counted from the feet.\n")
     with Image.open(tmp_path / "li.png") as picture:
         assert picture.format == "PNG"
@@ -173,7 +173,10 @@ def test_a_chain_is_drawn_on_a_slice(run, lits, tmp_path):
     ("words", "sentence"),
     [
         (("--chain", "none", "--save", "a.png"), "choose one of ahmad"),
-        (("--chain", "li", "--save", "a.jpg"), "The picture a.jpg is written as PNG: end its name in .png."),
+        (
+            ("--chain", "li", "--save", "a.jpg"),
+            "a.jpg cannot be written, since the picture is a PNG file: end its name in .png.",
+        ),
         (("--chain", "li", "--save", "a.png", "--slice", 41), "slices 1 to 40"),
         (("--chain", "li", "--save", "no.json/a.png"), "cannot be written"),
     ],

@@ -2,7 +2,9 @@ import csv
 import json
 
 import pytest
-from support.follow_up_cases import earlier, later
+from pydicom import dcmread
+from support.follow_up_cases import compared, earlier, later
+from support.follow_up_dicom import visit
 
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.io.nifti import write_volume
@@ -25,19 +27,33 @@ def words(folder):
     return [*(folder / name for name in names), *labels]
 
 
-def test_two_cts_are_compared_and_what_a_user_said_counts(run, words, tmp_path):
+def test_two_cts_are_compared_and_what_a_user_said_counts_whenever_they_are_again(run, words, tmp_path):
+    new, gone = (next(link for link in compared().links if link.relation == what) for what in ("new", "gone"))
     dates = "--dates", "2026-01-10", "--dates", "2026-04-20"
-    code, said, _ = run("follow-up", *words, "-o", tmp_path / "out", *dates, "--targets", "1")
+    pair = f"{gone.earlier[0]}:{new.later[0]}"
+    code, said, _ = run("follow-up", *words, "-o", tmp_path / "out", *dates, "--targets", "1", "--pair", pair)
     assert code == 0
     assert "before.nii.gz to after.nii.gz, 100 days:" in said
+    assert f"lesion {gone.earlier[0]} to {new.later[0]}: " in said
+    assert "by hand\n" in said
     rows = list(csv.DictReader((tmp_path / "out" / "changes.csv").open(newline="")))
-    assert {row["what"] for row in rows} == {"larger", "unchanged", "new", "not found any more"}
     assert [row["target"] for row in rows if row["lesions_before"] == "1"] == ["yes"]
-    new, gone = (next(row for row in rows if row["what"] == what) for what in ("new", "not found any more"))
-    pair = f"{gone['lesions_before']}:{new['lesions_after']}"
-    code, _, _ = run("follow-up", *words, "-o", tmp_path / "out", "--pair", pair, "--overwrite")
+    kept = (tmp_path / "out" / "pairs.csv").read_bytes()
+    code, said, _ = run("follow-up", *words, "-o", tmp_path / "out", "--overwrite")
+    assert "pairs.csv" not in said
+    assert (tmp_path / "out" / "pairs.csv").read_bytes() == kept
     told = json.loads((tmp_path / "out" / "follow-up.json").read_text())["comparisons"][0]["changes"]
-    assert [row["lesions_before"] for row in told if row["by_hand"] == "yes"] == [gone["lesions_before"]]
+    by_hand = [(row["lesions_before"], row["lesions_after"]) for row in told if row["by_hand"] == "yes"]
+    assert by_hand == [(str(gone.earlier[0]), str(new.later[0]))]
+
+
+def test_pairs_of_another_comparison_replace_none_unasked(run, words, tmp_path):
+    for place in ("out", "other"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "pairs.csv").write_text("said\n")
+    more = "--pairs", tmp_path / "other" / "pairs.csv"
+    code, _, complained = run("follow-up", *words, "-o", tmp_path / "out", *more)
+    assert (code, "pairs.csv exists already" in complained) == (3, True)
 
 
 def test_without_labels_cts_are_segmented_and_the_labels_kept(run, folder, tmp_path):
@@ -57,6 +73,9 @@ def test_without_labels_cts_are_segmented_and_the_labels_kept(run, folder, tmp_p
         (["--dates", "2026-01-10"], "There are 2 CTs and 1 dates"),
         (["--dates", "2026-04-20", "--dates", "2026-01-10"], "give the earlier CT first"),
         (["--targets", "one"], "“one” are no lesions"),
+        (["--targets", "1,99"], "There is no lesion 99 in the first CT"),
+        (["--earlier-sums", "-5"], "-5 is no sum of diameters"),
+        (["--pairs", "x"], "x cannot be read as a table of pairs"),
         (["--pair", "1-2"], "“1-2” is no pair"),
         (["--segmentations", "x"], "There are 2 CTs and 3 segmentations"),
     ],
@@ -65,3 +84,26 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(run, words, tmp_pa
     code, _, complained = run("follow-up", *words, "-o", tmp_path / "out", *more)
     assert (code, sentence in complained, "Traceback" in complained) == (3, True, False)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_dicom_series_make_a_report_whose_identifiers_and_predecessor_are_found_again(run, tmp_path):
+    for number, name in enumerate(("before", "after")):
+        visit(tmp_path / name, number, "ab", grown=2 * number)
+    out, labels = tmp_path / "out", [tmp_path / f"{name}.nii.gz" for name in ("before", "after")]
+    for number, file in enumerate(labels):
+        scan = visit(tmp_path / f"again {number}", number, "ab", grown=2 * number)
+        volumes.write_labels(file, scan.labels, scan.volume)
+    given = [word for file in labels for word in ("--segmentations", file)]
+    words = ["follow-up", tmp_path / "before", tmp_path / "after", *given, "-o", out, "--dicom", "--force"]
+    code, said, complained = run(*words)
+    assert (code, "comparison.dcm" in said) == (0, True), complained
+    first = dcmread(out / "comparison.dcm")
+    run(*words, "--overwrite", "--unpair", "1:1")
+    changed = dcmread(out / "comparison.dcm")
+    named = changed.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert named.ReferencedSOPInstanceUID == first.SOPInstanceUID
+
+
+def test_a_report_in_dicom_needs_dicom_of_every_ct(run, words, tmp_path):
+    code, _, complained = run("follow-up", *words, "-o", tmp_path / "out", "--dicom")
+    assert (code, "before.nii.gz is no DICOM series" in complained, "Traceback" in complained) == (3, True, False)

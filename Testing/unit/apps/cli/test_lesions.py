@@ -98,9 +98,9 @@ def test_one_wrong_line_and_nothing_is_written(add, tmp_path):
     [
         ((), "No point is in a lesion"),
         (("--not-at", SMALL), "No point is in a lesion"),
-        (("--at", "1,2"), "--at 1,2 is no point"),
+        (("--at", "1,2"), "--at 1,2 is not a point"),
         (("--at", SMALL, "--not-at", SMALL), "clicked as inside and as outside"),
-        (("--points", "missing.csv"), "missing.csv is no file"),
+        (("--points", "missing.csv"), "missing.csv is not a file"),
         (("missing.nii.gz", "--at", SMALL), "missing.nii.gz does not exist"),
     ],
 )
@@ -136,8 +136,10 @@ def test_where_there_is_no_lesion_it_is_said_that_there_may_be_none(add):
     assert "was added" in said
 
 
-def test_a_report_can_be_written_beside(add, files, tmp_path):
-    code, *_ = add(files / "liver.seg.nrrd", "--at", SMALL, "--report", tmp_path / "report", "--name-ct")
+def test_a_report_can_be_written_beside_and_the_ct_be_an_option(run, files, tmp_path):
+    given = ("--report", tmp_path / "report", "--name-ct", "-i", files / "ct.nii.gz", "-o", tmp_path / "out.nii.gz")
+    where = ("--model", files / "model", "--device", "cpu")
+    code, *_ = run("lesions", "add", files / "liver.seg.nrrd", "--at", SMALL, *given, *where)
     assert code == 0
     assert '<span class="ct">: ' in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     content = json.loads((tmp_path / "report" / "lesions.json").read_text(encoding="utf-8"))

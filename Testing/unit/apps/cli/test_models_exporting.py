@@ -18,7 +18,7 @@ def test_the_model_that_ships_becomes_a_bundle_and_the_figures_are_printed(run, 
 
 def test_a_users_ct_and_slice_check_the_export(run, model_folder, small_phantom, tmp_path):
     write_volume(tmp_path / "ct.nii.gz", small_phantom.volume)
-    words = ("export", model_folder, "--format", "torch-export", "-o", tmp_path / "out", "--ct", tmp_path / "ct.nii.gz")
+    words = ("export", model_folder, "--format", "torch-export", "-o", tmp_path / "out", "-i", tmp_path / "ct.nii.gz")
     code, said, _ = run(*words, "--slice", 12)
     assert (code, f"Checked on a slice of {tmp_path / 'ct.nii.gz'}" in said) == (0, True)
     code, _, complained = run(*words, "--slice", 99, "--overwrite")

@@ -109,9 +109,9 @@ def test_a_configuration_can_be_tried(run, toml):
     assert code == 3
     assert "Receives CT as LIVERTUMORSEG" in text
     assert "The model: unet-lits, on " in text
-    assert "Warning: whoever calls itself SCANNER is served, from any machine" in " ".join(text.split())
+    assert "Warning: any machine that calls itself SCANNER is served" in " ".join(text.split())
     assert "cannot be used: it cannot be connected to." in text
-    assert "1 part of it cannot be used" in " ".join(error.split())
+    assert "1 part of the configuration cannot be used" in " ".join(error.split())
     assert not (toml.parent / "pacs").exists()
 
 

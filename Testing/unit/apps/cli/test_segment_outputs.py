@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
-from support import dicom_slices
+from support import dicom_slices, enhanced_dicom
 from support.dicom_object_cases import dciodvfy
 
-from LiverTumorSegLib.io import volumes
+from LiverTumorSegLib.io import dicom_seg, volumes
 from LiverTumorSegLib.io.nifti import write_volume
 
 OBJECTS = ["measurements.dcm", "segmentation.dcm"]
@@ -41,6 +41,19 @@ def test_both_objects_are_written_and_named(segment, tmp_path):
     assert [dciodvfy(tmp_path / "out" / name) for name in OBJECTS] == [[], []]
     group, *_ = highdicom.sr.srread(tmp_path / "out" / "measurements.dcm").content.get_image_measurement_groups()
     assert out.startswith(f"Liver {group.get_measurements()[0].value:.0f} ml, ")
+
+
+def test_an_enhanced_ct_gives_the_labels_of_its_slices_from_its_file_or_folder(segment, series, tmp_path):
+    assert segment()[0] == 0
+    slices = dicom_slices.plain()
+    file = enhanced_dicom.write(enhanced_dicom.enhanced([*slices[3:], *slices[:3]]), tmp_path / "enhanced" / "ct.dcm")
+    for number, source in enumerate((file, file.parent)):
+        assert segment(source=source, output=tmp_path / str(number))[0] == 0
+        made = tmp_path / str(number)
+        assert [dciodvfy(made / name) for name in OBJECTS] == [[], []]
+        found, wanted = (dicom_seg.read(place / "segmentation.dcm") for place in (made, tmp_path / "out"))
+        np.testing.assert_array_equal(found.values, wanted.values)
+        np.testing.assert_allclose(found.affine, wanted.affine)
 
 
 def test_probabilities_are_named_after_the_folder(segment, tmp_path):
@@ -127,5 +140,21 @@ def test_a_segmentation_can_be_deflated_and_says_the_same(segment, run, series, 
     assert dciodvfy(tmp_path / "inflated.dcm") == []  # which reads nothing that is deflated
     assert dcmread(small).PixelData == dcmread(whole).PixelData
     np.testing.assert_array_equal(volumes.read_stored(small).values, volumes.read_stored(whole).values)
-    refused = run("segment", series, "-o", tmp_path / "labels.nii.gz", "--deflate")
-    assert (refused[0], "--deflate works with --dicom alone" in refused[2]) == (3, True)
+
+
+def test_a_segmentation_can_be_a_label_map_and_says_the_same(segment, tmp_path):
+    assert segment()[0] == 0
+    assert segment("--label-map", output=tmp_path / "map")[0] == 0
+    usual, made = (tmp_path / name / "segmentation.dcm" for name in ("out", "map"))
+    assert dcmread(made).SegmentationType == "LABELMAP"
+    np.testing.assert_array_equal(volumes.read_stored(made).values, volumes.read_stored(usual).values)
+
+
+def test_forms_of_the_segmentation_are_of_dicom_objects_and_one_alone(run, series, tmp_path):
+    for words, sentence in (
+        (("--deflate",), "--deflate works with --dicom alone"),
+        (("--label-map",), "--label-map works with --dicom alone"),
+        (("--dicom", "--label-map", "--deflate"), "--deflate and --label-map are two forms of one file"),
+    ):
+        refused = run("segment", series, "-o", tmp_path / "labels", *words)
+        assert (refused[0], sentence in refused[2]) == (3, True)

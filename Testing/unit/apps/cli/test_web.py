@@ -219,7 +219,7 @@ def test_packages_that_are_missing_are_told_at_once(run, monkeypatch):
     ("text", "words"),
     [
         (None, "archives.toml cannot be read"),
-        ("[[archives]", "archives.toml is no TOML"),
+        ("[[archives]", "archives.toml is not valid TOML"),
         ("archives = 1", "archives.toml: archives should be a list"),
         ('[[archives]]\nname = "A"\n[archives.search.web]\nurl = "pacs"', "an address begins with http"),
     ],

@@ -12,15 +12,22 @@ from LiverTumorSegLib.experiments.reproduction.run import reproduce
 from LiverTumorSegLib.experiments.run_options import RunOptions
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Folder of the data, and of the results of each system: what one test has measured, the next finds there."""
+    folder = tmp_path_factory.mktemp("examples")
+    make_volumes(folder / "data", range(5))
+    return folder
+
+
 @pytest.fixture
-def examples(tmp_path, monkeypatch):
+def examples(place, monkeypatch):
     unmeasured(monkeypatch)
-    lits = make_volumes(tmp_path / "data", range(5)) / "LITS"
 
     def run(name, protocol):
         settings = Settings(size="quick", changes={"schedule.steps": 3}, rows=["U-Net"])
-        options = RunOptions(device="cpu", cache=tmp_path / "cache")
-        done = reproduce(name, lits, tmp_path / "out", protocol, settings, options)
+        options = RunOptions(device="cpu", cache=place / "cache")
+        done = reproduce(name, place / "data" / "LITS", place / name, protocol, settings, options)
         (row,) = done.protocols[protocol].rows
         return row.examples
 
@@ -42,33 +49,35 @@ def test_of_two_there_is_no_median_and_of_one_no_worst():
     assert not list(chosen([]))
 
 
-def test_slices_are_drawn_with_reference_and_prediction(examples, tmp_path):
+def test_slices_are_drawn_with_reference_and_prediction(examples, place):
     found = examples("dhanush", "published")
     assert [one.kind for one in found] == ["best", "median", "worst"]
     assert found[0].dice >= found[1].dice >= found[2].dice
     assert {(one.unit, one.structure) for one in found} == {("slices", "liver")}
-    with Image.open(tmp_path / "out" / found[0].picture) as picture:
+    with Image.open(place / "dhanush" / found[0].picture) as picture:
         assert picture.width > 2 * picture.height
 
 
-def test_patients_are_drawn_by_their_own_dice(examples, tmp_path):
+def test_patients_are_drawn_by_their_own_dice(examples, place):
     found = examples("ahmad", "sound")
     assert {(one.unit, one.structure, one.of) for one in found} == {("patients", "lesion", found[0].of)}
-    assert all((tmp_path / "out" / one.picture).is_file() for one in found)
+    assert all((place / "ahmad" / one.picture).is_file() for one in found)
 
 
-def test_pictures_that_are_there_are_not_drawn_again(examples, tmp_path, monkeypatch):
+def test_pictures_that_are_there_are_not_drawn_again(examples, place, monkeypatch):
     found = examples("dhanush", "published")
     drawing = module._slice_pictures
     monkeypatch.setattr(module, "_slice_pictures", lambda *_: pytest.fail("drawn again"))
     assert examples("dhanush", "published") == found
-    (tmp_path / "out" / found[0].picture).unlink()
+    (place / "dhanush" / found[0].picture).unlink()
     monkeypatch.setattr(module, "_slice_pictures", drawing)
     assert examples("dhanush", "published") == found
-    assert (tmp_path / "out" / found[0].picture).is_file()
+    assert (place / "dhanush" / found[0].picture).is_file()
 
 
-def test_nothing_in_the_tables_is_a_place_on_this_machine(examples, tmp_path):
+def test_nothing_in_the_tables_is_a_place_on_this_machine(examples, place):
     examples("dhanush", "published")
-    for path in (tmp_path / "out").glob("reproduction.*"):
-        assert str(tmp_path) not in path.read_text(encoding="utf-8")
+    tables = list((place / "dhanush").glob("reproduction.*"))
+    assert tables
+    for path in tables:
+        assert str(place) not in path.read_text(encoding="utf-8")
