@@ -116,7 +116,7 @@ def _points(name: str, points: Iterable[Point]) -> list[Point]:
     try:
         found = [(float(r), float(a), float(s)) for r, a, s in points]
     except (TypeError, ValueError) as error:
-        msg = f"{name} is no list of points: give three numbers for each, as in [(12.5, -30, 85)]."
+        msg = f"{name} is not a list of points: give three numbers for each, as in [(12.5, -30, 85)]."
         raise UserError(msg) from error
     return found
 

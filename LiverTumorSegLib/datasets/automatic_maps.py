@@ -44,7 +44,7 @@ def read_levels(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.u
         return None
     stored = volumes.read_stored(path)
     if stored.values.shape != tuple(shape):
-        msg = f"{path} is not on the grid of {name}: make it anew with livertumorseg calibrate."
+        msg = f"{path} is not on the grid of {name}: make it again with livertumorseg calibrate."
         raise UserError(msg)
     return np.rint(_probabilities(stored).clip(0, 1) * FULL_PROBABILITY).astype(np.uint16)
 

@@ -91,7 +91,7 @@ def read_note(folder: Path) -> Note | None:
         return Note.model_validate_json(path.read_bytes())
     except ValidationError as error:
         why = explain_validation_error(error, Note)
-        msg = f"{path} is not what this version writes, so export the slices again: {why}"
+        msg = f"{path} is not what this version writes: export the slices again. {why}"
         raise UserError(msg) from error
 
 

@@ -117,7 +117,7 @@ def export(
         ]
         rows = [row for patient in done for row in patient.rows]
         if not rows:
-            msg = "No slice is left to write: keep more of them, or interpolate those that are damaged."
+            msg = "No slice is left to write: keep more of them, or interpolate the damaged ones."
             raise UserError(msg)
         _write_table(new / TABLE, rows)
         Note(

@@ -83,7 +83,7 @@ def find_lits(folder: Path) -> tuple[tuple[FileScan, ...], tuple[LeftOut, ...]]:
 def refuse_repeated_name(first: Path | None, path: Path) -> None:
     """Raise :class:`UserError` where a file was found already for what another stands for."""
     if first is not None:
-        msg = f"{first} and {path} have one name: take one of them out of the folder."
+        msg = f"{first} and {path} have the same name: take one of them out of the folder."
         raise UserError(msg)
 
 
@@ -196,7 +196,7 @@ def _patients(folder: Path) -> dict[int, Path]:
         if not match or not path.is_dir():
             continue
         if int(match[1]) in found:
-            msg = f"{found[int(match[1])]} and {path} are one patient: take one of them out of the folder."
+            msg = f"{found[int(match[1])]} and {path} are the same patient: take one of them out of the folder."
             raise UserError(msg)
         found[int(match[1])] = path
     return found
@@ -248,7 +248,9 @@ def _images(folder: Path) -> tuple[str, ...]:
     """
     other = next((path for path in sorted(folder.iterdir()) if not (path.is_file() or path.is_dir())), None)
     if other is not None:
-        msg = f"{other} is no regular file but a device, a pipe, a socket or a broken link: take it out of the folder."
+        msg = (
+            f"{other} is not a regular file but a device, a pipe, a socket or a broken link: take it out of the folder."
+        )
         raise UserError(msg)
     found: tuple[str, ...] = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     return found
@@ -312,15 +314,15 @@ def find(folder: Path) -> Layout:
     """Recognise the data set that a folder holds.
 
     Raises:
-        UserError: it is no folder, holds none or several of the data sets, or nothing that is complete.
+        UserError: it is not a folder, holds none or several of the data sets, or nothing that is complete.
     """
     if not folder.is_dir():
-        msg = f"{folder} is no folder: give the folder of a data set."
+        msg = f"{folder} is not a folder: give the folder of a data set."
         raise UserError(msg)
     found = {kind: look(folder) for kind, look in _FINDERS.items()}
     kinds = [kind for kind, (scans, left_out) in found.items() if scans or left_out]
     if len(kinds) != 1:
-        holds = " and ".join(_TITLES[kind] for kind in kinds) or "no data set that is known here"
+        holds = " and ".join(_TITLES[kind] for kind in kinds) or "no data set of a known kind"
         mend = "give the folder of one of them" if kinds else f"there should be {_EXPECTED}"
         msg = f"{folder} holds {holds}: {mend}."
         raise UserError(msg)

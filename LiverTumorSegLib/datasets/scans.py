@@ -177,7 +177,7 @@ def whole_labels(
                 break
         out[:] = plane
     if others:
-        msg = f"{path} holds other labels than 0 background, 1 liver and 2 lesion ({_list_values(others)}): {advice}."
+        msg = f"{path} holds labels other than 0 background, 1 liver and 2 lesion ({_list_values(others)}): {advice}."
         raise UserError(msg)
     return labels
 
@@ -205,7 +205,7 @@ def _whole_planes(stored: RawImage, path: Path) -> Iterator[NDArray]:
         with np.errstate(invalid="ignore"):  # infinity less itself
             is_whole = (np.abs(scaled - whole) <= _ROUNDING).all()  # NaN is not
         if not is_whole:
-            msg = f"{path} holds numbers that are no labels, as they are not whole: give 0, 1 and 2 for each voxel."
+            msg = f"{path} holds numbers that are not whole, so they cannot be labels: give 0, 1 and 2 for each voxel."
             raise UserError(msg)
         yield whole
 

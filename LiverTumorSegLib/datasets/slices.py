@@ -73,10 +73,10 @@ def read_pixels(path: Path) -> NDArray:
         with Image.open(path) as image:
             values = np.array(image.convert("L") if path.suffix == ".jpg" else image)
     except (OSError, ValueError, TypeError, Image.DecompressionBombError) as error:
-        msg = f"{path} is no picture that can be read: export it again."
+        msg = f"{path} cannot be read as a picture: export it again."
         raise UserError(msg) from error
     if values.ndim != 2:
-        msg = f"{path} has colours, and a mask has one number a pixel: export it again."
+        msg = f"{path} has colours, but a mask has one number for each pixel: export it again."
         raise UserError(msg)
     return values
 

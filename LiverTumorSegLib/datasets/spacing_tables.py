@@ -25,7 +25,7 @@ def read_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
             rows = [row for row in csv.DictReader(lines) if row["dx_mm"]]
         return {_patient(row): _spacing(row) for row in rows}
     except (KeyError, TypeError, ValueError) as error:
-        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: mend it, or export the slices again."
+        msg = f"{table} states no dx_mm, dy_mm and dz_native_mm by patient: correct it, or export the slices again."
         raise UserError(msg) from error
 
 
@@ -40,7 +40,7 @@ def read_true_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
             rows = [(_patient(row), float(row["slice_mm"]), float(row["in_plane_mm"])) for row in csv.DictReader(lines)]
         return {name: _positive(z, in_plane, in_plane) for name, z, in_plane in rows}
     except (OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"{table} states no in_plane_mm and slice_mm by patient: mend it, or take it out of the recipe's data."
+        msg = f"{table} states no in_plane_mm and slice_mm by patient: correct it, or take it out of the recipe's data."
         raise UserError(msg) from error
 
 

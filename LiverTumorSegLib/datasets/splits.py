@@ -114,7 +114,7 @@ def load(path: Path, known: Collection[str] | None = None) -> Split:
         msg = f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): give the file of a split."
         raise UserError(msg) from error
     except ValidationError as error:
-        msg = f"{path} is no split that can be used: {explain_validation_error(error, Split)}"
+        msg = f"{path} is not a usable split: {explain_validation_error(error, Split)}"
         raise UserError(msg) from error
     if known is not None:
         refuse_unknown_patients(split, known, str(path))
@@ -122,11 +122,11 @@ def load(path: Path, known: Collection[str] | None = None) -> Split:
 
 
 def refuse_unknown_patients(split: Split, known: Collection[str], called: str) -> None:
-    """Raise :class:`UserError`, which calls the split so, where it names somebody whom the data do not hold."""
+    """Raise :class:`UserError`, which calls the split so, where it names somebody who are not in the data."""
     strange = sorted(set(split.names) - set(known))
     if strange:
         others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        msg = f"{called} names {strange[0]}{others}, whom the data do not hold: give the data it was drawn from."
+        msg = f"{called} names {strange[0]}{others}, who are not in the data: give the data it was drawn from."
         raise UserError(msg)
 
 
@@ -160,7 +160,9 @@ def draw(
         return Split(seed=seed, folds=_folds(persons, folds, random))
     counts = [max(1, round(share * len(persons))) if share else 0 for share in (test, validation or 0.0)]
     if sum(counts) >= len(persons):
-        msg = f"{len(persons)} patients are too few to keep {sum(counts)} of them back: take smaller shares, or folds."
+        msg = (
+            f"{len(persons)} patients are too few to keep {sum(counts)} of them back: choose smaller shares, or folds."
+        )
         raise UserError(msg)
     tested, rest = _drawn(persons, counts[0], random)
     validated, trained = _drawn(rest, counts[1], random)
@@ -183,7 +185,7 @@ def check_choice(folds: int | None, validation: float | None, test: float) -> No
 
 def _folds(persons: list[list[str]], count: int, random: np.random.Generator) -> tuple[PatientNames, ...]:
     if not 2 <= count <= len(persons):
-        msg = f"{count} folds cannot be made of {len(persons)} patients: take two or more, and at most one a patient."
+        msg = f"{count} folds cannot be made of {len(persons)} patients: choose two or more, and no more than patients."
         raise UserError(msg)
     parts: list[list[list[str]]] = [[] for _ in range(count)]
     for start in range(0, len(persons), count):

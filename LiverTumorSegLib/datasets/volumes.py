@@ -206,7 +206,7 @@ def _fill(missing: Mapping[Path, ScanRequest], folder: Path, say: Say, job: Job)
     if failed:
         place, sentence = next(iter(failed.items()))
         others = f" ({len(failed) - 1} more cannot, either.)" if len(failed) > 1 else ""
-        msg = f"{missing[Path(place)].scan.name} cannot be trained on: {sentence}{others}"
+        msg = f"{missing[Path(place)].scan.name} cannot be used for training: {sentence}{others}"
         raise UserError(msg)
 
 

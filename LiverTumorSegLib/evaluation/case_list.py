@@ -47,7 +47,7 @@ def read(path: Path) -> list[CaseListRow]:
         msg = f"{path} cannot be read as CSV in UTF-8 ({getattr(error, 'strerror', None) or error}): export it again."
         raise UserError(msg) from error
     if not rows:
-        msg = f"{path} lists no pair: give it a row a case."
+        msg = f"{path} lists no pairs: give it a row for each case."
         raise UserError(msg)
     return rows
 
@@ -60,7 +60,7 @@ def _rows(lines: Iterator[list[str]], path: Path) -> Iterator[CaseListRow]:
             continue
         given = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
         if len(cells) > len(columns) or not all(given.get(name) for name in _NEEDED):
-            msg = f"Row {number} of {path} does not fit the header {','.join(columns)}: mend it."
+            msg = f"Row {number} of {path} does not fit the header {','.join(columns)}: correct it."
             raise UserError(msg)
         yield CaseListRow(**given)
 
@@ -69,6 +69,6 @@ def _check(columns: list[str], path: Path) -> None:
     wrong = [name for name in columns if name not in _KNOWN or columns.count(name) > 1]
     missing = [name for name in _NEEDED if name not in columns]
     if wrong or missing:
-        fault = f"“{wrong[0]}” is unknown or there twice" if wrong else f"“{missing[0]}” is missing"
-        msg = f"The columns of {path} are not as needed ({fault}): use {', '.join(_KNOWN)}, separated by commas."
+        fault = f"“{wrong[0]}” is unknown, or there twice" if wrong else f"“{missing[0]}” is missing"
+        msg = f"The columns of {path} are wrong ({fault}): use {', '.join(_KNOWN)}, separated by commas."
         raise UserError(msg)

@@ -74,7 +74,7 @@ def load(path: Path) -> dict[str, Any]:
         msg = f"{path} cannot be read ({error.strerror}): give the report.json of an evaluation."
         raise UserError(msg) from error
     except (ValueError, RecursionError) as error:
-        msg = f"{path} is no report of an evaluation: give the report.json that livertumorseg evaluate wrote."
+        msg = f"{path} is not the report of an evaluation: give the report.json that livertumorseg evaluate wrote."
         raise UserError(msg) from error
     return content
 

@@ -219,7 +219,7 @@ class _Candidates:
 
     def _only(self, paths: list[Path], advice: str = _TWICE) -> Path:
         if len(paths) > 1 and paths[0] == paths[1]:
-            msg = f"{paths[0]} is there twice as {self.case}, in two rows of the CSV: keep one."
+            msg = f"{paths[0]} stands in two rows of the CSV, as {self.case}: keep one."
             raise UserError(msg)
         if len(paths) > 1:
             msg = f"{paths[0]} and {paths[1]} are both called {self.case}: {advice}"

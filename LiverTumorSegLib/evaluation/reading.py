@@ -128,13 +128,13 @@ def read_pair(
     warnings = [f"Reference: {sentence}" for sentence in reference.warnings]
     warnings += [f"Prediction: {sentence}" for sentence in own.warnings]
     if moved:
-        warnings.append(f"The prediction was put on the reference's grid by nearest neighbour: it has {moved}.")
+        warnings.append(f"The prediction was put on the reference's grid by nearest neighbour: it had {moved}.")
         warnings += _missed(prediction == _OUTSIDE, reference.values)
         prediction[prediction == _OUTSIDE] = 0
     if own.omits_empty and reference.omits_empty:
         warnings.append(grids.SLICES_FROM_FIRST_MARKED)
     if pair.prediction.samefile(pair.reference):
-        warnings.append("Prediction and reference are one file.")
+        warnings.append("Prediction and reference are the same file.")
     return LabelPair(prediction, reference.values, affine, tuple(warnings), reference.omits_empty)
 
 
@@ -157,7 +157,7 @@ def read_values(path: Path, pair: LabelPair, *, resample: bool = False) -> NDArr
     for out, plane in zip(values, stored.values, strict=True):
         scaled = plane * np.float64(stored.slope) + stored.intercept
         if not ((scaled >= -_ROUNDING) & (scaled <= 1 + _ROUNDING)).all():  # NaN is neither
-            msg = f"{path} holds other numbers than probabilities from 0 to 1: export probabilities."
+            msg = f"{path} holds numbers outside 0 to 1, which are not probabilities: export probabilities."
             raise UserError(msg)
         out[:] = np.clip(scaled, 0, 1)
     return _fitted(replace(stored, values=values), path, pair.reference.shape, pair.affine, resample=resample)[0]

@@ -117,7 +117,7 @@ def check_targets(baseline: Sequence[Lesion], targets: Sequence[int], earlier_su
             raise UserError(msg)
     for sum_mm in earlier_sums:
         if not 0 <= sum_mm < inf:
-            msg = f"{sum_mm:g} is no sum of diameters: give it in mm, such as 62.5."
+            msg = f"{sum_mm:g} is not a sum of diameters: give it in mm, such as 62.5."
             raise UserError(msg)
 
 

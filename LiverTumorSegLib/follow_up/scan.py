@@ -149,7 +149,7 @@ def _date_of(word: str) -> date:
     try:
         return date.fromisoformat(word)
     except ValueError as error:
-        msg = f"“{word}” is no date: write it as 2026-03-31."
+        msg = f"“{word}” is not a date: write it as 2026-03-31."
         raise UserError(msg) from error
 
 

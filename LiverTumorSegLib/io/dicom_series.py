@@ -143,7 +143,9 @@ def _refuse_non_ct(header: Header, folder: Path) -> None:
         msg = f"{folder} holds images in colour or inverted ({stated}), not plain CT numbers: give a CT series."
         raise UserError(msg)
     if header.frames != 1:
-        msg = f"{header.file} holds {header.frames} slices in one file and is no enhanced CT: export it as a CT series."
+        msg = (
+            f"{header.file} holds {header.frames} slices in one file and is not an enhanced CT: export it as a series."
+        )
         raise UserError(msg)
     if _has_shifted_bits(header) or not _is_scaled(header):
         msg = f"{header.file} does not say how its pixels become CT numbers: export the series again."

@@ -54,7 +54,7 @@ def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading; it is looked at before, and again once it is open, as it may be another by then.
 
     Raises:
-        UserError: it is no regular file, or cannot be read.
+        UserError: it is not a regular file, or cannot be read.
     """
     try:
         if stat.S_ISREG(path.stat().st_mode):
@@ -65,5 +65,5 @@ def open_regular(path: Path) -> BufferedReader:
     except (OSError, ValueError) as error:  # the latter for a name that no file can have
         msg = f"{path} cannot be read ({getattr(error, 'strerror', 'no name')}): choose a file that you may read."
         raise UserError(msg) from error
-    msg = f"{path} is no regular file but a folder, a device, a pipe or a socket: give a file."
+    msg = f"{path} is not a regular file but a folder, a device, a pipe or a socket: give a file."
     raise UserError(msg)

@@ -99,7 +99,7 @@ class TextHeader:
                 yield field
             elif line.strip() and not line.startswith("#") and ":=" not in line:
                 shown = ascii(line[:_SHOWN])
-                msg = f"{self.path} has a line in its header that is no field of NRRD ({shown}): correct its header."
+                msg = f"{self.path} has a line in its header that is not a field of NRRD ({shown}): correct its header."
                 raise UserError(msg)
 
     def _metaimage_fields(self) -> Iterator[tuple[str, str]]:
@@ -125,7 +125,7 @@ def read(path: Path) -> TextHeader:
     """Read the header, which the name of the file says the format of.
 
     Raises:
-        UserError: it is no regular file; or it has no end, control characters, a field twice, or none that it needs.
+        UserError: it is not a regular file; or it has no end, control characters, a field twice, or none that it needs.
     """
     header = _metaimage(path) if _is_metaimage(path) else _nrrd(path)
     if any(map(_CONTROL.search, header.lines)):
@@ -231,7 +231,9 @@ def _checked_data_file(header: TextHeader, name: str) -> Path:
         )
         raise UserError(msg)
     if not _is_regular(header.path.parent / name):
-        msg = f"{header.path} keeps its voxels in {shown}, which is no file that can be read: put that file beside it."
+        msg = (
+            f"{header.path} keeps its voxels in {shown}, which is not a file that can be read: put that file beside it."
+        )
         raise UserError(msg)
     return header.path.parent / name
 

@@ -208,7 +208,7 @@ def _reader(path: Path) -> str:
 def _refuse_unreadable(path: Path) -> None:
     """Refuse what has no content, before a pipe that nobody writes to is waited for."""
     if not path.is_file():
-        msg = f"{path} is no regular file but a device, a pipe or a socket: give a file, or a folder of DICOM files."
+        msg = f"{path} is not a regular file but a device, a pipe or a socket: give a file, or a folder of DICOM files."
         raise UserError(msg)
     if path.stat().st_size == 0:
         msg = f"{path} is empty: get the file again."

@@ -177,4 +177,4 @@ def _extract(entries: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, sourc
 
 
 def _not_a_model(source: str) -> UserError:
-    return UserError(f"{source} is no zip file that can be unpacked: ask for a zipped model folder.")
+    return UserError(f"{source} is not a zip file that can be unpacked: ask for a zipped model folder.")

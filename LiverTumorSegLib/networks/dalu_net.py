@@ -172,7 +172,7 @@ class DALUNet(SliceNetwork):
 def _slices_in_stack(in_channels: int, slices: int | None) -> int:
     count = in_channels if slices is None else slices
     if count < 1 or count % 2 == 0 or in_channels % count:
-        msg = f"{in_channels} channels are no stack of {count} slices, which must be an odd number that divides them"
+        msg = f"{in_channels} channels are not a stack of {count} slices, which must be an odd number that divides them"
         raise ValueError(msg)
     return count
 

@@ -9,7 +9,7 @@ FORMS = (BINARY, DEFLATED, LABEL_MAP)
 """Forms of a DICOM Segmentation: a bit a voxel and segment, the same compressed, or a number a voxel, compressed."""
 
 OVERLAPPING = (
-    "The DICOM Segmentation is no label map, since its structures overlap, which a label map cannot hold: it was "
+    "The DICOM Segmentation is not a label map, since its structures overlap, which a label map cannot hold: it was "
     "written in the usual form."
 )
 

@@ -40,7 +40,7 @@ class StructureSet:
     def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
         """Refuse missing packages, a name that is not of a DICOM file, and an existing file."""
         if self.path.suffix.lower() != ".dcm" or self.path.is_dir():
-            msg = f"{self.path} is no name for an RT Structure Set: end it in .dcm."
+            msg = f"{self.path} is not a name for an RT Structure Set: end it in .dcm."
             raise UserError(msg)
         optional_packages.require_dicom_packages()
         refuse_existing(self.path, overwrite=self.overwrite)

@@ -164,7 +164,7 @@ def _shared_persons(parts: Round) -> Iterator[str]:
     held_out = {patient_of(name): name for name in (*parts.validation, *parts.test)}
     for name in parts.train:
         if other := held_out.get(patient_of(name)):
-            yield f"Warning: {name}, who is trained on, and {other}, who is not, are one patient by their numbers."
+            yield f"Warning: {name}, who is trained on, and {other}, who is not, are the same patient by their numbers."
 
 
 def _open(source: Source, data: Path, say: Say) -> _Opened:

@@ -314,7 +314,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> Recipe:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        msg = f"The recipe {path} is not valid YAML{line}: mend it, or start from one that ships."
+        msg = f"The recipe {path} is not valid YAML{line}: correct it, or start from one that ships."
         raise UserError(msg) from error
 
 
@@ -356,12 +356,12 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
-            msg = f"“{change}” is no change to a recipe: write key=value, such as schedule.steps=100."
+            msg = f"“{change}” is not a change to a recipe: write key=value, such as schedule.steps=100."
             raise UserError(msg)
         try:
             parsed[key] = _parsed(value)
         except yaml.YAMLError as error:
-            msg = f"“{change}” is no change to a recipe: its value is not valid YAML."
+            msg = f"“{change}” is not a change to a recipe: its value is not valid YAML."
             raise UserError(msg) from error
     return parsed
 
@@ -376,6 +376,6 @@ def replace_entry(content: Any, key: str, value: Any) -> None:
     for parent in parents:
         content = content.setdefault(parent, {}) if isinstance(content, dict) else None
     if not isinstance(content, dict):
-        msg = f"“{key}” is no entry of a recipe that can be changed."
+        msg = f"“{key}” is not an entry of a recipe that can be changed."
         raise UserError(msg)
     content[last] = value

@@ -44,7 +44,7 @@ def test_uids_that_are_paths_lead_nowhere(receiving, tmp_path, caplog, keyword):
     with config.disable_value_validation(), associated(service) as association:
         for number, uid in enumerate(PATHS, 1):
             store(association, encode(named(keyword, uid), False, True))
-            until(lambda number=number: caplog.text.count(" UID is missing or no UID.") == number)
+            until(lambda number=number: caplog.text.count(" UID is missing or not valid.") == number)
     assert set(tmp_path.rglob("*")) == before
     assert service.queue.all() == []
 

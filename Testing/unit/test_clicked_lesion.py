@@ -59,9 +59,9 @@ def test_points_may_be_arrays(ct):
     [
         ({"inside": [(900.0, 0.0, 0.0)]}, "lies outside the CT"),
         ({"inside": [(float("nan"), 0.0, 0.0)]}, "is not a position"),
-        ({"inside": POINT}, "inside is no list of points"),
-        ({"inside": [POINT[:2]]}, "inside is no list of points"),
-        ({"inside": [POINT], "outside": [("a", "b", "c")]}, "outside is no list of points"),
+        ({"inside": POINT}, "inside is not a list of points"),
+        ({"inside": [POINT[:2]]}, "inside is not a list of points"),
+        ({"inside": [POINT], "outside": [("a", "b", "c")]}, "outside is not a list of points"),
         ({"inside": []}, "no click into a lesion"),
         ({"inside": [POINT], "outside": [POINT]}, "as inside and as outside"),
         ({"inside": [POINT], "outside": [(POINT[0] - 0.1, *POINT[1:])]}, "as inside and as outside"),

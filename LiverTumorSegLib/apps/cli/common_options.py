@@ -30,6 +30,13 @@ InputsOption = Annotated[
     list[Path] | None,
     typer.Option("--input", "-i", readable=False, help="The same as CT; repeat for more.", show_default="CT"),
 ]
+Series = Annotated[
+    str | None,
+    typer.Option(
+        help="UID of the DICOM series, the last part of it, or a stack such as stack1.", show_default="the one there is"
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but warnings, errors, and JSON that is asked for.")
 ]

@@ -17,7 +17,7 @@ from rich.table import Table
 from ...core.errors import UserError
 from ...core.native_stderr import silence_libraries
 from ...core.progress import Job, job
-from .common_options import InputOption, InputsOption, Sources, one_path, some_paths, working
+from .common_options import Force, InputOption, InputsOption, Series, Sources, one_path, some_paths, working
 from .console import USER_ERROR, Damaged, Overwrite, bar, complain, interruptible, out, say, text_cells, warn
 
 if TYPE_CHECKING:
@@ -184,10 +184,6 @@ Labels = Annotated[
 ChainName = Annotated[
     str, typer.Option("--chain", help="Name of a preprocessing chain, or a JSON file that holds one.")
 ]
-Series = Annotated[
-    str | None, typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is")
-]
-Force = Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")]
 
 
 def preprocess(

@@ -291,14 +291,14 @@ def _numbers(words: str) -> list[int]:
     try:
         return [int(word) for word in words.split(",") if word.strip()]
     except ValueError as error:
-        msg = f"“{words}” are no lesions: write their numbers with commas, such as 1,3."
+        msg = f"“{words}” are not lesions: write their numbers with commas, such as 1,3."
         raise UserError(msg) from error
 
 
 def _pair(words: str) -> tuple[int, int]:
     before, _, after = words.partition(":")
     if not (before.isdecimal() and after.isdecimal()):
-        msg = f"“{words}” is no pair: write the numbers before and after with a colon, such as 2:3."
+        msg = f"“{words}” is not a pair: write the numbers before and after with a colon, such as 2:3."
         raise UserError(msg)
     return int(before), int(after)
 

@@ -12,7 +12,7 @@ import typer
 from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
-from .common_options import InputOption, one_path, working
+from .common_options import Force, InputOption, Series, one_path, working
 from .console import DeviceName, NameCT, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
@@ -78,11 +78,8 @@ def add(
         str, typer.Option("--model", "-m", help="Name of a model for clicks, or its folder.")
     ] = CLICK_MODEL,
     device: DeviceName = "auto",
-    series: Annotated[
-        str | None,
-        typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is"),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")] = False,
+    series: Series = None,
+    force: Force = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment the lesions that points lie in and add them to a segmentation; a lesion that is there is improved."""

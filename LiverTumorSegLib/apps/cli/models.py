@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from ...core.about import DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.sanitize import escape_invisible
-from .common_options import working
+from .common_options import Force, working
 from .console import Overwrite, bar, interruptible, out, say, say_written, text_cells, warn
 from .nnunet_options import NnUNetChoices, with_nnunet_options
 
@@ -188,7 +188,7 @@ def export(
         int | None,
         typer.Option("--slice", min=1, help="Counted from the feet.", show_default="the one with most soft tissue"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Use it even if it does not look like a CT.")] = False,
+    force: Force = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model for other programs, checked against the original on a slice of a CT."""

@@ -10,7 +10,7 @@ import typer
 
 from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.progress import Job
-from .common_options import InputOption, one_path
+from .common_options import InputOption, Series, one_path
 from .console import (
     AlsoModels,
     BatchSize,
@@ -89,10 +89,7 @@ def segment(
     lesion_segments: LesionSegments = "each",
     deflate: Deflate = False,
     label_map: LabelMap = False,
-    series: Annotated[
-        str | None,
-        typer.Option(help="UID of the DICOM series, or the last part of it.", show_default="the one there is"),
-    ] = None,
+    series: Series = None,
     coarse: Coarse = True,
     batch: BatchSize = None,
     precision: Precision = "auto",

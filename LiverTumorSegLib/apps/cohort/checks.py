@@ -94,7 +94,7 @@ def refuse_other_cts(output: Path, cases: Iterable[CohortCase]) -> None:
     """Refuse to take the labels of another CT for those of a case, or to replace them.
 
     Raises:
-        UserError: a case's record is of another CT, or of one that cannot be read any more.
+        UserError: a case's record is of another CT, or of one that can no longer be read.
     """
     for case in cases:
         record = records.read_record(output, case.name)

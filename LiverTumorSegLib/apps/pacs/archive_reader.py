@@ -11,6 +11,7 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, Segmen
 
 from ...core.errors import UserError
 from ...core.sanitize import to_one_line
+from ...reporting.dicom_label_map import LABEL_MAP_STORAGE
 from .archived_series import is_uid
 from .config import Web
 from .dicomweb import DicomWeb, Json, attribute_text
@@ -24,7 +25,7 @@ OURS = "LiverTumorSeg"
 
 KINDS = {
     "CT": tuple(sorted(CT_KINDS)),
-    "SEG": (SegmentationStorage,),
+    "SEG": (SegmentationStorage, LABEL_MAP_STORAGE),
     "SR": (ComprehensiveSRStorage, Comprehensive3DSRStorage),
 }
 """SOP classes of what is fetched, by modality."""

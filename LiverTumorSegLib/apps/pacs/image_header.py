@@ -96,7 +96,7 @@ def read(file: Path) -> ImageHeader:
     found = [_text(header, keyword) for keyword in _IDENTIFIERS]
     for name, value in zip(_IDENTIFIERS.values(), found, strict=True):
         if not uid.UID(value).is_valid:  # PS3.5, section 9.1
-            raise Refused(NOT_UNDERSTOOD, f"its {name} UID is missing or no UID.")
+            raise Refused(NOT_UNDERSTOOD, f"its {name} UID is missing or not valid.")
     _refuse_cut_pixels(file, header)
     image, series, study = found
     return ImageHeader(image, series, study, _frames(header), _is_enhanced(header))
@@ -153,7 +153,7 @@ def _refuse_deflated(file: Path) -> None:
     """A few bytes that are deflated may become more than the memory holds."""
     meta = pydicom.filereader.read_file_meta_info(file)
     if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
-        raise Refused(NOT_UNDERSTOOD, "it is deflated, which is not read here: have it sent without.")
+        raise Refused(NOT_UNDERSTOOD, "it is deflated, which is not read here: have it sent without that compression.")
 
 
 def _refuse_other_kinds(header: pydicom.Dataset) -> None:
@@ -161,7 +161,7 @@ def _refuse_other_kinds(header: pydicom.Dataset) -> None:
     if not kind:
         raise Refused(NOT_UNDERSTOOD, "it is damaged, or does not say what kind of image it is.")
     if kind not in CT_KINDS or _text(header, "Modality") != "CT":
-        raise Refused(NO_CT, "it is not of CT.")
+        raise Refused(NO_CT, "it is not a CT image.")
 
 
 def _refuse_cut_pixels(file: Path, header: pydicom.Dataset) -> None:

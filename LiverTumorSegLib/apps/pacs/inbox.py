@@ -75,7 +75,7 @@ class Inbox:
         if header.frames > self._limits.series_images:
             raise Refused(NOT_UNDERSTOOD, f"it {_TOO_MANY}")
         if asked not in (None, header.series):
-            raise Refused(NOT_UNDERSTOOD, "it is of another series than was asked for.")
+            raise Refused(NOT_UNDERSTOOD, "it belongs to another series than was asked for.")
         self._refuse_full_disk()
         sync_to_disk(file)
         with self._queue.transaction():
@@ -130,17 +130,17 @@ class Inbox:
     def _refuse_full_queue(self) -> None:
         counts = self._queue.counts()
         if sum(counts[state] for state in UNDONE) >= self._limits.waiting_series:
-            raise Refused(OUT_OF_RESOURCES, "as many series wait as [limits] waiting_series allows.")
+            raise Refused(OUT_OF_RESOURCES, "as many series are waiting as [limits] waiting_series allows.")
 
     def _refuse_strangers(self, header: ImageHeader, series: QueuedSeries | None, holder: int | None) -> None:
         """Refuse an image that would be of two series, or a series that would be of two studies."""
         if series and series.study != header.study:
-            raise Refused(NOT_UNDERSTOOD, "its series is known, and of another study.")
+            raise Refused(NOT_UNDERSTOOD, "its series is already known as one of another study.")
         if holder is not None and (series is None or series.number != holder):
             raise Refused(NOT_UNDERSTOOD, "it has the UID of an image in another series.")
 
 
-_IMAGES_GONE = "Not all of its images are here any more: have the whole series sent again."
+_IMAGES_GONE = "Some of its images are gone: have the whole series sent again."
 _log = logging.getLogger(__name__)
 
 
@@ -172,7 +172,7 @@ class SeriesSorter:
         try:
             facts = image_header.series_facts([self._folder.image(number, file) for file in kept])
         except Refused as refused:
-            self._fail(number, f"An image cannot be read any more: {refused.sentence}")
+            self._fail(number, f"An image can no longer be read: {refused.sentence}")
             return
         why = rules.why_no_rule_fits(facts, self._rules)
         if why:

@@ -115,12 +115,12 @@ def database_error(error: Exception) -> str:
 def _require_packages() -> None:
     """Say what is missing; procrastinate alone could be loaded without what it needs for PostgreSQL."""
     if sys.platform == "win32":  # psycopg does not work with asyncio's event loop there
-        msg = "[share] works on Linux and macOS alone: leave it out, so that this service works for itself."
+        msg = "[share] works only on Linux and macOS: leave it out, and this service works alone."
         raise UserError(msg)
     try:
         for name in ("procrastinate", "psycopg_pool", "psycopg"):
             import_module(name)
     except ImportError as error:
         lacking = error.name or "libpq"
-        msg = f"[share] needs packages that are not here ({lacking}): pip install 'livertumorseg[shared]'."
+        msg = f"[share] needs packages that are not installed ({lacking}): pip install 'livertumorseg[shared]'."
         raise UserError(msg) from error

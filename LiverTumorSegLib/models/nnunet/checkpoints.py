@@ -75,7 +75,7 @@ def extract_weights(checkpoints: Sequence[Path], target: Path, check: Callable[[
 
 def _refuse_unlikely(path: Path) -> None:
     if path.is_symlink() or not path.is_file():
-        msg = f"{path} is not there, or is no file of its own: get the model again."
+        msg = f"{path} is missing, or only a link: get the model again."
         raise UserError(msg)
     if path.stat().st_size > LARGEST_CHECKPOINT:
         msg = f"{path} is larger than {LARGEST_CHECKPOINT >> 30} GB, which no checkpoint is: get the model again."
@@ -124,10 +124,10 @@ def _read(path: Path) -> dict[str, Any]:
     except MemoryError as error:
         raise _too_large(path) from error
     except Exception as error:
-        msg = f"{path} is damaged, or no checkpoint of nnU-Net's: get the model again."
+        msg = f"{path} is damaged, or not an nnU-Net checkpoint: get the model again."
         raise UserError(msg) from error
     if not isinstance(content, dict) or not isinstance(content.get("network_weights"), dict):
-        msg = f"{path} is no checkpoint of nnU-Net's: it has no network_weights."
+        msg = f"{path} is not an nnU-Net checkpoint: it has no network_weights."
         raise UserError(msg)
     return content
 
@@ -156,7 +156,7 @@ def _tensors(content: dict[str, Any], path: Path) -> dict[str, torch.Tensor]:
     weights = plain_names(content["network_weights"])
     for name, tensor in weights.items():
         if not (isinstance(name, str) and _is_plain(tensor)):
-            msg = f"{path} has weights that are no tensors: get the model again."
+            msg = f"{path} has weights that are not tensors: get the model again."
             raise UserError(msg)
     if sum(tensor.nbytes for tensor in weights.values()) > path.stat().st_size:  # views may repeat one number at will
         raise _too_large(path)
@@ -171,7 +171,7 @@ def _is_plain(tensor: object) -> bool:
 
 
 def _too_large(path: Path) -> UserError:
-    return UserError(f"{path} wants more memory than its size explains, and is refused: get it from its author.")
+    return UserError(f"{path} needs more memory than its size explains, and is refused: get it from its author.")
 
 
 def _own(tensor: torch.Tensor) -> torch.Tensor:

@@ -83,7 +83,7 @@ def _read_folds(text: str) -> tuple[str, ...]:
     folds = tuple(part.strip() for part in text.split(",") if part.strip())
     for fold in folds:
         if not (fold.isascii() and fold.isdecimal()) and fold != "all":
-            msg = f"“{fold}” is no fold: give numbers, such as --folds 0,1, or all."
+            msg = f"“{fold}” is not a fold: give numbers, such as --folds 0,1, or all."
             raise UserError(msg)
     return folds
 
@@ -184,7 +184,9 @@ def convert(source: Path, target: Path, choices: ImportChoices, job: Job) -> Des
 def _task_of(trained: TrainedFolder, choices: ImportChoices) -> Task | None:
     found = totalsegmentator.find_task(trained.dataset)
     if choices.totalsegmentator and found is None:
-        msg = f"{trained.dataset} is none of TotalSegmentator's data sets of the liver: leave --totalsegmentator out."
+        msg = (
+            f"{trained.dataset} is not one of TotalSegmentator's data sets of the liver: leave --totalsegmentator out."
+        )
         raise UserError(msg)
     if choices.totalsegmentator is None and found and found.dataset == totalsegmentator.AMBIGUOUS:
         msg = (
@@ -199,7 +201,7 @@ def _outputs(trained: TrainedFolder, task: Task | None, choices: ImportChoices, 
     where = str(trained.path / DATASET)
     channel = describe_channel(trained.content, where)
     if not is_ct(channel) and "CTNormalization" not in str(trained.plans):
-        msg = f"{where} is not of a model that can be used here: it is of “{channel}”, and not of CT."
+        msg = f"{where} describes a model that cannot be used here: it is for “{channel}”, not for CT."
         raise UserError(msg)
     known = choices.labels
     if task and task.labels and isinstance(trained.content, dict) and isinstance(trained.content.get("labels"), dict):
@@ -247,7 +249,7 @@ def _settings(
     try:
         return spec, NnUNet.model_validate(read | changed)
     except ValidationError as error:
-        msg = f"{where} is not of a model that can be used here: {explain_validation_error(error, NnUNet)}"
+        msg = f"{where} describes a model that cannot be used here: {explain_validation_error(error, NnUNet)}"
         raise UserError(msg) from error
 
 
@@ -257,7 +259,7 @@ def _network(spec: NetworkSpec, weights: Path, paths: Sequence[Path]) -> MeanOfF
         with torch.device("meta"):
             folds = [create_with_options(spec.name, 1, spec.classes, spec.options) for _ in paths]
     except UserError as error:
-        msg = f"{where} is not of a model that can be used here: {str(error).rstrip('.')}."
+        msg = f"{where} describes a model that cannot be used here: {str(error).rstrip('.')}."
         raise UserError(msg) from error
     network, found = MeanOfFolds(folds), load_file(weights)
     wanted = network.state_dict()
@@ -290,7 +292,7 @@ def _in_words(outputs: Sequence[str]) -> str:
 def _name(trained: TrainedFolder, task: Task | None, choices: ImportChoices, configuration: str) -> str:
     if choices.name:
         if not re.fullmatch(MODEL_NAME, choices.name):
-            msg = f"A model cannot be called “{choices.name}”: take up to 64 letters, digits, dots and hyphens."
+            msg = f"A model cannot be called “{choices.name}”: use up to 64 letters, digits, dots and hyphens."
             raise UserError(msg)
         return choices.name
     wanted = f"totalsegmentator-{task.name}" if task else f"{_plain(trained.dataset)}-{configuration}"

@@ -131,5 +131,5 @@ def _recognise(own: str) -> str:
 
 
 def _refuse(where: str, why: str) -> NoReturn:
-    msg = f"{where} is not of a model that can be used here: {why}."
+    msg = f"{where} describes a model that cannot be used here: {why}."
     raise UserError(msg)

@@ -86,7 +86,7 @@ def find_trained(folder: Path, configuration: str | None = None) -> TrainedFolde
     if configuration is not None:
         places = [place for place in places if place.name.split("__")[-1] == configuration] or places[:1]
     if not places and _is_version_1(folder):
-        msg = f"{folder} is of nnU-Net 1, whose networks are not read: train it again with nnU-Net 2, or ask for that."
+        msg = f"{folder} is a model of nnU-Net 1, which is not supported: have it trained again with nnU-Net 2."
         raise UserError(msg)
     if not places:
         msg = f"{folder} holds no model: it needs {PLANS}, {DATASET} and fold_0 with a checkpoint."
@@ -123,5 +123,5 @@ def _read(path: Path) -> Any:
         msg = f"{path} is missing or cannot be read ({error.strerror or error}): get the model again."
         raise UserError(msg) from error
     except (ValueError, RecursionError) as error:
-        msg = f"{path} is damaged, and no JSON: get the model again."
+        msg = f"{path} is damaged and not JSON: get the model again."
         raise UserError(msg) from error

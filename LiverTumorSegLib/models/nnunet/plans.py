@@ -236,7 +236,7 @@ class _Reader:
         return value
 
     def _refuse(self, why: str) -> NoReturn:
-        msg = f"{self._where} is not of a model that can be used here: {why}."
+        msg = f"{self._where} describes a model that cannot be used here: {why}."
         raise UserError(msg)
 
 

@@ -190,7 +190,7 @@ def test_a_series_comes_out_as_objects_whatever_else_comes_in(
     assert storescu(service, *other, options=["-R"]).returncode != 0
     service.until(lambda: "only what is not taken here (MR Image Storage)" in service.text())
     storescu(service, *series(tmp_path / "disguised", "3", Modality="MR"))
-    service.until(lambda: "was refused: it is not of CT" in service.text())
+    service.until(lambda: "was refused: it is not a CT image" in service.text())
 
     broken = pydicom.dcmread(sent[0])
     broken.PixelData = broken.PixelData[:100]

@@ -74,7 +74,7 @@ def test_one_press_compares_and_the_report_is_written_where_the_user_says(harnes
     ui.earlierDateEdit.text = "soon"
     ui.compareButton.click()
     wait(harness, lambda: widget.logic.panel.settled)
-    assert ui.errorLabel.text == "“soon” is no date: write it as 2026-03-31."
+    assert ui.errorLabel.text == "“soon” is not a date: write it as 2026-03-31."
 
 
 def test_a_row_leads_both_sides_to_its_lesion_in_the_reports_order_and_colours(compared, widget):  # noqa: F811

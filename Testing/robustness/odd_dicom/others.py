@@ -167,7 +167,9 @@ def _more_frames(folder) -> None:
     enhanced_dicom.write(one, folder / "ct.dcm")
 
 
-@made("several images in a file that is no enhanced CT", Refused("holds 6 slices in one file and is no enhanced CT"))
+@made(
+    "several images in a file that is no enhanced CT", Refused("holds 6 slices in one file and is not an enhanced CT")
+)
 def _many_in_one(folder) -> None:
     slices = plain()
     one = slices[0]

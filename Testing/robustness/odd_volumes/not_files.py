@@ -13,7 +13,7 @@ from .grid import BODY
 from .whole_formats import DETACHED
 
 WHOLE = {"ct.nii": nifti(), "ct.nii.gz": zipped(nifti()), "ct.nrrd": nrrd(), "ct.mha": metaimage()}
-NO_FILE = "is no regular file"
+NO_FILE = "is not a regular file"
 
 
 def link(name: str, target: str) -> Callable[[Path], Path]:
@@ -99,7 +99,7 @@ CASES = [
         Case(
             f"{name} with voxels that are zeros without end",
             beside(name, "/dev/zero"),
-            Refused("which is no file that can be read"),
+            Refused("which is not a file that can be read"),
         )
         for name in DETACHED
     ),

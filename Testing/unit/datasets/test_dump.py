@@ -96,7 +96,9 @@ def test_the_note_comes_back(tmp_path, note):
 )
 def test_a_note_that_is_none_is_refused(tmp_path, content, reason):
     (tmp_path / "export.json").write_text(content)
-    with pytest.raises(UserError, match=rf"export\.json is not what this version writes, so export .*: {reason}"):
+    with pytest.raises(
+        UserError, match=rf"export\.json is not what this version writes: export the slices again\. {reason}"
+    ):
         read_note(tmp_path)
 
 

@@ -29,14 +29,14 @@ def test_several_kinds_are_refused(tmp_path):
 
 
 def test_a_folder_of_none_is_refused_and_what_there_could_be_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"no data set that is known here: there should be volume-N\.nii with"):
+    with pytest.raises(UserError, match=r"no data set of a known kind: there should be volume-N\.nii with"):
         layouts.find(tmp_path)
 
 
 def test_a_file_and_a_missing_folder_are_refused(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "missing"):
-        with pytest.raises(UserError, match="is no folder"):
+        with pytest.raises(UserError, match="is not a folder"):
             layouts.find(path)
 
 

@@ -84,7 +84,7 @@ def test_incomplete_patients_are_left_out_with_the_reason(tmp_path):
 def test_a_patient_that_is_there_twice_is_refused(tmp_path):
     for place in (tmp_path, tmp_path / "copy"):
         (place / "3Dircadb1.4").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"are one patient: take one of them out"):
+    with pytest.raises(UserError, match=r"are the same patient: take one of them out"):
         layouts.find_ircadb(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_a_pipe_among_the_slices_is_refused(tmp_path):
     for folder in (place / "MASKS_DICOM" / "liver", place / "PATIENT_DICOM"):
         os.mkfifo(folder / "pipe")
         (scan,) = layouts.find_ircadb(tmp_path)[0]
-        with pytest.raises(UserError, match=rf"{folder.name}/pipe is no regular file"):
+        with pytest.raises(UserError, match=rf"{folder.name}/pipe is not a regular file"):
             _ = scan.grid() if folder.name == "PATIENT_DICOM" else scan.read()
 
 

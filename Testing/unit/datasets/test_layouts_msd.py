@@ -41,5 +41,5 @@ def test_a_folder_without_images_holds_nothing(tmp_path):
 def test_one_number_twice_is_refused(tmp_path):
     write_msd(tmp_path, 1)
     write_msd(tmp_path, "01", ct(1))
-    with pytest.raises(UserError, match=r"liver_01\.nii\.gz and .*liver_1\.nii\.gz have one name"):
+    with pytest.raises(UserError, match=r"liver_01\.nii\.gz and .*liver_1\.nii\.gz have the same name"):
         layouts.find_msd(tmp_path)

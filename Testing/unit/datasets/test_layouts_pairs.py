@@ -33,7 +33,7 @@ def test_volumes_are_paired_by_number_and_those_alone_are_named(folder):
 
 def test_a_volume_that_is_there_twice_is_refused(folder):
     (folder / "volume-10.nii").touch()
-    with pytest.raises(UserError, match=r"volume-10\.nii .*volume-10\.nii\.gz have one name"):
+    with pytest.raises(UserError, match=r"volume-10\.nii .*volume-10\.nii\.gz have the same name"):
         pair_in_folder(folder)
 
 

@@ -41,7 +41,7 @@ def test_labels_of_another_grid_are_refused(stored, small_phantom):
 
 @pytest.mark.parametrize("factor", [2, -1])
 def test_other_labels_are_refused(stored, small_phantom, factor):
-    with pytest.raises(UserError, match="holds other labels than 0 background, 1 liver and 2 lesion"):
+    with pytest.raises(UserError, match="holds labels other than 0 background, 1 liver and 2 lesion"):
         read_labels(stored(small_phantom.labels.astype(np.int16) * np.int16(factor)), small_phantom.volume)
 
 

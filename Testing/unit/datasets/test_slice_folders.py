@@ -90,7 +90,7 @@ def test_pictures_and_masks_alone_are_left_out(tmp_path):
     [
         (lambda p: Image.new("L", (5, 5)).save(p / "images" / "p_slice_1.jpg"), "differ in size"),
         (lambda p: Image.new("L", SHAPE[:0:-1], 9).save(p / "masks" / "p_slice_1.png"), "holds other labels"),
-        (lambda p: (p / "images" / "p_slice_1.jpg").write_bytes(b"no"), "no picture that can be read"),
+        (lambda p: (p / "images" / "p_slice_1.jpg").write_bytes(b"no"), "cannot be read as a picture"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(tmp_path, spoil, words):
@@ -128,7 +128,7 @@ def test_the_shared_slices_are_their_patients():
 def test_numbers_of_a_16_bit_mask_do_not_turn_into_labels(tmp_path):
     write_slices(tmp_path, "anna", marked=labels().astype(np.uint16) + 256)
     (scan,), _ = slice_folders.find(tmp_path)
-    with pytest.raises(UserError, match="holds other labels than 0 background, 1 liver and 2 lesion"):
+    with pytest.raises(UserError, match="holds labels other than 0 background, 1 liver and 2 lesion"):
         scan.read()
 
 

@@ -180,7 +180,7 @@ def test_numbers_of_a_16_bit_mask_do_not_turn_into_labels(root):
     (patient,) = read_patients(SOURCE, root, CHAIN)
     assert patient.labels.max() == 2
     Image.fromarray(np.full((16, 24), 258, np.uint16)).save(mask)
-    with pytest.raises(UserError, match=r"holds other labels than 0 background, 1 liver and 2 lesion \(258\)"):
+    with pytest.raises(UserError, match=r"holds labels other than 0 background, 1 liver and 2 lesion \(258\)"):
         read_patients(SOURCE, root, CHAIN)
 
 

@@ -159,7 +159,7 @@ def test_what_is_saved_is_loaded_and_not_replaced_unasked(tmp_path, how):
     [
         ({"folds": [["a", "b"], ["a"]]}, "a occurs twice"),
         ({"train": ["a"], "validation": ["b"], "test": ["b"]}, "b occurs twice"),
-        ({"folds": [["a"], ["x", "y"]]}, "names x and 1 more, whom the data do not hold"),
+        ({"folds": [["a"], ["x", "y"]]}, "names x and 1 more, who are not in the data"),
         ({"folds": [["a"], []]}, "none may be empty"),
         ({"folds": [["a", "b"]]}, "at least two folds"),
         ({"train": ["a"]}, "train and validation"),

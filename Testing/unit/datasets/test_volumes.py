@@ -170,7 +170,9 @@ def test_a_scan_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path):
     for number in range(3):
         write_lits(tmp_path / "set", number)
     (tmp_path / "set" / "volume-1.nii").write_bytes(b"rubbish")
-    with pytest.raises(UserError, match=r"volume-1 cannot be trained on: .*volume-1\.nii is not a NIfTI") as caught:
+    with pytest.raises(
+        UserError, match=r"volume-1 cannot be used for training: .*volume-1\.nii is not a NIfTI"
+    ) as caught:
         read_patients(wanted(tmp_path), tmp_path / "cache", **QUIET)
     assert "\n" not in str(caught.value)
     assert len(list((tmp_path / "cache").iterdir())) == 2
@@ -178,7 +180,7 @@ def test_a_scan_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path):
 
 def test_labels_of_another_grid_are_refused_by_name(tmp_path):
     write_lits(tmp_path / "set", 0, marked=labels()[:, :-1])
-    with pytest.raises(UserError, match="volume-0 cannot be trained on: .*does not lie on its CT's voxels"):
+    with pytest.raises(UserError, match="volume-0 cannot be used for training: .*does not lie on its CT's voxels"):
         read_patients(wanted(tmp_path), tmp_path / "cache", **QUIET)
 
 
@@ -219,7 +221,7 @@ def test_what_is_left_out_is_found_and_slice_pictures_are_no_cts(tmp_path):
     write_slices(tmp_path / "pictures", "volume-1")
     with pytest.raises(UserError, match="holds slice pictures, not CTs: name it as folder"):
         volumes.find(VolumeSource(volumes="pictures"), tmp_path)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         volumes.find(VolumeSource(volumes="gone"), tmp_path)
 
 

@@ -29,12 +29,12 @@ def test_lists_from_windows_are_read(listed, encoding):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("prediction,reference,age\np,r,60\n", r"“age” is unknown or there twice"),
-        ("prediction,reference,reference\np,r,r\n", r"“reference” is unknown or there twice"),
+        ("prediction,reference,age\np,r,60\n", r"“age” is unknown, or there twice"),
+        ("prediction,reference,reference\np,r,r\n", r"“reference” is unknown, or there twice"),
         ("prediction;reference\np;r\n", r"“prediction;reference” is unknown .* separated by commas"),
         ("prediction,case\np,c\n", r"“reference” is missing"),
         ("", r"“prediction” is missing"),
-        ("prediction,reference\n", r"lists no pair"),
+        ("prediction,reference\n", r"lists no pairs"),
         ("prediction,reference\np,r\np,\n", r"Row 3 of .*list\.csv does not fit the header prediction,reference"),
         ("prediction,reference\np,r,x\n", r"Row 2 of .*list\.csv does not fit"),
         ("prediction,reference\np\n", r"Row 2 of .*list\.csv does not fit"),

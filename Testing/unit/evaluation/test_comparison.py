@@ -238,7 +238,7 @@ def broken(key, value):
 def test_what_is_no_report_is_one_sentence(tmp_path, text):
     path = tmp_path / "report.json"
     path.write_text(text, "utf-8", "surrogatepass")
-    with pytest.raises(UserError, match="is no report of an evaluation") as caught:
+    with pytest.raises(UserError, match="is not the report of an evaluation") as caught:
         load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -177,7 +177,7 @@ def test_a_csv_pairs_files_of_any_name(made, tmp_path):
     assert matches.failed["gone"] == f"{predictions / 'gone.nii'} does not exist: check the name."
     assert matches.failed["blind"] == f"{images / 'gone.nii'} does not exist: check the name."
     assert "are both called double" in matches.failed["double"]
-    assert matches.failed["again"].endswith("z.nii is there twice as again, in two rows of the CSV: keep one.")
+    assert matches.failed["again"].endswith("z.nii stands in two rows of the CSV, as again: keep one.")
     assert list(matches.failed) == ["again", "blind", "double", "gone"]
 
 

@@ -256,7 +256,7 @@ def test_doubts_about_the_files_are_handed_on(tmp_path, save):
     pair = read_pair(EvaluationPair("a", "a", tmp_path / "p.nii", tmp_path / "p.nii"))
     assert [sentence.split(":")[0] for sentence in pair.warnings[:2]] == ["Reference", "Prediction"]
     assert "does not say how the patient lies" in pair.warnings[0]
-    assert pair.warnings[-1] == "Prediction and reference are one file."
+    assert pair.warnings[-1] == "Prediction and reference are the same file."
 
 
 def test_probabilities_come_to_the_pairs_grid(save, read):
@@ -282,7 +282,7 @@ def test_scaled_probabilities_are_read_and_their_rounding_is_clipped(save, read,
 def test_what_is_no_probability_is_refused(save, read, wrong):
     values = np.zeros(SHAPE, np.float32)
     values[1, 2, 3] = wrong
-    with pytest.raises(UserError, match=r"q\.nii holds other numbers than probabilities from 0 to 1"):
+    with pytest.raises(UserError, match=r"q\.nii holds numbers outside 0 to 1"):
         read_values(save("q.nii", values), read(labels(1)))
 
 

@@ -49,7 +49,7 @@ def test_a_split_into_training_validation_and_test_is_one_fold(data):
 
 
 def test_a_split_that_cannot_be_measured_is_refused(data):
-    with pytest.raises(UserError, match="names volume-9, whom the data do not hold"):
+    with pytest.raises(UserError, match="names volume-9, who are not in the data"):
         folds_of(Split(seed=0, folds=(("volume-0",), ("volume-9",))), [LITS], data)
     with pytest.raises(UserError, match="Fold 1 of the split holds nobody whose lesions are marked"):
         folds_of(Split(seed=0, folds=(("volume-0",), ("liver_7",))), [LITS, MSD], data)

@@ -70,8 +70,8 @@ def test_without_targets_or_without_one_of_their_places_there_is_no_category():
     [
         ([1, 2, 3], [], "3 targets are too many: RECIST 1.1 adds up 2 in one organ"),
         ([4], [], "There is no lesion 4 in the first CT"),
-        ([1], [float("nan")], "nan is no sum of diameters"),
-        ([1], [-5.0], "-5 is no sum of diameters"),
+        ([1], [float("nan")], "nan is not a sum of diameters"),
+        ([1], [-5.0], "-5 is not a sum of diameters"),
     ],
 )
 def test_targets_and_sums_that_cannot_be_are_refused(targets, sums, sentence):

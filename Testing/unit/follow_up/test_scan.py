@@ -23,7 +23,7 @@ def test_dates_are_taken_for_each_ct_or_none():
     assert read_dates([], 2) == (None, None)
     with pytest.raises(UserError, match="There are 2 CTs and 1 dates"):
         read_dates(["2026-03-31"], 2)
-    with pytest.raises(UserError, match="“31.3.2026” is no date"):
+    with pytest.raises(UserError, match="“31.3.2026” is not a date"):
         read_dates(["31.3.2026", "2026-05-01"], 2)
 
 

@@ -19,7 +19,7 @@ def test_a_file_and_a_link_to_one_are_opened(tmp_path):
 def test_all_else_is_refused_at_once(tmp_path, name):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match="is no regular file|cannot be read"):
+    with pytest.raises(UserError, match="is not a regular file|cannot be read"):
         limits.open_regular(tmp_path / name)
 
 
@@ -34,7 +34,7 @@ def test_a_pipe_in_the_place_of_the_file_that_was_looked_at_is_not_waited_for(tm
         return before(*words)
 
     def attempt():
-        with pytest.raises(UserError, match="is no regular file"):
+        with pytest.raises(UserError, match="is not a regular file"):
             limits.open_regular(path)
         found.append(True)
 
@@ -48,7 +48,7 @@ def test_a_pipe_in_the_place_of_the_file_that_was_looked_at_is_not_waited_for(tm
 @pytest.mark.parametrize("name", ["a.nrrd", "a.seg.nrrd", "a.mha"])
 def test_a_header_that_is_a_pipe_is_refused(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(UserError, match="is no regular file"):
+    with pytest.raises(UserError, match="is not a regular file"):
         text_header.read(tmp_path / name)
-    with pytest.raises(UserError, match="is no regular file"):
+    with pytest.raises(UserError, match="is not a regular file"):
         volumes.segment_names(tmp_path / name)

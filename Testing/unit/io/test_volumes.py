@@ -148,7 +148,7 @@ def test_missing_and_unknown_files_are_named(tmp_path):
 @pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "IM0001"])
 def test_a_pipe_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(UserError, match=rf"{name} is no regular file but a device, a pipe or a socket"):
+    with pytest.raises(UserError, match=rf"{name} is not a regular file but a device, a pipe or a socket"):
         volumes.read_stored(tmp_path / name)
 
 

@@ -32,9 +32,9 @@ def test_a_models_files_alone_come_out_whatever_else_is_there(packed, tmp_path, 
     [
         ("a bomb for weights", r"unpacks to a weights\.safetensors that is larger than a model's"),
         ("a bomb for a card", r"unpacks to a README\.md that is larger than a model's"),
-        ("a damaged stream", "is no zip file that can be unpacked"),
-        ("encrypted entries", "is no zip file that can be unpacked"),
-        ("packed by lzma", "is no zip file that can be unpacked"),
+        ("a damaged stream", "is not a zip file that can be unpacked"),
+        ("encrypted entries", "is not a zip file that can be unpacked"),
+        ("packed by lzma", "is not a zip file that can be unpacked"),
         ("a file twice", r"several files named model\.json"),
     ],
 )

@@ -152,7 +152,9 @@ def test_the_width_of_the_states_can_be_chosen(hidden):
 
 @pytest.mark.parametrize(("channels", "slices"), [(4, None), (4, 2), (5, 3), (3, 0), (3, -1)])
 def test_stacks_without_a_centre_are_refused(channels, slices):
-    with pytest.raises(UserError, match=f"{channels} channels are no stack of .* slices, which must be an odd number"):
+    with pytest.raises(
+        UserError, match=f"{channels} channels are not a stack of .* slices, which must be an odd number"
+    ):
         networks.create("dalu_net", channels, 2, slices=slices)
 
 

@@ -52,7 +52,7 @@ def test_an_option_the_network_does_not_take_is_named():
         ("resnet50", {"width": "a"}, "width is a whole number from one on, not 'a'"),
         ("alexnet_fcn", {"fc_channels": 0}, "fc_channels is a whole number from one on"),
         ("dalu_net", {"hidden": 0}, "hidden is a whole number from one on"),
-        ("dalu_net", {"slices": 3}, "1 channels are no stack of 3 slices"),
+        ("dalu_net", {"slices": 3}, "1 channels are not a stack of 3 slices"),
         ("unet3d", {"norm": "none there"}, "norm is batch or instance, not 'none there'"),
         ("unet", {"norm": ["batch", {"eps": "x"}]}, r"norm is batch or instance, not \['batch', {'eps': 'x'}\]"),
     ],

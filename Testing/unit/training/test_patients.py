@@ -139,7 +139,7 @@ def test_without_validations_during_training_nobody_is_read_for_them(data, read)
         (
             {"folds": [[f"volume-{n}" for n in range(4)], ["volume-9"]]},
             FOLD,
-            r"names volume-9, whom the data do not hold",
+            r"names volume-9, who are not in the data",
         ),
         ({"folds": [["volume-0"], ["volume-1", "volume-2", "volume-3"]]}, SPLIT, r"holds 2 folds: give one of 0 to 1"),
         (
@@ -174,7 +174,10 @@ def test_one_person_on_both_sides_under_two_names_is_said(tmp_path, told):
     make_volumes(tmp_path, numbers=(2,), writes=write_phantom_as_msd)
     plan = recipe_with(tmp_path, "data=[{volumes: LITS}, {volumes: MSD}]")
     patients.read(plan, tmp_path, tmp_path / "cache", say=told.append, job=Job())
-    assert told[0] == "Warning: liver_2, who is trained on, and volume-2, who is not, are one patient by their numbers."
+    assert (
+        told[0]
+        == "Warning: liver_2, who is trained on, and volume-2, who is not, are the same patient by their numbers."
+    )
 
 
 def test_a_training_goes_on_to_the_same_weights_after_its_cache_was_deleted(data, tmp_path):

@@ -194,7 +194,7 @@ class FrontServer:
     async def _uploaded(self, request: web.Request) -> web.Response:
         session, batch = self._session(request), request.match_info["batch"]
         if not (session.folder / UPLOADS / batch).is_dir():
-            raise web.HTTPNotFound(text="Nothing has arrived: choose the files once more.")
+            raise web.HTTPNotFound(text="Nothing has arrived: choose the files again.")
         session.child.send({"arrived": batch})
         return web.Response(status=HTTPStatus.NO_CONTENT)
 

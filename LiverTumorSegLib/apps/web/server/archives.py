@@ -108,7 +108,12 @@ class SessionArchives:
         elif message.get("do") == "list":
             send({"archive": number, "result": {"archives": [_card(archive) for archive in self._archives]}})
         elif running and not running.ended.is_set():
-            send({"archive": number, "error": "The archive is at the question before: wait for it, or stop it."})
+            send(
+                {
+                    "archive": number,
+                    "error": "The archive is still answering the last question: wait for it, or stop it.",
+                }
+            )
         else:
             loop = asyncio.get_running_loop()
             question = _Question(number, folder, lambda said: _call(loop, send, said))
@@ -160,7 +165,7 @@ class SessionArchives:
         from ...pacs.archive_list import make_reader
 
         if archive.search is None:
-            msg = f"“{archive.name}” is an archive that results are sent to alone: choose another."
+            msg = f"“{archive.name}” only takes results and cannot be searched: choose another."
             raise UserError(msg)
         try:
             return make_reader(archive.search, _LONGEST_OBJECT)
@@ -197,7 +202,7 @@ class SessionArchives:
             )
             raise UserError(msg) from error
         if not fetched.count:
-            msg = f"“{archive.name}” has nothing of this series any more: search again."
+            msg = f"“{archive.name}” no longer has this series: search again."
             raise UserError(msg)
         return {"objects": fetched.count}
 
@@ -248,7 +253,7 @@ def _card(archive: ListedArchive) -> Answer:
 
 def _folder_name(name: object) -> str:
     if not isinstance(name, str) or not _FOLDER.fullmatch(name):
-        msg = "That is no folder of a session: load the page again."
+        msg = "That folder is not one of a session: load the page again."
         raise UserError(msg)
     return name
 
@@ -275,7 +280,7 @@ _NO_RESULT = "The result's DICOM objects are gone: send it again."
 
 def _wrongly_set_up(archive: ListedArchive) -> UserError:
     """Without the words of the error, which name files of the server."""
-    return UserError(f"“{archive.name}” is not set up rightly: tell whoever started the program.")
+    return UserError(f"“{archive.name}” is not set up correctly: tell whoever started the program.")
 
 
 def _call(loop: asyncio.AbstractEventLoop, send: Send, message: Message) -> None:

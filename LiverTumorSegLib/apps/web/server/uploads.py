@@ -61,7 +61,7 @@ async def receive(request: web.Request, folder: Path, name: str, most_bytes: int
     wanted = _upload_path(folder, name, batch)
     length = request.content_length
     if length is None:
-        msg = f"{wanted.name} came without its size: choose it on the page."
+        msg = f"{wanted.name} came without its size: choose the file on the page."
         raise UserError(msg)
     room = _folder_space(folder)
     if length > room.left(most_bytes):
@@ -107,7 +107,7 @@ def _upload_path(folder: Path, name: str, batch: str) -> Path:
     if not batch:
         return folder / safe_name(name)
     if not _BATCH.fullmatch(batch):
-        msg = "The files came under a name that is not allowed: load the page again and choose them once more."
+        msg = "The files came under a name that is not allowed: load the page again and choose them again."
         raise UserError(msg)
     return folder / batch / safe_path(name)
 
@@ -170,4 +170,4 @@ def _too_large(name: str, left: int) -> UploadTooLarge:
 
 
 def _not_as_stated(name: str) -> UserError:
-    return UserError(f"{name} is not as long as the browser said: choose it once more.")
+    return UserError(f"{name} arrived with another size than the browser announced: choose it again.")

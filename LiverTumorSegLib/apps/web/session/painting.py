@@ -339,7 +339,7 @@ def _lesion_of_row(segments: CorrectedSegments, row: int) -> tuple[Box, NDArray[
             if np.allclose(centre[::-1], measured, atol=_SAME_VOXEL):
                 return box, mask
     number = dict(enumerate(segments.nodes.row_numbers)).get(row, row + 1)
-    msg = f"Lesion {number} is not as it was measured: press Measure again first."
+    msg = f"Lesion {number} has changed since it was measured: press Measure again first."
     raise UserError(msg)
 
 

@@ -89,4 +89,4 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(run, words, more, sentenc
 def test_the_recipe_for_equal_conditions_ships(run, tmp_path):
     code, _, complained = run("compare", "--data", tmp_path, "-o", tmp_path / "out")
     assert code == 3
-    assert f"{tmp_path / 'lits'} is no folder" in complained
+    assert f"{tmp_path / 'lits'} is not a folder" in complained

@@ -93,7 +93,7 @@ def test_a_choice_that_cannot_be_drawn_is_refused_at_once(run, tmp_path, choice)
 def test_a_folder_of_nothing_is_one_sentence(run, tmp_path):
     code, _, complained = run("data", "check", tmp_path)
     assert code == 3
-    assert "holds no data set that is known here" in complained
+    assert "holds no data set of a known kind" in complained
 
 
 def test_processes_of_their_own_say_the_same(run, lits):

@@ -72,11 +72,11 @@ def test_without_labels_cts_are_segmented_and_the_labels_kept(run, folder, tmp_p
     [
         (["--dates", "2026-01-10"], "There are 2 CTs and 1 dates"),
         (["--dates", "2026-04-20", "--dates", "2026-01-10"], "give the earlier CT first"),
-        (["--targets", "one"], "“one” are no lesions"),
+        (["--targets", "one"], "“one” are not lesions"),
         (["--targets", "1,99"], "There is no lesion 99 in the first CT"),
-        (["--earlier-sums", "-5"], "-5 is no sum of diameters"),
+        (["--earlier-sums", "-5"], "-5 is not a sum of diameters"),
         (["--pairs", "x"], "x cannot be read as a table of pairs"),
-        (["--pair", "1-2"], "“1-2” is no pair"),
+        (["--pair", "1-2"], "“1-2” is not a pair"),
         (["--segmentations", "x"], "There are 2 CTs and 3 segmentations"),
     ],
 )

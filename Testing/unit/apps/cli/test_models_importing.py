@@ -42,7 +42,7 @@ def test_other_structures_alone_are_for_also(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--folds", "first"), "“first” is no fold"),
+        (("--folds", "first"), "“first” is not a fold"),
         (("--label", "tumour"), "“tumour” does not say what a label is"),
         (("--orientation", "up"), "There is no orientation “up”"),
         (("--name", "a/b"), "A model cannot be called “a/b”"),

@@ -58,8 +58,8 @@ def test_bad_options_are_one_sentence(run, lits, tmp_path, monkeypatch, options,
 
 def test_bad_data_are_one_sentence(run, lits, tmp_path):
     bad = {
-        tmp_path / "none": "is no folder: give the folder of a data set",
-        tmp_path / "empty": "holds no data set that is known here",
+        tmp_path / "none": "is not a folder: give the folder of a data set",
+        tmp_path / "empty": "holds no data set of a known kind",
         tmp_path / "torn": "volume-1.nii",
         tmp_path / "tiny": "too few to halve",
     }

@@ -120,7 +120,7 @@ def test_a_structure_set_is_written_beside(run, series, model_folder, tmp_path):
     assert dcmread(tmp_path / "rt.dcm").Modality == "RTSTRUCT"
     refused = {
         "rt.dcm": f"{tmp_path}/rt.dcm exists already: choose another name, or allow it to be replaced",
-        "rt.nii.gz": f"{tmp_path}/rt.nii.gz is no name for an RT Structure Set: end it in .dcm.",
+        "rt.nii.gz": f"{tmp_path}/rt.nii.gz is not a name for an RT Structure Set: end it in .dcm.",
         "series/rt.dcm": "rt.dcm would lie among the images of the CT: choose another folder for it.",
     }
     for name, sentence in refused.items():

@@ -78,7 +78,7 @@ def test_a_watched_series_does_not_end_by_itself(service):
 
 
 def test_an_archive_that_gives_an_image_of_another_series_than_was_asked_for_is_not_heard(service):
-    with pytest.raises(Refused, match="of another series than was asked for"):
+    with pytest.raises(Refused, match="to another series than was asked for"):
         service.take(*series(), asked="1.2.4")
     assert service.queue.all() == []
     assert list(service.folder.arriving.iterdir()) == []
@@ -142,8 +142,8 @@ def without(keyword):
 @pytest.mark.parametrize(
     ("image", "status", "sentence"),
     [
-        (changed(Modality="MR"), NO_CT, "it is not of CT"),
-        (changed(SOPClassUID=MRImageStorage), NO_CT, "it is not of CT"),
+        (changed(Modality="MR"), NO_CT, "it is not a CT image"),
+        (changed(SOPClassUID=MRImageStorage), NO_CT, "it is not a CT image"),
         (changed(SOPClassUID=EnhancedCTImageStorage), NOT_UNDERSTOOD, "does not state its size"),
         (changed(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames="-1"), NOT_UNDERSTOOD, "does not state its size"),
         (changed(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=9), NOT_UNDERSTOOD, "its pixels end too early"),
@@ -206,7 +206,7 @@ def test_a_series_is_of_one_study_and_an_image_of_one_series(service):
     other_study, other_series = series()[1], series("1.2.4")[0]
     other_study.StudyInstanceUID = generate_uid()
     other_series.SOPInstanceUID = other_series.file_meta.MediaStorageSOPInstanceUID = "1.2.3.1"
-    refused(service, other_study, NOT_UNDERSTOOD, "its series is known, and of another study")
+    refused(service, other_study, NOT_UNDERSTOOD, "its series is already known as one of another study")
     refused(service, other_series, NOT_UNDERSTOOD, "it has the UID of an image in another series")
 
 

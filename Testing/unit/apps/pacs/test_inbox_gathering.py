@@ -70,7 +70,7 @@ def test_a_series_that_came_again_in_part_fails(tmp_path):
     service.clock.wait(30)
     SeriesSorter(service.config, service.queue).step()
     assert service.only().state is SeriesState.FAILED
-    assert service.only().why == "Not all of its images are here any more: have the whole series sent again."
+    assert service.only().why == "Some of its images are gone: have the whole series sent again."
     service.take(*series(count=13))
     service.clock.wait(30)
     SeriesSorter(service.config, service.queue).step()
@@ -84,7 +84,7 @@ def test_a_series_whose_file_was_damaged_since_fails(tmp_path):
     service.clock.wait(30)
     SeriesSorter(service.config, service.queue).step()
     assert service.only().state is SeriesState.FAILED
-    assert "cannot be read any more" in service.only().why
+    assert "can no longer be read" in service.only().why
 
 
 @pytest.mark.parametrize("make", [enhanced, legacy])

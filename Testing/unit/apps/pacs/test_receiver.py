@@ -175,7 +175,7 @@ def test_another_kind_of_object_in_disguise_is_refused(receiving, tmp_path, capl
         assert association.send_c_store(one).Status == 0xA900
         one.Modality = "CT"
         assert association.send_c_store(one).Status == 0
-    assert "was refused: it is not of CT" in caplog.text
+    assert "was refused: it is not a CT image" in caplog.text
 
 
 def test_an_unexpected_error_is_a_status_and_a_line_and_the_service_goes_on(receiving, tmp_path, caplog, monkeypatch):

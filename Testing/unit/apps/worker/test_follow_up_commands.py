@@ -124,5 +124,5 @@ def test_headers_tell_other_patients_and_days_before_any_work_is_done(tmp_path):
     assert run("check_scans", names=NAMES) == {"other_patients": False, "dates": ["", ""]}
     with pytest.raises(UserError, match="after was taken 91 days before before"):
         run("check_scans", names=NAMES, images=images[::-1])
-    with pytest.raises(UserError, match="“soon” is no date"):
+    with pytest.raises(UserError, match="“soon” is not a date"):
         run("check_scans", names=NAMES, dates=["soon", ""])

@@ -11,6 +11,7 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Job
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.reporting import lesions
+from LiverTumorSegLib.reporting.dicom_label_map import as_label_map
 
 pytest.importorskip("highdicom", reason="needs highdicom: pip install livertumorseg[dicom]")
 
@@ -54,6 +55,18 @@ def test_labels_measures_and_origins_come_back(made, tmp_path):
     assert [lesion["origin"]["clicks"] for lesion in found["table"]["lesions"]] == [0, 2, 0]
     assert not any(lesion["origin"]["corrected"] for lesion in found["table"]["lesions"])
     assert (found["run"]["model"], found["report"], found["corrected"]) == ("unet-lits", written["report"], True)
+
+
+def test_a_label_map_is_opened_as_the_usual_form_is(made, tmp_path):
+    labels, written, pair = made
+    usual = [pydicom.dcmread(file) for file in written["files"][:2]]
+    changed = as_label_map(*usual)
+    for file, one in zip(written["files"], changed, strict=False):
+        one.save_as(file)
+    found = opened(tmp_path, pair, reports=[written["files"][1]])
+    assert np.array_equal(np.minimum(arrays.read(tmp_path / "opened.nrrd")[0], 2), labels)
+    assert [lesion["origin"]["clicks"] for lesion in found["table"]["lesions"]] == [0, 2, 0]
+    assert changed[1].SOPInstanceUID in found["report"].values()
 
 
 def test_a_report_of_another_result_is_not_taken_for_its_own(made, tmp_path):

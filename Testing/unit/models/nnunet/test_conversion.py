@@ -141,7 +141,7 @@ def test_mri_is_refused_by_its_name(converted, tmp_path):
     plans = json.loads((source / "plans.json").read_text())
     plans["configurations"]["3d_fullres"]["normalization_schemes"] = ["ZScoreNormalization"]
     (source / "plans.json").write_text(json.dumps(plans))
-    with pytest.raises(UserError, match="it is of “MRI”, and not of CT"):
+    with pytest.raises(UserError, match="it is for “MRI”, not for CT"):
         converted(source)
 
 

@@ -233,7 +233,7 @@ def test_uploads_that_cannot_be_taken_are_told_in_plain_text():
     assert {headers["Content-Type"] for _, _, headers in answers} == {"text/plain; charset=utf-8"}
     assert "too large" in answers[0][1]
     assert "without its size" in answers[1][1]
-    assert answers[2][1] == "Nothing has arrived: choose the files once more."
+    assert answers[2][1] == "Nothing has arrived: choose the files again."
     assert heard == []
 
 

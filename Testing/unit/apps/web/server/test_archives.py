@@ -112,7 +112,7 @@ def test_no_folder_but_a_sessions_own_is_read_or_written(archive, result, folder
         ("send", {"at": 0, "folder": folder}),
         ("fetch", {"at": 0, "study": "1.2.9", "series": "1.2.3", "modality": "CT", "into": folder}),
     )
-    assert sent["error"] == fetched["error"] == "That is no folder of a session: load the page again."
+    assert sent["error"] == fetched["error"] == "That folder is not one of a session: load the page again."
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_an_archive_is_used_for_what_it_is_listed_for_alone(result):
         [search, send], result, ("send", {"at": 0, "folder": "made"}), ("search", {"at": 1, "name": "A"}), ("list", {})
     )
     assert "Nothing can be sent to “Research”" in sent["error"]
-    assert "results are sent to alone" in searched["error"]
+    assert "only takes results and cannot be searched" in searched["error"]
     assert [(one["search"], one["send"]) for one in cards["result"]["archives"]] == [(True, False), (False, True)]
 
 
@@ -156,7 +156,7 @@ def test_a_session_is_told_nothing_of_addresses_and_files_of_passwords(result, t
     web = {"url": "http://127.0.0.1:9/secret", "user": "secret-user", "password_file": str(tmp_path / "secret.txt")}
     answers = asked([listed(search={"web": web})], result, ("list", {}), ("search", {"at": 0, "name": "A"}))
     assert "secret" not in str(answers)
-    assert "not set up rightly: tell whoever started the program" in answers[1]["error"]
+    assert "not set up correctly: tell whoever started the program" in answers[1]["error"]
 
 
 def test_a_series_that_is_larger_than_a_session_may_hold_is_refused(filled, tmp_path):

@@ -135,7 +135,7 @@ def test_files_that_arrive_at_the_same_time_share_the_limit(tmp_path):
 def test_a_body_that_unpacks_to_another_length_than_stated_is_refused(tmp_path, body):
     headers = {"Content-Encoding": "gzip", "Content-Length": str(len(body))}
     status, words = serving(tmp_path, lambda client: put(client, body, headers=headers))
-    assert (status, "not as long as the browser said" in words) == (400, True)
+    assert (status, "arrived with another size than the browser announced" in words) == (400, True)
     assert files_in(tmp_path) == []
 
 

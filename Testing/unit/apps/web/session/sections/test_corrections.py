@@ -135,7 +135,7 @@ def test_the_lesion_is_named_by_its_number(with_ct, corrections):  # noqa: F811
     with_ct.nodes.table.SetAttribute("LiverTumorSeg.facts", json.dumps(facts | {"voxels": [[0, 0, 0]]}))
     with_ct.state.row = 0
     corrections._on_remove()
-    assert "Lesion 2 is not as it was measured" in with_ct.panel.error
+    assert "Lesion 2 has changed since it was measured" in with_ct.panel.error
 
 
 def test_it_is_measured_before_surfaces_are_made(with_ct, corrections, monkeypatch):  # noqa: F811
