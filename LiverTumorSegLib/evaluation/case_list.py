@@ -69,6 +69,6 @@ def _check(columns: list[str], path: Path) -> None:
     wrong = [name for name in columns if name not in _KNOWN or columns.count(name) > 1]
     missing = [name for name in _NEEDED if name not in columns]
     if wrong or missing:
-        fault = f"“{wrong[0]}” is unknown, or there twice" if wrong else f"“{missing[0]}” is missing"
+        fault = f"“{wrong[0]}” is unknown or there twice" if wrong else f"“{missing[0]}” is missing"
         msg = f"The columns of {path} are wrong ({fault}): use {', '.join(_KNOWN)}, separated by commas."
         raise UserError(msg)

@@ -47,7 +47,7 @@ def test_other_labels_are_refused(stored, small_phantom, factor):
 
 @pytest.mark.parametrize("factor", [0.4, 0.75, np.nan])
 def test_numbers_that_are_not_whole_are_refused_and_not_rounded(stored, small_phantom, factor):
-    with pytest.raises(UserError, match="holds numbers that are no labels, as they are not whole") as caught:
+    with pytest.raises(UserError, match="holds numbers that are not whole, so they cannot be labels") as caught:
         read_labels(stored(small_phantom.labels * np.float32(factor)), small_phantom.volume)
     assert "\n" not in str(caught.value)
 
@@ -77,7 +77,7 @@ def test_labels_that_state_another_place_are_taken_with_a_sentence(stored, small
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_other_labels_are_named_from_every_plane(values, named, dtype):
     stored = RawImage(np.array(values, dtype).reshape(-1, 1, 1), np.eye(4))
-    with pytest.raises(UserError, match=rf"^labels\.nii holds other labels than .* and 2 lesion {named}: rename"):
+    with pytest.raises(UserError, match=rf"^labels\.nii holds labels other than .* and 2 lesion {named}: rename"):
         whole_labels(stored, Path("labels.nii"))
 
 

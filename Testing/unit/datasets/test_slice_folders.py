@@ -89,7 +89,7 @@ def test_pictures_and_masks_alone_are_left_out(tmp_path):
     ("spoil", "words"),
     [
         (lambda p: Image.new("L", (5, 5)).save(p / "images" / "p_slice_1.jpg"), "differ in size"),
-        (lambda p: Image.new("L", SHAPE[:0:-1], 9).save(p / "masks" / "p_slice_1.png"), "holds other labels"),
+        (lambda p: Image.new("L", SHAPE[:0:-1], 9).save(p / "masks" / "p_slice_1.png"), "holds labels other than"),
         (lambda p: (p / "images" / "p_slice_1.jpg").write_bytes(b"no"), "cannot be read as a picture"),
     ],
 )

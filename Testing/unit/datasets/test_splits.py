@@ -166,7 +166,7 @@ def test_what_is_saved_is_loaded_and_not_replaced_unasked(tmp_path, how):
         ({"folds": [["a"], ["b"]], "train": ["c"]}, "either folds, or train and validation"),
         ({"format": 2, "folds": [["a"], ["b"]]}, "format"),
         ({"fold": [["a"], ["b"]]}, "did you mean folds"),
-        ("no", "is no split"),
+        ("no", "is not a usable split"),
     ],
 )
 def test_files_that_are_no_split_of_these_patients_are_refused(tmp_path, content, words):

@@ -29,8 +29,8 @@ def test_lists_from_windows_are_read(listed, encoding):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("prediction,reference,age\np,r,60\n", r"“age” is unknown, or there twice"),
-        ("prediction,reference,reference\np,r,r\n", r"“reference” is unknown, or there twice"),
+        ("prediction,reference,age\np,r,60\n", r"“age” is unknown or there twice"),
+        ("prediction,reference,reference\np,r,r\n", r"“reference” is unknown or there twice"),
         ("prediction;reference\np;r\n", r"“prediction;reference” is unknown .* separated by commas"),
         ("prediction,case\np,c\n", r"“reference” is missing"),
         ("", r"“prediction” is missing"),

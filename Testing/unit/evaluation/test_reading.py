@@ -118,7 +118,7 @@ def test_a_floating_point_mask_is_refused_unless_it_is_asked_for(read, dtype):
 def test_floating_point_numbers_must_be_whole(read, wrong):
     values = labels(1, np.float32)
     values[1, 2, 3] = wrong
-    with pytest.raises(UserError, match=r"p\.nii holds numbers that are no labels, as they are not whole"):
+    with pytest.raises(UserError, match=r"p\.nii holds numbers that are not whole, so they cannot be labels"):
         read(values, accept_float=True)
 
 
@@ -136,7 +136,7 @@ def test_other_labels_are_named(read, values, named, dtype):
     wrong = labels(1, dtype)
     wrong[1:].flat[: len(values)] = values
     for files, name in (((wrong, labels(2)), "p"), ((labels(1), wrong), "r")):
-        with pytest.raises(UserError, match=rf"{name}\.nii holds other labels than .* lesion {named}: ") as caught:
+        with pytest.raises(UserError, match=rf"{name}\.nii holds labels other than .* lesion {named}: ") as caught:
             read(*files, accept_float=True)
         assert "\n" not in str(caught.value)
 
@@ -176,7 +176,7 @@ def test_a_prediction_on_another_grid_is_resampled_on_wish_as_simpleitk_does(rea
         found = read(file.voxels, labels(2), file.affine, target, ending, resample=True)
         assert_same(found, LabelPair(sitk.GetArrayFromImage(expected), labels(2), target))
         moved, missed = found.warnings
-        assert moved.startswith("The prediction was put on the reference's grid by nearest neighbour: it has size 5")
+        assert moved.startswith("The prediction was put on the reference's grid by nearest neighbour: it had size 5")
         assert missed.startswith(f"{np.count_nonzero(labels(2)[outside])} of the reference's ")
 
 

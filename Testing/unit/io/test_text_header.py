@@ -97,7 +97,7 @@ def test_fields_are_named_in_small_letters_without_comments_and_pairs(tmp_path):
 
 
 def test_a_line_that_is_no_field_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no field of NRRD \('space orgin: \(0,0,0\)'\): correct its header"):
+    with pytest.raises(UserError, match=r"not a field of NRRD \('space orgin: \(0,0,0\)'\): correct its header"):
         _ = text_header.read(header(tmp_path, "a.nrrd", NRRD + b"space orgin: (0,0,0)\n\n")).fields
     with pytest.raises(UserError, match=r"misspells a field of its header \(offset\)"):
         text_header.read(header(tmp_path, "a.mha", METAIMAGE.replace(b"Offset", b"offset")))

@@ -54,7 +54,7 @@ def test_entries_cannot_choose_where_they_are_written(served, model_folder, tmp_
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no zip", "no zip file"), (None, "is not a model folder"), ("twice", "several files named model.json")],
+    [(b"no zip", "not a zip file"), (None, "is not a model folder"), ("twice", "several files named model.json")],
 )
 def test_what_holds_no_single_model_is_refused(served, model_folder, content, words):
     path = served[0] / "m.zip"

@@ -167,7 +167,7 @@ def test_uids_have_the_form_of_the_standard(service, uid):
     from pydicom import config
 
     with config.disable_value_validation():
-        refused(service, changed(SeriesInstanceUID=uid), NOT_UNDERSTOOD, "its series UID is missing or no UID")
+        refused(service, changed(SeriesInstanceUID=uid), NOT_UNDERSTOOD, "its series UID is missing or not valid")
 
 
 def test_an_image_that_was_cut_anywhere_is_refused(service):
@@ -229,7 +229,7 @@ def test_a_series_with_more_images_than_allowed_fails_and_stays_so(tmp_path):
 def test_a_full_queue_refuses_new_series_for_now_alone(tmp_path):
     service = PacsService(tmp_path, limits={"waiting_series": 1})
     service.take(*series(count=2))
-    refused(service, series("1.2.4")[0], OUT_OF_RESOURCES, "as many series wait")
+    refused(service, series("1.2.4")[0], OUT_OF_RESOURCES, "as many series are waiting")
     service.take(series(count=3)[2])
     service.queue.passed(1, "why")
     service.take(series("1.2.4")[0])

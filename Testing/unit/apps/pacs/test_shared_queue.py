@@ -75,5 +75,5 @@ def test_what_is_missing_is_named_with_the_line_that_installs_it(monkeypatch, pa
 
 def test_windows_is_told_that_it_cannot_share(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(UserError, match="Linux and macOS alone"):
+    with pytest.raises(UserError, match="only on Linux and macOS"):
         SharedQueue("postgresql://localhost/none")

@@ -184,5 +184,5 @@ def test_a_session_that_ends_gets_no_answer_and_its_folder_nothing_more(filled, 
 
     asyncio.run(asyncio.wait_for(ask(), 60))
     assert [message.get("archive") for message in heard] == [1]
-    assert "at the question before" in heard[0]["error"]
+    assert "still answering the last question" in heard[0]["error"]
     assert not (tmp_path / "uploads").exists()
