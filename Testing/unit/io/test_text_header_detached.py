@@ -61,7 +61,7 @@ def test_a_file_outside_the_headers_folder_is_refused(header, name):
 def test_what_is_no_regular_file_is_refused_in_one_line(header, name):
     path = header(name)
     os.mkfifo(path.parent / "pipe")
-    with pytest.raises(UserError, match="no file that can be read: put that file beside it") as refused:
+    with pytest.raises(UserError, match="not a file that can be read: put that file beside it") as refused:
         voxel_place(path)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 400
