@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 from scipy import ndimage
 
-from ..core.labels import LIVER_LABEL
+from ..core.labels import LIVER_LABEL, bounding_box
 from ..core.schema import StrictModel
 
 _BODY_HU = -200
@@ -83,13 +83,16 @@ def measure_ct(
         hounsfield: HU of the same shape.
         spacing: millimetres between slices, rows and columns.
     """
-    liver = labels == LIVER_LABEL
+    if not labels.any():
+        return None
+    box = bounding_box(labels)
+    liver = labels[box] == LIVER_LABEL
     if not liver.any():
         return None
-    at = int(np.count_nonzero(labels, axis=(1, 2)).argmax())
+    at = box[0].start + int(np.count_nonzero(labels[box], axis=(1, 2)).argmax())
     return CTMeasures(
-        float(np.median(hounsfield[liver])),
-        _noise(hounsfield[at], liver[at]),
+        float(np.median(hounsfield[box][liver])),
+        _noise(hounsfield[at], labels[at] == LIVER_LABEL),
         spacing[0],
         _body_pixels(hounsfield[at]) * spacing[1] * spacing[2] / 100,
     )

@@ -58,11 +58,11 @@ class LesionChoice:
         points: tuple[OperatingPoint, ...],
     ) -> LesionChoice:
         """Candidates in a volume's axial view, with their probabilities."""
-        numbers = np.zeros(volume.voxels.shape, np.int32)
-        volume.axial.of(numbers)[found.box] = found.numbers
+        numbers, whole = volume.axial.back(found.numbers), volume.voxels.shape
         flat = numbers.reshape(-1)
         voxels = np.flatnonzero(flat)
-        return cls(voxels, flat[voxels] - 1, probabilities, found.otherwise, points, volume.voxels.shape)
+        near = cls(voxels, flat[voxels] - 1, probabilities, found.otherwise, points, numbers.shape)
+        return near.moved(volume.axial.array_box(found.box, whole), whole)
 
     def labels_at(self, sensitivity: float) -> NDArray[np.uint8]:
         """Label of each of the voxels where so many false lesions a patient are put up with."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
-from ..core.labels import LIVER_LABEL
+from ..core.labels import LIVER_LABEL, bounding_box
 from .lesion_notes import Voxel, read_voxel
 
 
@@ -115,7 +115,11 @@ def lesion_sizes(numbered: NDArray[np.unsignedinteger]) -> tuple[int, ...]:
     Args:
         numbered: of :func:`LiverTumorSegLib.reporting.lesions.number_lesions`, ``[k, j, i]``.
     """
-    return tuple(np.bincount(numbered[numbered > LIVER_LABEL])[LIVER_LABEL + 1 :].tolist())
+    lesions = numbered > LIVER_LABEL
+    if not lesions.any():
+        return ()
+    near = numbered[bounding_box(lesions)]
+    return tuple(np.bincount(near[near > LIVER_LABEL])[LIVER_LABEL + 1 :].tolist())
 
 
 def automatic_marks(numbered: NDArray[np.unsignedinteger], inside: Sequence[Voxel]) -> tuple[LesionMark, ...]:

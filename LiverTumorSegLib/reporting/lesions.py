@@ -275,12 +275,10 @@ def number_lesions(
     box = bounding_box(volume.axial.of(labels))
     parts, count = _lesions_by_size(volume.axial.of(labels)[box])
     if table:
-        own = np.zeros_like(labels, parts.dtype)
-        volume.axial.of(own)[box] = parts
+        own, starts = volume.axial.back(parts), [side.start for side in volume.axial.array_box(box, labels.shape)]
         given = np.zeros(count + 1, parts.dtype)
         for lesion in table.lesions:
-            i, j, k = lesion.inside_voxel
-            given[own[k, j, i]] = lesion.number
+            given[own[tuple(np.subtract(lesion.inside_voxel[::-1], starts))]] = lesion.number
         parts = given[parts]
     numbered = labels.astype(np.min_scalar_type(int(parts.max()) + 1))
     near = volume.axial.of(numbered)[box]

@@ -242,6 +242,8 @@ class SourceSection(Section):
         self.state.ct_size = texts.volume(volume.voxels.shape, volume.spacing)
         self.state.setup_open = False
         session.tell()
+        node = session.volume
+        self.panel.later(lambda: session.jobs.volumes.of(node))  # while it is looked at, and not after Segment
 
     def _on_choice(self, number: int) -> None:
         if 0 <= number < len(self._choices):
