@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .volume import Volume
+from .volume import Box, Volume
 
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 _REGIONS = "Anatomic codes - DICOM master list"
@@ -57,14 +57,15 @@ FULL_CONFIDENCE = 255
 """The same in 8 bits, for lesions."""
 
 
-def bounding_box(labels: NDArray[np.uint8] | NDArray[np.bool_]) -> tuple[slice, ...]:
+def bounding_box(labels: NDArray[np.uint8] | NDArray[np.bool_]) -> Box:
     """Smallest box, along each axis of ``[slice, row, column]``, that holds every voxel that is not 0."""
     box = [slice(None)] * 3
     for axis in range(3):
         near = labels[tuple(box)]  # what the axes before have left is all that has to be looked through
         shown = np.flatnonzero(near.any(axis=tuple(other for other in range(3) if other != axis)))
         box[axis] = slice(int(shown[0]), int(shown[-1]) + 1)
-    return tuple(box)
+    k, j, i = box
+    return k, j, i
 
 
 _MOST_LOOKED_AT = 1 << 24

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.labels import FULL_CONFIDENCE, LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
+from ..core.volume import Box
 
 LEAST_PROBABILITY = 0.2
 """Of lesion, from which on a voxel of liver may be one."""
@@ -78,7 +79,7 @@ class FoundCandidates(NamedTuple):
         measures: ``[candidate, measure]``, see :data:`MEASURES`.
     """
 
-    box: tuple[slice, ...]
+    box: Box
     numbers: NDArray[np.int32]
     otherwise: NDArray[np.uint8]
     measures: NDArray[np.float64]
@@ -95,7 +96,8 @@ def find_candidates(labels: NDArray[np.uint8], ct: SegmentedCT, smallest_ml: flo
     if not labels.any():
         none = np.zeros((0, 0, 0), np.int32)
         return FoundCandidates((slice(0),) * 3, none, np.zeros(0, np.uint8), np.zeros((0, len(MEASURES))))
-    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(labels))  # with a border
+    k, j, i = (slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(labels))  # with a border
+    box = k, j, i
     near, ct = labels[box], ct.within(box)
     voxel_ml = float(np.prod(ct.spacing)) / 1000
     parts, strong = ndimage.label(near == LESION_LABEL)

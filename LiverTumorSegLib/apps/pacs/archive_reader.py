@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -158,8 +159,17 @@ class ArchiveReader(Protocol):
     def series(self, study: str) -> list[FoundSeries]:
         """The CT series of a study, and the series of results of this program."""
 
-    def fetch(self, study: str, series: FoundSeries, take: Callable[[bytes, int], None]) -> None:
-        """Fetch the objects of a series; ``take`` gets each, as a file of PS3.10, and how many there are."""
+    def fetch(
+        self,
+        study: str,
+        series: FoundSeries,
+        take: Callable[[bytes, int], None],
+        stopped: threading.Event | None = None,
+    ) -> None:
+        """Fetch the objects of a series; ``take`` gets each, as a file of PS3.10, and how many there are.
+
+        ``stopped`` ends it when set, also while the archive is silent.
+        """
 
 
 class WebReader:
@@ -194,14 +204,24 @@ class WebReader:
         found = map(_series, self._search.series_of(study, _SERIES_FIELDS))
         return [one for one in found if is_fetched(one)][:MOST_SERIES]
 
-    def fetch(self, study: str, series: FoundSeries, take: Callable[[bytes, int], None]) -> None:
+    def fetch(
+        self,
+        study: str,
+        series: FoundSeries,
+        take: Callable[[bytes, int], None],
+        stopped: threading.Event | None = None,
+    ) -> None:
         """Fetch the objects of a series; ``take`` gets each, as a file of PS3.10, and how many there are.
+
+        ``stopped`` ends it before the next object when set.
 
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should, or an object is too large.
         """
         instances = self._search.instances(study, series.series, KINDS[series.modality])
         for instance in instances:
+            if stopped and stopped.is_set():
+                return
             take(self._objects.image(study, series.series, instance), len(instances))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ Handlers = Sequence[tuple[Any, Callable[[evt.Event], object]]]
 
 _SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _NONE: Mapping[str, Sequence[str]] = {}
+_LOOK_SECONDS = 0.1
 
 
 @contextmanager
@@ -75,6 +77,30 @@ def associated(
         yield association
     finally:
         association.release()
+
+
+@contextmanager
+def ended_when(stopped: threading.Event | None, association: Association) -> Iterator[None]:
+    """End an association as soon as an event is set, though an answer is waited for, for the length of the block."""
+    if stopped is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if stopped.is_set():
+                association.abort()
+                association.dimse.msg_queue.put((None, None))  # only an abort of the other wakes who waits for it
+                return
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def accepts(association: Association, kind: str, syntax: str = "") -> bool:

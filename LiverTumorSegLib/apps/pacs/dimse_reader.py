@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 from pydicom import Dataset
@@ -21,7 +22,7 @@ from .archive_reader import (
     StudyQuery,
     is_fetched,
 )
-from .association import associated
+from .association import associated, ended_when
 from .config import Peer, Receive
 from .moved_objects import Arriving, fetch_by_move
 from .query import SUCCESS, answers, question, refuse_unserved, text
@@ -69,8 +70,16 @@ class DimseReader:
         found = [_series(answer) for answer in self._find("SERIES", keys, MOST_SERIES)]
         return [one for one in found if is_fetched(one)]
 
-    def fetch(self, study: str, series: FoundSeries, take: Callable[[bytes, int], None]) -> None:
+    def fetch(
+        self,
+        study: str,
+        series: FoundSeries,
+        take: Callable[[bytes, int], None],
+        stopped: threading.Event | None = None,
+    ) -> None:
         """Fetch the objects of a series; ``take`` gets each, as a file of PS3.10, and how many there are.
+
+        ``stopped`` ends it when set, also while the archive is silent.
 
         Raises:
             Unreachable, Rejected: it does not answer, or not as it should, or an object is too large.
@@ -79,14 +88,19 @@ class DimseReader:
         arriving = Arriving(take, self._longest, len(self._find("IMAGE", keys)))
         kinds = KINDS[series.modality]
         if self._receive:
-            fetch_by_move(self._peer, self._encryption, self._receive, keys, kinds, arriving)
+            fetch_by_move(self._peer, self._encryption, self._receive, keys, kinds, arriving, stopped)
         else:
-            self._get(keys, kinds, arriving)
+            self._get(keys, kinds, arriving, stopped)
 
-    def _get(self, keys: dict[str, str], kinds: Iterable[str], arriving: Arriving) -> None:
+    def _get(
+        self, keys: dict[str, str], kinds: Iterable[str], arriving: Arriving, stopped: threading.Event | None
+    ) -> None:
         handlers = [(evt.EVT_C_STORE, lambda event: SUCCESS if arriving.keep(event.encoded_dataset()) else _REFUSED)]
         stored, last = dict.fromkeys(kinds, TRANSFER_SYNTAXES), None
-        with associated(self._peer, self._encryption, {Get}, stored=stored, handlers=handlers) as association:
+        with (
+            associated(self._peer, self._encryption, {Get}, stored=stored, handlers=handlers) as association,
+            ended_when(stopped, association),
+        ):
             refuse_unserved(association, Get, "C-GET", _ADVICE)
             for status, _ in association.send_c_get(question("SERIES", keys), Get):
                 last = status.get("Status")

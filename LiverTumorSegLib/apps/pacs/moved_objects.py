@@ -18,7 +18,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as M
 
 from ...core.atomic_files import system_temporary_folder
 from ...core.errors import UserError
-from .association import associated
+from .association import associated, ended_when
 from .config import Limits, Peer, Receive
 from .connection import Rejected, Unreachable
 from .image_header import OUT_OF_RESOURCES, Refused
@@ -91,6 +91,7 @@ def fetch_by_move(
     keys: dict[str, str],
     kinds: Collection[str],
     arriving: Arriving,
+    stopped: threading.Event | None = None,
 ) -> None:
     """Have an archive send the objects of a series to a port of this machine, one series after another.
 
@@ -101,6 +102,7 @@ def fetch_by_move(
         keys: the UIDs of study and series.
         kinds: SOP classes that are taken.
         arriving: gets the objects.
+        stopped: ends it when set, as an archive may be silent for minutes.
 
     Raises:
         Unreachable, Rejected: it does not answer, or does not send them; or nothing can be received now.
@@ -110,6 +112,7 @@ def fetch_by_move(
         _port_of(receive, peer.timeout_seconds),
         _receiving(receive, kinds, keys["SeriesInstanceUID"], arriving),
         associated(peer, encryption, {Move}, MOVE_SECONDS) as association,
+        ended_when(stopped, association),
     ):
         refuse_unserved(association, Move, "C-MOVE")
         for status, _ in association.send_c_move(question("SERIES", keys), receive.ae_title, Move):

@@ -195,7 +195,7 @@ class SessionArchives:
         place = question.folder / UPLOADS / _folder_name(chosen.get("into"))
         fetched = _Fetched(question, place, self._most_bytes)
         try:
-            self._reader(archive).fetch(study, series, fetched.take)
+            self._reader(archive).fetch(study, series, fetched.take, question.stopped)
         except OSError as error:
             msg = (
                 f"What “{archive.name}” sends cannot be kept ({error.strerror}): free some space on the server's disk."

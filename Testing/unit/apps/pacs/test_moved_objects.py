@@ -2,6 +2,7 @@
 
 import socket
 import tempfile
+import threading
 from io import BytesIO
 from pathlib import Path
 
@@ -42,9 +43,9 @@ def receive(archive):
     return made
 
 
-def fetch(archive, receive, take=lambda *_: None):
+def fetch(archive, receive, take=lambda *_: None, stopped=None):
     peer = Peer(ae_title=TITLE, address="127.0.0.1", port=archive.port, timeout_seconds=10)
-    DimseReader(peer, 1 << 20, receive).fetch("1.2.9.1.2.3", SERIES, take)
+    DimseReader(peer, 1 << 20, receive).fetch("1.2.9.1.2.3", SERIES, take, stopped)
 
 
 def is_open(receive):
@@ -121,6 +122,27 @@ def test_one_series_waits_for_another_and_no_longer_than_an_answer(archive, rece
             DimseReader(peer, 1 << 20, receive).fetch("1.2.9.1.2.3", SERIES, lambda *_: None)
     fetch(archive, receive)
     assert not lock.locked()
+
+
+def test_a_user_who_stops_waits_for_no_silent_archive(archive, receive):
+    asked, answered, stopped = (threading.Event() for _ in range(3))
+
+    def silent(_):
+        asked.set()
+        answered.wait(60)
+        yield None, None
+
+    archive.move = silent
+    with moving(archive):
+        user = threading.Thread(target=lambda: (asked.wait(), stopped.set()))
+        user.start()
+        try:
+            with pytest.raises(Unreachable, match="ended the connection"):
+                fetch(archive, receive, stopped=stopped)
+            assert not is_open(receive)
+        finally:
+            answered.set()
+            user.join()
 
 
 def test_an_archive_that_offers_no_c_move_is_said_not_to(receive):

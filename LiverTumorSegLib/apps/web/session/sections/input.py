@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,8 +243,11 @@ class SourceSection(Section):
         self.state.ct_size = texts.volume(volume.voxels.shape, volume.spacing)
         self.state.setup_open = False
         session.tell()
-        node = session.volume
-        self.panel.later(lambda: session.jobs.volumes.of(node))  # while it is looked at, and not after Segment
+        self.panel.later(partial(self._inspect, session.volume))
+
+    def _inspect(self, node: Any) -> None:
+        """Inspect the CT while it is looked at, and not after Segment is pressed."""
+        self.session.jobs.volumes.of(node)
 
     def _on_choice(self, number: int) -> None:
         if 0 <= number < len(self._choices):
