@@ -15,6 +15,7 @@ from ..core import gpus
 from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement, choose_device
 from ..core.errors import UserError
+from ..core.host_memory import reusing_freed_memory
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
 from ..core.volume import Volume
@@ -186,12 +187,13 @@ def segment(
     confidence = np.zeros(seen.shape, np.uint8) if scores or options.candidates else None
     out = LabelOutput(seen, tuple(volume.axial.of(levels) for levels in probabilities.values()), confidence)
     placement = choose_device(device, _precision(model.description, options.precision))
-    if model.description.nnunet:
-        back = volume.axial.back
-        own = NnUNetOutput(labels, probabilities, None if confidence is None else back(confidence))
-        place, found_out = label_volume(own, volume, model, placement, options, task.part(0, 0.95), box)
-    else:
-        place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
+    with reusing_freed_memory():
+        if model.description.nnunet:
+            back = volume.axial.back
+            own = NnUNetOutput(labels, probabilities, None if confidence is None else back(confidence))
+            place, found_out = label_volume(own, volume, model, placement, options, task.part(0, 0.95), box)
+        else:
+            place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
     others = _split(labels, model.description)
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
