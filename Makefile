@@ -31,6 +31,7 @@ bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/click.py
 	$(BIN)/python Testing/benchmarks/web.py
 	$(BIN)/python Testing/benchmarks/preprocessing.py
+	$(BIN)/python Testing/benchmarks/cohort.py
 	$(BIN)/python Testing/benchmarks/evaluation.py
 	$(BIN)/python Testing/benchmarks/training.py
 	$(BIN)/python Testing/benchmarks/dicom.py

@@ -312,6 +312,7 @@ def measure_and_write(
     levels = found.choice.spread() if found.choice else None
     marked = found.labels, found.volume, found.marks, levels
     table = lesions.measure_lesions(*marked, region=found.region, numbers=numbers)
+    task.cancel.check()
     numbered = lesions.number_lesions(found.labels, found.volume, table)
     if notes:
         table = table.with_notes(place_notes(notes, numbered, found.volume))
