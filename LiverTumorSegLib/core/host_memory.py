@@ -21,8 +21,8 @@ _USUAL_MMAP, _USUAL_TRIM = 32 << 20, 64 << 20
 def reusing_freed_memory() -> Iterator[None]:
     """Keep freed memory for the next block for as long as this lasts, and give it back then.
 
-    A network frees and asks for the same large blocks again and again. By default glibc returns each to the system, which
-    hands it out again page by page, filled with zeros. Nothing changes where the C library is another.
+    A network frees and asks for the same large blocks again and again. By default glibc returns each to the system,
+    which hands it out again page by page, filled with zeros. Nothing changes where the C library is another.
     """
     library = _glibc()
     if library is None:

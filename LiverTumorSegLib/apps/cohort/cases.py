@@ -15,7 +15,7 @@ import glob
 import io
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -327,16 +327,23 @@ def _in_folder(source: Path, others: Collection[Path], left_out: LeftOut, cancel
     cases: list[CohortCase] = []
     for place, paths in _folders_with_files(source, {other.resolve() for other in others}):
         cancel.check()
-        found = [path for path in paths if stem(path) != path.name]
-        masks = [path for path in found if _is_mask(path, source)]
-        volumes += [path for path in found if path not in masks]
+        found, rest = _split(paths, lambda path: stem(path) != path.name)
+        masks, cts = _split(found, lambda path: _is_mask(path, source))
+        volumes += cts
         _add_left_out(left_out, "masks by their names or folders", [path.name for path in masks])
-        rest = [path for path in paths if path not in found]
         if not _is_in_mask_folder(place, source) and has_dicom(rest):
             series, no_cts = dicom_cases(place)
             cases += series
             _add_left_out(left_out, "DICOM series that are no CTs to segment", no_cts)
     return cases + _volume_cases(volumes)
+
+
+def _split(paths: Iterable[Path], is_so: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
+    """The paths of which something is so, and the others, in their order."""
+    kinds: tuple[list[Path], list[Path]] = [], []
+    for path in paths:
+        kinds[not is_so(path)].append(path)
+    return kinds
 
 
 def _folders_with_files(source: Path, others: Collection[Path]) -> Iterator[tuple[Path, list[Path]]]:
