@@ -82,6 +82,24 @@ def test_with_the_mouse_a_lesion_is_added_and_a_click_removed_again(page):
     assert points(page, "Axial").count() == 1
 
 
+def test_a_click_is_dragged_to_another_place_and_that_is_undone(page):
+    page.click("#click-add")
+    page.mouse.click(*middle(page, "Axial"))
+    one_lesion(page, LARGE_ML)
+    before, window, at = volumes(page), page.inner_text("#window"), points(page, "Axial").bounding_box()
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 70, y + 60, steps=4)  # into the liver
+    page.mouse.up()
+    web_cases.wait(page, lambda: volumes(page) != before, "another lesion")
+    moved = points(page, "Axial").bounding_box()
+    assert (moved["x"] - at["x"], moved["y"] - at["y"]) == (pytest.approx(70, abs=3), pytest.approx(60, abs=3))
+    assert (page.locator("#clicks li").count(), page.inner_text("#window")) == (1, window)
+    page.keyboard.press("Control+z")
+    web_cases.wait(page, lambda: volumes(page) == before, "the lesion as it was")
+
+
 def test_a_finger_taps_and_two_fingers_do_not(page):
     touch = page.context.new_cdp_session(page)
 

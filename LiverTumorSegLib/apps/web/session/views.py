@@ -36,7 +36,8 @@ _MOST_PIXELS = 1 << 23
 """Of a view, as of a screen of 3840 x 2160: a browser may ask for any size, and more would take gigabytes."""
 
 _MOVES = "tool === 'none' && !click_mode && !measuring"
-_CLASSES = "['lts-views', click_mode ? 'lts-clicking' : '', measuring ? 'lts-measuring' : '']"
+_MOVABLE = "tool === 'none' && !measuring && !segmenting ? 'lts-movable' : ''"  # clicks that were made
+_CLASSES = f"['lts-views', click_mode ? 'lts-clicking' : '', measuring ? 'lts-measuring' : '', {_MOVABLE}]"
 
 Layer = Callable[[SliceView, ViewPlane], Shown]
 """Says what else is drawn over a slice view's picture."""

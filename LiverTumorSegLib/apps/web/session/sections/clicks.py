@@ -88,7 +88,8 @@ class ClickSection(Section):
         self.state.change("row")(self._on_row)
         self.state.change("tool")(self._on_tool)
         self.state.change("segmenting")(self._on_segmenting)
-        for name, work in {"click_lesion": self._on_click, "aim_lesion": self._on_aim}.items():
+        triggers = {"click_lesion": self._on_click, "move_click": self._on_move, "aim_lesion": self._on_aim}
+        for name, work in triggers.items():
             self.session.server.trigger(name)(work)
         for view in self._views.values():
             view.modified.connect(self._draw)
@@ -208,7 +209,7 @@ class ClickSection(Section):
             return
         if not shares:
             place = middle_of(view.get_view_node())
-        elif len(shares) == 2 and all(isinstance(share, (int, float)) and 0 <= share <= 1 for share in shares):
+        elif _is_in_view(shares):
             place = place_at(view.get_view_node(), *shares)
         else:
             return
@@ -325,6 +326,17 @@ class ClickSection(Section):
         if lesion is not None and isinstance(number, int) and 0 < number <= len(clicks):
             self._ask(Asked(lesion, (*clicks[: number - 1], *clicks[number:])))
 
+    def _on_move(self, number: int, tag: str, *shares: float) -> None:
+        """Ask again with a click at another place of a view, to which it was dragged."""
+        view, lesion, clicks = self._views.get(tag), self._lesion, self._clicks
+        if view is None or lesion is None or self.state.segmenting or not _is_in_view(shares):
+            return
+        if isinstance(number, int) and 0 < number <= len(clicks):
+            before, after = clicks[: number - 1], clicks[number:]
+            moved = LesionClick(place_at(view.get_view_node(), *shares), clicks[number - 1].inside)
+            if not self._is_there(moved, (*before, *after)):
+                self.panel.attempt(lambda: self._ask(Asked(lesion, (*before, moved, *after))))
+
     def _on_go(self, number: int) -> None:
         clicks = self._clicks
         if isinstance(number, int) and 0 < number <= len(clicks):
@@ -352,3 +364,8 @@ class ClickSection(Section):
         )
         with self.state:
             self.session.views.go_to(moved_in(view, (right, up, through), min(self._volume.spacing)))
+
+
+def _is_in_view(shares: tuple[float, ...]) -> bool:
+    """Whether these are shares of a view's width and height."""
+    return len(shares) == 2 and all(isinstance(share, (int, float)) and 0 <= share <= 1 for share in shares)

@@ -15,6 +15,7 @@
     target?.closest?.("button, input, a") ? null : target?.closest?.(".lts-view[data-view]");
   const tell = (name, ...values) => window.trame.trigger(name, values);
   let down = null;
+  let dragged = null; // a click that is being moved
 
   // The mode goes along, since what was chosen just before may not have arrived yet.
   function click(event, tag, ...place) {
@@ -30,29 +31,68 @@
     return picture ? { tag: view.dataset.view, box: picture.getBoundingClientRect() } : null;
   }
 
+  function take(event) {
+    event.preventDefault();
+    event.stopImmediatePropagation(); // a view would take it for its own
+  }
+
+  const farFrom = (from, event) =>
+    Math.hypot(event.clientX - from.x, event.clientY - from.y) > STILL[event.pointerType];
+
+  function placeIn(box, event) {
+    const share = (at, from, length) => Math.min(1, Math.max(0, (at - from) / length));
+    return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+  }
+
   window.addEventListener(
     "pointerdown",
     (event) => {
       const plain = event.isPrimary && event.button === 0 && !event.shiftKey && !event.altKey;
-      const picture = mode() && plain ? pictureOf(event.target) : null; // a second finger is no click
-      down = picture && { ...picture, id: event.pointerId, x: event.clientX, y: event.clientY };
+      const picture = plain ? pictureOf(event.target) : null; // a second finger is no click
+      const from = picture && { ...picture, id: event.pointerId, x: event.clientX, y: event.clientY };
+      const point = event.target.closest?.("[data-click]");
+      down = mode() ? from : null;
+      dragged = from && point ? { ...from, point } : null;
+      if (dragged) take(event);
+    },
+    true,
+  );
+  window.addEventListener(
+    "pointermove",
+    (event) => {
+      if (dragged?.id !== event.pointerId) return;
+      take(event);
+      dragged.far ||= farFrom(dragged, event);
+      if (dragged.far) dragged.point.style.translate = `${event.clientX - dragged.x}px ${event.clientY - dragged.y}px`;
     },
     true,
   );
   window.addEventListener(
     "pointerup",
     (event) => {
+      const moved = dragged?.id === event.pointerId ? dragged : null;
+      if (moved) {
+        dragged = null;
+        moved.point.style.translate = ""; // the session says where it is now
+        take(event);
+        if (moved.far) tell("move_click", Number(moved.point.dataset.click), moved.tag, ...placeIn(moved.box, event));
+      }
       const from = down;
       if (from?.id !== event.pointerId) return;
       down = null;
-      const moved = Math.hypot(event.clientX - from.x, event.clientY - from.y);
-      if (moved > STILL[event.pointerType] || !mode()) return;
-      const { box } = from;
-      click(event, from.tag, (from.x - box.left) / box.width, (from.y - box.top) / box.height);
+      if (farFrom(from, event) || !mode()) return;
+      click(event, from.tag, ...placeIn(from.box, { clientX: from.x, clientY: from.y }));
     },
     true,
   );
-  window.addEventListener("pointercancel", () => (down = null), true);
+  window.addEventListener(
+    "pointercancel",
+    () => {
+      if (dragged) dragged.point.style.translate = "";
+      down = dragged = null;
+    },
+    true,
+  );
 
   function turn() {
     if (mode() !== "improve") return false;
@@ -93,9 +133,7 @@
   window.addEventListener(
     "keydown",
     (event) => {
-      if (!taken(event)) return;
-      event.preventDefault();
-      event.stopImmediatePropagation(); // a view would take it for its own
+      if (taken(event)) take(event);
     },
     true,
   );

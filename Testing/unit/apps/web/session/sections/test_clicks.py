@@ -250,6 +250,22 @@ def test_a_double_click_is_one_click(page):
     assert len(page.state.clicks) == 2
 
 
+def test_a_click_that_is_moved_is_asked_for_at_its_new_place(page):
+    add(page, SMALL)
+    improve(page, (SMALL[0], SMALL[1] + 4, SMALL[2]), "outside")
+    page.session.views.go_to(ras(SMALL))
+    before = page.clicking._clicks
+    settle(lambda: page.clicking._on_move(2, "Red", 0.5, 0.75))
+    now = page.clicking._clicks
+    assert (now[0], now[1].inside) == (before[0], False)
+    assert now[1].point[2] == pytest.approx(before[1].point[2])
+    assert np.linalg.norm(np.subtract(now[1].point, before[1].point)) > 10
+    assert dice(page, "small") > 0.8  # which the click does not take from any more
+    for wrong in [(3, "Red", 0.5, 0.5), ("1", "Red", 0.5, 0.5), (1, "Blue", 0.5, 0.5), (1, "Red", 2, 0.5), (1, "Red")]:
+        page.clicking._on_move(*wrong)
+    assert page.clicking._clicks == now
+
+
 def test_keys_aim_by_voxels_and_click_where_they_aim(page):
     page.session.views.go_to(ras((SMALL[0] - 4, SMALL[1], SMALL[2])))
     mode(page, "add")
