@@ -21,7 +21,8 @@
     return { view, tag: view.dataset.view, box, x: Math.min(100, Math.max(0, x)), y: Math.min(100, Math.max(0, y)) };
   }
 
-  const pictureAt = (event) => (event.target.closest?.("button, input, a, [data-click]") ? null : placeIn(viewOf(event.target), event));
+  const OVER = "button, input, a, [data-click]"; // what lies over a picture and takes the pointer itself
+  const pictureAt = (event) => (event.target.closest?.(OVER) ? null : placeIn(viewOf(event.target), event));
 
   // One question at a time, and then where the pointer is by now.
   async function ask() {
