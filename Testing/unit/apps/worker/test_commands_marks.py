@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +29,21 @@ def words(answer):
 AUTOMATIC, PAINTED = (True, 0, False), (False, 0, False)
 
 
-@pytest.fixture
-def scored(files, tmp_path):
-    """The answer of a model with lesion scores, when many false lesions are put up with."""
-    chosen = {"model": str(model_with_scores(tmp_path)), "device": "cpu"}
+@pytest.fixture(scope="module")
+def segmented(hand_over, tmp_path_factory):
+    """What segmenting answered, and the labels that it left."""
+    folder = tmp_path_factory.mktemp("segmented")
+    files, chosen = hand_over(folder), {"model": str(model_with_scores(folder)), "device": "cpu"}
     chosen["options"] = {"precision": "float32", "postprocessing": {"sensitivity": 5}}
-    return run("segment", **files, **chosen)
+    return run("segment", **files, **chosen), files["labels"]
+
+
+@pytest.fixture
+def scored(files, segmented):
+    """The answer of a model with lesion scores, when many false lesions are put up with."""
+    answer, labels = segmented
+    shutil.copyfile(labels, files["labels"])
+    return deepcopy(answer)
 
 
 def measured(files, answer, **arguments):
