@@ -197,13 +197,13 @@ def segment(
     others = _split(labels, model.description)
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
-    task.at(0.97, "Cleaning up")
+    task.cancel.check()
     found = None if confidence is None else _candidates(volume, seen, confidence, cleaning)
     choice = None
     if found and scores:
         choice = LesionChoice.of(found, volume, scores.probabilities(found.measures), scores.points)
         choice.choose(labels, cleaning.sensitivity)
-    task.at(0.99, "Cleaning up")
+    task.cancel.check()
     notes = (*found_out, *_doubts(model.description, seen, volume))
     task.at(1, "Done")
     return Segmentation(

@@ -95,7 +95,7 @@ def find_candidates(labels: NDArray[np.uint8], ct: SegmentedCT, smallest_ml: flo
     """
     if not labels.any():
         none = np.zeros((0, 0, 0), np.int32)
-        return FoundCandidates((slice(0),) * 3, none, np.zeros(0, np.uint8), np.zeros((0, len(MEASURES))))
+        return FoundCandidates((slice(0, 0),) * 3, none, np.zeros(0, np.uint8), np.zeros((0, len(MEASURES))))
     k, j, i = (slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(labels))  # with a border
     box = k, j, i
     near, ct = labels[box], ct.within(box)

@@ -8,7 +8,7 @@ from support.lesion_scores import POINTS
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.postprocessing import lesion_choice
-from LiverTumorSegLib.postprocessing.candidates import MEASURES, FoundCandidates
+from LiverTumorSegLib.postprocessing.candidates import MEASURES, FoundCandidates, SegmentedCT, find_candidates
 from LiverTumorSegLib.postprocessing.lesion_choice import LesionChoice
 
 SHAPE = (4, 6, 8)
@@ -50,6 +50,16 @@ def test_more_candidates_are_lesions_the_more_false_ones_are_put_up_with(numbers
         labels = chosen(choice, sensitivity)
         assert np.array_equal(labels == 2, np.isin(numbers, taken))
         assert (labels[numbers == 3] == last).all()
+
+
+@pytest.mark.parametrize("signs", [(-1, -1, 1), (1, 1, -1)])
+def test_where_nothing_was_found_there_is_nothing_to_choose(signs):
+    volume = Volume(np.zeros(SHAPE, np.int16), np.diag([*map(float, signs), 1.0]))
+    nothing = np.zeros(SHAPE, np.uint8)
+    found = find_candidates(nothing, SegmentedCT(volume.voxels, (1.0, 1.0, 1.0), nothing), 0.05)
+    choice = LesionChoice.of(found, volume, np.zeros(0), POINTS)
+    assert (choice.voxels.size, choice.shape) == (0, SHAPE)
+    assert np.array_equal(chosen(choice, 5, nothing.copy()), nothing)
 
 
 def test_going_back_and_forth_gives_the_same(numbers):
