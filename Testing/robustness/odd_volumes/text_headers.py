@@ -9,8 +9,8 @@ from .grid import BODY, Grid
 NI, NJ, NK = BODY.voxels.shape[::-1]
 DIRECTIONS = "(0.75,0,0) (0,0.875,0) (0,0,2.5)"
 AXIAL = "0.75 0.875 2.5"
-REFUSED = (*IMPOSSIBLE, "not in mm", "numbers a voxel", "no file that can be read", "control characters")
-ELSEWHERE = ("outside its own folder", "in several files", "no file that can be read")
+REFUSED = (*IMPOSSIBLE, "not in mm", "numbers a voxel", "not a file that can be read", "control characters")
+ELSEWHERE = ("outside its own folder", "in several files", "not a file that can be read")
 UNPLACED = "does not say how the patient lies"
 
 NRRD_REFUSED = {

@@ -11,7 +11,7 @@ from .formats import nifti
 from .grid import BODY
 from .whole_formats import DETACHED, WHOLE, detached
 
-DAMAGED = (*BROKEN, "states no number of dimensions", "no file that can be read")
+DAMAGED = (*BROKEN, "states no number of dimensions", "not a file that can be read")
 VOXELS = len(BODY.voxels.tobytes())
 
 
