@@ -10,13 +10,12 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support import panel_pictures
 from support.repository import ROOT
 from support.slicer_harness import application
 from support.small_follow_up import add_comparison
 
 TARGET = ROOT / "Resources" / "Screenshots" / "panel-earlier-ct.png"
-CAPTION = "Test harness on Qt and Slicer's own MRML, not 3D Slicer"
-WIDTH, STRIP = 460, 26
 
 
 def main() -> None:
@@ -31,9 +30,6 @@ def main() -> None:
 
 
 def take(widget, folder: Path) -> None:
-    import qt
-    import slicer
-
     from LiverTumorSegLib.apps.panel import mrml_comparison_views
 
     nodes = add_comparison(folder)
@@ -45,19 +41,8 @@ def take(widget, folder: Path) -> None:
     mrml_comparison_views.open_views(nodes)
     ui.changesTable.selectRow(0)
     widget.show()
-    for _ in range(2):  # labels learn their height from their width
-        widget.parent.resize(WIDTH, widget.parent.sizeHint.height())
-        slicer.app.processEvents()
-    section = ui.earlierSection.grab()
-    picture = qt.QPixmap(section.width(), section.height() + STRIP)
-    picture.fill(qt.QColor("#1f2a44"))
-    painter = qt.QPainter(picture)
-    painter.drawPixmap(0, 0, section)
-    painter.setPen(qt.QColor("white"))
-    painter.drawText(8, picture.height() - 8, CAPTION)
-    painter.end()
-    picture.save(str(TARGET))
-    print(TARGET)
+    panel_pictures.lay_out(widget)
+    panel_pictures.save(ui.earlierSection.grab(), TARGET)
 
 
 if __name__ == "__main__":

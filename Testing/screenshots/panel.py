@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support import panel_pictures
 from support.repository import ROOT, SHARED
 from support.slicer_harness import application
 
@@ -22,8 +23,7 @@ from LiverTumorSegLib.io import volumes
 
 PATIENT = "8"
 TARGET = ROOT / "Resources" / "Screenshots"
-CAPTION = "Test harness on Qt and Slicer's own MRML, not 3D Slicer"
-WIDTH, HEIGHT, STRIP = 460, 760, 26
+HEIGHT = 760
 PATIENCE = 300
 
 
@@ -84,22 +84,9 @@ def wait(condition) -> None:
 def grab(widget, name: str) -> None:
     """What is seen of the panel in Slicer's usual window, with a strip below that says what it is."""
     import qt
-    import slicer
 
-    for _ in range(2):  # labels learn their height from their width
-        widget.parent.resize(WIDTH, max(HEIGHT, widget.parent.sizeHint.height()))
-        slicer.app.processEvents()
-    panel = widget.parent.grab(qt.QRect(0, 0, WIDTH, HEIGHT))
-    picture = qt.QPixmap(panel.width(), panel.height() + STRIP)
-    picture.fill(qt.QColor("#1f2a44"))
-    painter = qt.QPainter(picture)
-    painter.drawPixmap(0, 0, panel)
-    painter.setPen(qt.QColor("white"))
-    painter.drawText(8, picture.height() - 8, CAPTION)
-    painter.end()
-    TARGET.mkdir(parents=True, exist_ok=True)
-    picture.save(str(TARGET / f"{name}.png"))
-    print(TARGET / f"{name}.png")
+    panel_pictures.lay_out(widget, HEIGHT)
+    panel_pictures.save(widget.parent.grab(qt.QRect(0, 0, panel_pictures.WIDTH, HEIGHT)), TARGET / f"{name}.png")
 
 
 if __name__ == "__main__":
