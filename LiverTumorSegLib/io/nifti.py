@@ -21,7 +21,7 @@ from ..core.atomic_files import whole_file
 from ..core.errors import UserError
 from ..core.label_layers import NAMES, LabelLayer, in_one_layer, names_as_text, names_from_text, value_names
 from ..core.volume import Volume
-from . import raw_image
+from . import deflate
 from .limits import refuse_too_many_voxels
 from .raw_image import TOO_LARGE, UNPLACED, RawImage
 
@@ -184,7 +184,7 @@ def _is_packed(path: Path) -> bool:
 def _unpacked(image: nibabel.Nifti1Image, path: Path) -> NDArray:
     """Voxels as stored, of a file that is whole: nibabel would leave its end unread."""
     offset = image.dataobj.offset
-    content = raw_image.read_gzip(path, offset + _bytes(image))
+    content = deflate.read_gzip(path, offset + _bytes(image))
     if content is None:
         raise UserError(_CUT.format(path))
     return np.frombuffer(content, image.get_data_dtype(), prod(image.shape), offset).reshape(image.shape, order="F")
@@ -196,7 +196,7 @@ def _bytes(image: nibabel.Nifti1Image) -> int:
 
 def _refuse_short(image: nibabel.Nifti1Image, path: Path) -> None:
     """Refuse a file that cannot hold the voxels that it states, before memory is asked for."""
-    holds = path.stat().st_size * (raw_image.HIGHEST_GZIP_RATIO if _is_packed(path) else 1)
+    holds = path.stat().st_size * (deflate.HIGHEST_RATIO if _is_packed(path) else 1)
     if image.dataobj.offset + _bytes(image) > holds:
         raise UserError(_CUT.format(path))
 

@@ -5,7 +5,6 @@ ITK's readers open whatever file a header names, and see other names in it than 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from itertools import chain
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from . import limits, metaimage_header, nrrd_header, seg_layers, text_header
-from .raw_image import HIGHEST_GZIP_RATIO, TOO_LARGE, UNPLACED, RawImage
+from .deflate import DEFLATE_ERRORS, HIGHEST_RATIO, unpacked_blocks
+from .raw_image import TOO_LARGE, UNPLACED, RawImage
 from .text_header import DAMAGED, TextHeader, locate_voxels
 from .voxel_layout import Packing, VoxelLayout
 
-_GZIP_BEGINS, _ANY_HEADER = b"\x1f\x8b", zlib.MAX_WBITS | 32
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, OverflowError, *DEFLATE_ERRORS)
 _BLOCK = 1 << 16
 _BLANKS = bytes(range(9, 14)) + b" "
 
@@ -44,7 +44,7 @@ def read_voxels(header: TextHeader, volume: VoxelLayout) -> NDArray:
             voxels = _READERS[volume.packing](content, volume, needed)
         except MemoryError as error:
             raise UserError(TOO_LARGE.format(header.path)) from error
-        except (ValueError, OverflowError, EOFError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise UserError(DAMAGED.format(header.path)) from error
     if not voxels.dtype.isnative:
         voxels = voxels.byteswap(inplace=True).view(voxels.dtype.newbyteorder())
@@ -53,7 +53,7 @@ def read_voxels(header: TextHeader, volume: VoxelLayout) -> NDArray:
 
 def _refuse_short(volume: VoxelLayout, needed: int, there: int, path: Path) -> None:
     """Refuse a file that cannot hold the voxels that it states, before memory is asked for."""
-    most = {Packing.RAW: there, Packing.DEFLATED: HIGHEST_GZIP_RATIO * there, Packing.HEX: there // 2}
+    most = {Packing.RAW: there, Packing.DEFLATED: HIGHEST_RATIO * there, Packing.HEX: there // 2}
     if needed > most.get(volume.packing, volume.kind.itemsize * there):
         stated = " x ".join(map(str, volume.size))
         msg = f"{path} ends too early for the {stated} voxels it states: get it again."
@@ -81,17 +81,17 @@ def _inflated(content: BufferedReader, volume: VoxelLayout, needed: int) -> NDAr
     """Voxels of a stream that is whole and holds nothing else.
 
     Raises:
-        zlib.error: it is damaged, or ends too early.
+        Exception: of :data:`.deflate.DEFLATE_ERRORS`; it is damaged, or ends too early.
         ValueError: it holds more or fewer.
     """
     begin, skipped = content.tell(), volume.skipped
     if skipped == -1:  # all but the end
-        skipped = sum(map(len, _unpacked(content))) - needed
+        skipped = sum(map(len, unpacked_blocks(content))) - needed
         content.seek(begin)
     if skipped < 0:
         raise ValueError
     made, at = bytearray(needed), -skipped
-    for block in _unpacked(content):
+    for block in unpacked_blocks(content):
         end = at + len(block)
         if end > needed:
             raise ValueError
@@ -101,29 +101,6 @@ def _inflated(content: BufferedReader, volume: VoxelLayout, needed: int) -> NDAr
     if at != needed:
         raise EOFError
     return np.frombuffer(made, volume.kind)
-
-
-def _unpacked(content: BufferedReader) -> Iterator[bytes]:
-    """Unpacked blocks of the gzip or zlib members that follow.
-
-    Raises:
-        zlib.error: they are damaged.
-        EOFError: they end too early.
-    """
-    rest = content.read(_BLOCK)
-    while True:
-        unpacking = zlib.decompressobj(_ANY_HEADER)
-        while not unpacking.eof:
-            block = unpacking.decompress(rest, _BLOCK)
-            if not (rest or block):
-                raise EOFError
-            yield block
-            rest = unpacking.unconsumed_tail or (b"" if unpacking.eof else content.read(_BLOCK))
-        rest = unpacking.unused_data
-        if len(rest) < len(_GZIP_BEGINS):
-            rest += content.read(_BLOCK)
-        if not rest.startswith(_GZIP_BEGINS):
-            return
 
 
 def _words(content: BufferedReader, volume: VoxelLayout, _needed: int) -> NDArray:

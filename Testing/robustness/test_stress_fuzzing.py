@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from LiverTumorSegLib.io import nrrd_metaimage, raw_image, text_header, volumes
+from LiverTumorSegLib.io import deflate, nrrd_metaimage, text_header, volumes
 from robustness.stress import text_header_tries
 
 TRIES = {
@@ -50,8 +50,8 @@ def unchecked(content):
 
 
 def test_a_check_that_is_gone_shows(monkeypatch, tmp_path):
-    monkeypatch.setattr(raw_image, "read_gzip", first_bytes)
-    monkeypatch.setattr(nrrd_metaimage, "_unpacked", unchecked)
+    monkeypatch.setattr(deflate, "read_gzip", first_bytes)
+    monkeypatch.setattr(nrrd_metaimage, "unpacked_blocks", unchecked)
     assert any("other voxels than were packed" in line for line in campaign("bodies").run(150, 0, tmp_path).failed)
 
 
