@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,19 @@ def bounding_box(labels: NDArray[np.uint8] | NDArray[np.bool_]) -> Box:
         shown = np.flatnonzero(near.any(axis=tuple(other for other in range(3) if other != axis)))
         box[axis] = slice(int(shown[0]), int(shown[-1]) + 1)
     k, j, i = box
+    return k, j, i
+
+
+def widened_box(box: Box, shape: Sequence[int], by: Sequence[int] = (1, 1, 1)) -> Box:
+    """A box with so many voxels more on each side, as far as the array goes.
+
+    Args:
+        box: of slices, rows and columns.
+        shape: of the array.
+        by: voxels along each axis.
+    """
+    sides = zip(box, shape, by, strict=True)
+    k, j, i = (slice(max(0, side.start - more), min(size, side.stop + more)) for side, size, more in sides)
     return k, j, i
 
 

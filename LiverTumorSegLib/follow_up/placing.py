@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..core.labels import bounding_box
+from ..core.labels import bounding_box, widened_box
 from ..core.volume import Volume
 from ..io import itk
 from .matching import Places
@@ -103,7 +103,7 @@ def _sampled(scan: Scan, grid: sitk.Image, transform: sitk.Transform) -> NDArray
     if not scan.table.lesions:
         return np.zeros(grid.GetSize()[::-1], np.uint16)
     volume, (numbers,) = straighten(scan.volume, scan.numbers)
-    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(numbers))
+    box = widened_box(bounding_box(numbers), numbers.shape)
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [side.start for side in reversed(box)]
     image = itk.array_to_image(numbers[box].astype(np.uint16), affine)

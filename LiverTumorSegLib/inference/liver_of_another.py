@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box
+from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, widened_box
 from ..core.volume import Volume
 from ..postprocessing.cleaning import clean_labels
 from ..postprocessing.lesion_choice import LesionChoice
@@ -32,11 +32,7 @@ def box_around(marked: NDArray[np.uint8] | NDArray[np.bool_], volume: Volume, ma
         volume: the CT.
         margin_mm: on each side.
     """
-    first, second, third = (
-        slice(max(0, side.start - int(margin_mm / mm)), min(size, side.stop + int(margin_mm / mm)))
-        for side, mm, size in zip(bounding_box(marked), volume.spacing, marked.shape, strict=True)
-    )
-    return first, second, third
+    return widened_box(bounding_box(marked), marked.shape, [int(margin_mm / mm) for mm in volume.spacing])
 
 
 def lesions_in_liver(found: Segmentation, liver: Segmentation, steps: Postprocessing) -> Segmentation:
@@ -69,7 +65,7 @@ def _choice_in(choice: LesionChoice, labels: NDArray[np.uint8], liver: NDArray[n
     kept = choice.inside(labels > 0)
     if not liver.any():
         return kept
-    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(liver))
+    box = widened_box(bounding_box(liver), liver.shape)
     near = np.zeros(liver.shape, bool)
     near[box] = ndimage.binary_dilation(liver[box], _TOUCHING)
     beside = np.zeros(len(kept.probabilities), bool)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import FULL_CONFIDENCE, LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
+from ..core.labels import FULL_CONFIDENCE, LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes, widened_box
 from ..core.volume import Box
 
 LEAST_PROBABILITY = 0.2
@@ -93,11 +93,10 @@ def find_candidates(labels: NDArray[np.uint8], ct: SegmentedCT, smallest_ml: flo
         ct: what the labels are of.
         smallest_ml: below it, what is not labelled lesion is no candidate.
     """
-    if not labels.any():
+    box = _box_of_candidates(labels, ct)
+    if box is None:
         none = np.zeros((0, 0, 0), np.int32)
         return FoundCandidates((slice(0, 0),) * 3, none, np.zeros(0, np.uint8), np.zeros((0, len(MEASURES))))
-    k, j, i = (slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(labels))  # with a border
-    box = k, j, i
     near, ct = labels[box], ct.within(box)
     voxel_ml = float(np.prod(ct.spacing)) / 1000
     parts, strong = ndimage.label(near == LESION_LABEL)
@@ -105,12 +104,30 @@ def find_candidates(labels: NDArray[np.uint8], ct: SegmentedCT, smallest_ml: flo
     return FoundCandidates(box, parts, _otherwise(parts, count, near), _measure(parts, count, near, ct, voxel_ml))
 
 
+def _box_of_candidates(labels: NDArray[np.uint8], ct: SegmentedCT) -> Box | None:
+    """What holds every candidate and the liver that its contrast is taken from; None where there can be none."""
+    if not labels.any():
+        return None
+    organ = widened_box(bounding_box(labels), labels.shape)  # for what lies beside a candidate at its rim
+    near = labels[organ]
+    likely = (near == LESION_LABEL) | _likely(near, ct.confidence[organ])
+    if not likely.any():
+        return None
+    box = widened_box(bounding_box(likely), near.shape, _ring_voxels(ct.spacing))
+    k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(organ, box, strict=True))
+    return k, j, i
+
+
+def _likely(labels: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Liver that may be lesion."""
+    return (labels == LIVER_LABEL) & (confidence >= LEAST_PROBABILITY * FULL_CONFIDENCE)
+
+
 def _with_weak(
     parts: NDArray[np.int32], strong: int, labels: NDArray[np.uint8], confidence: NDArray[np.uint8], fewest: float
 ) -> tuple[NDArray[np.int32], int]:
     """Numbers of the candidates and their count, those that are labelled lesion first; the largest of the others."""
-    likely = (labels == LIVER_LABEL) & (confidence >= LEAST_PROBABILITY * FULL_CONFIDENCE)
-    joint, count = ndimage.label(likely | (parts > 0))
+    joint, count = ndimage.label(_likely(labels, confidence) | (parts > 0))
     sizes = component_sizes(joint, count)
     sizes[np.unique(joint[parts > 0])] = 0
     sizes[0] = 0
@@ -145,13 +162,13 @@ def _measure(
 def _measures(
     parts: NDArray[np.int32],
     number: int,
-    box: tuple[slice, ...],
+    box: Box,
     labels: NDArray[np.uint8],
     ct: SegmentedCT,
     contrast: float,
     voxel_ml: float,
 ) -> list[float]:
-    wide = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+    wide = widened_box(box, parts.shape)
     mask = parts[wide] == number
     levels = ct.confidence[wide][mask] / FULL_CONFIDENCE
     outside = labels[wide][ndimage.binary_dilation(mask) & ~mask]
@@ -201,8 +218,9 @@ def lesion_contrasts(
     """
     found = ndimage.find_objects(parts)
     differences = np.full(len(found) + 1, np.inf)
+    reach = _ring_voxels(spacing)
     for number, box in enumerate(found, start=1):
-        wide = tuple(_widened(side, mm) for side, mm in zip(box, spacing, strict=True))
+        wide = widened_box(box, parts.shape, reach)
         lesion = parts[wide] == number
         away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
         around = (labels[wide] == LIVER_LABEL) & (away > _RING_MM[0]) & (away <= _RING_MM[1])
@@ -212,6 +230,6 @@ def lesion_contrasts(
     return differences
 
 
-def _widened(side: slice, mm: float) -> slice:
-    reach = int(np.ceil(_RING_MM[1] / mm))
-    return slice(max(0, side.start - reach), side.stop + reach)
+def _ring_voxels(spacing: Spacing) -> tuple[int, ...]:
+    """How far liver around a lesion is looked at, along each axis."""
+    return tuple(int(np.ceil(_RING_MM[1] / mm)) for mm in spacing)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes
+from ..core.labels import LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes, widened_box
 from .settings import Postprocessing
 
 _TOUCHING = np.ones((3, 3, 3), bool)
@@ -37,14 +37,15 @@ def _drop_outside(labels: NDArray[np.uint8], settings: Postprocessing) -> None:
     parts, count = ndimage.label(labels > 0, _TOUCHING)
     if count == 1:
         return
-    kept = component_sizes(parts, count)[1:].argmax() + 1
-    if settings.largest_liver:
-        labels[(parts != kept) & (labels == LIVER_LABEL)] = 0
-    if settings.lesions_in_liver:
-        with_liver = np.zeros(count + 1, bool)
-        with_liver[parts[labels == LIVER_LABEL]] = True
-        with_liver[kept] = True
-        labels[(labels == LESION_LABEL) & ~with_liver[parts]] = 0
+    kept = int(component_sizes(parts, count)[1:].argmax()) + 1
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        if number == kept:
+            continue
+        near, part = labels[box], parts[box] == number
+        if settings.largest_liver:
+            near[part & (near == LIVER_LABEL)] = 0
+        if settings.lesions_in_liver and not (part & (near == LIVER_LABEL)).any():
+            near[part] = 0
 
 
 def _fill_holes(labels: NDArray[np.uint8]) -> None:
@@ -56,9 +57,12 @@ def _fill_holes(labels: NDArray[np.uint8]) -> None:
 
 
 def _drop_small_lesions(labels: NDArray[np.uint8], voxel_ml: float, smallest_ml: float) -> None:
-    parts, count = ndimage.label(labels == LESION_LABEL)
-    if not count:
+    lesions = labels == LESION_LABEL
+    if not lesions.any():
         return
+    box = widened_box(bounding_box(lesions), labels.shape)
+    labels = labels[box]
+    parts, count = ndimage.label(lesions[box])
     dropped = component_sizes(parts, count) * voxel_ml < smallest_ml
     dropped[0] = False
     if not dropped.any():
@@ -79,7 +83,7 @@ def remove_lesion(labels: NDArray[np.uint8], place: tuple[int, int, int]) -> Non
     if any(not 0 <= at < size for at, size in zip(place, labels.shape, strict=True)) or labels[place] != LESION_LABEL:
         return
     parts, _ = ndimage.label(labels == LESION_LABEL)
-    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(parts == parts[place]))
+    box = widened_box(bounding_box(parts == parts[place]), labels.shape)
     give_back(labels[box], parts[box] == parts[place])
 
 

@@ -288,8 +288,13 @@ def number_lesions(
 
 def _lesions_by_size(seen: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
     """Parts, 1 the largest, and how many they are."""
-    parts, count = ndimage.label(seen == LESION_LABEL)
+    lesions, numbered = seen == LESION_LABEL, np.zeros(seen.shape, np.int32)
+    if not lesions.any():
+        return numbered, 0
+    box = bounding_box(lesions)
+    parts, count = ndimage.label(lesions[box])
     order = np.argsort(-component_sizes(parts, count)[1:], kind="stable")
-    numbers = np.zeros(count + 1, parts.dtype)
+    numbers = np.zeros(count + 1, np.int32)
     numbers[order + 1] = np.arange(1, count + 1)
-    return numbers[parts], count
+    numbered[box] = numbers[parts]
+    return numbered, count

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.labels import LESION_LABEL, LIVER_LABEL, widened_box
 from ..core.volume import Box, Volume
 from ..inference.clicks.editing import Boxed
 from .lesion import Lesion, measure_lesion
@@ -69,7 +69,7 @@ class MeasuredLabels:
 
     def _put(self, box: Box, labels: NDArray[np.uint8]) -> set[int]:
         """Number the lesions anew that a box touches; returns the numbers of those that are others now."""
-        touched = set(np.unique(self.numbered[_grown(box, self._labels.shape)]).tolist()) - {0, LIVER_LABEL}
+        touched = set(np.unique(self.numbered[widened_box(box, self._labels.shape)]).tolist()) - {0, LIVER_LABEL}
         before = {value - LIVER_LABEL: self.numbers.there[value - LIVER_LABEL] for value in touched}
         self._labels[box] = labels
         reach = _hull([box, *(lesion.box for lesion in before.values())])
@@ -121,14 +121,6 @@ class MeasuredLabels:
         if not moved:
             return known
         return replace(known, surface_distance_mm=self._surface.distance(mask, box) if self._surface else None)
-
-
-def _grown(box: Box, shape: tuple[int, ...]) -> Box:
-    """With a voxel more on each side, where there is one."""
-    k, j, i = (
-        slice(max(0, side.start - 1), min(length, side.stop + 1)) for side, length in zip(box, shape, strict=True)
-    )
-    return k, j, i
 
 
 def _hull(boxes: Sequence[Box]) -> Box:

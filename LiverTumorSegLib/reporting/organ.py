@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import bounding_box
+from ..core.labels import bounding_box, widened_box
 from ..core.volume import Box, Volume
 from .lesion_notes import Voxel
 
@@ -16,9 +16,7 @@ class Organ:
 
     def __init__(self, labels: NDArray[np.uint8], volume: Volume, *, liver_known: bool) -> None:
         seen = volume.axial.of(labels)
-        bounds = zip(bounding_box(seen), seen.shape, strict=True)
-        first, second, third = (slice(max(0, s.start - 1), min(length, s.stop + 1)) for s, length in bounds)
-        self.near = first, second, third
+        self.near = widened_box(bounding_box(seen), seen.shape)
         self.start = np.array([s.start for s in self.near])
         self.labels = seen[self.near]
         self.ends = self.near[0].start == 0, self.near[0].stop >= len(seen)

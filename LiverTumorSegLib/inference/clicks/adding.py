@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.labels import LESION_LABEL
+from ...core.labels import LESION_LABEL, widened_box
 from ...core.progress import CancelToken
-from ...core.volume import Box
 from ...postprocessing.cleaning import give_back
 from .editing import Boxed, LesionClick, lesion_under, without_others
 from .replay import ClickedCT
@@ -62,16 +61,10 @@ def add_lesion(
     box, mask = answer.lesion.back(volume)
     lesion = without_others(mask, box, labels, base)
     if base is not None:
-        near = _wider(box, labels.shape)
+        near = widened_box(box, labels.shape)
         lost = base[near] & ~Boxed(box, lesion).inside(near)
         if lost.any():
             give_back(labels[near], lost)
     labels[box][lesion] = LESION_LABEL
     i, j, k = np.rint(np.linalg.inv(volume.affine) @ [*clicks[0].point, 1.0])[:3].astype(int).tolist()
     return AddedLesion((k, j, i), len(clicks), base is not None, answer.probability, answer.warnings, answer.device)
-
-
-def _wider(box: Box, shape: tuple[int, ...]) -> Box:
-    """A box with a voxel more on every side where there is one."""
-    k, j, i = (slice(max(0, side.start - 1), min(n, side.stop + 1)) for side, n in zip(box, shape, strict=True))
-    return k, j, i
