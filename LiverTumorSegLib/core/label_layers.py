@@ -50,7 +50,12 @@ def in_one_layer(labels: NDArray[np.uint8], layers: Sequence[LabelLayer]) -> NDA
     Args:
         labels: ``[k, j, i]``: 0 background, 1 liver, 2 lesion.
         layers: of the same shape.
+
+    Returns:
+        ``labels`` themselves where there are no layers.
     """
+    if not layers:
+        return labels
     made = labels.copy()
     for k, plane in enumerate(made):
         for group in _GROUPS:
