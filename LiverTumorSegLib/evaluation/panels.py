@@ -17,7 +17,7 @@ MISSED_COLOUR, FALSE_COLOUR = (255, 176, 0), (100, 170, 255)
 """Colours of what the reference alone and the prediction alone has: told apart by colour-blind readers too."""
 
 _LONG_SIDE, _HEADING, _GAP = 290, 14, 6
-_JPEG = {"quality": 68, "subsampling": 0}
+_JPEG = {"quality": 68, "subsampling": 0, "optimize": True}
 """Options without chroma subsampling, which would blur outlines one pixel wide."""
 
 _MARGIN_MM, _APART_MM = 12.0, 10.0

@@ -126,7 +126,7 @@ def to_data_uri(image: Image.Image, kind: str = "PNG", **options: object) -> str
         options: more of Pillow's for this kind.
     """
     content = io.BytesIO()
-    image.save(content, kind, optimize=True, **options)
+    image.save(content, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
