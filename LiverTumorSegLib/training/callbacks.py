@@ -180,6 +180,7 @@ class MetricsLog(ValidationListener):
         self._losses, self._count, self._rate = torch.zeros(()), 0, 0.0
         self._scores: Scores | None = None
         self.latest: dict[str, float] = {}
+        self._drawn = 0
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         self._losses = self._losses.to(module.device)
@@ -226,8 +227,9 @@ class MetricsLog(ValidationListener):
         self._scores = None
 
     def _draw(self, trainer: lightning.Trainer) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and len(self._rows) != self._drawn:
             draw_curves(self._rows, self._picture)
+            self._drawn = len(self._rows)
 
 
 class LowerOnPlateau(ValidationListener):

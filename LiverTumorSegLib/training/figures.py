@@ -45,7 +45,8 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
         path: file to write, replaced if it is there.
     """
     panels = {title: names for title, names in _PANELS.items() if any(name in row for row in rows for name in names)}
-    figure = Figure(figsize=_INCHES, layout="constrained")
+    figure = Figure(figsize=_INCHES)
+    figure.subplots_adjust(left=0.11, right=0.98, bottom=0.07, top=0.95, hspace=0.22)
     axes = figure.subplots(max(1, len(panels)), sharex=True, squeeze=False)[:, 0]
     for one, (title, names) in zip(axes, panels.items(), strict=False):
         _panel(one, title, [name for name in names if any(name in row for row in rows)], rows)
