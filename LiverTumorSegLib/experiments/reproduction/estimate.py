@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache as cached
 from pathlib import Path
 
 import torch
@@ -16,8 +17,9 @@ from ...datasets import cache, sources, volumes
 from ...datasets.cache import format_size
 from ...datasets.scans import VolumeScan
 from ...datasets.volumes import ScanRequest, VolumeSource
-from ...networks.cost import cost
-from ...training.network import build_network
+from ...models.description import NetworkSpec
+from ...networks import create_with_options
+from ...networks.cost import Cost, cost
 from ...training.recipe import Recipe
 from ..record import MODEL_FOLDER
 from ..run_options import RunOptions
@@ -237,13 +239,19 @@ def _held_back(wanted: ReproductionRequest) -> float:
 
 def _memory(recipe: Recipe) -> tuple[float, float]:
     """Bytes of program, weights, gradients, average and optimiser, and bytes of each sample of a step."""
-    with torch.device("meta"):  # shapes alone
-        network = build_network(recipe.from_random)
     size = recipe.patches.size if recipe.patches else (recipe.crop or 0,) * 2
-    found = cost(network, size)
+    found = _cost(recipe.network.model_dump_json(), tuple(size))
     copies = 3 + _STATES[recipe.schedule.optimizer.name]
     half = _IN_BFLOAT16 if recipe.schedule.precision != "32-true" else 1.0
     return _PROGRAM_BYTES + 4.0 * found.parameters * copies, half * found.training_bytes
+
+
+@cached
+def _cost(network: str, size: tuple[int, ...]) -> Cost:
+    """Of a network's JSON: rows of a table often differ in their images alone."""
+    spec = NetworkSpec.model_validate_json(network)
+    with torch.device("meta"):  # shapes alone
+        return cost(create_with_options(spec.name, spec.in_channels, spec.classes, spec.options), size)
 
 
 def _requests(recipe: Recipe, data: DataSet, device: torch.device) -> list[ScanRequest]:

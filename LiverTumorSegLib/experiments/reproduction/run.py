@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from ...core.errors import UserError
 from ...datasets import splits
@@ -82,8 +85,10 @@ def check_networks(wanted: ReproductionRequest, data: DataSet) -> None:
 
 
 def _check_network(name: str, recipe: Recipe) -> None:
+    starts_from_file = recipe.encoder_weights is not None or recipe.initial is not None
     try:
-        build_network(recipe)
+        with nullcontext() if starts_from_file else torch.device("meta"):  # where weights take neither time nor memory
+            build_network(recipe)
     except UserError as error:
         if recipe.encoder_weights != encoder_files.DOWNLOADED:
             raise
