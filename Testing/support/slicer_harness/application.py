@@ -57,6 +57,7 @@ def stop():
     slicer.app.processEvents()
     failures.release()
     gc.collect()
+    gc.freeze()  # modules and all else that stays need not be looked through again after the next test
     scene.reset()
 
 

@@ -1,6 +1,7 @@
 """Loads, opens, reloads and closes scripted modules, as Slicer's module manager does."""
 
 import importlib.util
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -80,9 +81,10 @@ def unload_module(name):
         return
     if module._panel is not None:
         close_module(module._panel.self())
-    folder = Path(module.path).parent
-    sys.path.remove(str(folder))
-    for imported in [n for n, m in sys.modules.items() if folder in Path(getattr(m, "__file__", None) or "/").parents]:
+    folder = str(Path(module.path).parent)
+    sys.path.remove(folder)
+    within = folder + os.sep
+    for imported in [n for n, m in sys.modules.items() if (getattr(m, "__file__", None) or "").startswith(within)]:
         del sys.modules[imported]
     vars(slicer.modules).pop(name.lower())
     vars(slicer.modules).pop(f"{name}Instance", None)

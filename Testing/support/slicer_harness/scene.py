@@ -23,11 +23,14 @@ SLICES = {
     "Yellow": ("Y", "Sagittal", (0.929, 0.835, 0.298)),
     "Green": ("G", "Coronal", (0.431, 0.690, 0.294)),
 }
-_kept = SimpleNamespace(session=None, cache=None)
+_kept = SimpleNamespace(session=None, cache=None, clean=False)
 
 
 def boot():
     """A clean scene as `slicer.mrmlScene`, with `slicer.modules.*`; scripted modules stay registered."""
+    if _kept.clean:
+        _kept.clean = False
+        return slicer.mrmlScene
     scene = slicer.vtkMRMLScene()
     scene.AddObserver(scene.NodeAddedEvent, _watch)
     application = slicer.vtkSlicerApplicationLogic()
@@ -40,7 +43,11 @@ def boot():
     return scene
 
 
-reset = boot
+def reset():
+    """Make a clean scene, which is that of the next boot."""
+    _kept.clean = False
+    boot()
+    _kept.clean = True
 
 
 def application_logic():
