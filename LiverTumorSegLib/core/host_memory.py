@@ -13,7 +13,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Names of malloc.h, for mallopt."""
 
 _ALL = (1 << 31) - 1
-_USUAL_MMAP, _USUAL_TRIM = 4 << 20, 16 << 20
+_USUAL_MMAP, _USUAL_TRIM = 32 << 20, 64 << 20
 """Bytes, where glibc itself ends once blocks of that size have been freed."""
 
 

@@ -25,6 +25,7 @@ from monai.inferers import SliceInferer
 from monai.transforms import Resize, ScaleIntensityRange
 
 from LiverTumorSegLib.core.device import choose_device
+from LiverTumorSegLib.core.host_memory import reusing_freed_memory
 from LiverTumorSegLib.datasets import phantom
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference.predictor import Predictor
@@ -80,8 +81,9 @@ def bare_forward(source: Path, loaded: model_folder.Model, device: str) -> Calla
 
     @torch.inference_mode()
     def run() -> None:
-        for batch in batches:
-            engine(batch)
+        with reusing_freed_memory():  # as segmenting does: without it the floor would be higher than what stands on it
+            for batch in batches:
+                engine(batch)
 
     return run
 

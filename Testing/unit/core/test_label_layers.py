@@ -34,6 +34,11 @@ def test_lesions_lie_over_vessels_these_over_organs_these_over_segments_and_thes
     assert np.array_equal(labels, row(0, 1, 1, 1, 1, 2))
 
 
+def test_without_layers_labels_are_taken_as_they_are():
+    labels = row(0, 1, 2)
+    assert in_one_layer(labels, []) is labels
+
+
 def test_of_two_models_with_one_kind_of_structure_the_first_lies_over_the_other():
     veins, vessels = layer(4, 0, names=["hepatic_veins"]), layer(3, 3, names=["liver_vessels"])
     assert np.array_equal(in_one_layer(row(1, 1), [veins, vessels]), row(4, 3))

@@ -3,7 +3,7 @@ import pytest
 from support.volumes import reordered
 
 from LiverTumorSegLib.core import labels as marked
-from LiverTumorSegLib.core.labels import bounding_box, liver_median
+from LiverTumorSegLib.core.labels import bounding_box, liver_median, widened_box
 from LiverTumorSegLib.core.volume import Volume
 
 
@@ -11,6 +11,12 @@ def test_a_box_holds_every_marked_voxel_and_no_border():
     labels = np.zeros((9, 8, 7), np.uint8)
     labels[2, 6, 1] = labels[4, 3, 5] = 1
     assert bounding_box(labels) == (slice(2, 5), slice(3, 7), slice(1, 6))
+
+
+def test_a_box_is_widened_as_far_as_the_array_goes():
+    box = slice(0, 3), slice(4, 7), slice(2, 3)
+    assert widened_box(box, (9, 8, 7)) == (slice(0, 4), slice(3, 8), slice(1, 4))
+    assert widened_box(box, (9, 8, 7), (2, 5, 0)) == (slice(0, 5), slice(0, 8), slice(2, 3))
 
 
 @pytest.fixture
