@@ -243,9 +243,10 @@ def says(page, where: str, text: str) -> None:
     expect(page.locator(where)).to_contain_text(text, timeout=PATIENCE * 1000)
 
 
-def wait(page, condition: Callable[[], bool], what: str) -> None:
+def wait(page, condition: Callable[[], bool], what: str | Callable[[], str]) -> None:
     """Let the page go on until a condition holds."""
-    wait_until(condition, told=lambda: what, pause=lambda: page.wait_for_timeout(50))
+    told = what if callable(what) else lambda: what
+    wait_until(condition, told=told, pause=lambda: page.wait_for_timeout(50))
 
 
 def settled(page, view: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A visitor adds and improves lesions by clicks: with the mouse, with a finger, and with the keyboard alone."""
 
+import time
+
 import pytest
 from support import web_cases
 from support.click_cases import LESIONS, clicked_ct, save_click_model
@@ -59,7 +61,11 @@ def points(page, view):
 
 
 def one_lesion(page, ml):
-    web_cases.wait(page, lambda: volumes(page) == [pytest.approx(ml, rel=0.6)], f"a lesion of about {ml} ml")
+    web_cases.wait(
+        page,
+        lambda: volumes(page) == [pytest.approx(ml, rel=0.6)],
+        lambda: f"a lesion of about {ml} ml, and not {volumes(page)} ml: {page.inner_text('#click-hint')}",
+    )
 
 
 def test_with_the_mouse_a_lesion_is_added_and_a_click_removed_again(page):
@@ -131,6 +137,18 @@ def test_a_drag_moves_the_window_and_clicks_nothing(page):
     assert page.get_attribute("#click-add", "aria-pressed") == "true"
 
 
+def test_a_script_that_comes_late_still_takes_its_keys_first(page):
+    page.route("**/clicks.js", lambda route: (time.sleep(1), route.continue_()))
+    page.reload()
+    web_cases.has_ct(page)
+    page.unroute("**/clicks.js")
+    web_cases.can_segment(page)
+    page.click("#click-add")
+    page.wait_for_selector("#click-add[aria-pressed=true]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#click-add[aria-pressed=false]")
+
+
 def test_with_the_keyboard_alone_a_lesion_is_added_improved_and_undone(page):
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("a")
@@ -138,6 +156,8 @@ def test_with_the_keyboard_alone_a_lesion_is_added_improved_and_undone(page):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.ariaLabel") == "Axial view":
             break
+    else:
+        pytest.fail("Tab never comes to the axial view")
     for key, times in {"ArrowLeft": 14, "ArrowUp": 15, "PageDown": 5}.items():  # to the small lesion
         for _ in range(times):
             page.keyboard.press(key)

@@ -48,6 +48,8 @@ _DRAW_SECONDS = 0.2
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("page", "pictures", "clicks", "looking", "keys", "theme")
+"""In the order that they are loaded in: the first that takes a key keeps it from the others."""
+
 _NOT_A_DEVICE = "For research only: this is not a medical device."
 _PANEL_WORDS = "panel_open ? 'Hide the panel' : 'Show the panel'"
 _OTHER_THEME = "theme === 'light' ? 'Dark page' : 'Light page'"
@@ -119,7 +121,7 @@ class PanelApp:
         server.enable_module(
             {
                 "serve": {"__lts": str(_STATIC)},
-                "scripts": [f"__lts/{name}.js" for name in _SCRIPTS],
+                "scripts": [(f"__lts/{name}.js", {"serial": "lts"}) for name in _SCRIPTS],
                 "styles": ["__lts/page.css"],
             }
         )
