@@ -67,7 +67,7 @@ def finish(jobs):
 def labels_in(nodes):
     """Labels 0, 1 and 2 of all segments of a result, by Slicer's own means."""
     from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import labels_of
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
 
     return labels_of(nodes.segmentation, nodes.volume, LesionScene.of(nodes).names)[0]
 

@@ -11,7 +11,7 @@ import numpy as np
 import slicer
 
 from ...core.errors import UserError
-from . import mrml_other_structures, mrml_segmentations
+from . import mrml_other_structures, mrml_segment_boxes, mrml_segmentations
 from .job_runner import Answer
 from .mrml_jobs import SceneJobs
 from .mrml_results import ResultNodes, labels_checksum
@@ -94,7 +94,7 @@ def write_revision(
 
     def write(found: ResultNodes) -> None:
         facts = found.facts
-        labels, _ = mrml_segmentations.labels_of(found.segmentation, found.volume, facts["segments"])
+        labels, _ = mrml_segment_boxes.labels_of(found.segmentation, found.volume, facts["segments"])
         checksum = labels_checksum(labels)
         stored = replace(volume_of(found.volume), affine=ijk_to_local(found.volume))  # where the scanner had it
         given: dict[str, Any] = {
@@ -133,4 +133,4 @@ def checksum_now(nodes: ResultNodes) -> int:
     """
     facts = nodes.facts
     kinds = facts["segments"] | mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
-    return labels_checksum(mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)[0])
+    return labels_checksum(mrml_segment_boxes.labels_of(nodes.segmentation, nodes.volume, kinds)[0])

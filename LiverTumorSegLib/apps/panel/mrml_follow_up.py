@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.about import NO_LIVER
 from ...core.errors import UserError
-from . import mrml_comparison, mrml_segmentations
+from . import mrml_comparison, mrml_segment_boxes, mrml_segmentations
 from .job_runner import Answer
 from .mrml_comparison import EARLIER, LATER, ComparisonNodes
 from .mrml_jobs import Request, SceneJobs
@@ -245,7 +245,7 @@ def _files(
 def _labels(
     node: slicer.vtkMRMLScalarVolumeNode, segmentation: slicer.vtkMRMLSegmentationNode
 ) -> tuple[NDArray[np.uint8], str]:
-    labels, _ = mrml_segmentations.labels_of(segmentation, node, kinds_of(segmentation, node))
+    labels, _ = mrml_segment_boxes.labels_of(segmentation, node, kinds_of(segmentation, node))
     table = earlier_table(segmentation)
     numbers = ResultNodes(node, segmentation, table).numbers if table else None
     return labels, numbers.to_text() if numbers else ""

@@ -16,7 +16,7 @@ from ...core.labels import LESION
 from ...reporting.ct_identity import CTIdentity
 from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
-from . import mrml_display, mrml_other_structures, mrml_segmentations
+from . import mrml_display, mrml_other_structures, mrml_segment_boxes, mrml_segmentations
 from .mrml_clicks import ClickJobs, ClickStep
 from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
 from .mrml_results import require as _require
@@ -202,7 +202,7 @@ class SceneJobs:
         """Put measured labels into the segments that are the module's own, and fill the table."""
         nodes, facts = change.nodes, change.facts
         _require(nodes.volume, nodes.segmentation, nodes.table)
-        now, owned = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        now, owned = mrml_segment_boxes.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         if not np.array_equal(now, change.labels):
             msg = "The segments were changed meanwhile, so nothing else was done: try it again."
             raise UserError(msg)
@@ -214,7 +214,7 @@ class SceneJobs:
             own, nodes.volume, nodes.segmentation, facts["segments"], facts["one_each"], owned
         )
         nodes.table.SetAttribute(CANDIDATES, result.candidates)
-        _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
+        _, owners = mrml_segment_boxes.labels_of(nodes.segmentation, nodes.volume, facts["segments"])
         fill(nodes, result, facts, rows_segments(result.labels, owners, list(facts["segments"])))
         if shown and result.labels.any():
             self.panel.later(lambda: mrml_display.show_surface(nodes.segmentation))
@@ -271,7 +271,7 @@ class SceneJobs:
         _require(nodes.volume, nodes.segmentation, nodes.table)
         facts = nodes.facts
         names = facts["segments"] | mrml_segmentations.added_segments(nodes.segmentation, facts["segments"])
-        labels, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, names)
+        labels, owners = mrml_segment_boxes.labels_of(nodes.segmentation, nodes.volume, names)
         result, facts = self.described(nodes, labels)
         return result, owners, facts
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...core.label_layers import LabelLayer
 from ...core.structures import STRUCTURES
 from ..worker.handed_layers import HandedLayer
+from .mrml_segment_boxes import SegmentBoxes
 from .mrml_segmentations import LABELMAP, image_of, labels_affine, unused_name
 
 _STRUCTURE, _MODEL = "LiverTumorSeg.structure", "LiverTumorSeg.model"
@@ -78,10 +79,11 @@ def _layer(
     shape: tuple[int, ...],
 ) -> HandedLayer:
     labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
-    segments = []
+    segments, boxes = [], SegmentBoxes(segmentation, volume)
     for structure, name in shown.items():
         kind = replace(STRUCTURES[structure], name=segmentation.GetSegmentation().GetSegment(name).GetName())
-        labels[slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0] = kind.label
+        box = boxes.reach(name)
+        labels[box][boxes.held(name, box)] = kind.label
         segments.append(kind)
     return HandedLayer(model, tuple(shown), LabelLayer(labels, tuple(segments)))
 

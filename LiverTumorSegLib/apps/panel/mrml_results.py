@@ -146,7 +146,7 @@ class ResultNodes:
 
 def labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
     """By which labels are told from others, whichever lesion a voxel is of."""
-    return zlib.crc32(np.minimum(labels, LESION.label).astype(np.uint8).tobytes())
+    return zlib.crc32(np.ascontiguousarray(np.minimum(labels, LESION.label), np.uint8).data)
 
 
 def table_node(

@@ -1,4 +1,4 @@
-"""Voxels of a small box given to a segment or taken from it: a lesion changes in milliseconds, however large the CT."""
+"""Voxels of segments by the boxes that hold them: a lesion changes in milliseconds, however large the CT."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SegmentBoxes:
         if segment is None:
             return slice(0, 0), slice(0, 0), slice(0, 0)
         image = segment.GetRepresentation(LABELMAP)
-        offset = self._offset(image)
+        offset = self._offset_if_same_grid(image)
         if offset is None:
             return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
         extent = (np.array(image.GetExtent()).reshape(3, 2) - np.array(offset)[:, None])[::-1]
@@ -51,7 +51,7 @@ class SegmentBoxes:
         if segment is None:
             return found
         image = segment.GetRepresentation(LABELMAP)
-        offset = self._offset(image)
+        offset = self._offset_if_same_grid(image)
         if offset is None:
             array = slicer.util.arrayFromSegmentBinaryLabelmap(self.segmentation, name, self.volume)
             return np.asarray(array[box] > 0)
@@ -132,6 +132,13 @@ class SegmentBoxes:
         i, j, k = (int(each) for each in shift)
         return i, j, k
 
+    def _offset_if_same_grid(self, image: slicer.vtkOrientedImageData | None) -> tuple[int, int, int] | None:
+        """The same; None, too, where there is no image yet, or a transform deforms one of the two."""
+        try:
+            return self._offset(image) if image else None
+        except UserError:
+            return None
+
     def _required_offset(self, name: str) -> tuple[int, int, int]:
         segment = self._segments.GetSegment(name)
         offset = self._offset(segment.GetRepresentation(LABELMAP))
@@ -171,6 +178,35 @@ class SegmentBoxes:
         of = {each: self._segments.GetSegment(each) for each in shared}
         free |= {each.GetLabelValue() for each in of.values() if each.GetRepresentation(LABELMAP) is image}
         return not np.isin(values, list(free)).all()
+
+
+def labels_of(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, names: dict[str, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Labels 0, 1 and 2 of segments as they are now, on the volume's grid.
+
+    Args:
+        segmentation: node that holds them.
+        volume: node whose grid is meant.
+        names: as :func:`.mrml_segmentations.write` returned them, in any order; those that are gone are left out.
+
+    Returns:
+        The labels, and which segment each voxel belongs to: 1 + its place in ``names``, 0 for none.
+
+    Raises:
+        UserError: none of them is left.
+    """
+    boxes, shape = SegmentBoxes(segmentation, volume), slicer.util.arrayFromVolume(volume).shape
+    labels, owners, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), False
+    for place, (name, label) in sorted(enumerate(names.items(), start=1), key=lambda item: item[1][1]):
+        if segmentation.GetSegmentation().GetSegment(name):
+            box = boxes.reach(name)
+            held = boxes.held(name, box)
+            labels[box][held], owners[box][held], found = label, place, True
+    if not found:
+        msg = f"“{segmentation.GetName()}” holds no segment of this result any more: segment the CT again."
+        raise UserError(msg)
+    return labels, owners
 
 
 def empty_image(affine: NDArray[np.float64], extent: NDArray[np.integer]) -> slicer.vtkOrientedImageData:

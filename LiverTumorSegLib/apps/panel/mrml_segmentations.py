@@ -175,34 +175,6 @@ def add_lesion_segment(
     return name
 
 
-def labels_of(
-    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, names: dict[str, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Labels 0, 1 and 2 of segments as they are now, on the volume's grid.
-
-    Args:
-        segmentation: node that holds them.
-        volume: node whose grid is meant.
-        names: as :func:`write` returned them, in any order; those that are gone are left out.
-
-    Returns:
-        The labels, and which segment each voxel belongs to: 1 + its place in ``names``, 0 for none.
-
-    Raises:
-        UserError: none of them is left.
-    """
-    shape = slicer.util.arrayFromVolume(volume).shape
-    labels, owners, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16), False
-    for place, (name, label) in sorted(enumerate(names.items(), start=1), key=lambda item: item[1][1]):
-        if segmentation.GetSegmentation().GetSegment(name):
-            held = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume) > 0
-            labels[held], owners[held], found = label, place, True
-    if not found:
-        msg = f"“{segmentation.GetName()}” holds no segment of this result any more: segment the CT again."
-        raise UserError(msg)
-    return labels, owners
-
-
 def added_segments(segmentation: slicer.vtkMRMLSegmentationNode, names: dict[str, int]) -> dict[str, int]:
     """Segments that the user added beside a result, by the coded terms they gave them: liver (1) or lesion (2)."""
     segments, found = segmentation.GetSegmentation(), {}

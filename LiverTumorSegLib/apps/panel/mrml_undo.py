@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import UserError
 from ...core.labels import LESION, LIVER
-from . import mrml_display, mrml_segmentations
+from . import mrml_display, mrml_segment_boxes, mrml_segmentations
 from .mrml_clicks import ClickStep
 from .mrml_other_structures import structures_of
 from .mrml_results import CANDIDATES, FACTS, NUMBERS, ResultNodes
@@ -200,7 +200,7 @@ def owners_checksum(numbered: NDArray[np.unsignedinteger], one_each: bool) -> in
 def _owners(nodes: ResultNodes, names: tuple[str, ...]) -> int:
     """Checksum of the voxels that segments hold now, the liver the first."""
     kinds = {name: LIVER.label if place == 0 else LESION.label for place, name in enumerate(names)}
-    _, owners = mrml_segmentations.labels_of(nodes.segmentation, nodes.volume, kinds)
+    _, owners = mrml_segment_boxes.labels_of(nodes.segmentation, nodes.volume, kinds)
     return zlib.crc32(owners.tobytes())
 
 

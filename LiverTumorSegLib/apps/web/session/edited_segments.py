@@ -14,7 +14,8 @@ from vtk.util.numpy_support import numpy_to_vtk
 from ....core.errors import UserError
 from ....core.labels import LESION, LIVER, Segment
 from ...panel.mrml_results import ResultNodes
-from ...panel.mrml_segmentations import added_segments, labels_of
+from ...panel.mrml_segment_boxes import labels_of
+from ...panel.mrml_segmentations import added_segments
 from ...panel.mrml_volumes import ijk_to_local
 
 _TOLERANCE_MM = 1e-6

@@ -18,7 +18,8 @@ from ....core.safe_zip import safe_name
 from ....io.volumes import write_labels
 from ...panel import mrml_other_structures, mrml_tables
 from ...panel.mrml_results import ResultNodes
-from ...panel.mrml_segmentations import added_segments, labels_of
+from ...panel.mrml_segment_boxes import labels_of
+from ...panel.mrml_segmentations import added_segments
 from ...panel.mrml_volumes import volume_of
 from ...panel.table_text import table_text
 from ...panel.texts import file_name

@@ -40,7 +40,7 @@ def request(node, **fields):
 
 
 def labels_in(nodes):
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import labels_of
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
 
     return labels_of(nodes.segmentation, nodes.volume, nodes.segments)[0]
 

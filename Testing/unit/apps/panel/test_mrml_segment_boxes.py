@@ -3,6 +3,8 @@ import pytest
 from support.mrml_cases import GEOMETRIES, SHAPE, labels, make_volume, transform, under
 from support.slicer_harness.fixtures import mrml  # noqa: F401
 
+from LiverTumorSegLib.core.errors import UserError
+
 pytestmark = pytest.mark.usefixtures("mrml")
 BOX = (slice(1, 8), slice(2, 18), slice(6, 28))
 
@@ -34,6 +36,13 @@ def by_slicer(boxes, name):
     if boxes.segmentation.GetTransformNodeID() != boxes.volume.GetTransformNodeID():
         return boxes.held(name, tuple(slice(0, size) for size in SHAPE))  # Slicer loses voxels at the border
     return slicer.util.arrayFromSegmentBinaryLabelmap(boxes.segmentation, name, boxes.volume) > 0
+
+
+def written(volume, **how):
+    from LiverTumorSegLib.apps.panel import mrml_segmentations
+
+    node = mrml_segmentations.create(volume)
+    return node, mrml_segmentations.write(labels(), volume, node, mrml_segmentations.SegmentOutput(**how))
 
 
 def box_mask():
@@ -87,8 +96,6 @@ def test_views_are_told_of_the_change(boxes):
 def test_a_segment_that_was_painted_on_another_grid_is_left_alone(boxes):
     import slicer
 
-    from LiverTumorSegLib.core.errors import UserError
-
     segments = boxes.segmentation.GetSegmentation()
     mine = segments.AddEmptySegment("mine", "mine")
     drawn = np.zeros(SHAPE, np.uint8)
@@ -103,3 +110,57 @@ def test_a_segment_that_was_painted_on_another_grid_is_left_alone(boxes):
     with pytest.raises(UserError, match="“mine” was painted on another grid"):
         boxes.add(mine, BOX, np.ones_like(box_mask()))
     assert np.array_equal(by_slicer(boxes, mine), before)
+
+
+def test_corrected_segments_are_read_back():
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
+
+    volume = under(make_volume(GEOMETRIES["oblique"]), transform("rotated"))
+    node, made = written(volume, one_each=True)
+    found, owners = labels_of(node, volume, made)
+    assert np.array_equal(found, labels().clip(0, 2))
+    assert np.array_equal(owners, labels())
+    node.GetSegmentation().RemoveSegment(list(made)[2])
+    more = np.zeros(labels().shape, np.uint8)
+    more[4, 6:9, 12:20] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(more, node, list(made)[1], volume)
+    expected = np.where(labels() == 1, 1, 0)
+    expected[more > 0] = 2
+    found, owners = labels_of(node, volume, made)
+    assert np.array_equal(found, expected)
+    assert (owners[more > 0] == 2).all()
+
+
+def test_segments_that_are_all_gone_are_one_sentence():
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
+
+    volume = make_volume(GEOMETRIES["plain"])
+    node, made = written(volume)
+    node.GetSegmentation().RemoveAllSegments()
+    with pytest.raises(UserError, match="holds no segment of this result any more"):
+        labels_of(node, volume, made)
+
+
+@pytest.mark.parametrize("kind", ["grid", "another grid", "surfaces alone"])
+def test_labels_of_segments_on_no_grid_of_the_ct_are_those_of_slicers_own_export(kind):
+    import slicer
+
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
+    from LiverTumorSegLib.apps.panel.mrml_segmentations import LABELMAP
+
+    volume = make_volume(GEOMETRIES["oblique"])
+    node, made = written(make_volume(GEOMETRIES["plain"]) if kind == "another grid" else volume)
+    if kind == "grid":
+        under(node, transform("grid"))
+    if kind == "surfaces alone":
+        node.CreateClosedSurfaceRepresentation()
+        node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+        node.GetSegmentation().RemoveRepresentation(LABELMAP)
+    found, _ = labels_of(node, volume, made)
+    wanted = np.zeros(SHAPE, np.uint8)
+    for name, label in made.items():
+        wanted[slicer.util.arrayFromSegmentBinaryLabelmap(node, name, volume) > 0] = label
+    assert np.array_equal(found, wanted)
+    assert set(np.unique(found)) == {0, 1, 2}

@@ -45,7 +45,7 @@ def run(jobs, job, *arguments):
 
 
 def labels_in(nodes):
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import labels_of
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
 
     return labels_of(nodes.segmentation, nodes.volume, nodes.segments)[0]
 
@@ -158,7 +158,7 @@ def test_replaced_segments_come_back_with_their_corrections(jobs, nodes, small_p
 
 def test_what_came_in_place_and_was_painted_stays_beside(jobs, nodes, small_phantom, tmp_path):
     from LiverTumorSegLib.apps.panel.mrml_display import show_surface
-    from LiverTumorSegLib.apps.panel.mrml_segmentations import labels_of
+    from LiverTumorSegLib.apps.panel.mrml_segment_boxes import labels_of
 
     labels = labels_in(nodes)
     show_surface(nodes.segmentation)
