@@ -19,11 +19,11 @@ check: $(VENV)/test
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/python Testing/support/document_tables.py
+	cd Testing && ../$(BIN)/python -m support.document_tables
 
 # The tables in the documentation that the program makes.
 tables: $(VENV)/test
-	$(BIN)/python Testing/support/document_tables.py --write
+	cd Testing && ../$(BIN)/python -m support.document_tables --write
 
 bench: $(VENV)/test
 	$(BIN)/python Testing/benchmarks/segment.py
@@ -55,6 +55,7 @@ screenshots: $(VENV)/test
 	$(BIN)/python Testing/screenshots/earlier_ct.py
 	$(BIN)/python Testing/screenshots/sample_icon.py
 	$(BIN)/python Testing/screenshots/evaluation.py
+	$(BIN)/python Testing/screenshots/reproductions.py
 	$(BIN)/python Testing/screenshots/web.py
 	$(BIN)/python Testing/screenshots/pacs.py
 	mkdir -p build

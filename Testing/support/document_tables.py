@@ -19,6 +19,7 @@ from LiverTumorSegLib.apps.cli import app
 from LiverTumorSegLib.networks.cost import cost
 from LiverTumorSegLib.preprocessing import AnyStep, Chain, Step, named_chains
 from LiverTumorSegLib.reporting.lesions import Lesion, LesionTable
+from support import reproduced_tables
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").is_file())
 PAGES = ROOT / "Resources" / "Documentation"
@@ -206,6 +207,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "command list": command_list,
     "command options": command_options,
+    **reproduced_tables.makers(PAGES / "reproductions", table),
 }
 
 
