@@ -26,6 +26,8 @@ class ClickSampling(StrictModel):
         forgotten: share of samples in which the answer to the clicks before is not shown.
         unknown_liver: share of samples whose liver is known only roughly.
         other_zoom: share of samples seen larger or smaller than the lesion asks for.
+        finer: share of samples seen at any zoom from the finest to the one that the lesion asks for. With one click
+            nobody knows how large it is, so that its first look is the finest.
         jitter: how far the patch's middle may be from the click, as a share of the patch.
         scale: smallest and largest magnification.
         radius_mm: smallest and largest radius of painted lesions.
@@ -44,6 +46,7 @@ class ClickSampling(StrictModel):
     forgotten: _Share = 0.2
     unknown_liver: _Share = 0.3
     other_zoom: _Share = 0.2
+    finer: _Share = 0.0
     jitter: Annotated[float, Field(ge=0, le=0.4)] = 0.2
     scale: tuple[float, float] = (0.7, 1.5)
     radius_mm: tuple[float, float] = (2.0, 20.0)

@@ -268,8 +268,11 @@ class ClickSampler:
 
     def _zoom(self, extent_mm: Millimetres, random: np.random.Generator) -> float:
         zooms, at = self._patches.zooms, self._patches.finest_zoom(extent_mm)
-        if random.random() < self._options.other_zoom:
+        drawn = random.random()
+        if drawn < self._options.other_zoom:
             at += random.choice([-1, 1])
+        elif drawn < self._options.other_zoom + self._options.finer:
+            at = int(random.integers(at + 1))
         return zooms[int(np.clip(at, 0, len(zooms) - 1))]
 
     def _patch(self, click: Millimetres, zoom: float, random: np.random.Generator) -> Patch:

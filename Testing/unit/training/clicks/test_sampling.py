@@ -67,6 +67,12 @@ def test_small_and_large_lesions_are_drawn_alike_and_large_ones_from_further_awa
     assert 0.3 < (zooms == 2).float().mean() < 0.7
 
 
+def test_the_first_look_may_be_finer_than_a_large_lesion_asks_for_and_never_coarser():
+    zooms = torch.cat([drawn(number, finer=1)["zoom"] for number in range(6)])
+    assert set(zooms.tolist()) == {1.0, 2.0}
+    assert 0.1 < (zooms == 2).float().mean() < 0.4
+
+
 def test_a_painted_lesion_is_of_liver_alone():
     batch = drawn(synthetic=1)
     assert ((batch["labels"] == 2).flatten(1).any(dim=1)).all()
