@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UserError
 from .dicom_seg import label_from_name, left_out_in_words, other_structures
-from .raw_image import LPS_TO_RAS
+from .nrrd_output import header_text
 
 _FASTEST = 1
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
@@ -31,32 +31,12 @@ def write_layers(
         affine: 4x4, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
         pairs: that stand beside the fields of the header.
     """
+    shape = (*layers[0].shape, len(layers))
     with path.open("wb") as file:
-        file.write(_header(layers, affine, pairs).encode())
+        file.write(header_text(layers[0].dtype, shape, affine, "gzip", pairs).encode())
         with gzip.GzipFile(filename="", mode="wb", compresslevel=_FASTEST, fileobj=file, mtime=0) as content:
             for planes in zip(*layers, strict=True):
                 content.write(np.stack(planes, axis=-1).tobytes())
-
-
-def _header(layers: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64], pairs: Mapping[str, str]) -> str:
-    lps = LPS_TO_RAS @ affine[:3]
-    directions = " ".join(_vector(column) for column in lps[:, :3].T)
-    fields = {
-        "type": "unsigned char",
-        "dimension": "4",
-        "space": "left-posterior-superior",
-        "sizes": " ".join(map(str, (len(layers), *reversed(layers[0].shape)))),
-        "space directions": f"none {directions}",
-        "kinds": "list domain domain domain",
-        "encoding": "gzip",
-        "space origin": _vector(lps[:, 3]),
-    }
-    lines = ["NRRD0004", *(f"{name}: {value}" for name, value in fields.items())]
-    return "\n".join([*lines, *(f"{name}:={value}" for name, value in pairs.items()), "", ""])
-
-
-def _vector(numbers: NDArray[np.float64]) -> str:
-    return f"({','.join(repr(float(number)) for number in numbers)})"
 
 
 def merged(values: NDArray, pairs: Mapping[str, str], path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

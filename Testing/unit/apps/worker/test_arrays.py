@@ -16,7 +16,7 @@ def test_an_array_and_its_place_come_back_equal(tmp_path, affine, kind):
     back, placed = arrays.read(tmp_path / "x.nrrd")
     assert back.dtype == kind
     assert np.array_equal(back, array)
-    assert np.allclose(placed, affine, rtol=0, atol=1e-12)
+    assert np.array_equal(placed, affine)
 
 
 def test_voxels_stand_uncompressed_in_the_file(tmp_path):
@@ -28,3 +28,8 @@ def test_voxels_stand_uncompressed_in_the_file(tmp_path):
 def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="cannot be written: free some space"):
         arrays.write(tmp_path / "none" / "x.nrrd", np.zeros((1, 2, 3), np.int16), np.eye(4))
+
+
+def test_a_file_that_is_gone_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="x.nrrd"):
+        arrays.read(tmp_path / "x.nrrd")

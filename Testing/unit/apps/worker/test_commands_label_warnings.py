@@ -1,6 +1,7 @@
 """Doubts about labels are told anew when these are measured; those about the CT stay."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +19,9 @@ def run(command, **arguments):
 
 
 def change(files, where, value):
-    labels, affine = arrays.read(files["labels"])
+    labels, affine = arrays.read(Path(files["labels"]))
     labels[where] = value
-    arrays.write(files["labels"], labels, affine)
+    arrays.write(Path(files["labels"]), labels, affine)
 
 
 @pytest.fixture

@@ -92,9 +92,9 @@ def test_without_marks_nothing_is_said(files, scored):
 
 
 def test_the_report_says_of_each_lesion_how_it_came_about(files, scored, tmp_path):
-    labels, affine = arrays.read(files["labels"])
+    labels, affine = arrays.read(Path(files["labels"]))
     labels[1:3, 1:3, 1:3] = 2
-    arrays.write(files["labels"], np.minimum(labels, 2), affine)
+    arrays.write(Path(files["labels"]), np.minimum(labels, 2), affine)
     folder = tmp_path / "report"
     given = {name: scored[name] for name in ("run", "candidates", "marks")}
     answer = run("report", **files, **given, folder=str(folder), overwrite=False)

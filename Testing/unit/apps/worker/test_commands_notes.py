@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ def test_a_note_given_with_the_voxel_of_its_lesion_comes_back_and_follows_it(fil
     notes = [[first["inside_voxel"], "the larger one"], [second["inside_voxel"], "the smaller one"]]
     rows = run("measure", **files, notes=notes)["table"]["lesions"]
     assert [row["note"] for row in rows] == ["the larger one", "the smaller one"]
-    labels, affine = arrays.read(files["labels"])
-    arrays.write(files["labels"], np.where(labels == 2, 1, labels), affine)  # lesion 1 is liver now
+    labels, affine = arrays.read(Path(files["labels"]))
+    arrays.write(Path(files["labels"]), np.where(labels == 2, 1, labels), affine)  # lesion 1 is liver now
     (left,) = run("measure", **files, notes=[[row["inside_voxel"], row["note"]] for row in rows])["table"]["lesions"]
     assert (left["number"], left["note"]) == (1, "the smaller one")
 

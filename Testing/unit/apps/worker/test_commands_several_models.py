@@ -55,7 +55,7 @@ def test_other_structures_are_handed_over_in_a_file_for_each_model(segmented):
     vessels, couinaud = (each.layer for each in unstacked(Path(files["others"]), answer["structures"]))
     assert np.array_equal(vessels.labels > 0, marked(VESSEL))
     assert [segment.name for segment in couinaud.segments] == ["liver segment II", "liver segment VI"]
-    labels, _ = arrays.read(files["labels"])
+    labels, _ = arrays.read(Path(files["labels"]))
     assert (labels[LESION] > 1).all()
     assert answer["run"]["labels"] == ["background", "liver", "lesion"]
     assert answer["run"]["liver_model"] == "livers"
