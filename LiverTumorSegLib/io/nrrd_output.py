@@ -26,10 +26,11 @@ def write_uncompressed(path: Path, array: NDArray, affine: NDArray[np.float64]) 
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
     """
+    native = array.dtype.newbyteorder("=")
     with path.open("wb") as file:
         file.write(header_text(array.dtype, array.shape, affine, "raw").encode())
         for plane in array:
-            file.write(np.ascontiguousarray(plane).data)
+            file.write(np.ascontiguousarray(plane, native).data)
 
 
 def header_text(

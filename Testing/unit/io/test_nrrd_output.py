@@ -21,7 +21,15 @@ def test_itk_reads_the_same_voxels_in_the_same_place(tmp_path, kind):
     assert np.allclose(placed, OBLIQUE, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("seen", [lambda a: a[::-1, :, ::-1], lambda a: a.transpose(2, 0, 1), lambda a: a[1:, 2:, 3:]])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda a: a[::-1, :, ::-1],
+        lambda a: a.transpose(2, 0, 1),
+        lambda a: a[1:, 2:, 3:],
+        lambda a: a.astype(">i2"),
+    ],
+)
 def test_an_array_in_any_order_is_written_as_it_is_seen(tmp_path, seen):
     array = seen(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
     nrrd_output.write_uncompressed(tmp_path / "x.nrrd", array, np.eye(4))
