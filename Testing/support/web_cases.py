@@ -51,6 +51,11 @@ from LiverTumorSegLib.apps.web.server import app
 app.FrontServer = functools.partial(app.FrontServer, grace_seconds=float(sys.argv.pop(1)))
 {_COMMAND}
 """
+_TELL_REJECTIONS = """addEventListener('unhandledrejection', event => setTimeout(() => {
+    if (!event.defaultPrevented && !(event.reason instanceof Error)) {
+        console.error('rejected: ' + JSON.stringify(event.reason));
+    }
+}))"""
 _MARGIN = 0.2
 """Share of a view on each side where its name, buttons and slider stand."""
 
@@ -91,6 +96,7 @@ class Watch:
 
     def follow(self, context) -> None:
         """Listen to all pages of a context."""
+        context.add_init_script(_TELL_REJECTIONS)  # Playwright names a thrown thing that is no error "Object"
         context.on("console", self._console)
         context.on("weberror", lambda error: self.faults.append(f"page error: {error.error}"))
         context.on("requestfailed", self._failed)

@@ -69,6 +69,11 @@
     return found;
   }
 
+  // What is sent while a page is left or loaded again has nobody to go to, and is nobody's fault.
+  window.addEventListener("unhandledrejection", (event) => {
+    if (/connection not open$/.test(event.reason?.message)) event.preventDefault();
+  });
+
   window.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.documentElement.classList.add("lts-dropping");
