@@ -51,6 +51,7 @@ def draw(done: Reproduction, target: Path) -> None:
         shown += [mpl.lines.Line2D([], [], color="#566173", linestyle=way, label=word) for way, word in ways]
         figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), frameon=False)
         figure.supylabel("loss", fontsize=8)
+        figure.supxlabel("steps", fontsize=8)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
