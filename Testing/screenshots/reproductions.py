@@ -40,6 +40,7 @@ def draw(done: Reproduction, target: Path) -> None:
         panels = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes, name in zip(panels, names, strict=False):
             axes.set_title(name, fontsize=8)
+            axes.set_xlabel("steps")
             axes.grid(color="#e3e7ed", linewidth=0.8)
             for protocol, result in done.protocols.items():
                 for row in (each for each in result.rows if each.name == name):
@@ -51,7 +52,6 @@ def draw(done: Reproduction, target: Path) -> None:
         shown += [mpl.lines.Line2D([], [], color="#566173", linestyle=way, label=word) for way, word in ways]
         figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), frameon=False)
         figure.supylabel("loss", fontsize=8)
-        figure.supxlabel("steps", fontsize=8)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
