@@ -10,7 +10,7 @@ from LiverTumorSegLib.experiments.reproduction.estimate import in_hours
 from LiverTumorSegLib.experiments.reproduction.results import Reproduction, RowResult
 
 Table = Callable[[Iterable[str], Iterable[Iterable[str]]], str]
-_TRAINED = ["row", "protocol", "steps", "trained on", "measured on", "curve flattened", "time"]
+_TRAINED = ["row", "protocol", "steps", "trained on", "measured on", "curve flattened", "time", "foreseen"]
 
 
 def makers(folder: Path, table: Table) -> dict[str, Callable[[], str]]:
@@ -53,4 +53,4 @@ def _training(row: RowResult) -> Iterator[str]:
     yield f"{sizes.samples} {sizes.unit} of {sizes.patients} patients"
     yield f"{sizes.measured} {sizes.measured_unit}"
     yield report.describe_flattening(row)
-    yield "" if row.seconds is None else in_hours(row.seconds)
+    yield from ("" if seconds is None else in_hours(seconds) for seconds in (row.seconds, row.foreseen))
