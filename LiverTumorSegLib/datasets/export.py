@@ -17,7 +17,7 @@ from ..core.about import __version__
 from ..core.atomic_files import whole_folder
 from ..core.ct_quality import Damage, DamageTreatment
 from ..core.errors import UserError
-from ..core.labels import LESION
+from ..core.labels import LESION, liver_median
 from ..core.progress import CancelToken, Job, Progress, job
 from ..core.volume import Volume
 from ..io import volumes
@@ -158,7 +158,7 @@ def _export(pair: ScanFiles, folder: Path, chain: Chain, options: ExportOptions,
     labels, doubt = read_labels(pair.labels, volume)
     left = damage.reasons if options.damaged is DamageTreatment.LEAVE_OUT else {}
     view = volume.axial.of(volume.voxels)
-    fitted = chain.fitted(view, volume.axial.spacing)
+    fitted = chain.with_liver(liver_median(volume, labels)).fitted(view, volume.axial.spacing)
     numbers = [n for n in range(0, len(view), options.every) if n not in left]
     rows: list[_Row] = []
     for start in range(0, len(numbers), _BATCH):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..core.labels import LIVER_LABEL
 from ..preprocessing import Chain, Slices
 from ..preprocessing.resampling import resample_to_shape, standard_shape
 from .dump import nearest_labels, to_bytes
@@ -45,7 +46,8 @@ def prepare(
     Raises:
         UserError: the slices do not suit a step.
     """
-    fitted = chain.fitted(np.rint(hounsfield).astype(np.int16), spacing, device) if chain.needs_volume else chain
+    known = _with_liver(chain, hounsfield, labels)
+    fitted = known.fitted(np.rint(hounsfield).astype(np.int16), spacing, device) if chain.needs_volume else known
     kept = hounsfield[::every]
 
     @lru_cache(maxsize=1)
@@ -58,6 +60,14 @@ def prepare(
 
     pixels = compact(pixels_of, range(len(kept)), in_8_bits=chain.fits_8_bits)
     return pixels, nearest_labels(labels[::every], prepared(0)).contiguous()
+
+
+def _with_liver(chain: Chain, hounsfield: NDArray[np.int16] | NDArray[np.float32], labels: torch.Tensor) -> Chain:
+    """The chain with the median of the labelled liver, where it needs that and there is one."""
+    if not chain.needs_liver:
+        return chain
+    liver = hounsfield[labels.numpy() == LIVER_LABEL]
+    return chain.with_liver(float(np.median(liver)) if len(liver) else None)
 
 
 def compact(prepared: Callable[[int], torch.Tensor], numbers: range, *, in_8_bits: bool) -> torch.Tensor:
@@ -99,7 +109,7 @@ def prepare_volume(
     Raises:
         UserError: the slices do not suit a step.
     """
-    fitted = chain.fitted(hounsfield, spacing, device)
+    fitted = _with_liver(chain, hounsfield, labels).fitted(hounsfield, spacing, device)
 
     def prepared(start: int, count: int = _SLICES) -> Slices:
         some = np.ascontiguousarray(hounsfield[start : start + count, None], np.float32)

@@ -21,6 +21,10 @@ _WORTH_A_PROCESS = 4
 """Scans that take longer to look at than a process takes to start."""
 
 
+OF_FOLD = "{fold}"
+"""Stands in the name of the model that training starts from for the number of the fold."""
+
+
 class Fold(NamedTuple):
     """One training of a cross-validation.
 
@@ -99,6 +103,8 @@ def measurable_patients(data_of: Sequence[Source], root: Path) -> set[str]:
 def recipe_of_fold(recipe: Recipe, fold: Fold) -> Recipe:
     """A recipe that holds a fold out, whatever it says itself of validation, and that never looks at it in training.
 
+    Where the model that it starts from is named with :data:`OF_FOLD`, it is that of the same fold.
+
     Raises:
         UserError: the recipe judges by validations, so that who is measured would have a say in the weights.
     """
@@ -110,6 +116,7 @@ def recipe_of_fold(recipe: Recipe, fold: Fold) -> Recipe:
         )
         raise UserError(msg)
     changes = {
+        "initial": recipe.initial and recipe.initial.replace(OF_FOLD, str(fold.number)),
         "validation": fold.held_out,
         "split": None,
         "schedule": recipe.schedule.model_copy(update={"validate_every": 0}),

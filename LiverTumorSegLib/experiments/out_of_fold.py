@@ -13,6 +13,7 @@ from ..core.errors import UserError
 from ..datasets import sources
 from ..inference.segment import Segmentation, SegmentationOptions, segment
 from ..models import model_folder
+from ..models.joining import join
 from ..training.recipe import Recipe
 from .compare import TRIALS
 from .record import MODEL_FOLDER, read_record
@@ -65,22 +66,27 @@ def recipe_of(trial: Path) -> Recipe:
     return Recipe.model_validate(_record(trial).recipe)
 
 
-def segment_held_out(trials: tuple[Path, ...], data: Path, options: RunOptions) -> Iterator[HeldOutPatient]:
+def segment_held_out(
+    trials: tuple[Path, ...], data: Path, options: RunOptions, closer: tuple[Path, ...] = ()
+) -> Iterator[HeldOutPatient]:
     """Segment the patients that were measured in each fold, with the fold's model.
 
     Args:
         trials: of :func:`trials_of`.
         data: folder that holds the recipe's data folders.
         options: where to run, and whom to tell.
+        closer: trials of a recipe that looks closer, whose models are joined to those of the same folds.
 
     Raises:
-        UserError: a record or a model is damaged, or a patient cannot be read.
+        UserError: a record or a model is damaged, a patient cannot be read, or the folds are others.
         Cancelled: the user asked to stop.
     """
     wanted = SegmentationOptions(candidates=True, probabilities=True)
     for at, trial in enumerate(trials):
         names, recipe = list(_record(trial).patients), recipe_of(trial)
         model = model_folder.load(trial / MODEL_FOLDER)
+        if closer:
+            model = join(model, model_folder.load(_of_same_fold(closer, at, names) / MODEL_FOLDER))
         for number, name in enumerate(names):
             part = options.job.part(
                 (at + number / len(names)) / len(trials), (at + (number + 1) / len(names)) / len(trials)
@@ -90,6 +96,16 @@ def segment_held_out(trials: tuple[Path, ...], data: Path, options: RunOptions) 
             volume, reference = sources.read(source, data, name)
             found = segment(volume, model, options.device, part.at, part.cancel, options=wanted)
             yield HeldOutPatient(name, found, reference, source.lesions_apart)
+
+
+def _of_same_fold(closer: tuple[Path, ...], at: int, names: list[str]) -> Path:
+    if at >= len(closer) or set(_record(closer[at]).patients) != set(names):
+        msg = (
+            f"{closer[0].parent} holds other folds than the models that find the liver: run livertumorseg compare for "
+            "both with one --split."
+        )
+        raise UserError(msg)
+    return closer[at]
 
 
 def _record(trial: Path) -> PatientsRecord:

@@ -137,6 +137,8 @@ def measure_patient(
 ) -> PatientResult:
     """Segment a patient once, with the model's own clean-up, and compare labels and probabilities with the reference.
 
+    A model that looks closer at a liver is shown where the reference's is.
+
     Args:
         trained: from :func:`LiverTumorSegLib.models.model_folder.load`.
         source: of the patient.
@@ -158,7 +160,8 @@ def measure_patient(
     if trained.description.clicks is not None:
         levels = read_levels(automatic, name, reference.shape) if automatic else None
         clicked = click_into_lesions(volume, reference, trained, device, task, levels)
-    done = clicked or segment(volume, trained, device, task.at, task.cancel, options=measuring.options)
+    liver = reference if trained.description.needs_liver else None
+    done = clicked or segment(volume, trained, device, task.at, task.cancel, options=measuring.options, liver=liver)
     axial = volume.axial
     pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
     measured = case.measure_pair(pair, settings, name)

@@ -105,6 +105,9 @@ def export(
     if model.description.clicks is not None:
         msg = f"The model “{model.description.name}” answers to clicks, for which no other program has a format."
         raise UserError(msg)
+    if model.description.needs_liver:
+        msg = f"The model “{model.description.name}” looks closer at a liver that another finds: join the two first."
+        raise UserError(msg)
     refuse_folder(folder, overwrite=overwrite, holds=chosen.contents)
     chosen.check(model.description)
     shown = prepare_sample_slice(model, volume, number)

@@ -115,8 +115,13 @@ def _output(description: Description) -> str:
 def _afterwards(description: Description) -> str:
     steps = description.cleaning().model_dump_json()
     judged = ""
-    if description.lesion_scores:
+    if description.closer:
         judged = (
+            " It also has a second network look closer at the liver, which is no part of this export: expect coarser "
+            "outlines from it."
+        )
+    if description.lesion_scores:
+        judged += (
             " Last it judges each candidate for a lesion by ten measures, drops the unlikely and gives the others a "
             "probability: this export cannot do that, so expect more false lesions from it."
         )

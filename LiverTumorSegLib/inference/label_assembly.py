@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, floor, log
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..core.errors import UserError
 from ..core.labels import FULL_CONFIDENCE, FULL_PROBABILITY, LESION
+from ..core.volume import Box
 from ..models.description import Head
 from ..postprocessing.candidates import LEAST_PROBABILITY
 
@@ -31,6 +32,11 @@ class Axis:
     step: float
     origin: float = 0.0
 
+    def covering(self, begin: int, end: int) -> Span:
+        """The pixels that cover the voxels from ``begin`` to before ``end``."""
+        first, last = ((voxel - self.origin) / self.step for voxel in (begin, end))
+        return Span(max(0, floor(first + 1e-6)), ceil(last - 1e-6), self)
+
 
 @dataclass(frozen=True)
 class LabelOutput:
@@ -46,6 +52,11 @@ class LabelOutput:
     labels: NDArray[np.uint8]
     probabilities: tuple[NDArray[np.uint16], ...] = ()
     confidence: NDArray[np.uint8] | None = None
+
+    def within(self, box: Box) -> LabelOutput:
+        """The part in a box of slices, rows and columns."""
+        confidence = None if self.confidence is None else self.confidence[box]
+        return LabelOutput(self.labels[box], tuple(levels[box] for levels in self.probabilities), confidence)
 
     def clear(self) -> None:
         """Begin again."""
@@ -184,16 +195,40 @@ class Span:
         """The span from its pixel ``low`` to before ``high``, as far as it goes."""
         return Span(self.start + max(0, low), min(self.stop, self.start + high), self._axis)
 
+    @property
+    def own(self) -> int:
+        """Voxels of the volume along the axis."""
+        return self._axis.own
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """Middle of each pixel, in voxels from the edge of the volume's first."""
+        return self.edge(np.arange(self.stop - self.start) + 0.5)
+
+    def edge(self, pixels: NDArray) -> NDArray[np.float64]:
+        """Where so many pixels from the span's beginning end, in voxels from the edge of the volume's first."""
+        edge: NDArray[np.float64] = self._axis.origin + (self.start + pixels) * self._axis.step
+        return edge
+
     def interpolate(self, values: torch.Tensor, dimension: int, voxels: range | None = None) -> torch.Tensor:
         """Interpolate linearly, from the pixels of ``dimension`` to the covered voxels, or to those asked for."""
-        lower, upper, weight = (part.to(values.device) for part in self.table(voxels))
+        return self.interpolate_at(values, dimension, self._centres_of(voxels))
+
+    def interpolate_at(self, values: torch.Tensor, dimension: int, places: NDArray[np.float64]) -> torch.Tensor:
+        """The same to places in voxels from the edge of the volume's first; beyond the span its last pixel repeats."""
+        lower, upper, weight = (part.to(values.device) for part in self._table_at(places))
         weight = weight.to(values.dtype).reshape([-1] + [1] * (values.ndim - dimension - 1))
         return torch.lerp(values.index_select(dimension, lower), values.index_select(dimension, upper), weight)
 
     def table(self, voxels: range | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of each covered voxel, or of those asked for: the pixels before and after it, and the share of the latter."""
-        asked = voxels or range(self.begin, self.end)
-        at = (np.asarray(asked) + 0.5 - self._axis.origin) / self._axis.step - 0.5 - self.start
+        return self._table_at(self._centres_of(voxels))
+
+    def _centres_of(self, voxels: range | None) -> NDArray[np.float64]:
+        return np.asarray(voxels or range(self.begin, self.end)) + 0.5
+
+    def _table_at(self, places: NDArray[np.float64]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        at = (places - self._axis.origin) / self._axis.step - 0.5 - self.start
         at = at.clip(0, self.stop - self.start - 1)
         lower = torch.from_numpy(np.floor(at).astype(np.int64))
         weight = torch.from_numpy((at - np.floor(at)).astype(np.float32))

@@ -122,6 +122,12 @@ def _refuse_clicks(each: Description) -> None:
 
 
 def _refuse_unfit_main(main: Description) -> None:
+    if main.needs_liver:
+        msg = (
+            f"The model “{main.name}” looks closer at a liver that another one finds: join the two with "
+            "livertumorseg models join, and choose what comes of it."
+        )
+        raise UserError(msg)
     if len(main.labels) == 1:
         msg = (
             f"The model “{main.name}” finds neither liver nor lesions: choose one that does as the model, and give "

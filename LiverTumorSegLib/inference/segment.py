@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Literal
@@ -16,7 +16,7 @@ from ..core.arithmetic import inference_arithmetic
 from ..core.device import DevicePlacement, choose_device
 from ..core.errors import UserError
 from ..core.host_memory import reusing_freed_memory
-from ..core.labels import LESION_LABEL, LIVER_LABEL
+from ..core.labels import LESION_LABEL
 from ..core.progress import CancelToken, Job, Progress, job
 from ..core.volume import Volume
 from ..models.description import Description
@@ -26,15 +26,13 @@ from ..postprocessing.cleaning import clean_labels
 from ..postprocessing.ct_likeness import describe_doubts, measure_ct
 from ..postprocessing.lesion_choice import LesionChoice
 from ..postprocessing.settings import Postprocessing
-from . import liver_box, sliding_window
-from .device_labels import DeviceLabels
-from .label_assembly import LabelOutput, NotFinite, Span
-from .liver_box import Box
+from . import slice_passes, sliding_window
+from .label_assembly import LabelOutput, NotFinite
 from .model_set import each_once, marks_of
 from .nnunet.export import NnUNetOutput
 from .nnunet.preprocessing import keeps_contrast
 from .nnunet.segment import label_volume
-from .predictor import Predictor, attempt, load_somewhere, widen
+from .predictor import Predictor, load_somewhere, widen
 from .slice_cache import SliceCache
 
 
@@ -159,6 +157,7 @@ def segment(
     *,
     options: SegmentationOptions = SegmentationOptions(),
     box: tuple[slice, slice, slice] | None = None,
+    liver: NDArray[np.uint8] | None = None,
 ) -> Segmentation:
     """Segment the liver and its lesions.
 
@@ -170,13 +169,16 @@ def segment(
         cancel: checked before every batch.
         options: coarse pass, batch, postprocessing, precision, and whether probabilities are kept.
         box: of k, j and i, outside of which an nnU-Net looks at nothing; None for all of the CT.
+        liver: labels ``[k, j, i]`` whose liver a model looks at that finds none itself, see
+            :attr:`.Description.needs_liver`.
 
     Raises:
-        UserError: the model is for clicks, or finds neither liver nor lesions; the device is not there, or has too
+        UserError: the model is for clicks, finds neither liver nor lesions, or is not given the liver that it needs;
+            the device is not there, or has too
             little memory for a single slice.
         Cancelled: ``cancel`` was used; answered within one batch.
     """
-    _refuse_other_models(model.description)
+    _refuse_other_models(model.description, liver)
     began, task = perf_counter(), job(progress, cancel)
     labels = np.zeros(volume.voxels.shape, np.uint8)
     names: Sequence[str] = model.description.labels[1:] if options.probabilities else ()
@@ -193,7 +195,8 @@ def segment(
             own = NnUNetOutput(labels, probabilities, None if confidence is None else back(confidence))
             place, found_out = label_volume(own, volume, model, placement, options, task.part(0, 0.95), box)
         else:
-            place, found_out = _label_volume(out, volume, model, placement, options, task.part(0, 0.95))
+            run = _Run(volume, model, options, liver, task.part(0, 0.95))
+            place, found_out = _label_volume(out, run, placement)
     others = _split(labels, model.description)
     task.at(0.95, "Cleaning up")
     clean_labels(seen, volume.voxel_ml, cleaning)
@@ -222,7 +225,13 @@ def segment(
     )
 
 
-def _refuse_other_models(description: Description) -> None:
+def _refuse_other_models(description: Description, liver: NDArray[np.uint8] | None) -> None:
+    if description.needs_liver and liver is None:
+        msg = (
+            f"The model “{description.name}” looks closer at a liver that another one finds: join the two with "
+            "livertumorseg models join, and choose what comes of it."
+        )
+        raise UserError(msg)
     if description.clicks is not None:
         msg = f"The model “{description.name}” segments one lesion per click and not a whole CT: choose another model."
         raise UserError(msg)
@@ -263,18 +272,27 @@ def _doubts(description: Description, labels: NDArray[np.uint8], volume: Volume)
         yield from describe_doubts(measures, description.seen_cts)
 
 
-def _label_volume(
-    out: LabelOutput, volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions, task: Job
-) -> tuple[DevicePlacement, list[str]]:
+@dataclass(frozen=True)
+class _Run:
+    """What is segmented, by what and how."""
+
+    volume: Volume
+    model: Model
+    options: SegmentationOptions
+    liver: NDArray[np.uint8] | None
+    task: Job
+
+
+def _label_volume(out: LabelOutput, run: _Run, placement: DevicePlacement) -> tuple[DevicePlacement, list[str]]:
     """Label a volume, again in float32 where the precision may be why numbers are not finite; where, and what to note.
 
     Raises:
         NotFinite: they are not in float32 either, or the user chose the precision.
     """
     with inference_arithmetic(placement.device, placement.dtype):
-        engine, store = load_somewhere(lambda place: _load(volume, model, place, options), placement)
+        engine, store = load_somewhere(lambda place: _load(run, place), placement)
         try:
-            _label(out, store, engine, model, options, task)
+            _label(out, store, engine, run)
         except NotFinite:
             if not engine.placement.may_overflow:
                 raise
@@ -285,74 +303,29 @@ def _label_volume(
     del engine, store
     gpus.free_cached_memory()
     out.clear()
-    place, more = _label_volume(out, volume, model, wide, options, task)
+    place, more = _label_volume(out, run, wide)
     return place, notes + more
 
 
-def _label(
-    out: LabelOutput, store: SliceCache, engine: Predictor, model: Model, options: SegmentationOptions, task: Job
-) -> None:
-    if model.description.patches:
-        sliding_window.segment_in_patches(out, store, model.description.patches, engine, task)
-    else:
-        _segment_slices(out, store, engine, options, task)
+def _label(out: LabelOutput, store: SliceCache | None, engine: Predictor, run: _Run) -> None:
+    description, axial = run.model.description, run.volume.axial
+    if run.liver is not None:
+        view = axial.of(run.volume.voxels)
+        slice_passes.look_at_liver(out, axial.of(run.liver), view, axial.spacing, description, engine, run.task)
+    elif store and description.patches:
+        sliding_window.segment_in_patches(out, store, description.patches, engine, run.task)
+    elif store:
+        coarse, batch = run.options.coarse_pass, run.options.batch
+        slice_passes.label_slices(out, store, engine, run.model, run.task, coarse=coarse, batch=batch)
 
 
-def _load(
-    volume: Volume, model: Model, placement: DevicePlacement, options: SegmentationOptions
-) -> tuple[Predictor, SliceCache]:
-    view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
-    engine = Predictor(model.network, placement, options.batch)
-    store = SliceCache(view, spacing, model.description, engine.placement)
-    if not model.description.patches:
+def _load(run: _Run, placement: DevicePlacement) -> tuple[Predictor, SliceCache | None]:
+    """The network and the slices on a device; no slices where only the liver's are looked at, which are known later."""
+    description, axial = run.model.description, run.volume.axial
+    engine = Predictor(run.model.network, placement, run.options.batch)
+    if description.needs_liver:
+        return engine, None
+    store = SliceCache(axial.of(run.volume.voxels), axial.spacing, description, engine.placement)
+    if not description.patches:
         engine.fit_batch(store.size)
     return engine, store
-
-
-def _segment_slices(
-    out: LabelOutput, store: SliceCache, engine: Predictor, options: SegmentationOptions, task: Job
-) -> None:
-    box, rest = liver_box.whole_box(store), task
-    if options.coarse_pass and LIVER_LABEL in store.head.values:
-        box = liver_box.find_liver(engine, store, task.part(0, 0.2)) or box
-        rest = task.part(0.2, 1)
-        if engine.has_margin:  # its borders are mirrored, which only those of the slice may be
-            box = replace(liver_box.whole_box(store), slices=box.slices)
-    _label_box(out, box, store, engine, rest)
-
-
-def _label_box(out: LabelOutput, box: Box, store: SliceCache, engine: Predictor, task: Job) -> None:
-    first, last = box.slices
-    rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
-
-    labels, written = DeviceLabels(out, store.head, rows, columns), first
-
-    def label(numbers: Sequence[int]) -> Callable[[], int]:
-        done = numbers[0] - first
-        task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
-        channels = store.channels(numbers, engine.placement)[..., slice(*box.rows), slice(*box.columns)]
-        logits = engine(channels)
-        if _works_beside_host(logits.device):
-            return labels.start(numbers[0], logits).finish
-        out.write(numbers[0], logits, store.head, rows, columns)
-        stop = numbers[-1] + 1
-        return lambda: stop
-
-    def label_all() -> None:
-        """Write a batch while the next is computed."""
-        nonlocal written
-        finish: Callable[[], int] | None = None
-        for following in engine.in_batches(range(written, last), label):
-            written, finish = finish() if finish else written, following
-        written = finish() if finish else written
-
-    while written < last:
-        place = engine.placement
-        _, failure = attempt(label_all)
-        if failure is not None and engine.placement == place:  # else it went to the CPU with a batch still on its way
-            engine.recover(failure)
-
-
-def _works_beside_host(place: torch.device) -> bool:
-    """Whether a device goes on by itself, so that waiting for it is what costs time."""
-    return place.type != "cpu"

@@ -24,6 +24,7 @@ class SliceCache:
         placement: where the slices are kept, and in which precision.
 
     Attributes:
+        view, full_spacing: as they were given.
         spacing: millimetres between rows and columns after preprocessing.
         head: what the network's logits stand for.
         count: slices of the volume.
@@ -36,7 +37,7 @@ class SliceCache:
         description: Description,
         placement: DevicePlacement,
     ) -> None:
-        self._view, self._spacing = view, spacing
+        self.view, self.full_spacing = view, spacing
         self._chain, self._stack = description.preprocessing.fitted(view, spacing, placement.device), description.stack
         self.head, self.count = description.head, len(view)
         self._begin(placement)
@@ -56,13 +57,13 @@ class SliceCache:
     @property
     def slice_mm(self) -> float:
         """Millimetres between slices."""
-        return self._spacing[0]
+        return self.full_spacing[0]
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """Places of preprocessed rows and columns in the volume."""
         scale, origin = self._places
-        rows, columns = (Axis(*axis) for axis in zip(self._view.shape[1:], scale, origin, strict=True))
+        rows, columns = (Axis(*axis) for axis in zip(self.view.shape[1:], scale, origin, strict=True))
         return rows, columns
 
     def channels(self, centres: Sequence[int], placement: DevicePlacement) -> torch.Tensor:
@@ -70,8 +71,8 @@ class SliceCache:
         if placement != self._placement:  # nothing is fetched from there: a GPU that failed gives nothing back
             self._begin(placement)
         reach = np.arange(self._stack.slices) - self._stack.slices // 2
-        wanted = np.add.outer(np.asarray(centres), reach * self._stack.stride(self._spacing[0]))
-        wanted = wanted.clip(0, len(self._view) - 1)
+        wanted = np.add.outer(np.asarray(centres), reach * self._stack.stride(self.full_spacing[0]))
+        wanted = wanted.clip(0, len(self.view) - 1)
         missing = np.setdiff1d(wanted, np.flatnonzero(self._ready))
         for chunk in np.array_split(missing, max(1, len(missing) // 8)):
             if len(chunk):
@@ -84,9 +85,9 @@ class SliceCache:
         return _upload(torch.from_numpy(numbers), self._placement.device)
 
     def _preprocess(self, numbers: NDArray[np.intp]) -> Slices:
-        chosen = torch.from_numpy(np.ascontiguousarray(self._view[numbers])[:, None])
+        chosen = torch.from_numpy(np.ascontiguousarray(self.view[numbers])[:, None])
         hounsfield = _upload(chosen, self._placement.device).float()
-        return self._chain(Slices(hounsfield, self._spacing[1:]))
+        return self._chain(Slices(hounsfield, self.full_spacing[1:]))
 
 
 def _upload(chosen: torch.Tensor, device: torch.device) -> torch.Tensor:

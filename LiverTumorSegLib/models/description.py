@@ -297,6 +297,22 @@ class Head:
         return logits if self.sigmoid else logits[:, 1:] - logits[:, :1]
 
 
+class CloserNetwork(StrictModel):
+    """A second network of a model, which looks at the liver that the first has found again.
+
+    Args:
+        network: with as many classes as the first.
+        preprocessing: with the step ``liver_level``.
+        stack: neighbouring slices as channels.
+        training: of its weights.
+    """
+
+    network: NetworkSpec
+    preprocessing: Chain
+    stack: SliceStack = SliceStack()
+    training: Training
+
+
 class Description(StrictModel):
     """The content of ``model.json``.
 
@@ -314,6 +330,7 @@ class Description(StrictModel):
     patches: Patches | None = None
     clicks: ClickPatches | None = None
     nnunet: NnUNet | None = None
+    closer: CloserNetwork | None = None
     labels: Binary | Joint | Neither = JOINT
     postprocessing: Postprocessing = Postprocessing()
     lesion_scores: LesionScores | None = None
@@ -334,7 +351,22 @@ class Description(StrictModel):
             raise ValueError(msg)
         check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
+        if self.closer:
+            _check_closer(self, self.closer)
         return self
+
+    @property
+    def needs_liver(self) -> bool:
+        """Whether it looks closer at a liver that another network has to find."""
+        return self.preprocessing.needs_liver
+
+    @property
+    def of_closer(self) -> Description | None:
+        """The model that the second network is by itself, without its checksum; None where there is none."""
+        if self.closer is None:
+            return None
+        own = {name: getattr(self.closer, name) for name in CloserNetwork.model_fields}
+        return self.model_copy(update={**own, "closer": None})
 
     @property
     def head(self) -> Head:
@@ -360,10 +392,24 @@ class Description(StrictModel):
         return steps.model_copy(update=without)
 
 
+def _check_closer(description: Description, closer: CloserNetwork) -> None:
+    if description.patches or description.clicks or "liver" not in description.labels or description.needs_liver:
+        msg = "a second network looks closer where one that sees whole slices finds the liver"
+        raise ValueError(msg)
+    if not closer.preprocessing.needs_liver:
+        msg = "the preprocessing of the second network lacks the step liver_level"
+        raise ValueError(msg)
+    check_channels(closer.network, closer.stack, closer.preprocessing)
+    check_labels(closer.network, description.labels)
+    if closer.network.classes != description.network.classes:
+        msg = "both networks need as many classes, since their answers are averaged"
+        raise ValueError(msg)
+
+
 def _check_nnunet(description: Description, settings: NnUNet) -> None:
     own = description.stack, description.patches, description.clicks, description.preprocessing
-    if own != (SliceStack(), None, None, Chain(())):
-        msg = "an nnU-Net has no preprocessing, stack, patches or clicks beside its own settings"
+    if own != (SliceStack(), None, None, Chain(())) or description.closer:
+        msg = "an nnU-Net has no preprocessing, stack, patches, clicks or second network beside its own settings"
         raise ValueError(msg)
     if description.network.in_channels != 1 or description.network.classes != len(settings.outputs):
         given = f"{description.network.in_channels} and {description.network.classes}"

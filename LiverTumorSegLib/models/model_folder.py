@@ -31,13 +31,25 @@ LARGEST_TEXT = 16 << 20
 """Bytes of a description or a card: a hundred times what any has."""
 
 
+OF_CLOSER = "closer."
+"""Before the names of the second network's weights, where a model has one."""
+
+
 @dataclass(frozen=True)
 class Model:
-    """A checked model, ready for inference: its description and its network on the CPU in evaluation mode."""
+    """A checked model, ready for inference: its description, and its networks on the CPU in evaluation mode.
+
+    Args:
+        description: what it is.
+        network: the only one, or the first.
+        folder: that it was loaded from.
+        closer: the second network, which looks at the liver again; None where there is none.
+    """
 
     description: Description
     network: SliceNetwork
     folder: Path | None = None
+    closer: SliceNetwork | None = None
 
 
 def read_description(folder: Path) -> Description:
@@ -86,10 +98,10 @@ def load(folder: Path) -> Model:
     description = read_description(folder)
     read_card(folder)
     _check_weights_file(folder, description)
-    spec = description.network
+    of_closer = description.of_closer
     try:
         with torch.device("meta"):
-            network = _build(description)
+            network, closer = _build(description), _build(of_closer) if of_closer else None
     except UserError as error:
         reason = str(error)
         msg = f"{folder / DESCRIPTION} is not valid at network: {reason[:1].lower()}{reason[1:]}"
@@ -100,8 +112,13 @@ def load(folder: Path) -> Model:
         msg = f"{folder / WEIGHTS} is not a safetensors file: nothing else is loaded, since pickles can run code."
         raise UserError(msg) from error
     _check_patches(network, description, folder)
-    _load_weights(network, spec.name, weights, folder / WEIGHTS)
-    return Model(description, network.eval(), folder)
+    if of_closer and closer is not None:
+        _check_patches(closer, of_closer, folder)
+        theirs = {key: weights.pop(key) for key in list(weights) if key.startswith(OF_CLOSER)}
+        named = {key.removeprefix(OF_CLOSER): tensor for key, tensor in theirs.items()}
+        _load_weights(closer, of_closer.network.name, named, folder / WEIGHTS)
+    _load_weights(network, description.network.name, weights, folder / WEIGHTS)
+    return Model(description, network.eval(), folder, None if closer is None else closer.eval())
 
 
 def _build(description: Description) -> SliceNetwork:
@@ -115,17 +132,21 @@ def save(
     trained: nn.Module,
     write_card: Callable[[Description], str],
     *,
+    second: nn.Module | None = None,
     overwrite: bool = False,
     **fields: Any,
 ) -> Description:
-    """Write a model folder; ``fields`` are those of :class:`Description` but for ``weights``.
+    """Write a model folder, maybe with a second network; ``fields`` are those of a description but for ``weights``.
 
     Raises:
         UserError: the folder exists, or cannot be written.
     """
     with whole_folder(folder, overwrite=overwrite, holds=FILES) as new:
-        weights = serialised({k: v.detach().cpu().contiguous() for k, v in trained.state_dict().items()})
-        (new / WEIGHTS).write_bytes(weights)  # by Python, which says where the disk is full
+        weights = trained.state_dict()
+        if second is not None:
+            weights |= {OF_CLOSER + key: tensor for key, tensor in second.state_dict().items()}
+        packed = serialised({key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()})
+        (new / WEIGHTS).write_bytes(packed)  # by Python, which says where the disk is full
         checksum = WeightsFile(sha256=sha256(new / WEIGHTS), bytes=(new / WEIGHTS).stat().st_size)
         description = Description(weights=checksum, **fields)
         (new / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from .chain import AnyStep, Chain, Channels
 from .filters import Gaussian, Median, smoothed
 from .geometry import Crop, CropToBody, Resample, Resize
 from .histogram import Clahe, FrequencyHistogram, HistogramEqualisation, frequency_bins, frequency_scaled
-from .intensity import ForegroundStatistics, HuRange, MinMax, Window, ZScore, foreground_statistics
+from .intensity import ForegroundStatistics, HuRange, LiverLevel, MinMax, Window, ZScore, foreground_statistics
 from .presets import NamedChain, named, named_chains
 from .slices import Slices
 from .step import SliceStream, Step
@@ -23,6 +23,7 @@ __all__ = [
     "Gaussian",
     "HistogramEqualisation",
     "HuRange",
+    "LiverLevel",
     "Median",
     "MinMax",
     "NamedChain",

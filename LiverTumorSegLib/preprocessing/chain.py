@@ -17,7 +17,7 @@ from ..core.schema import explain_validation_error
 from .filters import Gaussian, Median
 from .geometry import Crop, CropToBody, Resample, Resize
 from .histogram import Clahe, FrequencyHistogram, HistogramEqualisation
-from .intensity import HuRange, MinMax, Window, ZScore
+from .intensity import HuRange, LiverLevel, MinMax, Window, ZScore
 from .slices import Slices
 from .step import SliceStream, Step
 
@@ -26,7 +26,7 @@ _WIDEST_HU = 512
 """Two HU from one of 256 greys to the next: less than noise in CT, and than the tumours' contrast of 10 HU and more."""
 
 _IN_UNIT = (Window, MinMax, HistogramEqualisation, Clahe, FrequencyHistogram)
-_KEEPING_HU = (HuRange, Median, Gaussian, Resize, Resample, Crop, CropToBody)
+_KEEPING_HU = (HuRange, LiverLevel, Median, Gaussian, Resize, Resample, Crop, CropToBody)
 
 
 class Channels(Step):
@@ -38,6 +38,10 @@ class Channels(Step):
     @property
     def needs_volume(self) -> bool:
         return any(chain.needs_volume for chain in self.chains)
+
+    @property
+    def needs_liver(self) -> bool:
+        return any(chain.needs_liver for chain in self.chains)
 
     @property
     def channels(self) -> int:
@@ -67,6 +71,7 @@ AnyStep = Annotated[
     Union[
         Window,
         HuRange,
+        LiverLevel,
         MinMax,
         ZScore,
         HistogramEqualisation,
@@ -148,6 +153,17 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
         """Whether the chain has to be :meth:`fitted` to a volume before it is called."""
         return any(step.needs_volume for step in self.root)
 
+    @property
+    def needs_liver(self) -> bool:
+        """Whether the chain has to know the median of the liver, see :meth:`with_liver`, before it is called."""
+        return any(step.needs_liver for step in self.root)
+
+    def with_liver(self, median: float | None) -> Chain:
+        """The chain that knows the median of a patient's liver in HU; without one, ``None``, nothing is shifted."""
+        if not self.needs_liver:
+            return self
+        return Chain(tuple(_with_liver(step, median) for step in self.root))
+
     def fitted(
         self, view: NDArray[np.int16], spacing: tuple[float, float, float], device: torch.device = _CPU
     ) -> Chain:
@@ -199,11 +215,19 @@ class Chain(RootModel[tuple[AnyStep, ...]]):
 Channels.model_rebuild()
 
 
+def _with_liver(step: AnyStep, median: float | None) -> AnyStep:
+    if isinstance(step, LiverLevel):
+        return step.model_copy(update={"median": step.hu if median is None else median})
+    if isinstance(step, Channels):
+        return Channels(chains=tuple(chain.with_liver(median) for chain in step.chains))
+    return step
+
+
 def _ends_in_hu(steps: Iterable[Step], in_hu: bool = True) -> bool:
     """Whether values still are HU after the steps; ``ValueError`` where ``crop_to_body`` comes when they are not."""
     for step in steps:
-        if isinstance(step, CropToBody) and not in_hu:
-            msg = "crop_to_body needs HU: move crop_to_body before the steps that change HU"
+        if isinstance(step, (CropToBody, LiverLevel)) and not in_hu:
+            msg = f"{step.step} needs HU: move {step.step} before the steps that change HU"
             raise ValueError(msg)
         if isinstance(step, Channels):
             each = [_ends_in_hu(chain.root, in_hu) for chain in step.chains]

@@ -62,6 +62,29 @@ class HuRange(Step):
         return self
 
 
+class LiverLevel(Step):
+    """Shift HU so that the liver's median comes to lie at a given value, whatever the patient and the contrast phase.
+
+    Args:
+        hu: where the liver's median comes to lie.
+        median: of the patient's liver in HU; what is stored of a chain leaves it out, and a patient brings it.
+    """
+
+    step: Literal["liver_level"] = "liver_level"
+    hu: float
+    median: float | None = None
+
+    @property
+    def needs_liver(self) -> bool:
+        return self.median is None
+
+    def _apply(self, slices: Slices) -> Slices:
+        if self.median is None:
+            msg = f"“{self.step}” needs the liver's median: call the chain's `with_liver` with it first"
+            raise ValueError(msg)
+        return slices.with_pixels(slices.pixels + (self.hu - self.median))
+
+
 class MinMax(Step):
     """Scale each slice and channel to [0, 1] by its least and greatest pixel; constant slices become 0."""
 

@@ -44,6 +44,11 @@ class Step(StrictModel, ABC):
         return False
 
     @property
+    def needs_liver(self) -> bool:
+        """Whether the median of the patient's liver has to be known."""
+        return False
+
+    @property
     def channels(self) -> int:
         """Channels out for every channel in."""
         return 1

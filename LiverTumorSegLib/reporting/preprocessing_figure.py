@@ -65,8 +65,11 @@ def draw_chain(
         The picture, and the number of the slice.
 
     Raises:
-        UserError: there is no such slice.
+        UserError: there is no such slice, or the chain needs the liver, which is not known here.
     """
+    if chain.needs_liver:
+        msg = "The step liver_level needs a liver that was segmented, which this picture has not: leave it out."
+        raise UserError(msg)
     view, spacing = volume.axial.of(volume.voxels), volume.axial.spacing
     number = find_most_soft_tissue(view) + 1 if number is None else number
     if not 1 <= number <= len(view):

@@ -29,6 +29,7 @@ def card_text(description: Description) -> str:
             f"- Never trained on: {', '.join(training.validation_patients) or 'nobody of these data'}.",
             f"- Seed {training.seed}; command: `{training.command}`.",
             *_encoder_lines(description),
+            *_closer_lines(description),
             "",
             "## Accuracy",
             "",
@@ -51,6 +52,23 @@ def _encoder_lines(description: Description) -> list[str]:
         else "its input is not normalised by ImageNet's mean and deviation"
     )
     return [f"- Its encoder started from the weights in {weights}; {shown}."]
+
+
+def _closer_lines(description: Description) -> list[str]:
+    """What the second network was trained on."""
+    if description.closer is None:
+        return []
+    training = description.closer.training
+    others = sorted(set(training.patients) ^ set(description.training.patients))
+    on = (
+        "on the same patients"
+        if not others
+        else f"on {len(training.patients)} patients: {', '.join(training.patients)}"
+    )
+    second = f"- A second network, {description.closer.network.name}, looks closer at the liver that the first finds"
+    return [
+        f"{second}; the mean of both counts. It was trained {on}; seed {training.seed}; command: `{training.command}`."
+    ]
 
 
 def _accuracy_lines(description: Description, finds_lesions: bool) -> list[str]:

@@ -138,7 +138,8 @@ class Recipe(StrictModel):
         encoder_weights: file with weights for the network's encoder, or ``imagenet``.
         network: which, and its options; where its encoder gets weights, ``imagenet_input`` is among them, and true
             where the preprocessing gives values from 0 to 1, unless it is given.
-        initial: name or folder of a model with the same network, whose weights training starts from.
+        initial: name or folder of a model with the same network, whose weights training starts from; ``{fold}`` in it
+            is the number of a cross-validation's fold.
         labels: what its classes stand for.
         loss: name of a loss, or its name and options.
         sampling: which slices are seen how often.

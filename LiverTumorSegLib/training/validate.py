@@ -72,9 +72,10 @@ def define_measures(sources: Iterable[Source]) -> str:
 def measure_case(
     trained: Model, source: Source, data: Path, name: str, device: str, options: SegmentationOptions | None = None
 ) -> PatientDice:
-    """Segment one patient and compare what the model can find."""
+    """Segment one patient and compare what the model can find; one that needs a liver is shown the reference's."""
     volume, reference = places.read(source, data, name)
-    labels = segment(volume, trained, device, options=options or SegmentationOptions()).labels
+    liver = reference if trained.description.needs_liver else None
+    labels = segment(volume, trained, device, options=options or SegmentationOptions(), liver=liver).labels
     finds = trained.description.labels
     has_lesion = bool((reference == LESION_LABEL).any())
     false_lesion = 0.0 if has_lesion else float((labels == LESION_LABEL).sum()) * volume.voxel_ml

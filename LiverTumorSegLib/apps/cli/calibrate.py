@@ -19,6 +19,13 @@ def calibrate(
         Path, typer.Argument(metavar="FOLDER", help="Folder that livertumorseg compare wrote for one recipe.")
     ],
     data: Annotated[Path, typer.Option(help="Folder that holds the recipe's data folders.")],
+    closer: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same of a recipe that looks closer; each of its models is joined to that of its fold.",
+            show_default="none",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -49,12 +56,12 @@ def calibrate(
 
     target = store.find_model(model) if model else None
     described = model_folder.read_description(target) if target else None
-    trials = trials_of(folds)
+    trials, of_closer = trials_of(folds), trials_of(closer) if closer else ()
     files = HeldOutFiles(output, overwrite=overwrite) if output else None
     cases = []
     with interruptible() as cancel, bar() as progress:
         options = RunOptions(device, job=job(progress, cancel))
-        for patient in segment_held_out(trials, data, options):
+        for patient in segment_held_out(trials, data, options, of_closer):
             if patient.lesions_apart:
                 cases.append(case_of(patient))
                 if files:
@@ -66,6 +73,10 @@ def calibrate(
     _print(done)
     if target and described:
         changes = describe_changes(described, recipe_of(trials[0]))
+        second = described.of_closer
+        if of_closer and second:
+            of_second = describe_changes(second, recipe_of(of_closer[0]))
+            changes = " ".join(filter(None, [changes, of_second and f"The second network: {of_second}"]))
         write_into_model(target, described, done, command_line(), changes)
         say(f"Wrote the scores into {target}. Research only, not a medical device.")
 

@@ -16,6 +16,7 @@ from .console import Overwrite, bar, interruptible, out, say, say_written, text_
 from .nnunet_options import NnUNetChoices, with_nnunet_options
 
 if TYPE_CHECKING:
+    from ...models.description import Description
     from ...networks import SliceNetwork
 
 app = typer.Typer(no_args_is_help=True, help="List, describe, import, download and remove models.")
@@ -36,9 +37,17 @@ def list_models() -> None:
         except UserError as error:
             table.add_row(*text_cells(name, f"not valid: {error}"))
             continue
-        use = "lesions add" if description.clicks else "segment" if len(description.labels) > 1 else "segment --also"
+        use = _use(description)
         table.add_row(*text_cells(name, description.title, description.segments, use, description.licence.name))
     out.print(table)
+
+
+def _use(description: Description) -> str:
+    if description.clicks:
+        return "lesions add"
+    if description.needs_liver:
+        return "models join"
+    return "segment" if len(description.labels) > 1 else "segment --also"
 
 
 @app.command()
@@ -102,6 +111,25 @@ def _say_kept(how: str, name: str) -> None:
     say(f"{how} “{name}”, which finds {description.segments}: use it with {ways} {name}.")
     if description.nnunet:
         say(f"Licence of its weights: {description.licence.name}. livertumorseg models info {name} has its card.")
+
+
+@app.command()
+@working
+def join(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model that finds the liver.")],
+    closer: Annotated[
+        str, typer.Argument(help="Name or folder of one that looks at it closer, such as unet-closer makes.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Make one model of two: the first finds the liver, and the second looks at it again with finer pixels."""
+    from ...models import store
+    from ...models.joining import save_joined
+    from ...training.card import card_text
+
+    save_joined(store.load_model(model), store.load_model(closer), output, card_text, overwrite=overwrite)
+    say(f"Wrote {output}: use it with --model {output}, or add it with livertumorseg models import.")
 
 
 @app.command()

@@ -33,6 +33,17 @@ def test_slices_that_are_not_kept_still_count_for_what_is_fitted_to_the_volume()
     assert all(torch.equal(some, whole[[0, 3, 6]]) for some, whole in zip(third, every, strict=True))
 
 
+def test_a_chain_that_needs_the_liver_takes_its_median_from_the_labels():
+    voxels, labels = case()
+    steps = [{"step": "liver_level", "hu": 50}, {"step": "window", "level": 50, "width": 200}]
+    pixels, _ = prepare(voxels, labels, SPACING, Chain.model_validate(steps))
+    median = np.median(voxels[labels.numpy() == 1])
+    greys = np.rint(((voxels - median) / 200 + 0.5).clip(0, 1) * 255)
+    assert np.abs(pixels[:, 0].numpy() - greys).max() <= 1
+    nobody, _ = prepare(voxels, torch.zeros_like(labels), SPACING, Chain.model_validate(steps))
+    assert torch.equal(nobody, prepare(voxels, labels, SPACING, Chain.model_validate(steps[1:]))[0])
+
+
 def test_an_array_that_runs_backwards_is_taken_as_it_is_seen():
     voxels, labels = case()
     turned = prepare(voxels[::-1, ::-1], labels, SPACING, WINDOW)[0]

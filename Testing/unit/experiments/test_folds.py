@@ -63,6 +63,12 @@ def test_a_fold_overrules_what_a_recipe_says_of_validation(tmp_path):
     assert type(changed).model_validate(changed.model_dump(mode="json")) == changed
 
 
+def test_a_fold_starts_from_the_model_of_its_own_number(tmp_path):
+    plan = recipe_with(tmp_path, "initial=cv/fold-{fold}/model")
+    assert recipe_of_fold(plan, Fold(2, ("volume-0",), ("volume-0",))).initial == "cv/fold-2/model"
+    assert recipe_of_fold(recipe_with(tmp_path), Fold(2, ("volume-0",), ("volume-0",))).initial is None
+
+
 def test_weights_chosen_by_those_who_are_measured_are_refused(tmp_path):
     plan = recipe_with(tmp_path, "schedule.validate_every=2", "callbacks.save=best")
     with pytest.raises(UserError, match=r"callbacks.save: best lets the patients that are measured choose the weights"):

@@ -20,6 +20,7 @@ from LiverTumorSegLib.core.progress import Cancelled, CancelToken
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.evaluation.overlap import dice
 from LiverTumorSegLib.inference import segment as inference
+from LiverTumorSegLib.inference import slice_passes
 from LiverTumorSegLib.inference.device_labels import PendingLabels
 from LiverTumorSegLib.inference.segment import SegmentationOptions, segment
 from LiverTumorSegLib.inference.slice_cache import SliceCache
@@ -380,7 +381,7 @@ def test_the_cpu_goes_on_in_the_precision_that_was_asked_for(ct, monkeypatch):
 def test_writing_a_batch_while_the_next_is_computed_changes_nothing(ct, random_model, monkeypatch, coarse):
     options = SegmentationOptions(coarse_pass=coarse, batch=3, probabilities=True, candidates=True)
     wanted = segment(ct, random_model, "cpu", options=options)
-    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    monkeypatch.setattr(slice_passes, "_works_beside_host", lambda _: True)
     found = segment(ct, random_model, "cpu", options=options)
     assert np.array_equal(found.labels, wanted.labels)
     for name, levels in wanted.probabilities.items():
@@ -394,7 +395,7 @@ def test_a_gpu_that_fails_with_a_batch_on_its_way_costs_no_slice(ct, thresholds,
     monkeypatch.setattr(
         inference, "choose_device", lambda _, precision: DevicePlacement(torch.device("cpu"), torch.float64, 2)
     )
-    monkeypatch.setattr(inference, "_works_beside_host", lambda _: True)
+    monkeypatch.setattr(slice_passes, "_works_beside_host", lambda _: True)
     finish, seen = PendingLabels.finish, []
 
     def fail(pending):

@@ -230,3 +230,36 @@ def test_whether_values_end_between_0_and_1_follows_from_the_steps(steps, unit):
 
 def test_of_the_published_chains_only_the_z_scores_do_not_end_between_0_and_1():
     assert {entry.name for entry in named_chains() if not entry.chain.ends_in_unit} == {"dhanush"}
+
+
+LEVELLED = [{"step": "hu_range", "low": -40, "high": 160}, {"step": "liver_level", "hu": 100}]
+
+
+def test_a_chain_learns_the_livers_median_of_a_patient_and_forgets_it():
+    stored = Chain.model_validate([*LEVELLED, {"step": "window", "level": 60, "width": 200}])
+    assert stored.needs_liver
+    assert stored.fits_8_bits
+    known = stored.with_liver(70.0)
+    assert not known.needs_liver
+    assert known(Slices(torch.tensor([[[[70.0, 90.0, 3000.0]]]]), (1.0, 1.0))).pixels.tolist() == [
+        [[[pytest.approx(0.7), pytest.approx(0.8), 1.0]]]
+    ]
+    assert "median" not in stored.to_json()
+
+
+def test_without_a_liver_nothing_is_shifted():
+    slices = Slices(torch.tensor([[[[70.0]]]]), (1.0, 1.0))
+    assert Chain.model_validate(LEVELLED).with_liver(None)(slices).pixels.tolist() == [[[[70.0]]]]
+
+
+def test_chains_within_channels_learn_the_median_too():
+    chain = Chain.model_validate([{"step": "channels", "chains": [LEVELLED, [{"step": "median"}]]}])
+    assert chain.needs_liver
+    assert not chain.with_liver(70.0).needs_liver
+    plain = Chain.model_validate([{"step": "median"}])
+    assert plain.with_liver(70.0) is plain
+
+
+def test_the_liver_is_levelled_in_hu_alone():
+    with pytest.raises(UserError, match="liver_level needs HU: move liver_level before the steps that change HU"):
+        Chain.from_json('[{"step": "window", "level": 60, "width": 200}, {"step": "liver_level", "hu": 100}]')

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from scipy import stats
 from support import preprocessing_cases as cases
 
-from LiverTumorSegLib.preprocessing import Chain, HuRange, MinMax, Slices, Window, ZScore
+from LiverTumorSegLib.preprocessing import Chain, HuRange, LiverLevel, MinMax, Slices, Window, ZScore
 
 every_source = pytest.mark.parametrize("source", cases.SOURCES)
 
@@ -41,6 +41,13 @@ def test_a_range_clips_and_does_not_scale(source):
     slices = cases.hounsfield(source)
     expected = np.clip(slices.pixels.numpy(), -100, 150)
     assert np.array_equal(HuRange(low=-100, high=150)(slices).pixels.numpy(), expected)
+
+
+def test_the_livers_median_comes_to_lie_where_it_should_and_contrasts_stay():
+    slices = Slices(torch.tensor([[[[-1000.0, 70.0, 95.0]]]]), (1, 1))
+    assert LiverLevel(hu=100, median=70)(slices).pixels.tolist() == [[[[-970.0, 100.0, 125.0]]]]
+    with pytest.raises(ValueError, match="“liver_level” needs the liver's median: call the chain's `with_liver`"):
+        LiverLevel(hu=100)(slices)
 
 
 @every_source

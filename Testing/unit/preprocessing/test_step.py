@@ -20,6 +20,7 @@ from LiverTumorSegLib.preprocessing import (
     Gaussian,
     HistogramEqualisation,
     HuRange,
+    LiverLevel,
     Median,
     MinMax,
     Resample,
@@ -34,6 +35,7 @@ from LiverTumorSegLib.preprocessing import (
 HU_STEPS = [
     Window(level=30, width=150),
     HuRange(low=-100, high=200),
+    LiverLevel(hu=100, median=70),
     MinMax(),
     ZScore(),
     ZScore(over="volume", mean=12.0, deviation=80.0),

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from support.closer_models import LEVELLED
 from support.lesion_scores import by_size
 from support.training_cases import RECIPE, make_data
 
@@ -59,6 +60,37 @@ def test_the_model_gets_scores_and_every_patient_its_files(run, compared, few_su
     code, _, complained = run(*compared, "-o", tmp_path / "files")
     assert code == 3
     assert "is not empty" in complained
+
+
+def test_a_second_cross_validation_looks_closer(run, compared, few_suffice, tmp_path):
+    """Its recipe's two steps of training stay, which see next to nothing, so that the mean of both is less sure."""
+    data = compared[3]
+    fixed = ["--data", data, "--device", "cpu", "--set", "schedule.steps=2", "--split", tmp_path / "cv" / "split.json"]
+    levelled = json.dumps(LEVELLED)
+    closer = ["--set", f"preprocessing={levelled}", "--set", "name=closer"]
+    closer += ["--set", 'licence={"name": "CC-BY-NC-SA-4.0", "terms": "as that of the model that ships."}']
+    code, said, complained = run("compare", tmp_path / "quick.yaml", *fixed, *closer, "-o", tmp_path / "closer")
+    assert code == 0, (said, complained)
+    measured = json.loads((tmp_path / "closer" / "comparison.json").read_text())
+    assert len(measured["results"]["closer"]) == 3
+    for folder, more in (("first", []), ("both", ["--closer", tmp_path / "closer"])):
+        assert run(*compared, *more, "-o", tmp_path / folder)[0] == 0
+    seen = [
+        nifti.read(tmp_path / each / "probabilities" / "volume-0_lesion.nii.gz").values for each in ("first", "both")
+    ]
+    assert seen[0].shape == seen[1].shape
+    assert not np.array_equal(*seen)
+
+
+def test_folds_of_other_patients_are_refused(run, compared, tmp_path):
+    shutil.copytree(tmp_path / "cv", tmp_path / "closer")
+    record = tmp_path / "closer" / "trials" / "quick" / "fold-0" / "patients.json"
+    said = json.loads(record.read_text())
+    said["patients"] = {"volume-9": next(iter(said["patients"].values()))}
+    record.write_text(json.dumps(said))
+    code, _, complained = run(*compared, "--closer", tmp_path / "closer")
+    assert code == 3
+    assert "holds other folds than the models that find the liver: run livertumorseg compare for both" in complained
 
 
 def test_too_few_candidates_are_one_sentence(run, compared):
