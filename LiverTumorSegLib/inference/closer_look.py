@@ -1,7 +1,7 @@
 """A closer look at the liver: a second network, with finer pixels, where the first one has found it.
 
 The second network sees the part of each slice that shows the liver, in HU relative to the liver's own median. Where it
-looks, the mean of both networks' logits over the background decides; elsewhere nothing is labelled.
+looks, the weighted mean of both networks' logits over the background decides; elsewhere nothing is labelled.
 """
 
 from __future__ import annotations
@@ -167,6 +167,7 @@ class CloserLook:
         description: of the second network, whose preprocessing needs the liver.
         engine: the second network.
         first: what is averaged with its answer; None for its own alone.
+        share: of its own answer in the mean.
 
     Attributes:
         engine: the same.
@@ -180,8 +181,10 @@ class CloserLook:
         description: Description,
         engine: Predictor,
         first: FirstLook | None = None,
+        share: float = 1.0,
     ) -> None:
         self.engine, self._place, self._first = engine, place, first
+        self._share = share
         chain = description.preprocessing.with_liver(place.median)
         known = description.model_copy(update={"preprocessing": chain})
         self._store = SliceCache(view[place.box], spacing, known, engine.placement)
@@ -207,5 +210,5 @@ class CloserLook:
 
     def _averaged(self, logits: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
         """The mean with the first network's logits over the background, as logits whose background is 0."""
-        over = (self.head.over_background(logits).float() + before) / 2
+        over = torch.lerp(before, self.head.over_background(logits).float(), self._share)
         return over if self.head.sigmoid else F.pad(over, (0, 0, 0, 0, 1, 0))

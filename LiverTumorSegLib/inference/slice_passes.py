@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -54,33 +55,41 @@ def label_slices(
         rest = task.part(0.2, 1)
         if engine.has_margin:  # its borders are mirrored, which only those of the slice may be
             box = replace(liver_box.whole_box(store), slices=box.slices)
-    description = model.description.of_closer
-    if model.closer is None or description is None:
+    second = _Second.of(model)
+    if second is None:
         look = _look_at_box(box, store, engine)
         _write(out, range(*box.slices), look, store.head, engine, _counting(box.slices, rest))
     else:
-        _look_twice(out, box, store, engine, (model.closer, description), batch, rest)
+        _look_twice(out, box, store, engine, second, batch, rest)
+
+
+class _Second(NamedTuple):
+    """The second network of a model."""
+
+    network: SliceNetwork
+    description: Description
+    share: float
+
+    @classmethod
+    def of(cls, model: Model) -> _Second | None:
+        closer, description = model.description.closer, model.description.of_closer
+        if model.closer is None or closer is None or description is None:
+            return None
+        return cls(model.closer, description, closer.share)
 
 
 def _look_twice(
-    out: LabelOutput,
-    box: Box,
-    store: SliceCache,
-    engine: Predictor,
-    second: tuple[SliceNetwork, Description],
-    batch: int | None,
-    task: Job,
+    out: LabelOutput, box: Box, store: SliceCache, engine: Predictor, second: _Second, batch: int | None, task: Job
 ) -> None:
     """Label where the first network finds the liver, by the mean of both."""
     first = _first_look(box, store, engine, task.part(0, 1 - _CLOSER_SHARE))
     place = LiverPlace.of(first.labels(), first.slices, (first.rows, first.columns), store.view, store.full_spacing)
     if place is None:
         return
-    network, description = second
 
     def load(where: DevicePlacement) -> CloserLook:
-        closer = Predictor(network, where, batch)
-        return CloserLook(place, store.view, store.full_spacing, description, closer, first)
+        closer = Predictor(second.network, where, batch)
+        return CloserLook(place, store.view, store.full_spacing, second.description, closer, first, second.share)
 
     again = load_somewhere(load, engine.placement)
     _look_again(out, place, again, task.part(1 - _CLOSER_SHARE, 1))

@@ -304,12 +304,14 @@ class CloserNetwork(StrictModel):
         network: with as many classes as the first.
         preprocessing: with the step ``liver_level``.
         stack: neighbouring slices as channels.
+        share: of its logits in the mean of both networks'; more than half, since it sees more.
         training: of its weights.
     """
 
     network: NetworkSpec
     preprocessing: Chain
     stack: SliceStack = SliceStack()
+    share: float = Field(2 / 3, gt=0, le=1)
     training: Training
 
 
@@ -365,7 +367,7 @@ class Description(StrictModel):
         """The model that the second network is by itself, without its checksum; None where there is none."""
         if self.closer is None:
             return None
-        own = {name: getattr(self.closer, name) for name in CloserNetwork.model_fields}
+        own = {name: getattr(self.closer, name) for name in ("network", "preprocessing", "stack", "training")}
         return self.model_copy(update={**own, "closer": None})
 
     @property

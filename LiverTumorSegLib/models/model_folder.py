@@ -138,13 +138,15 @@ def save(
 ) -> Description:
     """Write a model folder, maybe with a second network; ``fields`` are those of a description but for ``weights``.
 
+    The second network's kernels are kept in float16, which is finer than the bfloat16 that they are used in.
+
     Raises:
         UserError: the folder exists, or cannot be written.
     """
     with whole_folder(folder, overwrite=overwrite, holds=FILES) as new:
         weights = trained.state_dict()
         if second is not None:
-            weights |= {OF_CLOSER + key: tensor for key, tensor in second.state_dict().items()}
+            weights |= {OF_CLOSER + key: _short(tensor) for key, tensor in second.state_dict().items()}
         packed = serialised({key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()})
         (new / WEIGHTS).write_bytes(packed)  # by Python, which says where the disk is full
         checksum = WeightsFile(sha256=sha256(new / WEIGHTS), bytes=(new / WEIGHTS).stat().st_size)
@@ -152,6 +154,10 @@ def save(
         (new / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (new / CARD).write_text(write_card(description), encoding="utf-8")
     return description
+
+
+def _short(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.half() if tensor.ndim > 1 and tensor.dtype == torch.float32 else tensor
 
 
 def _own_text(path: Path) -> bytes:

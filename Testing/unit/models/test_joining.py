@@ -46,8 +46,17 @@ def test_both_networks_come_back(first, closer, joined):
     assert both.description.name == "tiny"
     assert both.description.of_closer.preprocessing == closer.description.preprocessing
     assert not both.closer.training
-    for network, other in ((both.network, first.network), (both.closer, closer.network)):
-        assert all(torch.equal(network.state_dict()[key], tensor) for key, tensor in other.state_dict().items())
+    for network, other, differ in ((both.network, first.network, 0), (both.closer, closer.network, 1e-3)):
+        assert network.state_dict().keys() == other.state_dict().keys()
+        for key, tensor in other.state_dict().items():
+            torch.testing.assert_close(network.state_dict()[key], tensor, rtol=differ, atol=1e-6 * differ)
+
+
+def test_the_second_networks_kernels_take_half_of_the_bytes(joined):
+    weights = load_file(joined / WEIGHTS)
+    kernels = {key: tensor.dtype for key, tensor in weights.items() if tensor.ndim > 1}
+    assert {dtype for key, dtype in kernels.items() if key.startswith(OF_CLOSER)} == {torch.float16}
+    assert {dtype for key, dtype in kernels.items() if not key.startswith(OF_CLOSER)} == {torch.float32}
 
 
 def test_the_card_says_how_the_second_was_trained(joined):
