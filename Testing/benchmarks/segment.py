@@ -4,7 +4,8 @@
 
 On a phantom of 512 x 512 x 160 voxels (0.75 x 0.75 x 1.5 mm), from the .nii.gz to the .seg.nrrd file and lesion table:
 
-- the floor: the network's bare forward passes over all slices, in the engine's precision and batch;
+- the floor: the first network's bare forward passes over all slices, in the engine's precision and batch;
+- the first network alone, without the second's closer look at the liver;
 - a plain MONAI pipeline with the same weights: SliceInferer with sw_batch_size 1 and 16, float32 and bfloat16
   (without clean-up, which costs it Dice but no time);
 - peak host memory (Linux) of a process that segments, beyond one that only imports torch, in sizes of the int16 volume.
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -37,7 +39,7 @@ from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models import store as model_store
 from LiverTumorSegLib.reporting import lesions
 
-FLOOR, FULL, COARSE = "bare forward", "every slice", "coarse pass, then box"
+FLOOR, FULL, COARSE, FIRST = "bare forward", "every slice", "coarse pass, then box", "the same, first alone"
 SHAPE, SPACING = (160, 512, 512), (1.5, 0.75, 0.75)
 _PEAK = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
 
@@ -137,6 +139,8 @@ def times(source: Path, loaded: model_folder.Model, truth: np.ndarray, device: s
     actions: dict[str, Callable[[], object]] = {FLOOR: bare_forward(source, loaded, device)}
     actions[FULL] = lambda: end_to_end(source, loaded, device, coarse=False)
     actions[COARSE] = lambda: end_to_end(source, loaded, device, coarse=True)
+    alone = replace(loaded, description=loaded.description.model_copy(update={"closer": None}), closer=None)
+    actions[FIRST] = lambda: end_to_end(source, alone, device, coarse=True)
     for dtype in (torch.float32, torch.bfloat16):
         for batch in (1, 16):
             name = f"MONAI, {str(dtype).removeprefix('torch.')}, {batch}"
