@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from support.archive_cases import _one_archive, archive
 from support.marks import mark_and_sort
 from support.models import Thresholds, describe
@@ -25,6 +26,9 @@ from LiverTumorSegLib.preprocessing import Chain
 
 __all__ = ["_one_archive", "archive"]
 
+
+settings.register_profile("any machine", deadline=None)  # a busy one is slow by itself
+settings.load_profile("any machine")
 
 _LOCALE = locale.setlocale(locale.LC_ALL)
 

@@ -143,10 +143,16 @@ def test_a_script_that_comes_late_still_takes_its_keys_first(page):
     web_cases.has_ct(page)
     page.unroute("**/clicks.js")
     web_cases.can_segment(page)
-    page.click("#click-add")
-    page.wait_for_selector("#click-add[aria-pressed=true]")
+    web_cases.wait(page, lambda: is_adding(page), "the mode that adds")
     page.keyboard.press("Escape")
     page.wait_for_selector("#click-add[aria-pressed=false]")
+
+
+def is_adding(page):
+    """Ask again where the page has lost it: on slow cores a click comes before the session's last word is taken in."""
+    if page.locator("#click-add[aria-pressed=false]").count():
+        page.click("#click-add")
+    return page.locator("#click-add[aria-pressed=true]").count() > 0
 
 
 def test_with_the_keyboard_alone_a_lesion_is_added_improved_and_undone(page):

@@ -12,7 +12,7 @@ def site(tmp_path_factory):
     web_cases.need_browser()
     folder = tmp_path_factory.mktemp("site")
     ct = folder / "ct.nii.gz"
-    write_volume(ct, phantom.create((64, 112, 128), (4.0, 3.5, 3.5), seed=5, lesions=2).volume)  # takes some seconds
+    write_volume(ct, phantom.create((44, 112, 128), (5.8, 3.5, 3.5), seed=5, lesions=2).volume)  # takes some seconds
     with web_cases.serving(folder, ct, grace_seconds=10) as site:  # a busy browser comes late
         yield site
 
