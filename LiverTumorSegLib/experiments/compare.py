@@ -267,6 +267,14 @@ def describe_changes(described: Description, recipe: Recipe) -> str:
     return f"Trained otherwise than the model itself: {changes}." if changes else ""
 
 
+def describe_changes_of_folds(described: Description, recipes: Mapping[str, Recipe]) -> str:
+    """The same of a cross-validation, by the name of each fold where they were not all trained alike."""
+    said = {name: describe_changes(described, recipe) for name, recipe in recipes.items()}
+    if len(set(said.values())) <= 1:
+        return next(iter(said.values()), "")
+    return " ".join(f"{name}: {each or 'Trained as the model itself.'}" for name, each in said.items())
+
+
 _CROSS_VALIDATED = (
     "Dice in three dimensions, by patient, in a cross-validation: each patient is measured by a model of the same "
     "recipe that was trained without that patient's fold"

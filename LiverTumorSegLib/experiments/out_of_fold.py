@@ -57,13 +57,13 @@ def trials_of(folder: Path) -> tuple[Path, ...]:
     return folds
 
 
-def recipe_of(trial: Path) -> Recipe:
-    """The recipe of a trial.
+def recipes_of(trials: tuple[Path, ...]) -> dict[str, Recipe]:
+    """The recipes of trials, by the names of their folders.
 
     Raises:
-        UserError: its record is damaged.
+        UserError: a record is damaged.
     """
-    return Recipe.model_validate(_record(trial).recipe)
+    return {trial.name: Recipe.model_validate(_record(trial).recipe) for trial in trials}
 
 
 def segment_held_out(
@@ -82,8 +82,9 @@ def segment_held_out(
         Cancelled: the user asked to stop.
     """
     wanted = SegmentationOptions(candidates=True, probabilities=True)
+    recipes = recipes_of(trials)
     for at, trial in enumerate(trials):
-        names, recipe = list(_record(trial).patients), recipe_of(trial)
+        names, recipe = list(_record(trial).patients), recipes[trial.name]
         model = model_folder.load(trial / MODEL_FOLDER)
         if closer:
             model = join(model, model_folder.load(_of_same_fold(closer, at, names) / MODEL_FOLDER))

@@ -48,9 +48,9 @@ def calibrate(
     from ...experiments.calibration import calibrate as fit
     from ...experiments.calibration import write_into_model
     from ...experiments.candidate_cases import case_of
-    from ...experiments.compare import describe_changes
+    from ...experiments.compare import describe_changes_of_folds
     from ...experiments.held_out_files import HeldOutFiles
-    from ...experiments.out_of_fold import recipe_of, segment_held_out, trials_of
+    from ...experiments.out_of_fold import recipes_of, segment_held_out, trials_of
     from ...experiments.run_options import RunOptions
     from ...models import model_folder, store
 
@@ -72,10 +72,10 @@ def calibrate(
         say(f"Wrote the patients to {output}.")
     _print(done)
     if target and described:
-        changes = describe_changes(described, recipe_of(trials[0]))
+        changes = describe_changes_of_folds(described, recipes_of(trials))
         second = described.of_closer
         if of_closer and second:
-            of_second = describe_changes(second, recipe_of(of_closer[0]))
+            of_second = describe_changes_of_folds(second, recipes_of(of_closer))
             changes = " ".join(filter(None, [changes, of_second and f"The second network: {of_second}"]))
         write_into_model(target, described, done, command_line(), changes)
         say(f"Wrote the scores into {target}. Research only, not a medical device.")

@@ -9,7 +9,13 @@ from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.splits import Split
 from LiverTumorSegLib.experiments import variants
 from LiverTumorSegLib.experiments.click_measures import LesionClicks
-from LiverTumorSegLib.experiments.compare import Comparison, chosen_folds, compare, write_into_card
+from LiverTumorSegLib.experiments.compare import (
+    Comparison,
+    chosen_folds,
+    compare,
+    describe_changes_of_folds,
+    write_into_card,
+)
 from LiverTumorSegLib.experiments.run_options import RunOptions
 from LiverTumorSegLib.models.model_folder import read_description
 from LiverTumorSegLib.training.fit import fit
@@ -45,6 +51,19 @@ def test_a_models_own_cross_validation_becomes_its_figures(place):
     card = (root / "model" / "README.md").read_text(encoding="utf-8")
     assert "## Cross-validation" in card
     assert "| volume-2 |" in card
+
+
+def test_folds_that_were_trained_differently_are_told_one_by_one(place):
+    root, recipes, *_ = place
+    described = read_description(root / "model")
+    quick = recipes["quick"]
+    alike = describe_changes_of_folds(described, {"fold-0": quick, "fold-1": quick})
+    assert alike == "Trained otherwise than the model itself: schedule.steps 2 in place of 3."
+    longer = quick.model_copy(update={"schedule": quick.schedule.model_copy(update={"steps": 3})})
+    assert describe_changes_of_folds(described, {"fold-0": quick, "fold-1": longer}) == (
+        "fold-0: Trained otherwise than the model itself: schedule.steps 2 in place of 3. "
+        "fold-1: Trained as the model itself."
+    )
 
 
 def test_a_comparison_is_a_table_that_a_second_one_replaces(place):
