@@ -24,6 +24,9 @@ from .slice_cache import SliceCache
 _MARGIN_MM = 12.0
 """Around the liver: how far the first look may have missed its border, and what the second sees beside it."""
 
+_SLICES_AT_ONCE = 8
+"""Whose labels are worked out together, since their places among the labels take much memory."""
+
 _TOUCHING = np.ones((3, 3, 3), bool)
 _NOWHERE = 1 << 30
 
@@ -50,9 +53,9 @@ class FirstLook:
 
     def labels(self) -> NDArray[np.uint8]:
         """Label of the largest logit, ``[slice, row, column]``."""
-        best, at = self.over.max(dim=1)
         values = torch.tensor(self.head.values, dtype=torch.uint8)
-        return torch.where(best > 0, values[at], 0).numpy()
+        largest = (some.max(dim=1) for some in self.over.split(_SLICES_AT_ONCE))
+        return torch.cat([torch.where(best > 0, values[at], 0) for best, at in largest]).numpy()
 
     def on(self, numbers: Sequence[int], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> torch.Tensor:
         """The logits of consecutive slices, interpolated, float32 ``[slice, label, row, column]``.

@@ -6,7 +6,7 @@ second look at the liver that this shows; what both say is labelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -141,23 +141,37 @@ def _first_look(box: Box, store: SliceCache, engine: Predictor, task: Job) -> Fi
         refuse_infinite(logits)
         return store.head.over_background(logits).clamp(-_LARGEST, _LARGEST).half().cpu()
 
-    over = torch.cat(list(engine.in_batches(numbers, answer)))
+    over = _joined(engine.in_batches(numbers, answer), len(numbers))
     rows, columns = (Span(*part, axis) for part, axis in zip((box.rows, box.columns), store.axes, strict=True))
     return FirstLook(over, numbers, rows, columns, store.head)
 
 
+def _joined(parts: Iterable[torch.Tensor], count: int) -> torch.Tensor:
+    """Parts one after the other, without all of them beside the whole in memory."""
+    whole, at = torch.empty(0), 0
+    for part in parts:
+        if not at:
+            whole = part.new_empty((count, *part.shape[1:]))
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole
+
+
 def _look_again(out: LabelOutput, place: LiverPlace, look: CloserLook, task: Job) -> None:
     count = len(place.slices)
-    tell = _counting((0, count), task, "Looking closer at slice")
+
+    def tell(number: int) -> None:
+        task.at(number / count, f"Looking closer at slice {number + 1} of {count}")
+
     _write(out.within(place.box), range(count), look, look.head, look.engine, tell)
 
 
-def _counting(slices: tuple[int, int], task: Job, doing: str = "Segmenting slice") -> Callable[[int], None]:
+def _counting(slices: tuple[int, int], task: Job) -> Callable[[int], None]:
     first, last = slices
 
     def tell(number: int) -> None:
         done = number - first
-        task.at(done / (last - first), f"{doing} {done + 1} of {last - first}")
+        task.at(done / (last - first), f"Segmenting slice {done + 1} of {last - first}")
 
     return tell
 

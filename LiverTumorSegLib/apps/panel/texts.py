@@ -54,6 +54,7 @@ def _stage_patterns() -> dict[str, str]:
         r"Reading the volume": _("Reading the volume"),
         r"Looking for the liver": _("Looking for the liver"),
         r"Segmenting slice (\d+) of (\d+)": _("Segmenting slice {0} of {1}"),
+        r"Looking closer at slice (\d+) of (\d+)": _("Looking closer at slice {0} of {1}"),
         r"Segmenting part (\d+) of (\d+)": _("Segmenting part {0} of {1}"),
         r"Writing labels": _("Writing labels"),
         r"Cleaning up": _("Cleaning up"),

@@ -55,7 +55,10 @@ def words(model: type[BaseModel], content: Any) -> str:
         ({"chain": []}, f"it should be a list, not {MAPPING}."),
         (["li"], "step 1 is the text “li”: a step needs its name, such as step: window, and a published chain's name"),
         ([{"width": 3}], "step 1 has no name: a step needs its name, such as step: window."),
-        ([{"step": "windw"}], "there is no step “windw” at step 1: choose one of window, hu_range, min_max, z_score,"),
+        (
+            [{"step": "windw"}],
+            "there is no step “windw” at step 1: choose one of window, hu_range, liver_level, min_max,",
+        ),
         ([{"step": "window", "level": 60, "width": 0}], "step 1 (window), width should be 0.001 or more, not 0."),
         ([{"step": "window", "level": 60}], "step 1 (window), width is missing."),
         ([{"step": "window"}], "step 1 (window), level is missing (and 1 more)."),
