@@ -43,9 +43,11 @@ def join(first: Model, closer: Model) -> Model:
     second = CloserNetwork(
         network=other.network, preprocessing=other.preprocessing, stack=other.stack, training=other.training
     )
-    left_out = {name: Description.model_fields[name].get_default() for name in _OF_THE_FIRST_ALONE}
+    changes = {name: Description.model_fields[name].get_default() for name in _OF_THE_FIRST_ALONE}
+    title = one.title if one.closer else f"{one.title}, and a closer look"
+    changes |= {"title": title, "closer": second}
     try:
-        both = Description.model_validate(dict(one) | left_out | {"closer": second})
+        both = Description.model_validate(dict(one) | changes)
     except ValidationError as error:
         reason = explain_validation_error(error, Description)
         msg = f"“{one.name}” and “{other.name}” do not go together: {reason}"

@@ -66,9 +66,8 @@ def _closer_lines(description: Description) -> list[str]:
         else f"on {len(training.patients)} patients: {', '.join(training.patients)}"
     )
     second = f"- A second network, {description.closer.network.name}, looks closer at the liver that the first finds"
-    return [
-        f"{second}; the mean of both counts. It was trained {on}; seed {training.seed}; command: `{training.command}`."
-    ]
+    counts = f"in the mean of both its answer counts {round(100 * description.closer.share)} %"
+    return [f"{second}; {counts}. It was trained {on}; seed {training.seed}; command: `{training.command}`."]
 
 
 def _accuracy_lines(description: Description, finds_lesions: bool) -> list[str]:

@@ -1,13 +1,11 @@
 """Lesion scores made by hand, by which tests can tell which candidate is taken when."""
 
-import shutil
-
 import numpy as np
 
-from LiverTumorSegLib.models import store
+from LiverTumorSegLib.models import model_folder, store
 from LiverTumorSegLib.postprocessing.candidates import MEASURES
 from LiverTumorSegLib.postprocessing.lesion_scores import LesionScores, Measure, OperatingPoint
-from support.models import change_description
+from LiverTumorSegLib.training.card import card_text
 
 POINTS = tuple(
     OperatingPoint(least_probability=least, false_per_patient=false, found=found)
@@ -30,8 +28,9 @@ def by_size(smallest_ml=1.0):
 
 
 def model_with_scores(folder, kept_scores=None):
-    """A copy of the model that ships, in a folder, with scores of its own."""
-    target = folder / "scored"
-    shutil.copytree(store.find_model(), target)
-    change_description(target, lesion_scores=(kept_scores or by_size()).model_dump(mode="json"))
+    """The first network of the model that ships, in a folder, with scores of its own."""
+    target, model = folder / "scored", model_folder.load(store.find_model())
+    changed = {"closer": None, "lesion_scores": kept_scores or by_size()}
+    fields = {name: value for name, value in model.description if name != "weights"} | changed
+    model_folder.save(target, model.network, card_text, **fields)
     return target

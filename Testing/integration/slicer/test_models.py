@@ -45,7 +45,7 @@ def test_the_card_of_the_chosen_model_is_shown(listed):
         "63 patients of lits, lits_wide, msd",
         "Mean Dice: liver 0.9",
         "CC-BY-NC-SA",
-        "7.8 MB",
+        "11.8 MB",
     ):
         assert words in card
     assert "a model that was not trained on them" in listed.ui.modelCard.toolTip

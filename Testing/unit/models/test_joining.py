@@ -44,6 +44,7 @@ def joined(first, closer, tmp_path):
 def test_both_networks_come_back(first, closer, joined):
     both = model_folder.load(joined)
     assert both.description.name == "tiny"
+    assert both.description.title == f"{first.description.title}, and a closer look"
     assert both.description.of_closer.preprocessing == closer.description.preprocessing
     assert not both.closer.training
     for network, other, differ in ((both.network, first.network, 0), (both.closer, closer.network, 1e-3)):
@@ -61,8 +62,8 @@ def test_the_second_networks_kernels_take_half_of_the_bytes(joined):
 
 def test_the_card_says_how_the_second_was_trained(joined):
     assert (
-        "A second network, unet, looks closer at the liver that the first finds; the mean of both counts. It was "
-        "trained on the same patients; seed 0; command: `none`." in model_folder.read_card(joined)
+        "A second network, unet, looks closer at the liver that the first finds; in the mean of both its answer counts "
+        "67 %. It was trained on the same patients; seed 0; command: `none`." in model_folder.read_card(joined)
     )
 
 
@@ -78,6 +79,7 @@ def test_a_second_network_that_is_there_is_replaced(first, closer, joined, tmp_p
     other = save(tmp_path / "other", 5, name="other", preprocessing=Chain.model_validate(LEVELLED))
     again = join(model_folder.load(joined), other)
     assert again.closer is other.network
+    assert again.description.title == model_folder.read_description(joined).title
 
 
 def test_the_second_has_to_look_at_a_liver(first):
