@@ -27,7 +27,7 @@ def test_every_mark_is_registered(request):
 
 
 def test_a_test_has_the_marks_of_all_folders_around_it():
-    assert marks_of(TESTING / "integration" / "browser" / "test_access.py") == {"browser", "slow"}
+    assert marks_of(TESTING / "integration" / "browser" / "test_segment.py") == {"browser", "slow"}
     assert marks_of(TESTING / "unit" / "core" / "test_volume.py") == set()
 
 

