@@ -57,7 +57,7 @@ def words(model: type[BaseModel], content: Any) -> str:
         ([{"width": 3}], "step 1 has no name: a step needs its name, such as step: window."),
         (
             [{"step": "windw"}],
-            "there is no step “windw” at step 1: choose one of window, hu_range, liver_level, min_max,",
+            "there is no step “windw” at step 1: choose one of window, hu_range, liver_level, min_max, z_score,",
         ),
         ([{"step": "window", "level": 60, "width": 0}], "step 1 (window), width should be 0.001 or more, not 0."),
         ([{"step": "window", "level": 60}], "step 1 (window), width is missing."),
