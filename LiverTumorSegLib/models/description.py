@@ -380,6 +380,11 @@ class Description(StrictModel):
         """Names, in :data:`LiverTumorSegLib.core.structures.STRUCTURES`, of what it finds beside liver and lesions."""
         return self.nnunet.structures if self.nnunet else ()
 
+    @property
+    def without_weights(self) -> dict[str, Any]:
+        """Its fields but for ``weights``, which follow from the file: what a model's folder is written from."""
+        return {name: value for name, value in self if name != "weights"}
+
     def with_evidence(self, table: Evidence) -> Description:
         """The same with a table more, in place of one with its title."""
         kept = tuple(each for each in self.evidence if each.title != table.title)

@@ -71,5 +71,5 @@ def save_joined(
         UserError: as :func:`join`, or the folder exists or cannot be written.
     """
     both = join(first, closer)
-    fields = {name: value for name, value in both.description if name != "weights"}
+    fields = both.description.without_weights
     return model_folder.save(folder, both.network, write_card, second=both.closer, overwrite=overwrite, **fields)

@@ -31,6 +31,5 @@ def model_with_scores(folder, kept_scores=None):
     """The first network of the model that ships, in a folder, with scores of its own."""
     target, model = folder / "scored", model_folder.load(store.find_model())
     changed = {"closer": None, "lesion_scores": kept_scores or by_size()}
-    fields = {name: value for name, value in model.description if name != "weights"} | changed
-    model_folder.save(target, model.network, card_text, **fields)
+    model_folder.save(target, model.network, card_text, **model.description.without_weights | changed)
     return target
