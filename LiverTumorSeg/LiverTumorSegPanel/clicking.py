@@ -14,7 +14,7 @@ from LiverTumorSegLib.apps.panel.clicks import ClickedLesion
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_click_points import ClickPoints
 from LiverTumorSegLib.apps.panel.mrml_clicks import ClickedInto, ClickSettings
-from LiverTumorSegLib.apps.panel.mrml_edited_lesion import VoxelClick
+from LiverTumorSegLib.apps.panel.mrml_kept_clicks import VoxelClick
 from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes, earlier_table
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.boxed import Boxed
 from ..core.labels import LESION_LABEL, liver_median
 from ..core.progress import Job
 from ..core.schema import StrictModel
 from ..core.volume import Volume
 from ..evaluation.overlap import dice
-from ..inference.clicks.editing import Boxed
 from ..inference.clicks.frame import ClickFrame, Point
 from ..inference.clicks.lesion import Known, find_lesion
 from ..models.model_folder import Model

@@ -7,21 +7,18 @@ number that is free again is given to nothing but the same lesion, should it com
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.boxed import Boxed, unpacked
 from ..core.labels import LIVER_LABEL
 from ..core.volume import Box
-from ..inference.clicks.editing import Boxed
 
 MOST_GONE = 200
 """Lesions that are gone and can come back with their number; more than steps that can be undone."""
@@ -106,8 +103,8 @@ class LesionNumbers:
         """As :func:`read_numbers` reads it."""
         content = {
             "following": self.following,
-            "there": [_packed(number, lesion) for number, lesion in self.there.items()],
-            "gone": [_packed(number, lesion) for number, lesion in self.gone],
+            "there": [[number, *lesion.packed()] for number, lesion in self.there.items()],
+            "gone": [[number, *lesion.packed()] for number, lesion in self.gone],
         }
         return json.dumps(content)
 
@@ -116,7 +113,9 @@ def read_numbers(text: str, shape: tuple[int, ...]) -> LesionNumbers | None:
     """What :meth:`LesionNumbers.to_text` wrote; None where there is nothing, or it is not of a CT of this shape."""
     try:
         content = json.loads(text)
-        there, gone = ([_unpacked(each, shape) for each in content[name]] for name in ("there", "gone"))
+        there, gone = (
+            [(int(number), unpacked(lesion, shape)) for number, *lesion in content[name]] for name in ("there", "gone")
+        )
         following = int(content["following"])
     except (KeyError, TypeError, ValueError, OverflowError, zlib.error, binascii.Error):
         return None
@@ -163,28 +162,3 @@ def _overlaps(lesion: Boxed, parts: NDArray[np.integer], at: Box, count: int) ->
 def _box(sides: Iterable[tuple[int, int]]) -> Box:
     k, j, i = (slice(start, stop) for start, stop in sides)
     return k, j, i
-
-
-def _packed(number: int, lesion: Boxed) -> list[Any]:
-    ends = [end for side in lesion.box for end in (side.start, side.stop)]
-    return [number, ends, base64.b64encode(zlib.compress(np.packbits(lesion.values).tobytes(), 1)).decode()]
-
-
-def _unpacked(content: Any, shape: tuple[int, ...]) -> Numbered:
-    """A lesion that was packed, of a CT of this shape.
-
-    Raises:
-        ValueError: it is not, or damaged.
-        TypeError: likewise.
-    """
-    number, ends, text = content
-    sides = list(zip(ends[::2], ends[1::2], strict=True))
-    if not all(0 <= start < stop <= length for (start, stop), length in zip(sides, shape, strict=True)):
-        raise ValueError(ends)
-    size = [stop - start for start, stop in sides]
-    count = prod(size)
-    bits = np.frombuffer(zlib.decompressobj().decompress(base64.b64decode(text, validate=True), count), np.uint8)
-    mask = np.unpackbits(bits, count=count).reshape(size).astype(np.bool_)
-    if len(bits) != (count + 7) // 8 or not mask.any():
-        raise ValueError(number)
-    return int(number), Boxed(_box(sides), mask)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.boxed import Boxed
 from ..core.labels import LESION_LABEL, LIVER_LABEL, widened_box
 from ..core.volume import Box, Volume
-from ..inference.clicks.editing import Boxed
 from .lesion import Lesion, measure_lesion
 from .lesion_numbers import LesionNumbers
 from .lesions import LesionTable, collect_measures, measure_lesions, number_lesions

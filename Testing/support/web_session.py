@@ -10,7 +10,7 @@ import pytest
 
 from LiverTumorSegLib.apps.panel.clicks import clicked_lesion
 from LiverTumorSegLib.apps.panel.panel import Panel
-from LiverTumorSegLib.inference.clicks.editing import Boxed
+from LiverTumorSegLib.core.boxed import Boxed
 from support.click_cases import click_model
 from support.mrml_cases import GEOMETRIES, labels, make_volume
 from support.web_scene import AtOnce, scene_of_a_session

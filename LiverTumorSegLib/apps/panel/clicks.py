@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.about import CLICK_MODEL
+from ...core.boxed import Boxed
 from ...core.labels import liver_median
 from ...core.volume import Box, Volume
-from ...inference.clicks.editing import Boxed, LesionClick, lesion_under, without_others
+from ...inference.clicks.editing import LesionClick, lesion_under, without_others
 from ..worker import arrays
 from ..worker.client import WorkerInterface
 

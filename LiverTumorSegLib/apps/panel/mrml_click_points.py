@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import slicer
 
-from .mrml_edited_lesion import VoxelClick
+from .mrml_kept_clicks import VoxelClick
 from .mrml_volumes import from_world, to_world
 
 _KIND = "LiverTumorSeg.clicks"

@@ -14,7 +14,8 @@ from ...core.labels import LIVER
 from ...reporting.lesion_notes import Voxel
 from . import mrml_display, mrml_segmentations
 from .clicks import ClickedLesion, run_of_clicks
-from .mrml_edited_lesion import EditedLesion, LesionState, VoxelClick
+from .mrml_edited_lesion import EditedLesion, LesionState
+from .mrml_kept_clicks import VoxelClick
 from .mrml_lesion_scene import LesionScene
 from .mrml_results import FACTS, ResultNodes, require, table_node
 from .mrml_volumes import LastVolume
@@ -108,17 +109,23 @@ class ClickJobs:
         self.panel.prepare_clicks(self._volumes.of(node), device=settings.device, model=settings.model)
 
     def lesion_of(self, nodes: ResultNodes, row: int) -> ClickedInto:
-        """The lesion in a row, with its clicks where it is as the last of them left it.
+        """The lesion in a row, with its clicks where it is as they left it, also in a scene that was loaded.
 
         Raises:
-            UserError: the scene is of an earlier version.
+            UserError: the scene is of an earlier version, or the volume holds no CT.
         """
         i, j, k = nodes.inside(row)
         for known in reversed(self._clicked):
             edited = known.edited
             if edited and known.scene.table is nodes.table and edited.state.holds((i, j, k)) and edited.take_note():
                 return known
-        return ClickedInto(LesionScene.of(nodes), (i, j, k))
+        lesion = ClickedInto(LesionScene.of(nodes), (i, j, k))
+        kept = lesion.scene.kept_clicks(lesion.voxel)
+        edited = EditedLesion.again(lesion.scene, kept, self._volumes.of(nodes.volume)) if kept else None
+        if edited:
+            lesion.edited, lesion.clicks = edited, edited.state.clicks
+            self._clicked.append(lesion)
+        return lesion
 
     def click(
         self,

@@ -9,16 +9,15 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from ...core.boxed import Boxed
 from ...core.labels import LESION, LIVER
 from ...core.volume import Box, Volume
 from ...reporting.lesion_notes import Voxel
 from ...reporting.lesion_origins import LesionMark, value_at, with_clicks
 from .clicks import ClickedLesion, LesionClick
+from .mrml_kept_clicks import KeptClicks, VoxelClick
 from .mrml_lesion_scene import LesionScene, Stamp
 from .mrml_segmentations import made_here
-
-VoxelClick = tuple[tuple[float, float, float], bool]
-"""A place ``(i, j, k)`` of the volume, not rounded, and whether it is inside: true also after the CT was moved."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,19 @@ class LesionState:
         return within and bool(self.mask[tuple(at)])
 
     @property
+    def first(self) -> Voxel:
+        """A voxel ``(i, j, k)`` of the lesion; there is one."""
+        return self._at(np.argwhere(self.mask)[0])
+
+    @property
     def mark(self) -> LesionMark:
         """What the clicks have marked; there is a voxel."""
         places = np.argwhere(self.mask)
-        k, j, i = (int(at) + side.start for at, side in zip(places[len(places) // 2], self.box, strict=True))
-        return LesionMark((i, j, k), len(self.clicks), len(places))
+        return LesionMark(self._at(places[len(places) // 2]), len(self.clicks), len(places))
+
+    def _at(self, place: NDArray[np.intp]) -> Voxel:
+        k, j, i = (int(at) + side.start for at, side in zip(place, self.box, strict=True))
+        return i, j, k
 
 
 @dataclass(eq=False)
@@ -96,6 +103,37 @@ class EditedLesion:
         marks = () if base is None else tuple(mark for mark in scene.marks if value_at(base, mark.voxel))
         return cls(scene, volume, around, base, segment, _state((), base), scene.stamp, marks)
 
+    @classmethod
+    def again(cls, scene: LesionScene, kept: KeptClicks, volume: Volume) -> EditedLesion | None:
+        """The lesion that clicks have left in a scene that was saved; None where it is another by now."""
+        names = scene.names
+        if kept.segment not in names:
+            return None
+        state = LesionState(kept.clicks, *kept.lesion)
+        i, j, k = state.first
+        labels, owners = scene.labels(names)
+        lesion, own = _whole(kept.lesion, labels.shape), owners == 1 + list(names).index(kept.segment)
+        if not own[k, j, i] or not np.array_equal(component(own, (k, j, i)), lesion):
+            return None
+        base = None if kept.base is None else _whole(kept.base, labels.shape)
+        labels[lesion if base is None else lesion | base] = 0
+        if kept.liver is not None:
+            labels[kept.liver.box][kept.liver.values] = LIVER.label
+        return cls(scene, volume, labels, base, kept.segment, state, scene.stamp, kept.marks)
+
+    @property
+    def kept(self) -> KeptClicks | None:
+        """As :meth:`again` takes it; None without clicks or voxels."""
+        state = self.state
+        if self.segment is None or not state.clicks or not state.mask.any():
+            return None
+        base = None if self.base is None else Boxed.around(self.base)
+        box = state.box if base is None else _around((state.box, base.box))
+        touched = _inside(state, box) if base is None else _inside(state, box) | base.inside(box)
+        liver = touched & (self.around[box] == LIVER.label)
+        under = Boxed(box, liver) if liver.any() else None
+        return KeptClicks(state.clicks, self.segment, Boxed(state.box, state.mask), base, under, self.marks)
+
     def clicks_in_patient(self, clicks: tuple[VoxelClick, ...]) -> list[LesionClick]:
         """Clicks in the RAS millimetres that the volume's affine leads to."""
         points = [(self.volume.affine @ [*voxel, 1])[:3].tolist() for voxel, _inside in clicks]
@@ -136,6 +174,7 @@ class EditedLesion:
             self._change(self.segment, box, old & ~new, new & ~old)
         scene.segmentation.EndModify(wasmodified)
         scene.mark(self._marked(scene.marks, before))
+        scene.keep_clicks(before.first if before.mask.any() else None, self.kept)
         self.stamp = scene.stamp
 
     def _marked(self, marks: tuple[LesionMark, ...], before: LesionState) -> tuple[LesionMark, ...]:
@@ -217,6 +256,12 @@ def _state(clicks: tuple[VoxelClick, ...], whole: NDArray[np.bool_] | None) -> L
         return LesionState(clicks, (slice(0, 0), slice(0, 0), slice(0, 0)), np.zeros((0, 0, 0), np.bool_))
     box = _bounds(whole)
     return LesionState(clicks, box, whole[box].copy())
+
+
+def _whole(part: Boxed, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    whole = np.zeros(shape, np.bool_)
+    whole[part.box] = part.values
+    return whole
 
 
 def _bounds(mask: NDArray[np.bool_]) -> Box:

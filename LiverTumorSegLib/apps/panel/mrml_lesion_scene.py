@@ -11,7 +11,9 @@ import slicer
 from numpy.typing import NDArray
 
 from ...core.labels import LESION
+from ...reporting.lesion_notes import Voxel
 from ...reporting.lesion_origins import LesionMark
+from .mrml_kept_clicks import KeptClicks, keep_clicks, kept_clicks
 from .mrml_results import FACTS, ResultNodes
 from .mrml_segment_boxes import SegmentBoxes
 from .mrml_segmentations import LABELMAP, add_lesion_segment, added_segments
@@ -93,6 +95,16 @@ class LesionScene:
         if self.nodes and self.nodes.marks is not None:
             self.nodes.mark(marks)
 
+    def kept_clicks(self, voxel: Voxel) -> KeptClicks | None:
+        """The clicks of the lesion that a voxel ``(i, j, k)`` is in; None where none are kept."""
+        return next((each for each in reversed(self._kept_clicks) if each.holds(voxel)), None)
+
+    def keep_clicks(self, before: Voxel | None, kept: KeptClicks | None) -> None:
+        """Keep a lesion's clicks with the scene, in place of those of the lesion that a voxel was in before."""
+        if self.table:
+            others = (each for each in self._kept_clicks if before is None or not each.holds(before))
+            keep_clicks(self.table, (*others, *([kept] if kept else [])))
+
     @property
     def stamp(self) -> Stamp:
         """Changes with every change of a segment's voxels."""
@@ -102,6 +114,10 @@ class LesionScene:
         ids = segments.GetSegmentIDs()
         images = [segments.GetSegment(name).GetRepresentation(LABELMAP) for name in ids]
         return ids, tuple(image.GetMTime() for image in images if image)
+
+    @property
+    def _kept_clicks(self) -> list[KeptClicks]:
+        return kept_clicks(self.table, slicer.util.arrayFromVolume(self.volume).shape) if self.table else []
 
     @property
     def _own_names(self) -> dict[str, int]:

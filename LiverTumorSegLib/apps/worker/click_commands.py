@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...core.boxed import Boxed
 from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.progress import Job
 from ...core.volume import Box, Volume
-from ...inference.clicks.editing import Boxed, LesionClick
+from ...inference.clicks.editing import LesionClick
 from ...inference.clicks.replay import ClickedCT, KeptAnswers
 from ...inference.predictor import Predictor
 from ...models.model_folder import Model

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.boxed import Boxed
 from ...core.labels import LESION_LABEL, widened_box
 from ...core.progress import CancelToken
 from ...postprocessing.cleaning import give_back
-from .editing import Boxed, LesionClick, lesion_under, without_others
+from .editing import LesionClick, lesion_under, without_others
 from .replay import ClickedCT
 
 

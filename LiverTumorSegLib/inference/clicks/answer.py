@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...core.boxed import Boxed
 from ...core.volume import Box
-from .editing import INSIDE_MM, OUTSIDE_MM, Boxed, ball
+from .editing import INSIDE_MM, OUTSIDE_MM, ball
 from .frame import ClickFrame
 from .patches import Millimetres, Patch, linear_shares
 

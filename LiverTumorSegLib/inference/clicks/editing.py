@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.labels import LIVER_LABEL, bounding_box
+from ...core.boxed import Boxed
+from ...core.labels import LIVER_LABEL
 from ...core.volume import Box, Volume
 
 Point = tuple[float, float, float]
@@ -35,46 +35,6 @@ class LesionClick:
 
     point: Point
     inside: bool
-
-
-class Boxed(NamedTuple):
-    """A part of an array, which is 0 beyond it.
-
-    Args:
-        box: along each axis.
-        values: in the box.
-    """
-
-    box: Box
-    values: NDArray
-
-    @classmethod
-    def around(cls, mask: NDArray) -> Boxed | None:
-        """The part of an array that holds what is not 0; None where nothing is."""
-        if not mask.any():
-            return None
-        first, second, third = bounding_box(mask)
-        return cls((first, second, third), mask[first, second, third])
-
-    def inside(self, box: Box) -> NDArray:
-        """The values of another box of the array."""
-        values = np.zeros([side.stop - side.start for side in box], self.values.dtype)
-        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box, strict=True)]
-        if all(side.start < side.stop for side in shared):
-            values[_within(shared, box)] = self.values[_within(shared, self.box)]
-        return values
-
-    def seen(self, volume: Volume) -> Boxed:
-        """A part of ``[k, j, i]`` as part of a CT's axial view."""
-        return Boxed(volume.axial.box(self.box, volume.voxels.shape), volume.axial.of(self.values))
-
-    def back(self, volume: Volume) -> Boxed:
-        """The inverse of :meth:`seen`."""
-        return Boxed(volume.axial.array_box(self.box, volume.voxels.shape), volume.axial.back(self.values))
-
-
-def _within(part: Sequence[slice], box: Box) -> tuple[slice, ...]:
-    return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))
 
 
 def with_base(answer: Boxed, base: Boxed, outside: Sequence[Point], spacing: Point) -> Boxed:

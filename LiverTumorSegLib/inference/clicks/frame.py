@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...core.boxed import Boxed
 from ...core.errors import UserError
 from ...core.volume import Box, Volume
 from ...preprocessing import Chain, Slices
-from .editing import Boxed
 from .patches import Millimetres, Patch, Slab
 
 _AIR_HU = -200

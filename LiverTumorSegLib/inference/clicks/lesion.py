@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...core.boxed import Boxed
 from ...core.device import choose_device
 from ...core.errors import UserError
 from ...core.labels import FULL_CONFIDENCE, FULL_PROBABILITY, liver_median
@@ -22,7 +23,6 @@ from ...preprocessing import Chain, Slices
 from ..predictor import Predictor
 from .answer import Answer, judge, on_grid
 from .channels import Surroundings, guess_liver, stack_channels
-from .editing import Boxed
 from .frame import ClickFrame, Point
 from .patches import Millimetres, Patch, cut
 

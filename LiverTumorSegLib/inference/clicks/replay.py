@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...core.boxed import Boxed
 from ...core.errors import UserError
 from ...core.progress import CancelToken
 from ...core.volume import Volume
 from ...models.model_folder import Model
-from .editing import OUTSIDE_MM, Boxed, LesionClick, Point, ball, with_base
+from .editing import OUTSIDE_MM, LesionClick, Point, ball, with_base
 from .frame import ClickFrame
 from .lesion import Known, find_lesion
 

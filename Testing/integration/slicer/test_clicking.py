@@ -251,3 +251,19 @@ def test_another_row_ends_improving(harness, done, view):  # noqa: F811
     table.selectRow(1 - chosen)
     assert marks() == {}
     assert not is_placing()
+
+
+def test_improving_goes_on_in_a_scene_that_was_loaded(harness, done, view, tmp_path):  # noqa: F811
+    import slicer
+
+    click(done.ui.addLesionButton)
+    view.click(world(done, LESIONS["small"][0]))
+    settled(harness, done)
+    chosen, path = done.ui.lesionTable.currentRow(), str(tmp_path / "scene.mrb")
+    assert slicer.mrmlScene.WriteToMRB(path)
+    slicer.mrmlScene.Clear(0)
+    assert slicer.mrmlScene.ReadFromMRB(path)
+    slicer.app.processEvents()
+    done.ui.lesionTable.selectRow(chosen)
+    click(done.ui.improveButton)
+    assert marks()["Clicks inside"] == ["+1"]

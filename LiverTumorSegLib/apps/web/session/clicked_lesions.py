@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ....core.boxed import Boxed
 from ....core.errors import UserError
 from ....core.labels import LESION_LABEL
 from ....core.volume import Volume
-from ....inference.clicks.editing import Boxed
 from ....reporting.lesion_origins import LesionMark, with_clicks
 from ...panel.clicks import ClickedLesion, LesionClick, lesion_under
 from ...panel.mrml_results import ResultNodes

@@ -1,9 +1,8 @@
 import numpy as np
-import pytest
-from support.volumes import reordered
 
+from LiverTumorSegLib.core.boxed import Boxed
 from LiverTumorSegLib.core.volume import Volume
-from LiverTumorSegLib.inference.clicks.editing import Boxed, ball, lesion_under, with_base, without_others
+from LiverTumorSegLib.inference.clicks.editing import ball, lesion_under, with_base, without_others
 
 SHAPE = (20, 20, 20)
 SPACING = (1.0, 1.0, 1.0)
@@ -56,23 +55,6 @@ def test_a_ball_holds_its_own_voxel_however_thick_slices_are_and_nothing_beyond_
     assert near[1, 10, 10]
     assert near.any(axis=(1, 2)).tolist() == [False, True, False, False]
     assert not ball(box, (50.0, 10.0, 10.0), (5.0, 1.0, 1.0), 1.5).any()
-
-
-def test_the_part_of_an_array_in_another_box_is_zero_beyond_it():
-    mask = block(*LEFT)
-    for box in ((slice(0, 7), slice(8, 20), slice(0, 20)), (slice(15, 20), slice(0, 3), slice(0, 3))):
-        np.testing.assert_array_equal(Boxed.around(mask).inside(box), mask[box])
-    assert Boxed.around(np.zeros(SHAPE, bool)) is None
-
-
-@pytest.mark.parametrize("flips", [(False, False, False), (True, False, True)])
-def test_a_part_goes_to_the_axial_view_and_back(flips):
-    mask = block(*LEFT)
-    volume = reordered(Volume(mask.astype(np.int16), np.diag([-1.0, -1.0, 1.0, 1.0])), (1, 2, 0), flips)
-    part = Boxed.around(volume.voxels > 0)
-    seen = part.seen(volume)
-    np.testing.assert_array_equal(volume.axial.of(volume.voxels > 0)[seen.box], seen.values)
-    assert seen.back(volume).box == part.box
 
 
 def test_voxels_of_other_lesions_stay_theirs_and_those_of_the_base_are_no_others():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from support.click_cases import LESIONS, Darker, ball, click_model, clicked_ct, dice, ras
 
+from LiverTumorSegLib.core.boxed import Boxed
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken
-from LiverTumorSegLib.inference.clicks.editing import Boxed, LesionClick
+from LiverTumorSegLib.inference.clicks.editing import LesionClick
 from LiverTumorSegLib.inference.clicks.lesion import MIRRORED, Known, find_lesion
 from LiverTumorSegLib.inference.clicks.replay import ClickedCT, KeptAnswers
 

@@ -1,0 +1,85 @@
+"""Parts of arrays in the boxes that hold them; panels load it before PyTorch and SciPy are there."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .labels import bounding_box
+from .volume import Box, Volume
+
+
+class Boxed(NamedTuple):
+    """A part of an array, which is 0 beyond it.
+
+    Args:
+        box: along each axis.
+        values: in the box.
+    """
+
+    box: Box
+    values: NDArray
+
+    @classmethod
+    def around(cls, mask: NDArray) -> Boxed | None:
+        """The part of an array that holds what is not 0; None where nothing is."""
+        if not mask.any():
+            return None
+        first, second, third = bounding_box(mask)
+        return cls((first, second, third), mask[first, second, third])
+
+    def inside(self, box: Box) -> NDArray:
+        """The values of another box of the array."""
+        values = np.zeros([side.stop - side.start for side in box], self.values.dtype)
+        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box, strict=True)]
+        if all(side.start < side.stop for side in shared):
+            values[_within(shared, box)] = self.values[_within(shared, self.box)]
+        return values
+
+    def seen(self, volume: Volume) -> Boxed:
+        """A part of ``[k, j, i]`` as part of a CT's axial view."""
+        return Boxed(volume.axial.box(self.box, volume.voxels.shape), volume.axial.of(self.values))
+
+    def back(self, volume: Volume) -> Boxed:
+        """The inverse of :meth:`seen`."""
+        return Boxed(volume.axial.array_box(self.box, volume.voxels.shape), volume.axial.back(self.values))
+
+    def packed(self) -> list[Any]:
+        """A mask as JSON holds it, as :func:`unpacked` reads it."""
+        ends = [end for side in self.box for end in (side.start, side.stop)]
+        return [ends, base64.b64encode(zlib.compress(np.packbits(self.values).tobytes(), 1)).decode()]
+
+
+def unpacked(content: Any, shape: Sequence[int]) -> Boxed:
+    """A mask, bool, of which there is a voxel, that :meth:`Boxed.packed` packed.
+
+    Args:
+        content: of JSON.
+        shape: of the whole array.
+
+    Raises:
+        ValueError: it is none of an array of this shape, or damaged.
+        TypeError, zlib.error: likewise.
+    """
+    ends, text = content
+    sides = list(zip(ends[::2], ends[1::2], strict=True))
+    if not all(0 <= start < stop <= length for (start, stop), length in zip(sides, shape, strict=True)):
+        raise ValueError(ends)
+    size = [stop - start for start, stop in sides]
+    count = prod(size)
+    bits = np.frombuffer(zlib.decompressobj().decompress(base64.b64decode(text, validate=True), count), np.uint8)
+    mask = np.unpackbits(bits, count=count).reshape(size).astype(np.bool_)
+    if len(bits) != (count + 7) // 8 or not mask.any():
+        raise ValueError(ends)
+    first, second, third = (slice(start, stop) for start, stop in sides)
+    return Boxed((first, second, third), mask)
+
+
+def _within(part: Sequence[slice], box: Box) -> tuple[slice, ...]:
+    return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))
