@@ -42,6 +42,33 @@ class Boxed(NamedTuple):
             values[_within(shared, box)] = self.values[_within(shared, self.box)]
         return values
 
+    def whole(self, shape: Sequence[int]) -> NDArray:
+        """The whole array, of this shape."""
+        first, second, third = (slice(0, size) for size in shape)
+        return self.inside((first, second, third))
+
+    def holds(self, voxel: Sequence[int]) -> bool:
+        """Whether the value at a voxel ``(i, j, k)`` of an array ``[k, j, i]`` is not 0."""
+        k, j, i = (slice(at, at + 1) for at in reversed(voxel))
+        return bool(self.inside((k, j, i)).any())
+
+    @property
+    def voxel(self) -> tuple[int, int, int]:
+        """The middle one, ``(i, j, k)``, of an array ``[k, j, i]``, of those that are not 0; there is one."""
+        places = np.argwhere(self.values)
+        middle = places[len(places) // 2].tolist()
+        k, j, i = (at + side.start for at, side in zip(middle, self.box, strict=True))
+        return i, j, k
+
+    @property
+    def trimmed(self) -> Boxed | None:
+        """The same in the smallest box that holds what is not 0; None where nothing is."""
+        near = Boxed.around(self.values)
+        if near is None:
+            return None
+        k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(self.box, near.box, strict=True))
+        return Boxed((k, j, i), near.values)
+
     def seen(self, volume: Volume) -> Boxed:
         """A part of ``[k, j, i]`` as part of a CT's axial view."""
         return Boxed(volume.axial.box(self.box, volume.voxels.shape), volume.axial.of(self.values))

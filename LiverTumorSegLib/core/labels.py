@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,14 @@ def bounding_box(labels: NDArray[np.uint8] | NDArray[np.bool_]) -> Box:
         shown = np.flatnonzero(near.any(axis=tuple(other for other in range(3) if other != axis)))
         box[axis] = slice(int(shown[0]), int(shown[-1]) + 1)
     k, j, i = box
+    return k, j, i
+
+
+def enclosing_box(boxes: Iterable[Box]) -> Box:
+    """Smallest box that holds all of these, of which there is one at least."""
+    k, j, i = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*boxes, strict=True)
+    )
     return k, j, i
 
 

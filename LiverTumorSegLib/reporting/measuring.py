@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.boxed import Boxed
-from ..core.labels import LESION_LABEL, LIVER_LABEL, widened_box
+from ..core.labels import LESION_LABEL, LIVER_LABEL, enclosing_box, widened_box
 from ..core.volume import Box, Volume
 from .lesion import Lesion, measure_lesion
 from .lesion_numbers import LesionNumbers
@@ -72,7 +72,7 @@ class MeasuredLabels:
         touched = set(np.unique(self.numbered[widened_box(box, self._labels.shape)]).tolist()) - {0, LIVER_LABEL}
         before = {value - LIVER_LABEL: self.numbers.there[value - LIVER_LABEL] for value in touched}
         self._labels[box] = labels
-        reach = _hull([box, *(lesion.box for lesion in before.values())])
+        reach = enclosing_box([box, *(lesion.box for lesion in before.values())])
         numbered, own = self.numbered[reach], np.zeros(self._labels[reach].shape, np.bool_)
         for lesion in before.values():
             own[_within(lesion.box, reach)] |= lesion.values
@@ -121,14 +121,6 @@ class MeasuredLabels:
         if not moved:
             return known
         return replace(known, surface_distance_mm=self._surface.distance(mask, box) if self._surface else None)
-
-
-def _hull(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all of these."""
-    k, j, i = (
-        slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*boxes, strict=True)
-    )
-    return k, j, i
 
 
 def _within(box: Box, outer: Box) -> Box:

@@ -72,7 +72,7 @@ class ClickStep:
     @property
     def bytes(self) -> int:
         """What keeping it takes."""
-        return self.before.mask.nbytes + self.after.mask.nbytes
+        return sum(state.lesion.values.nbytes for state in (self.before, self.after) if state.lesion)
 
     def restore(self, nodes: ResultNodes) -> ClickStep:
         """Let the lesion be as it was before, but for what was painted since; returns what takes that back."""

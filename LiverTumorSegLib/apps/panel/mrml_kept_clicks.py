@@ -44,11 +44,6 @@ class KeptClicks:
     liver: Boxed | None
     marks: tuple[LesionMark, ...]
 
-    def holds(self, voxel: Iterable[int]) -> bool:
-        """Whether a voxel ``(i, j, k)`` is of the lesion."""
-        i, j, k = voxel
-        return bool(self.lesion.inside((slice(k, k + 1), slice(j, j + 1), slice(i, i + 1))).any())
-
 
 def kept_clicks(table: slicer.vtkMRMLTableNode, shape: tuple[int, ...]) -> list[KeptClicks]:
     """What a table keeps of a CT with an array of this shape; nothing where it keeps none, or it is damaged."""

@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
+from ...core.boxed import Boxed
 from ...core.labels import LESION
 from ...reporting.lesion_notes import Voxel
 from ...reporting.lesion_origins import LesionMark
@@ -97,12 +98,12 @@ class LesionScene:
 
     def kept_clicks(self, voxel: Voxel) -> KeptClicks | None:
         """The clicks of the lesion that a voxel ``(i, j, k)`` is in; None where none are kept."""
-        return next((each for each in reversed(self._kept_clicks) if each.holds(voxel)), None)
+        return next((each for each in reversed(self._kept_clicks) if each.lesion.holds(voxel)), None)
 
-    def keep_clicks(self, before: Voxel | None, kept: KeptClicks | None) -> None:
-        """Keep a lesion's clicks with the scene, in place of those of the lesion that a voxel was in before."""
+    def keep_clicks(self, before: Boxed | None, kept: KeptClicks | None) -> None:
+        """Keep a lesion's clicks with the scene, in place of those that led to what it was before."""
         if self.table:
-            others = (each for each in self._kept_clicks if before is None or not each.holds(before))
+            others = (each for each in self._kept_clicks if before is None or not each.lesion.holds(before.voxel))
             keep_clicks(self.table, (*others, *([kept] if kept else [])))
 
     @property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...core.boxed import Boxed
+from ...core.labels import enclosing_box
 from ...core.volume import Box
 from .editing import INSIDE_MM, OUTSIDE_MM, ball
 from .frame import ClickFrame
@@ -97,12 +98,10 @@ def on_grid(
     return Boxed((first, second, third), lesion), float(likely.mean()) if lesion.any() else 0.0
 
 
-def _around_parts(parts: NDArray[np.int32], numbers: Collection[int]) -> tuple[slice, ...]:
+def _around_parts(parts: NDArray[np.int32], numbers: Collection[int]) -> Box:
     """The box of some of the parts; a single voxel where there are none."""
     found = [box for number, box in enumerate(ndimage.find_objects(parts), start=1) if number in numbers]
-    if not found:
-        return (slice(0, 1),) * 3
-    return tuple(slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*found, strict=True))
+    return enclosing_box(found or [(slice(0, 1), slice(0, 1), slice(0, 1))])
 
 
 def _reach(frame: ClickFrame, answer: Answer, inside: Sequence[Millimetres]) -> Box:

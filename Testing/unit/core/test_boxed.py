@@ -25,6 +25,16 @@ def test_the_part_of_an_array_in_another_box_is_zero_beyond_it(mask):
     assert Boxed.around(np.zeros(SHAPE, bool)) is None
 
 
+def test_a_part_says_which_voxels_it_holds_and_is_trimmed_to_them(mask):
+    part = Boxed((slice(3, 12), slice(0, 20), slice(1, 9)), mask[3:12, :, 1:9])
+    np.testing.assert_array_equal(part.whole(SHAPE), mask)
+    assert part.trimmed.box == Boxed.around(mask).box
+    assert Boxed(part.box, np.zeros_like(part.values)).trimmed is None
+    i, j, k = part.voxel
+    assert mask[k, j, i]
+    assert all(part.holds((i, j, k)) == mask[k, j, i] for k in range(20) for j in (6, 15) for i in range(0, 20, 3))
+
+
 @pytest.mark.parametrize("flips", [(False, False, False), (True, False, True)])
 def test_a_part_goes_to_the_axial_view_and_back(mask, flips):
     volume = reordered(Volume(mask.astype(np.int16), np.diag([-1.0, -1.0, 1.0, 1.0])), (1, 2, 0), flips)

@@ -3,7 +3,7 @@ import pytest
 from support.volumes import reordered
 
 from LiverTumorSegLib.core import labels as marked
-from LiverTumorSegLib.core.labels import bounding_box, liver_median, widened_box
+from LiverTumorSegLib.core.labels import bounding_box, enclosing_box, liver_median, widened_box
 from LiverTumorSegLib.core.volume import Volume
 
 
@@ -11,6 +11,11 @@ def test_a_box_holds_every_marked_voxel_and_no_border():
     labels = np.zeros((9, 8, 7), np.uint8)
     labels[2, 6, 1] = labels[4, 3, 5] = 1
     assert bounding_box(labels) == (slice(2, 5), slice(3, 7), slice(1, 6))
+
+
+def test_a_box_encloses_others():
+    boxes = [(slice(2, 4), slice(0, 3), slice(5, 6)), (slice(3, 9), slice(1, 2), slice(0, 1))]
+    assert enclosing_box(boxes) == (slice(2, 9), slice(0, 3), slice(0, 6))
 
 
 def test_a_box_is_widened_as_far_as_the_array_goes():

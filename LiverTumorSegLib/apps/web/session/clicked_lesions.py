@@ -6,7 +6,6 @@ were made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from ....core.boxed import Boxed
 from ....core.errors import UserError
-from ....core.labels import LESION_LABEL
+from ....core.labels import LESION_LABEL, enclosing_box
 from ....core.volume import Volume
 from ....reporting.lesion_origins import LesionMark, with_clicks
 from ...panel.clicks import ClickedLesion, LesionClick, lesion_under
@@ -140,14 +139,14 @@ class ClickedLesions:
         if not boxes:
             return
         _require(lesion, segments)
-        box = _around_all(boxes)
+        box = enclosing_box(boxes)
         before = segments.labels_of_box(box)
         old, wanted = (_inside(each, box) for each in (lesion.lesion, new))
         left = wanted & (old | (before.lesion == 0))  # what was painted since stays
         after = before.lesion.copy()
         after[old & ~left] = 0
         after[left & ~old] = segments.lesion_of_clicks(box, old)
-        states = (lesion.lesion, lesion.clicks), (_boxed(box, left), clicks)
+        states = (lesion.lesion, lesion.clicks), (Boxed(box, left).trimmed, clicks)
         marks = self._marks_after(nodes.marks, lesion, states[1][0], len(clicks), segments.shape)
 
         def also(done: bool) -> None:
@@ -171,16 +170,15 @@ class ClickedLesions:
         """Marks with that of the lesion's clicks in place of their earlier one."""
         if lesion not in self._known:
             self._known.append(lesion)
-            lesion.held = tuple(mark for mark in marks or () if _holds(lesion.base, mark))
+            lesion.held = tuple(mark for mark in marks or () if lesion.base and lesion.base.holds(mark.voxel))
         if marks is None:
             return None
-        own = lesion.lesion, lesion.base
-        before = (*(mark for mark in marks if not any(_holds(part, mark) for part in own)), *lesion.held)
+        own = [part for part in (lesion.lesion, lesion.base) if part]
+        before = (*(mark for mark in marks if not any(part.holds(mark.voxel) for part in own)), *lesion.held)
         if now is None or not clicks:
             return before
-        k, j, i = (int(at) + side.start for at, side in zip(np.argwhere(now.values)[0], now.box, strict=True))
-        mark = LesionMark((i, j, k), clicks, int(np.count_nonzero(now.values)))
-        return with_clicks(before, mark, None if lesion.base is None else _whole(lesion.base, shape))
+        mark = LesionMark(now.voxel, clicks, int(np.count_nonzero(now.values)))
+        return with_clicks(before, mark, None if lesion.base is None else lesion.base.whole(shape))
 
     def mark_again(self, nodes: ResultNodes) -> None:
         """Put the marks back before a measurement: one that ran when a click was undone has brought its own."""
@@ -203,7 +201,7 @@ def _before(lesion: ClickedInto, segments: CorrectedSegments) -> tuple[NDArray[n
     if lesion.base is None:
         return labels, None
     labels[lesion.base.box][lesion.base.values] = LESION_LABEL
-    return labels, _whole(lesion.base, labels.shape)
+    return labels, lesion.base.whole(labels.shape)
 
 
 def _require(lesion: ClickedInto, segments: CorrectedSegments) -> None:
@@ -213,38 +211,8 @@ def _require(lesion: ClickedInto, segments: CorrectedSegments) -> None:
             raise UserError(_CHANGED)
 
 
-def _whole(part: Boxed, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    whole = np.zeros(shape, np.bool_)
-    whole[part.box] = part.values
-    return whole
-
-
-def _around_all(boxes: Iterable[Box]) -> Box:
-    k, j, i = (
-        slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*boxes, strict=True)
-    )
-    return k, j, i
-
-
 def _inside(part: Boxed | None, box: Box) -> NDArray[np.bool_]:
     if part is None:
         return np.zeros([side.stop - side.start for side in box], np.bool_)
     inside: NDArray[np.bool_] = part.inside(box)
     return inside
-
-
-def _boxed(box: Box, mask: NDArray[np.bool_]) -> Boxed | None:
-    """A mask of a box as the smallest part that holds it."""
-    near = Boxed.around(mask)
-    if near is None:
-        return None
-    k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, near.box, strict=True))
-    return Boxed((k, j, i), near.values)
-
-
-def _holds(part: Boxed | None, mark: LesionMark) -> bool:
-    if part is None:
-        return False
-    at = [place - side.start for place, side in zip(reversed(mark.voxel), part.box, strict=True)]
-    within = all(0 <= place < size for place, size in zip(at, part.values.shape, strict=True))
-    return within and bool(part.values[tuple(at)])

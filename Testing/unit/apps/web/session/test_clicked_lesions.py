@@ -99,7 +99,7 @@ def test_marks_say_how_many_clicks_improved_what_a_model_marked(clicked):
     clicks = click_at(clicked.nodes), click_at(clicked.nodes, inside=False)
     for count in (1, 2):
         clicked.become(clicked.nodes, lesion, clicks[:count], answer(cube(12, 10, 9)))
-    assert set(clicked.nodes.marks) == {*before, LesionMark((12, 10, 9), 2, 64)}
+    assert set(clicked.nodes.marks) == {*before, LesionMark((12, 10, 11), 2, 64)}
     clicked.corrections.undo()
     assert [mark.clicks for mark in clicked.nodes.marks].count(1) == 1
     clicked.corrections.undo()
