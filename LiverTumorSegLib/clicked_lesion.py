@@ -38,7 +38,7 @@ class SegmentedLesion:
         >>> import numpy as np
         >>> import LiverTumorSegLib as lts
         >>> volume = lts.read_volume("ct.nii.gz")
-        >>> lesion = lts.segment_lesion(volume, [(55, 7, 31)], model="click")
+        >>> lesion = lts.segment_lesion(volume, [(55, 7, 31)])
         >>> lesion.measures.number, lesion.measures.surface_distance_mm
         (1, None)
     """
@@ -89,10 +89,10 @@ def segment_lesion(
     Example:
         >>> import LiverTumorSegLib as lts
         >>> volume = lts.read_volume("ct.nii.gz")
-        >>> first = lts.segment_lesion(volume, [(55, 7, 31)], model="click")
+        >>> first = lts.segment_lesion(volume, [(55, 7, 31)])
         >>> first.mask.shape == volume.voxels.shape, first.mask.dtype
         (True, dtype('bool'))
-        >>> better = lts.segment_lesion(volume, [(55, 7, 31)], [(30, 7, 31)], previous=first.mask, model="click")
+        >>> better = lts.segment_lesion(volume, [(55, 7, 31)], [(30, 7, 31)], previous=first.mask)
         >>> better.measures.volume_ml > 0
         True
     """

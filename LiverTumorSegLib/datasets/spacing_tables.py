@@ -39,6 +39,10 @@ def read_true_spacings(table: Path) -> dict[str, tuple[float, float, float]]:
         with table.open(encoding="utf-8", newline="") as lines:
             rows = [(_patient(row), float(row["slice_mm"]), float(row["in_plane_mm"])) for row in csv.DictReader(lines)]
         return {name: _positive(z, in_plane, in_plane) for name, z, in_plane in rows}
+    except FileNotFoundError as error:
+        folder = table.parent.name
+        msg = f"{table} does not exist: give the folder that holds {folder} as the data, or take the table out of it."
+        raise UserError(msg) from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         msg = f"{table} states no in_plane_mm and slice_mm by patient: correct it, or take it out of the recipe's data."
         raise UserError(msg) from error

@@ -94,7 +94,7 @@ def operating_points(
         )
 
     tried = [point(1.0), *(point(float(least)) for least in np.unique(np.concatenate(levels))[::-1])]
-    kept = [max((one for one in tried if one.false_per_patient <= most), key=tried.index) for most in FALSE_A_PATIENT]
+    kept = [[one for one in tried if one.false_per_patient <= most][-1] for most in FALSE_A_PATIENT]
     points = {(one.false_per_patient, one.found): one for one in [*kept, point(0.0)]}
     return tuple(points.values())
 

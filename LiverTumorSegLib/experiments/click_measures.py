@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.boxed import Boxed
+from ..core.errors import UserError
 from ..core.labels import LESION_LABEL, liver_median
 from ..core.progress import Job
 from ..core.schema import StrictModel
@@ -116,6 +117,13 @@ def click_into_lesions(
         answered = found.device
         return volume.axial.of(found.mask)
 
+    def fits(place: Point) -> bool:
+        try:
+            frame.of([place])
+        except UserError:  # in air, say
+            return False
+        return True
+
     turns: list[tuple[Found, float, bool]] = [(find, scatter, False) for scatter in SCATTERS_MM]
     if automatic is not None:
         turns.append((partial(find, levels=automatic), 0.0, True))
@@ -124,7 +132,8 @@ def click_into_lesions(
         job.at(number / len(masks), f"Clicking into lesion {number + 1} of {len(masks)}")
         for asked, scatter, shown in turns:
             random = np.random.default_rng([number, round(scatter * 1000)])
-            answers, seconds = click_through(asked, mask, frame.point, volume.axial.spacing, scatter, random)
+            spacing = volume.axial.spacing
+            answers, seconds = click_through(asked, mask, frame.point, spacing, scatter, random, fits=fits)
             clicked.append(
                 LesionClicks(
                     diameter_mm=ball_diameter_mm(float(mask.sum()) * volume.voxel_ml * 1000),
@@ -147,6 +156,8 @@ def click_through(
     scatter_mm: float,
     random: np.random.Generator,
     clicks: int = CLICKS,
+    *,
+    fits: Callable[[Point], bool] = lambda _: True,
 ) -> tuple[list[NDArray[np.bool_]], float]:
     """Answers after one click, two, and so on, and the seconds of the first.
 
@@ -158,6 +169,7 @@ def click_through(
         scatter_mm: standard deviation of clicks, over all axes together.
         random: source of random numbers.
         clicks: how many are made at most.
+        fits: whether a place may be clicked at; else the click is not scattered.
     """
     inside: list[Point] = []
     outside: list[Point] = []
@@ -166,7 +178,7 @@ def click_through(
     while len(answers) < clicks:
         place = _deepest(wrong, spacing)
         clicked = _within(scattered(place, spacing, scatter_mm / np.sqrt(3), random), mask.shape)
-        if _voxel(clicked) in taken:  # nobody clicks there again
+        if _voxel(clicked) in taken or not fits(places(clicked)):  # nobody clicks there again
             clicked = [float(at) for at in place]
         if _voxel(clicked) in taken:
             break

@@ -284,7 +284,7 @@ _CROSS_VALIDATED = (
 def _figures(results: Results, command: str, described: Description) -> MeasuredAccuracy:
     cases = {
         each.name: PatientDice(
-            liver_dice=each.liver_dice, lesion_dice=each.lesion_dice, false_lesion_ml=each.false_lesion_ml or 0.0
+            liver_dice=each.liver_dice, lesion_dice=each.lesion_dice, false_lesion_ml=each.false_lesion_ml
         )
         for each in results
     }

@@ -162,7 +162,7 @@ def measure_patient(
         clicked = click_into_lesions(volume, reference, trained, device, task, levels)
     liver = reference if trained.description.needs_liver else None
     done = clicked or segment(volume, trained, device, task.at, task.cancel, options=measuring.options, liver=liver)
-    axial = volume.axial
+    seconds, axial = perf_counter() - began, volume.axial
     pair = LabelPair(axial.of(done.labels), axial.of(reference), axial.affine(volume.affine, reference.shape))
     measured = case.measure_pair(pair, settings, name)
     finds = trained.description.labels
@@ -176,7 +176,7 @@ def measure_patient(
         detection=counts["above"] if of_lesions else None,
         touched=counts["any"] if of_lesions else None,
         confusion=measured.confusion.tolist(),
-        seconds=perf_counter() - began,
+        seconds=seconds,
         device=done.device,
         auc=_areas(done, reference, measuring.curves) if isinstance(done, Segmentation) else {},
         clicks=clicked.lesions if clicked else (),

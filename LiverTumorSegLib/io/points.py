@@ -183,7 +183,7 @@ def by_lesion(points: Sequence[LesionPoint]) -> list[list[LesionPoint]]:
         if each.inside:
             lesions.setdefault(each.lesion or number, []).append(each)
     if not lesions:
-        msg = "No point is in a lesion: give one with --at, or in the file of --points."
+        msg = "No point in a lesion was given: give one with --at, or in the file of --points."
         raise UserError(msg)
     for each in points:
         if not each.inside and each.lesion and each.lesion not in lesions:

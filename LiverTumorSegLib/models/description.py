@@ -176,11 +176,14 @@ class WeightsFile(StrictModel):
 
 
 class PatientDice(StrictModel):
-    """Dice of one patient; None where the model does not find it, or the reference has no lesion."""
+    """Dice of one patient; None where the model does not find it, or the reference has no lesion.
+
+    The volume of false lesions is None where the reference does not tell lesions from the liver.
+    """
 
     liver_dice: float | None
     lesion_dice: float | None
-    false_lesion_ml: float = 0.0
+    false_lesion_ml: float | None = 0.0
 
 
 class LesionsFound(StrictModel):

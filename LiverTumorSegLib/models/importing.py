@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..core.atomic_files import remove_leftovers, temporary_folder
 from ..core.errors import UserError
@@ -79,9 +79,14 @@ def import_archive(
             _refuse_choices(choices, source)
             unpack_model(archive, own / "model", source)
             return store.import_model(own / "model", overwrite=overwrite)
-        folder = own / (PurePosixPath(source).stem or "model")
+        folder = own / _folder_name(source)
         unpack_zip(archive, folder, _MOST_BYTES, _MOST_FILES, kind="model")
         return _import_nnunet(folder, choices, job or Job(), overwrite=overwrite)
+
+
+def _folder_name(source: str) -> str:
+    """The name of an archive's file without its ending, whichever system its path or address is of."""
+    return PurePosixPath(PureWindowsPath(source).name).stem.strip(". ") or "model"
 
 
 def _import_nnunet(folder: Path, choices: ImportChoices, job: Job, *, overwrite: bool) -> str:

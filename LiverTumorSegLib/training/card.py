@@ -124,9 +124,11 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _row(name: str, case: PatientDice, others: list[PatientDice | None], finds_lesions: bool) -> list[str]:
-    none_there = finds_lesions and case.lesion_dice is None
-    no_dice = "none there" if none_there else "-"
-    false = f"{case.false_lesion_ml:.2f}" if none_there else "" if finds_lesions else "-"
+    false, no_dice = "", "-"
+    if not finds_lesions or (case.lesion_dice is None and case.false_lesion_ml is None):
+        false = "-"
+    elif case.lesion_dice is None:
+        false, no_dice = f"{case.false_lesion_ml:.2f}", "none there"
     compared = (", ".join(_dice(other, no_dice)) if other else "" for other in others)
     return [name, *_dice(case, no_dice), false, *compared]
 

@@ -78,7 +78,9 @@ def measure_case(
     labels = segment(volume, trained, device, options=options or SegmentationOptions(), liver=liver).labels
     finds = trained.description.labels
     has_lesion = bool((reference == LESION_LABEL).any())
-    false_lesion = 0.0 if has_lesion else float((labels == LESION_LABEL).sum()) * volume.voxel_ml
+    false_lesion = None
+    if source.lesions_apart:
+        false_lesion = 0.0 if has_lesion else float((labels == LESION_LABEL).sum()) * volume.voxel_ml
     return PatientDice(
         liver_dice=dice(labels > 0, reference > 0) if "liver" in finds else None,
         lesion_dice=dice(labels == LESION_LABEL, reference == LESION_LABEL)

@@ -90,9 +90,8 @@ def examples_folder(small_phantom, model_folder, tmp_path, monkeypatch):
         lts.write_labels(tmp_path / folder / "patient.nii.gz", small_phantom.labels, small_phantom.volume)
     (tmp_path / "quick.yaml").write_text(RECIPE)
     make_data(tmp_path / "data")
-    for name in ("tiny", "unet-lits"):  # the second in place of the one that ships, which takes longer
-        shutil.copytree(model_folder, tmp_path / "models" / name)
-    save_click_model(tmp_path / "models" / "click")
+    shutil.copytree(model_folder, tmp_path / "models" / "unet-lits")  # in place of those that ship, which take longer
+    save_click_model(tmp_path / "models" / "lesion-click")
     monkeypatch.setenv("LIVERTUMORSEG_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
 

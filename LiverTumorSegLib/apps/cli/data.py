@@ -153,8 +153,6 @@ def _print_duplicates(found: Iterable[RepeatedPatient]) -> None:
     for (verdict, first, second), listed in places.items():
         where = first if first == second else f"{first} and {second}"
         warn(f"{_DUPLICATES[verdict]} in {where}: {_first_names(listed)}.")
-    if places:
-        warn("Keep these on one side of a split, as livertumorseg data split does.")
 
 
 def _print_split(split: Split, loads: dict[str, float]) -> None:
@@ -373,6 +371,10 @@ def _find_pairs(sources: list[Path], labels: list[Path]) -> tuple[list[ScanFiles
 
     if not labels and len(sources) == 1 and sources[0].is_dir():
         return layouts.pair_in_folder(sources[0])
+    missing = next((path for path in (*sources, *labels) if not path.exists()), None)
+    if missing is not None:
+        msg = f"{missing} does not exist: check the name."
+        raise UserError(msg)
     return layouts.pair_in_order(sources, labels), ()
 
 

@@ -66,7 +66,7 @@ def follow_up(
         typer.Option(
             "--pair",
             metavar="N:M",
-            help="Lesion N of the CT before is M of the last one; again for more.",
+            help="Lesion N of the CT before is M of the last one, beside what else it was paired with; again for more.",
             show_default="none",
         ),
     ] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -105,8 +106,9 @@ def add(
             each.check_volume(volume)
         labels, doubt = _labels(segmentation, volume)
         lesions = _placed([*asked, *(_points_of_file(points, volume) if points else ())], volume)
-        began = perf_counter()
+        began, before = perf_counter(), labels.copy()
         added = _added(loaded, volume, labels, lesions, device, job.part(0.2, 0.9))
+        added = _joined(added, before, labels, volume)
         table = _finish(loaded, volume, labels, added, outputs, perf_counter() - began)
     for warning in dict.fromkeys((*volume.warnings, *([doubt] if doubt else []), *table.warnings)):
         warn(warning)
@@ -219,6 +221,18 @@ def _added(
             msg = f"{points[0].place}: {error}"
             raise UserError(msg) from error
     return added
+
+
+def _joined(
+    added: Sequence[AddedLesion], before: NDArray[np.uint8], labels: NDArray[np.uint8], volume: Volume
+) -> list[AddedLesion]:
+    """The same, of which those count as improved, too, that have grown together with a lesion that was there."""
+    from ...core.labels import LESION_LABEL
+    from ...reporting.lesions import number_lesions
+
+    numbered = number_lesions(labels, volume)
+    there = set(numbered[before == LESION_LABEL].tolist())
+    return [replace(each, improved=each.improved or int(numbered[each.voxel]) in there) for each in added]
 
 
 def _finish(

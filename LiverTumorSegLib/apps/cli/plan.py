@@ -65,7 +65,7 @@ def plan(
     )
     _print_plans(found)
     _print_warnings(layout, found)
-    say_written([output / writing.PLANS, *(output / f"{name}.yaml" for name in names)])
+    say_written([output / writing.PLANS, output / writing.FINGERPRINT, *(output / f"{name}.yaml" for name in names)])
 
 
 def _print_plans(plans: Plans) -> None:

@@ -59,7 +59,9 @@ def train(
     changes: Changes = None,
     device: DeviceName = "auto",
     overwrite: Overwrite = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted training, if there is one.")
+    ] = False,
     cache: Cache = None,
 ) -> None:
     """Train a model; its log goes into OUTPUT-log."""

@@ -83,8 +83,11 @@ def refuse_mixed(output: Path, how: Mapping[str, Any]) -> None:
         if record.state is CaseState.FAILED or not record.how or record.how == how:
             continue
         key = next((key for key in (*how, *record.how) if record.how.get(key) != how.get(key)), "format")
+        before, now = record.how.get(key), how.get(key)
+        if key == "postprocessing":
+            before, now = _apart(before, now)
         msg = (
-            f"{output} holds {record.case}, made with {_in_words(key, record.how)} and not {_in_words(key, how)}: "
+            f"{output} holds {record.case}, made with {_in_words(key, before)} and not {_in_words(key, now)}: "
             "choose another folder, or have every case done again (--overwrite)."
         )
         raise UserError(msg)
@@ -110,8 +113,15 @@ def refuse_other_cts(output: Path, cases: Iterable[CohortCase]) -> None:
 _OTHERS = {"liver_model": "--liver-model", "also": "--also"}
 
 
-def _in_words(key: str, how: Mapping[str, Any]) -> str:
-    value = how.get(key)
+def _apart(one: Any, other: Any) -> tuple[Any, Any]:
+    """Options without those that are alike."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return one, other
+    names = [name for name in (one | other) if one.get(name) != other.get(name)]
+    return {name: one.get(name) for name in names}, {name: other.get(name) for name in names}
+
+
+def _in_words(key: str, value: Any) -> str:
     if key == "model":
         return f"the model {value['name'] if isinstance(value, dict) else value}"
     if key in _OTHERS:
@@ -120,4 +130,6 @@ def _in_words(key: str, how: Mapping[str, Any]) -> str:
         return f"{_OTHERS[key]} {names}" if names else f"no {_OTHERS[key]}"
     if key == "weights_sha256":
         return f"the weights {str(value)[:12]}…"
+    if key == "postprocessing" and value:
+        return ", ".join(f"{name} {each}" for name, each in value.items())
     return f"{key} {value}"

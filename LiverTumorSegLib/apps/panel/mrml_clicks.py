@@ -116,8 +116,8 @@ class ClickJobs:
         """
         i, j, k = nodes.inside(row)
         for known in reversed(self._clicked):
-            edited = known.edited
-            if edited and known.scene.table is nodes.table and edited.state.holds((i, j, k)) and edited.take_note():
+            edited = known.edited if known.clicks and known.scene.table is nodes.table else None
+            if edited and edited.state.holds((i, j, k)) and edited.take_note():
                 return known
         lesion = ClickedInto(LesionScene.of(nodes), (i, j, k))
         kept = lesion.scene.kept_clicks(lesion.voxel)
@@ -179,9 +179,10 @@ class ClickJobs:
     def _edited(self, lesion: ClickedInto) -> EditedLesion:
         """The lesion as the scene holds it; what was painted since its last click is its base now."""
         edited, volume = lesion.edited, self._volumes.of(lesion.scene.volume)
-        if edited is None or edited.volume is not volume or not edited.take_note():
+        if edited is None or edited.around.shape != volume.voxels.shape or not edited.take_note():
             lesion.clicks = ()
-            edited = EditedLesion.at(lesion.scene, lesion.voxel, volume)
+            return EditedLesion.at(lesion.scene, lesion.voxel, volume)
+        edited.volume = volume  # another object where other CTs were read since
         return edited
 
     def _become(self, lesion: ClickedInto, edited: EditedLesion, state: LesionState) -> ResultNodes:

@@ -51,6 +51,7 @@ class EditedLesion:
         state: as it is now.
         stamp: of the segments when it was.
         marks: of the base.
+        earlier: clicks that led to the base, and are those of the lesion again once all later ones are taken back.
     """
 
     scene: LesionScene
@@ -61,6 +62,7 @@ class EditedLesion:
     state: LesionState
     stamp: Stamp
     marks: tuple[LesionMark, ...] = ()
+    earlier: KeptClicks | None = None
 
     @classmethod
     def at(cls, scene: LesionScene, voxel: Voxel, volume: Volume) -> EditedLesion:
@@ -83,7 +85,9 @@ class EditedLesion:
             segment = next((name for name, kind in names.items() if kind == LESION.label and name in own), None)
         around = labels if base is None else _without(labels, base)
         marks = () if base is None else tuple(mark for mark in scene.marks if value_at(base, mark.voxel))
-        return cls(scene, volume, around, base, segment, LesionState((), _boxed(base)), scene.stamp, marks)
+        earlier = None if base is None else scene.kept_clicks(voxel)
+        state = LesionState((), _boxed(base))
+        return cls(scene, volume, around, base, segment, state, scene.stamp, marks, earlier)
 
     @classmethod
     def again(cls, scene: LesionScene, kept: KeptClicks, volume: Volume) -> EditedLesion | None:
@@ -103,7 +107,9 @@ class EditedLesion:
     def kept(self) -> KeptClicks | None:
         """As :meth:`again` takes it; None without clicks or voxels."""
         clicks, lesion = self.state.clicks, self.state.lesion
-        if self.segment is None or not clicks or lesion is None:
+        if not clicks:
+            return self.earlier
+        if self.segment is None or lesion is None:
             return None
         base = _boxed(self.base)
         box = enclosing_box(part.box for part in (lesion, base) if part)

@@ -70,7 +70,8 @@ def _written(kept: KeptClicks) -> dict[str, Any]:
 
 
 def _read(content: Any, shape: tuple[int, ...]) -> KeptClicks:
-    lesion, base, liver = (content[name] and unpacked(content[name], shape) for name in ("lesion", "base", "liver"))
+    lesion = unpacked(content["lesion"], shape)
+    base, liver = (content[name] and unpacked(content[name], shape) for name in ("base", "liver"))
     clicks = tuple(_read_click(*click) for click in content["clicks"])
     return KeptClicks(clicks, str(content["segment"]), lesion, base, liver, read_marks(content["marks"]) or ())
 

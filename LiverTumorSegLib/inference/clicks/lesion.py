@@ -20,7 +20,8 @@ from ...core.volume import Box, Volume
 from ...models.description import ClickPatches
 from ...models.model_folder import Model
 from ...preprocessing import Chain, Slices
-from ..predictor import Predictor
+from ..label_assembly import refuse_infinite
+from ..predictor import Predictor, widen
 from .answer import Answer, judge, on_grid
 from .channels import Surroundings, guess_liver, stack_channels
 from .frame import ClickFrame, Point
@@ -113,7 +114,7 @@ def find_lesion(
 
     Raises:
         UserError: there is no click, one is outside the CT or in air, a point is both inside and outside, the model is
-            not for clicks, or the device is not there.
+            not for clicks or answers with NaN, or the device is not there.
         Cancelled: ``cancel`` was used.
     """
     patches = model.description.clicks
@@ -160,7 +161,8 @@ class _Look:
         self.frame, self.patches, self.inside, self.outside, self.known = frame, patches, inside, outside, known
         self._previous = _lesion_before(frame, known)
         self._chain = model.description.preprocessing
-        self._engine = Predictor(model.network, choose_device(device, "auto"), 1)
+        self._network = model.network
+        self._engine = Predictor(self._network, choose_device(device, "auto"), 1)
         self._low, self._high = self._extent()
 
     def _extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -194,6 +196,10 @@ class _Look:
             return self._engine(channels.to(placement.device, placement.dtype))[0, 0].float().cpu()
 
         (logits,) = self._engine.in_batches([0], answer)
+        if self._engine.placement.may_overflow and not logits.isfinite().all():
+            self._engine = Predictor(self._network, widen(self._engine.placement)[0], 1)
+            (logits,) = self._engine.in_batches([0], answer)
+        refuse_infinite(logits)
         return logits
 
     def _channels(self, patch: Patch, zoom: float) -> torch.Tensor:

@@ -27,5 +27,6 @@ def test_true_spacings_are_read_by_patient(tmp_path):
 def test_true_spacings_that_cannot_be_read_are_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "true.csv").write_text(text)
-    with pytest.raises(UserError, match="states no in_plane_mm and slice_mm by patient"):
+    said = "does not exist" if text is None else "states no in_plane_mm and slice_mm by patient"
+    with pytest.raises(UserError, match=said):
         read_true_spacings(tmp_path / "true.csv")

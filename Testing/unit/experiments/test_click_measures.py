@@ -49,6 +49,18 @@ def test_the_next_click_is_in_the_largest_error_on_its_side():
     assert given[2][1][0][1] >= 30
 
 
+def test_where_nobody_can_click_the_click_is_not_scattered():
+    exact, given = asked([LESION])[0][0][0][0], []
+
+    def find(inside, *_):
+        given.append(inside[0])
+        return LESION
+
+    random = np.random.default_rng(0)
+    click_through(find, LESION, tuple, SPACING, 5.0, random, fits=lambda place: place == exact)
+    assert given == [exact]
+
+
 def test_scattered_clicks_miss_the_middle_by_so_many_millimetres():
     exact = np.array(asked([LESION])[0][0][0][0])
     away = []

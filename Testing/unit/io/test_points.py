@@ -100,7 +100,7 @@ def test_points_of_one_name_are_of_one_lesion():
 def test_a_point_beside_no_lesion_is_refused():
     with pytest.raises(UserError, match="beside the lesion “b”, which no point is in"):
         lesions("1,1,1,a", "!2,2,2,b")
-    with pytest.raises(UserError, match="No point is in a lesion"):
+    with pytest.raises(UserError, match="No point in a lesion was given"):
         lesions("!2,2,2")
 
 

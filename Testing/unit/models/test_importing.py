@@ -4,7 +4,7 @@ import pytest
 from support.nnunet_folders import write_nnunet
 
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.models import model_folder, store
+from LiverTumorSegLib.models import importing, model_folder, store
 from LiverTumorSegLib.models.importing import import_any
 from LiverTumorSegLib.models.nnunet import checkpoints, conversion
 from LiverTumorSegLib.models.nnunet.conversion import ImportChoices
@@ -116,3 +116,11 @@ def test_files_of_a_killed_import_go_with_the_next(trained):
     (store.imported_models() / ".livertumorseg-left").mkdir(parents=True)
     import_any(trained)
     assert sorted(path.name for path in (store.find_model("bands-3d-fullres")).iterdir()) == sorted(model_folder.FILES)
+
+
+@pytest.mark.parametrize(
+    "source", ["C:\\Users\\me\\Dataset591.zip", "/home/me/Dataset591.zip", "https://example.org/a/Dataset591.zip"]
+)
+def test_an_archive_is_unpacked_under_its_name_alone_on_any_system(source):
+    assert importing._folder_name(source) == "Dataset591"
+    assert importing._folder_name("https://example.org/..") == "model"

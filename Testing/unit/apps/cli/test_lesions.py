@@ -71,6 +71,17 @@ def test_a_lesion_that_is_there_is_improved(add, files):
     assert "Lesion 1 was improved by 2 clicks" in said
 
 
+def test_a_lesion_that_grows_together_with_one_that_was_there_improves_it(add, files, tmp_path):
+    part = BOTH[1] & (np.arange(BOTH[1].shape[2]) < LESIONS["large"][0][2] - 3)
+    if not part.any() or (part == BOTH[1]).all():
+        pytest.fail("no part")
+    write_labels(tmp_path / "part.seg.nrrd", np.where(part, 2, 1).astype(np.uint8), clicked_ct())
+    code, said, *_ = add(tmp_path / "part.seg.nrrd", "--at", LARGE, "--report", tmp_path / "report")
+    assert code == 0
+    assert "Lesion 1 was improved by 1 click" in said
+    assert "1 click" not in (tmp_path / "report" / "lesions.csv").read_text(encoding="utf-8")
+
+
 def test_points_come_from_files_too(add, files, tmp_path):
     (tmp_path / "points.csv").write_text(f"r,a,s,lesion\n{SMALL},a\n{LARGE},b\n{words((66, 74, 82))},b\n")
     code, said, *_ = add("--points", tmp_path / "points.csv")
@@ -96,8 +107,8 @@ def test_one_wrong_line_and_nothing_is_written(add, tmp_path):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ((), "No point is in a lesion"),
-        (("--not-at", SMALL), "No point is in a lesion"),
+        ((), "No point in a lesion was given"),
+        (("--not-at", SMALL), "No point in a lesion was given"),
         (("--at", "1,2"), "--at 1,2 is not a point"),
         (("--at", SMALL, "--not-at", SMALL), "clicked as inside and as outside"),
         (("--points", "missing.csv"), "missing.csv is not a file"),

@@ -24,8 +24,9 @@ def test_a_plan_is_shown_and_written(run, lits, tmp_path):
     assert code == 0
     (row,) = [line.split() for line in said.splitlines() if "3d_fullres " in line]
     assert row == ["3d_fullres", "2.00×0.90×0.80", "8×20×24", "2", "3"]
-    plans, slices, whole = (tmp_path / "plan" / name for name in ("nnunet-plans.json", "2d.yaml", "3d_fullres.yaml"))
-    assert said.splitlines()[-1] == f"Wrote {plans}, {slices} and {whole}. Research only, not a medical device."
+    names = ("nnunet-plans.json", "dataset_fingerprint.json", "2d.yaml", "3d_fullres.yaml")
+    plans, seen, slices, whole = (tmp_path / "plan" / name for name in names)
+    assert said.splitlines()[-1] == f"Wrote {plans}, {seen}, {slices} and {whole}. Research only, not a medical device."
     assert "volume-9 was left out: it has no segmentation." in complained
     assert "volume-0, volume-1, volume-2: It covers 16 mm" in complained
 

@@ -102,8 +102,32 @@ def test_undo_takes_the_kept_clicks_back_too(jobs, click, tmp_path):
     assert jobs.clicks.lesion_of(nodes, 0).clicks == ()
 
 
+def test_clicks_go_on_after_another_ct_was_read(jobs, click):
+    nodes = clicked_into(jobs, click, AT_EDGE, one_each=False)
+    jobs.volumes.of(add_clicked_ct())
+    lesion = jobs.clicks.lesion_of(nodes, row_with(nodes, AT_EDGE))
+    assert lesion.clicks == ((AT_EDGE, True),)
+    click(lesion)
+    np.testing.assert_array_equal(labels_in(nodes), found_labels())
+
+
+def test_an_added_lesion_that_improves_a_clicked_one_is_taken_back_with_its_clicks_kept(jobs, click):
+    from LiverTumorSegLib.apps.panel.mrml_clicks import ClickedInto
+    from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
+
+    nodes = clicked_into(jobs, click, AT_EDGE, one_each=False)
+    i, j, k = (round(at) for at in IN_LARGE)
+    click(ClickedInto(LesionScene.of(nodes), (i, j, k)), (IN_LARGE, True))
+    jobs.undo(nodes, lambda _: None)
+    finish(jobs)
+    assert jobs.clicks.lesion_of(nodes, row_with(nodes, AT_EDGE)).clicks == ((AT_EDGE, True),)
+    jobs.clicks.forget()
+    assert jobs.clicks.lesion_of(nodes, row_with(nodes, AT_EDGE)).clicks == ((pytest.approx(AT_EDGE), True),)
+
+
 @pytest.mark.parametrize(
-    "change", [{"lesion": [[0, 9, 0, 9, 0, 9], "AAAA"]}, {"clicks": [[[0, 0, "x"], True]]}, {"marks": 3}]
+    "change",
+    [{"lesion": [[0, 9, 0, 9, 0, 9], "AAAA"]}, {"lesion": None}, {"clicks": [[[0, 0, "x"], True]]}, {"marks": 3}],
 )
 def test_what_is_damaged_counts_as_no_clicks(jobs, click, change):
     from LiverTumorSegLib.apps.panel.mrml_kept_clicks import CLICKS

@@ -164,3 +164,10 @@ def test_the_ct_and_what_is_known_stay_as_they_are(ct, model):
 
 def _voxel(place):
     return tuple(round(at / mm) for at, mm in zip(place, (2.0, 0.9, 0.9), strict=True))
+
+
+def test_a_network_that_answers_with_nan_is_refused(ct, model, monkeypatch):
+    answer = type(model.network).forward
+    monkeypatch.setattr(type(model.network), "forward", lambda *given: answer(*given) * float("nan"))
+    with pytest.raises(UserError, match="not finite"):
+        click(ct, model, "small")
