@@ -268,8 +268,11 @@ def describe_changes(described: Description, recipe: Recipe) -> str:
 
 
 def describe_changes_of_folds(described: Description, recipes: Mapping[str, Recipe]) -> str:
-    """The same of a cross-validation, by the name of each fold where they were not all trained alike."""
-    said = {name: describe_changes(described, recipe) for name, recipe in recipes.items()}
+    """The same of a cross-validation, by the name of each fold where they were not all trained alike.
+
+    That each began from the weights of its own fold is alike.
+    """
+    said = {name: describe_changes(described, recipe).replace(name, "fold-{fold}") for name, recipe in recipes.items()}
     if len(set(said.values())) <= 1:
         return next(iter(said.values()), "")
     return " ".join(f"{name}: {each or 'Trained as the model itself.'}" for name, each in said.items())

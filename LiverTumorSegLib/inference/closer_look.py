@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -92,8 +93,9 @@ class LiverPlace:
         spans: tuple[Span, Span],
         view: NDArray[np.int16],
         spacing: tuple[float, float, float],
+        smallest_ml: float = 0.0,
     ) -> LiverPlace | None:
-        """The place of the largest part of what is labelled; None where nothing is.
+        """The place of the largest part of what is labelled; None where nothing is, or too little to be a liver.
 
         Args:
             labels: ``[slice, row, column]``: 0 background, 1 liver, 2 lesion.
@@ -101,9 +103,11 @@ class LiverPlace:
             spans: where their rows and columns lie in the CT.
             view: HU ``[slice, row, column]`` of the CT.
             spacing: millimetres between its slices, rows and columns.
+            smallest_ml: that a liver has.
         """
         marked = _largest(labels > 0)
-        if not marked.any():
+        ml = np.count_nonzero(marked) * prod(spacing) * prod(span.step for span in spans) / 1000
+        if not ml or ml < smallest_ml:
             return None
         reach = max(1, int(_MARGIN_MM / spacing[0]))
         sides = [

@@ -201,6 +201,11 @@ class Span:
         return self._axis.own
 
     @property
+    def step(self) -> float:
+        """Voxels of the volume from one pixel to the next."""
+        return self._axis.step
+
+    @property
     def centres(self) -> NDArray[np.float64]:
         """Middle of each pixel, in voxels from the edge of the volume's first."""
         return self.edge(np.arange(self.stop - self.start) + 0.5)

@@ -315,8 +315,17 @@ def _label(out: LabelOutput, store: SliceCache | None, engine: Predictor, run: _
     elif store and description.patches:
         sliding_window.segment_in_patches(out, store, description.patches, engine, run.task)
     elif store:
-        coarse, batch = run.options.coarse_pass, run.options.batch
-        slice_passes.label_slices(out, store, engine, run.model, run.task, coarse=coarse, batch=batch)
+        options = run.options
+        slice_passes.label_slices(
+            out,
+            store,
+            engine,
+            run.model,
+            run.task,
+            coarse=options.coarse_pass,
+            batch=options.batch,
+            smallest_liver_ml=description.cleaning(options.postprocessing).smallest_liver_ml,
+        )
 
 
 def _load(run: _Run, placement: DevicePlacement) -> tuple[Predictor, SliceCache | None]:

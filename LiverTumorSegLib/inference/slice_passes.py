@@ -36,7 +36,15 @@ _CLOSER_SHARE = 0.65
 
 
 def label_slices(
-    out: LabelOutput, store: SliceCache, engine: Predictor, model: Model, task: Job, *, coarse: bool, batch: int | None
+    out: LabelOutput,
+    store: SliceCache,
+    engine: Predictor,
+    model: Model,
+    task: Job,
+    *,
+    coarse: bool,
+    batch: int | None,
+    smallest_liver_ml: float,
 ) -> None:
     """Label a CT.
 
@@ -48,6 +56,7 @@ def label_slices(
         task: told of every batch.
         coarse: whether the liver is looked for on coarse slices first.
         batch: slices of a batch that were asked for.
+        smallest_liver_ml: less than this that the first network finds is no liver, and is not looked at again.
     """
     box, rest = liver_box.whole_box(store), task
     if coarse and LIVER_LABEL in store.head.values:
@@ -55,12 +64,12 @@ def label_slices(
         rest = task.part(0.2, 1)
         if engine.has_margin:  # its borders are mirrored, which only those of the slice may be
             box = replace(liver_box.whole_box(store), slices=box.slices)
-    second = _Second.of(model)
+    second = _Second.of(model, batch, smallest_liver_ml)
     if second is None:
         look = _look_at_box(box, store, engine)
         _write(out, range(*box.slices), look, store.head, engine, _counting(box.slices, rest))
     else:
-        _look_twice(out, box, store, engine, second, batch, rest)
+        _look_twice(out, box, store, engine, second, rest)
 
 
 class _Second(NamedTuple):
@@ -69,27 +78,28 @@ class _Second(NamedTuple):
     network: SliceNetwork
     description: Description
     share: float
+    batch: int | None
+    smallest_liver_ml: float
 
     @classmethod
-    def of(cls, model: Model) -> _Second | None:
+    def of(cls, model: Model, batch: int | None, smallest_liver_ml: float) -> _Second | None:
         closer, description = model.description.closer, model.description.of_closer
         if model.closer is None or closer is None or description is None:
             return None
-        return cls(model.closer, description, closer.share)
+        return cls(model.closer, description, closer.share, batch, smallest_liver_ml)
 
 
-def _look_twice(
-    out: LabelOutput, box: Box, store: SliceCache, engine: Predictor, second: _Second, batch: int | None, task: Job
-) -> None:
+def _look_twice(out: LabelOutput, box: Box, store: SliceCache, engine: Predictor, second: _Second, task: Job) -> None:
     """Label where the first network finds the liver, by the mean of both."""
     first = _first_look(box, store, engine, task.part(0, 1 - _CLOSER_SHARE))
-    place = LiverPlace.of(first.labels(), first.slices, (first.rows, first.columns), store.view, store.full_spacing)
+    spans, spacing = (first.rows, first.columns), store.full_spacing
+    place = LiverPlace.of(first.labels(), first.slices, spans, store.view, spacing, second.smallest_liver_ml)
     if place is None:
         return
 
     def load(where: DevicePlacement) -> CloserLook:
-        closer = Predictor(second.network, where, batch)
-        return CloserLook(place, store.view, store.full_spacing, second.description, closer, first, second.share)
+        closer = Predictor(second.network, where, second.batch)
+        return CloserLook(place, store.view, spacing, second.description, closer, first, second.share)
 
     again = load_somewhere(load, engine.placement)
     _look_again(out, place, again, task.part(1 - _CLOSER_SHARE, 1))

@@ -371,9 +371,8 @@ def _find_pairs(sources: list[Path], labels: list[Path]) -> tuple[list[ScanFiles
 
     if not labels and len(sources) == 1 and sources[0].is_dir():
         return layouts.pair_in_folder(sources[0])
-    missing = next((path for path in (*sources, *labels) if not path.exists()), None)
-    if missing is not None:
-        msg = f"{missing} does not exist: check the name."
+    if not labels and sources and not sources[0].exists():
+        msg = f"{sources[0]} does not exist: check the name."
         raise UserError(msg)
     return layouts.pair_in_order(sources, labels), ()
 

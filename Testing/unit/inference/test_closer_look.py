@@ -59,6 +59,14 @@ def test_nothing_that_is_marked_has_no_place():
     assert place_of(np.zeros((3, 8, 8), np.uint8)) is None
 
 
+def test_what_is_too_small_for_a_liver_has_no_place():
+    labels, ml = liver(), (6 * 10 * 20 + 4 * 20 * 5) * 3.0 * 1.0 * 1.5 / 1000
+    spans = tuple(Span(0, size, Axis(2 * size, 2.0)) for size in labels.shape[1:])
+    view = np.zeros((30, 160, 180), np.int16)
+    for smallest, found in ((4 * ml - 0.01, True), (4 * ml + 0.01, False)):
+        assert (LiverPlace.of(labels, range(30), spans, view, SPACING, smallest) is not None) == found
+
+
 def test_coarser_pixels_are_put_into_their_place_in_the_ct():
     labels = np.zeros((4, 10, 10), np.uint8)
     labels[1, 4, 5] = 1  # of pixels as large as three voxels, the first of which begins at the tenth
