@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from ..datasets.splits import patient_of
 from ..evaluation.reliability import summarise_reliability
 from ..models.description import Description, Evidence, LesionsFound, MeasuredAccuracy, PatientDice
 from ..postprocessing.candidates import MEASURES
@@ -72,11 +73,17 @@ def calibrate(cases: Sequence[CandidateCase]) -> Calibration:
     """
     if not cases:
         _refuse_few(np.zeros(0, bool))
-    for case in cases:
-        _refuse_few(np.concatenate([np.zeros(0, bool), *(each.real for each in cases if each is not case)]))
-    levels = tuple(_fit([each for each in cases if each is not case]).probabilities(case.measures) for case in cases)
+    others = [_of_others(cases, case) for case in cases]
+    for left in others:
+        _refuse_few(np.concatenate([np.zeros(0, bool), *(each.real for each in left)]))
+    levels = tuple(_fit(left).probabilities(case.measures) for case, left in zip(cases, others, strict=True))
     scores = _fit(cases).model_copy(update={"points": operating_points(cases, levels)})
     return Calibration(tuple(cases), levels, scores)
+
+
+def _of_others(cases: Sequence[CandidateCase], one: CandidateCase) -> list[CandidateCase]:
+    """Cases of other patients; a patient may have been scanned twice."""
+    return [each for each in cases if patient_of(each.name) != patient_of(one.name)]
 
 
 def operating_points(

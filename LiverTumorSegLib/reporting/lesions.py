@@ -151,9 +151,14 @@ class LesionTable:
         """:meth:`to_dict` as text."""
         return json.dumps(self.to_dict(), indent=2)
 
-    def patient_csv(self) -> str:
-        """A header and one row: the patient's measures without those of each lesion; empty what is not known."""
+    def patient_csv(self, warnings: Sequence[str] = ()) -> str:
+        """A header and one row: the patient's measures without those of each lesion; empty what is not known.
+
+        Args:
+            warnings: what is doubtful about them, a sentence each, for the last column.
+        """
         content = {name: value for name, value in self.to_dict().items() if name != "lesions"}
+        content["warnings"] = " ".join(warnings)
         return text_files.lines((content.keys(), content.values()))
 
     def to_csv(self) -> str:

@@ -120,7 +120,7 @@ def write(
     contents = {
         PAGE_FILE: render_page(segmentation, table, tell, identity),
         LESIONS_FILE: table.to_csv(),
-        PATIENT_FILE: table.patient_csv(),
+        PATIENT_FILE: table.patient_csv((*segmentation.warnings, *table.warnings)),
         JSON_FILE: json.dumps(report_facts(segmentation, table), indent=2) + "\n",
     }
     for name, text in contents.items():

@@ -94,7 +94,8 @@ def lesion_columns() -> str:
 
 def patient_columns() -> str:
     """The columns of ``patient.csv``, each with what it holds."""
-    return _columns(LesionTable(None, 0.0, None, ()).patient_csv(), LesionTable, lesion_count="how many lesions")
+    more = {"lesion_count": "how many lesions", "warnings": "what is doubtful about these measures, a sentence each"}
+    return _columns(LesionTable(None, 0.0, None, ()).patient_csv(), LesionTable, **more)
 
 
 def _columns(text: str, kind: type, **more: str) -> str:

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -86,7 +86,7 @@ LabelMap = Annotated[
 USER_ERROR, CANCELLED = 3, 130
 """Exit codes where the user can mend what is wrong, and where the user ended it."""
 
-_WIDEST, _LINE_EVERY_S = 140, 60
+_WIDEST, _PAGE, _LINE_EVERY_S = 140, 200, 60
 
 out, err = Console(), Console(stderr=True)
 
@@ -147,6 +147,12 @@ def show(table: Table) -> None:
     """Print a table whole, however narrow the terminal is: a figure that is cut off misleads."""
     _FIRST_SIGN.remove()
     Console(width=max(out.width, _WIDEST), quiet=out.quiet).print(table)
+
+
+def show_page(page: RenderableType) -> None:
+    """Print a page as wide as the terminal; into a file or a pipe so wide that its tables are whole."""
+    _FIRST_SIGN.remove()
+    Console(width=out.width if out.is_terminal else _PAGE, quiet=out.quiet).print(page)
 
 
 def say_written(files: Iterable[Path], *, after: str = "") -> None:

@@ -12,7 +12,7 @@ from ...core.about import DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.sanitize import escape_invisible
 from .common_options import Force, working
-from .console import Overwrite, bar, interruptible, out, say, say_written, text_cells, warn
+from .console import Overwrite, bar, interruptible, say, say_written, show, show_page, text_cells, warn
 from .nnunet_options import NnUNetChoices, with_nnunet_options
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def list_models() -> None:
             continue
         use = _use(description)
         table.add_row(*text_cells(name, description.title, description.segments, use, description.licence.name))
-    out.print(table)
+    show(table)
 
 
 def _use(description: Description) -> str:
@@ -60,7 +60,7 @@ def info(name: Annotated[str, typer.Argument(help="Name or folder of a model.")]
 
     folder = store.find_model(name)
     description = load(folder).description
-    out.print(Markdown(escape_invisible(read_card(folder) or description.title), hyperlinks=False))
+    show_page(Markdown(escape_invisible(read_card(folder) or description.title), hyperlinks=False))
     say(f"\n{folder}\n{description.weights.bytes / 1e6:.1f} MB, SHA-256 {description.weights.sha256}")
 
 
@@ -176,7 +176,8 @@ def networks(
             network = _create_network(each, channels, classes)
             costs.add_row(each, *_cost_row(network, (size, size) if network.axes == 2 else _PATCH))
             sources.add_row(each, network.source)
-    out.print(costs, sources)
+    show(costs)
+    show(sources)
     say(_LEGEND)
     if said:
         say(f"\n{said}")

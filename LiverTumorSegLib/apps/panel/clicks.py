@@ -61,10 +61,6 @@ class ClickedLesion:
     probability: float
     warnings: tuple[str, ...]
 
-    def put_into(self, whole: NDArray[np.bool_]) -> None:
-        """Write the lesion into a mask ``[k, j, i]`` of the volume, in place of what is in its box."""
-        whole[self.box] = self.mask
-
 
 class ClickHandover:
     """What the worker has been handed already; arrays and CTs are told apart as objects, and must not be changed."""

@@ -175,7 +175,7 @@ class _Run:
                 engine.batch = 1  # what fewer tiles at a time could mend is mended by now
                 engine.recover(failure)
         self.notes += engine.notes
-        self.placement = self.arithmetic.placed(engine.placement)
+        self.placement = replace(self.arithmetic.placed(engine.placement), note="")  # it is among the notes by now
 
     def _on_device(self, work: Callable[[torch.device], Result]) -> Result:
         """What comes of some work beside the network, on the CPU where the device cannot do it."""

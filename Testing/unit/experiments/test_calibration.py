@@ -68,6 +68,13 @@ def test_a_patients_probabilities_do_not_know_what_they_are(cases):
     assert np.array_equal(calibrate([other, *cases[1:]]).levels[0], before)
 
 
+def test_a_second_scan_of_a_patient_does_not_judge_the_first(cases):
+    one, twin = (replace(each, name=name) for each, name in zip(cases, ("volume-28", "3Dircadb1.1"), strict=False))
+    before = calibrate([one, twin, *cases[2:]]).levels[0]
+    other = case("3Dircadb1.1", (~twin.real).tolist(), twin.measures)
+    assert np.array_equal(calibrate([one, other, *cases[2:]]).levels[0], before)
+
+
 def test_patients_count_alike_however_many_candidates_they_have(cases):
     first = cases[0]
     parts = ("measures", "sizes", "shared", "ious", "touched")

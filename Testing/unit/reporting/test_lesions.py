@@ -162,8 +162,9 @@ def test_the_patient_has_a_row_of_its_own():
     labels = liver()
     labels[5:8, 10:14, 20:26] = 2
     table = measure_lesions(*case(labels))
-    (row,) = csv.DictReader(io.StringIO(table.patient_csv()))
-    assert row.keys() == {"lesion_count", "liver_ml", "lesion_ml", "burden_percent"}
+    (row,) = csv.DictReader(io.StringIO(table.patient_csv(["The liver is cut.", "It is odd, too."])))
+    assert row.keys() == {"lesion_count", "liver_ml", "lesion_ml", "burden_percent", "warnings"}
+    assert row["warnings"] == "The liver is cut. It is odd, too."
     assert float(row["lesion_ml"]) == pytest.approx(0.144)
 
 

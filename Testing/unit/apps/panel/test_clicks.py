@@ -46,7 +46,7 @@ def clicked(panel, ct, *clicks, labels=None, model, **chosen):
 
 def whole(ct, lesion):
     mask = np.zeros(ct.voxels.shape, bool)
-    lesion.put_into(mask)
+    mask[lesion.box] = lesion.mask
     return mask
 
 
