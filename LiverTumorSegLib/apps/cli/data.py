@@ -63,6 +63,8 @@ def check_data(
         for report in found.sets:
             _print_set(report)
     _print_warnings(found)
+    if found.twins:
+        warn("Keep those that are there twice on one side of a split, as livertumorseg data split does.")
     if found.failed:
         raise typer.Exit(USER_ERROR)
 
