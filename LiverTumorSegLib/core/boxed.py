@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .labels import bounding_box
+from .labels import absolute_box, bounding_box, relative_box
 from .volume import Box, Volume
 
 
@@ -39,7 +39,7 @@ class Boxed(NamedTuple):
         values = np.zeros([side.stop - side.start for side in box], self.values.dtype)
         shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box, strict=True)]
         if all(side.start < side.stop for side in shared):
-            values[_within(shared, box)] = self.values[_within(shared, self.box)]
+            values[relative_box(shared, box)] = self.values[relative_box(shared, self.box)]
         return values
 
     def whole(self, shape: Sequence[int]) -> NDArray:
@@ -66,8 +66,7 @@ class Boxed(NamedTuple):
         near = Boxed.around(self.values)
         if near is None:
             return None
-        k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(self.box, near.box, strict=True))
-        return Boxed((k, j, i), near.values)
+        return Boxed(absolute_box(near.box, self.box), near.values)
 
     def seen(self, volume: Volume) -> Boxed:
         """A part of ``[k, j, i]`` as part of a CT's axial view."""
@@ -81,6 +80,14 @@ class Boxed(NamedTuple):
         """A mask as JSON holds it, as :func:`unpacked` reads it."""
         ends = [end for side in self.box for end in (side.start, side.stop)]
         return [ends, base64.b64encode(zlib.compress(np.packbits(self.values).tobytes(), 1)).decode()]
+
+
+def inside_box(part: Boxed | None, box: Box) -> NDArray[np.bool_]:
+    """A mask's values in a box; None is an empty mask."""
+    if part is None:
+        return np.zeros([side.stop - side.start for side in box], np.bool_)
+    values: NDArray[np.bool_] = part.inside(box)
+    return values
 
 
 def unpacked(content: Any, shape: Sequence[int]) -> Boxed:
@@ -106,7 +113,3 @@ def unpacked(content: Any, shape: Sequence[int]) -> Boxed:
         raise ValueError(ends)
     first, second, third = (slice(start, stop) for start, stop in sides)
     return Boxed((first, second, third), mask)
-
-
-def _within(part: Sequence[slice], box: Box) -> tuple[slice, ...]:
-    return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))

@@ -77,6 +77,18 @@ def enclosing_box(boxes: Iterable[Box]) -> Box:
     return k, j, i
 
 
+def relative_box(box: Sequence[slice], outer: Sequence[slice]) -> Box:
+    """A box as one of the part of the array that another box holds."""
+    k, j, i = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, outer, strict=True))
+    return k, j, i
+
+
+def absolute_box(box: Sequence[slice], outer: Sequence[slice]) -> Box:
+    """A box of the part of an array that another box holds, as one of the array: inverse of :func:`relative_box`."""
+    k, j, i = (slice(a.start + b.start, a.stop + b.start) for a, b in zip(box, outer, strict=True))
+    return k, j, i
+
+
 def widened_box(box: Box, shape: Sequence[int], by: Sequence[int] = (1, 1, 1)) -> Box:
     """A box with so many voxels more on each side, as far as the array goes.
 

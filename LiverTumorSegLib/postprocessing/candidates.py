@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.labels import FULL_CONFIDENCE, LESION_LABEL, LIVER_LABEL, bounding_box, component_sizes, widened_box
+from ..core.labels import (
+    FULL_CONFIDENCE,
+    LESION_LABEL,
+    LIVER_LABEL,
+    absolute_box,
+    bounding_box,
+    component_sizes,
+    widened_box,
+)
 from ..core.volume import Box
 
 LEAST_PROBABILITY = 0.2
@@ -113,9 +121,7 @@ def _box_of_candidates(labels: NDArray[np.uint8], ct: SegmentedCT) -> Box | None
     likely = (near == LESION_LABEL) | _likely(near, ct.confidence[organ])
     if not likely.any():
         return None
-    box = widened_box(bounding_box(likely), near.shape, _ring_voxels(ct.spacing))
-    k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(organ, box, strict=True))
-    return k, j, i
+    return absolute_box(widened_box(bounding_box(likely), near.shape, _ring_voxels(ct.spacing)), organ)
 
 
 def _likely(labels: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> NDArray[np.bool_]:

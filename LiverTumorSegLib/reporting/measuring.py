@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.boxed import Boxed
-from ..core.labels import LESION_LABEL, LIVER_LABEL, enclosing_box, widened_box
+from ..core.labels import LESION_LABEL, LIVER_LABEL, absolute_box, enclosing_box, relative_box, widened_box
 from ..core.volume import Box, Volume
 from .lesion import Lesion, measure_lesion
 from .lesion_numbers import LesionNumbers
@@ -75,8 +75,8 @@ class MeasuredLabels:
         reach = enclosing_box([box, *(lesion.box for lesion in before.values())])
         numbered, own = self.numbered[reach], np.zeros(self._labels[reach].shape, np.bool_)
         for lesion in before.values():
-            own[_within(lesion.box, reach)] |= lesion.values
-        own[_within(box, reach)] = True
+            own[relative_box(lesion.box, reach)] |= lesion.values
+        own[relative_box(box, reach)] = True
         view = self._volume.axial
         seen, _ = ndimage.label(view.of(own & (self._labels[reach] == LESION_LABEL)))
         parts = view.back(seen)
@@ -111,7 +111,7 @@ class MeasuredLabels:
     def _measured(self, number: int, lesion: Boxed, organ: Organ, changed: bool, moved: bool) -> Lesion:
         """A lesion's measures; they are taken again where it changed, its depth also where the surface did."""
         whole = self._volume.axial.box(lesion.box, self._labels.shape)
-        box = _within(whole, organ.near)
+        box = relative_box(whole, organ.near)
         mask = self._volume.axial.of(lesion.values)
         known = self._known.get(number)
         if changed or known is None:
@@ -123,16 +123,10 @@ class MeasuredLabels:
         return replace(known, surface_distance_mm=self._surface.distance(mask, box) if self._surface else None)
 
 
-def _within(box: Box, outer: Box) -> Box:
-    k, j, i = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, outer, strict=True))
-    return k, j, i
-
-
 def _boxed(parts: NDArray[np.int32], given: NDArray[np.integer], at: Box) -> Iterator[tuple[int, Boxed]]:
     """Each part of a box with its number."""
     for part, near in enumerate(ndimage.find_objects(parts), start=1):
-        k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(at, near, strict=True))
-        yield int(given[part]), Boxed((k, j, i), parts[near] == part)
+        yield int(given[part]), Boxed(absolute_box(near, at), parts[near] == part)
 
 
 def _is_same(lesion: Boxed, other: Boxed | None) -> bool:

@@ -85,8 +85,10 @@ def add(
 ) -> None:
     """Segment the lesions that points lie in and add them to a segmentation; a lesion that is there is improved."""
     from ...core.ct_quality import DamageTreatment
+    from ...core.labels import LESION_LABEL
     from ...models.store import load_model
     from ...pipeline import CTFile
+    from ...reporting.lesions import number_lesions
     from ...reporting.outputs import outputs_for_file
 
     ct, segmentation = _ct_and_labels(paths or [], input_)
@@ -106,13 +108,14 @@ def add(
             each.check_volume(volume)
         labels, doubt = _labels(segmentation, volume)
         lesions = _placed([*asked, *(_points_of_file(points, volume) if points else ())], volume)
-        began, before = perf_counter(), labels.copy()
+        began, before = perf_counter(), labels == LESION_LABEL
         added = _added(loaded, volume, labels, lesions, device, job.part(0.2, 0.9))
-        added = _joined(added, before, labels, volume)
-        table = _finish(loaded, volume, labels, added, outputs, perf_counter() - began)
+        numbered = number_lesions(labels, volume)
+        added = _joined(added, before, numbered)
+        table = _finish(loaded, volume, labels, numbered, added, outputs, perf_counter() - began)
     for warning in dict.fromkeys((*volume.warnings, *([doubt] if doubt else []), *table.warnings)):
         warn(warning)
-    _print(volume, labels, added, table)
+    _print(numbered, added, table)
     say_written(path for each in outputs for path in each.files(loaded.description.labels))
 
 
@@ -224,14 +227,10 @@ def _added(
 
 
 def _joined(
-    added: Sequence[AddedLesion], before: NDArray[np.uint8], labels: NDArray[np.uint8], volume: Volume
+    added: Sequence[AddedLesion], before: NDArray[np.bool_], numbered: NDArray[np.unsignedinteger]
 ) -> list[AddedLesion]:
     """The same, of which those count as improved, too, that have grown together with a lesion that was there."""
-    from ...core.labels import LESION_LABEL
-    from ...reporting.lesions import number_lesions
-
-    numbered = number_lesions(labels, volume)
-    there = set(numbered[before == LESION_LABEL].tolist())
+    there = set(numbered[before].tolist())
     return [replace(each, improved=each.improved or int(numbered[each.voxel]) in there) for each in added]
 
 
@@ -239,6 +238,7 @@ def _finish(
     model: Model,
     volume: Volume,
     labels: NDArray[np.uint8],
+    numbered: NDArray[np.unsignedinteger],
     added: Sequence[AddedLesion],
     outputs: Sequence[Output],
     seconds: float,
@@ -248,19 +248,18 @@ def _finish(
 
     notes = tuple(dict.fromkeys(warning for each in added for warning in each.warnings))
     found = Segmentation(labels, volume, model.description, added[-1].device, SegmentationOptions(), notes, seconds)
-    table = _measured(found, added)
+    table = _measured(found, numbered, added)
     for output in outputs:
         output.write(found, table)
     return table
 
 
-def _measured(found: Segmentation, added: Sequence[AddedLesion]) -> LesionTable:
+def _measured(found: Segmentation, numbered: NDArray[np.unsignedinteger], added: Sequence[AddedLesion]) -> LesionTable:
     """Measures, with the clicks of lesions that were not there before; who marked the others is not known."""
     from ...reporting.lesion_origins import LesionOrigin
-    from ...reporting.lesions import measure_lesions, number_lesions
+    from ...reporting.lesions import measure_lesions
 
     table = measure_lesions(found.labels, found.volume, found.marks)
-    numbered = number_lesions(found.labels, found.volume)
     clicks: dict[int, int] = {}
     for each in added:
         number = int(numbered[each.voxel]) - 1
@@ -270,13 +269,10 @@ def _measured(found: Segmentation, added: Sequence[AddedLesion]) -> LesionTable:
     return table.with_origins(made)
 
 
-def _print(volume: Volume, labels: NDArray[np.uint8], added: Sequence[AddedLesion], table: LesionTable) -> None:
+def _print(numbered: NDArray[np.unsignedinteger], added: Sequence[AddedLesion], table: LesionTable) -> None:
     """A line a lesion that was added, and the new table."""
-    from ...reporting.lesions import number_lesions
-
-    numbers = number_lesions(labels, volume)
     for each in added:
-        number = int(numbers[each.voxel]) - 1
+        number = int(numbered[each.voxel]) - 1
         clicks = "1 click" if each.clicks == 1 else f"{each.clicks} clicks"
         done = "was improved" if each.improved else "was added"
         say(f"Lesion {number} {done} by {clicks}: probability {each.probability:.2f}.")

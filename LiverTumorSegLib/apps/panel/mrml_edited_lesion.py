@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ...core.boxed import Boxed
+from ...core.boxed import Boxed, inside_box
 from ...core.labels import LESION, LIVER, bounding_box, enclosing_box
 from ...core.volume import Volume
 from ...reporting.lesion_notes import Voxel
@@ -86,7 +87,7 @@ class EditedLesion:
         around = labels if base is None else _without(labels, base)
         marks = () if base is None else tuple(mark for mark in scene.marks if value_at(base, mark.voxel))
         earlier = None if base is None else scene.kept_clicks(voxel)
-        state = LesionState((), _boxed(base))
+        state = LesionState((), None if base is None else Boxed.around(base))
         return cls(scene, volume, around, base, segment, state, scene.stamp, marks, earlier)
 
     @classmethod
@@ -111,11 +112,16 @@ class EditedLesion:
             return self.earlier
         if self.segment is None or lesion is None:
             return None
-        base = _boxed(self.base)
+        base = self._boxed_base
         box = enclosing_box(part.box for part in (lesion, base) if part)
-        touched = lesion.inside(box) | (base.inside(box) if base else False)
+        touched = inside_box(lesion, box) | inside_box(base, box)
         liver = Boxed(box, touched & (self.around[box] == LIVER.label)).trimmed
         return KeptClicks(clicks, self.segment, lesion, base, liver, self.marks)
+
+    @cached_property
+    def _boxed_base(self) -> Boxed | None:
+        """The base, which stays as it is, in the box that holds it."""
+        return None if self.base is None else Boxed.around(self.base)
 
     def clicks_in_patient(self, clicks: tuple[VoxelClick, ...]) -> list[LesionClick]:
         """Clicks in the RAS millimetres that the volume's affine leads to."""
@@ -125,7 +131,7 @@ class EditedLesion:
     def after(self, clicks: tuple[VoxelClick, ...], answer: ClickedLesion | None) -> LesionState:
         """The state that an answer to clicks describes; None is what was there before the first."""
         if answer is None:
-            return LesionState(clicks, _boxed(self.base))
+            return LesionState(clicks, self._boxed_base)
         return LesionState(clicks, Boxed(answer.box, answer.mask).trimmed)
 
     def take_note(self) -> bool:
@@ -173,8 +179,7 @@ class EditedLesion:
         if not parts:
             return
         box = enclosing_box(part.box for part in parts)
-        nothing = np.zeros([side.stop - side.start for side in box], np.bool_)
-        old, new = (part.inside(box) if part else nothing for part in (before, after))
+        old, new = (inside_box(part, box) for part in (before, after))
         freed, added = old & ~new, new & ~old
         scene, boxes, names = self.scene, self.scene.boxes, self.scene.names
         own = made_here(boxes.segmentation)
@@ -244,7 +249,3 @@ def _without(labels: NDArray[np.uint8], lesion: NDArray[np.bool_]) -> NDArray[np
     is_liver = 2 * np.count_nonzero(around == LIVER.label) >= max(1, len(around))
     left[lesion] = LIVER.label if is_liver else 0
     return left
-
-
-def _boxed(base: NDArray[np.bool_] | None) -> Boxed | None:
-    return None if base is None else Boxed.around(base)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...core.boxed import Boxed
-from ...core.labels import enclosing_box
+from ...core.labels import absolute_box, enclosing_box
 from ...core.volume import Box
 from .editing import INSIDE_MM, OUTSIDE_MM, ball
 from .frame import ClickFrame
@@ -94,8 +94,7 @@ def on_grid(
     near = _around_parts(parts, own)
     lesion = np.isin(parts[near], list(own))
     likely = 1 / (1 + np.exp(-logits[near][lesion].clip(_NONE_AT_ALL)))
-    first, second, third = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, near, strict=True))
-    return Boxed((first, second, third), lesion), float(likely.mean()) if lesion.any() else 0.0
+    return Boxed(absolute_box(near, box), lesion), float(likely.mean()) if lesion.any() else 0.0
 
 
 def _around_parts(parts: NDArray[np.int32], numbers: Collection[int]) -> Box:

@@ -247,13 +247,7 @@ def _lesion_before(frame: ClickFrame, known: Known) -> Boxed | None:
     """The part of the axial view that the lesion filled before these clicks."""
     if known.previous is None:
         return None
-    whole = frame.boxed(known.previous)
-    if (filled := Boxed.around(whole.values)) is None:
-        return None
-    first, second, third = (
-        slice(a.start + b.start, a.start + b.stop) for a, b in zip(whole.box, filled.box, strict=True)
-    )
-    return Boxed((first, second, third), filled.values)
+    return frame.boxed(known.previous).trimmed
 
 
 def _in_unit(chain: Chain, hounsfield: float) -> float:

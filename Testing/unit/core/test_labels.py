@@ -3,7 +3,14 @@ import pytest
 from support.volumes import reordered
 
 from LiverTumorSegLib.core import labels as marked
-from LiverTumorSegLib.core.labels import bounding_box, enclosing_box, liver_median, widened_box
+from LiverTumorSegLib.core.labels import (
+    absolute_box,
+    bounding_box,
+    enclosing_box,
+    liver_median,
+    relative_box,
+    widened_box,
+)
 from LiverTumorSegLib.core.volume import Volume
 
 
@@ -16,6 +23,13 @@ def test_a_box_holds_every_marked_voxel_and_no_border():
 def test_a_box_encloses_others():
     boxes = [(slice(2, 4), slice(0, 3), slice(5, 6)), (slice(3, 9), slice(1, 2), slice(0, 1))]
     assert enclosing_box(boxes) == (slice(2, 9), slice(0, 3), slice(0, 6))
+
+
+def test_a_box_is_one_of_a_part_and_back():
+    box, outer = (slice(3, 4), slice(5, 9), slice(7, 8)), (slice(2, 6), slice(5, 9), slice(1, 20))
+    inner = relative_box(box, outer)
+    assert inner == (slice(1, 2), slice(0, 4), slice(6, 7))
+    assert absolute_box(inner, outer) == box
 
 
 def test_a_box_is_widened_as_far_as_the_array_goes():

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ....core.boxed import Boxed
+from ....core.boxed import Boxed, inside_box
 from ....core.errors import UserError
 from ....core.labels import LESION_LABEL, enclosing_box
 from ....core.volume import Volume
 from ....reporting.lesion_origins import LesionMark, with_clicks
 from ...panel.clicks import ClickedLesion, LesionClick, lesion_under
 from ...panel.mrml_results import ResultNodes
-from .edited_segments import Box, CorrectedSegments, VoxelLabels
+from .edited_segments import CorrectedSegments, VoxelLabels
 from .outside_liver import Outside, OutsidePart, outside_part
 from .painting import Corrections
 
@@ -141,7 +141,7 @@ class ClickedLesions:
         _require(lesion, segments)
         box = enclosing_box(boxes)
         before = segments.labels_of_box(box)
-        old, wanted = (_inside(each, box) for each in (lesion.lesion, new))
+        old, wanted = (inside_box(each, box) for each in (lesion.lesion, new))
         left = wanted & (old | (before.lesion == 0))  # what was painted since stays
         after = before.lesion.copy()
         after[old & ~left] = 0
@@ -209,10 +209,3 @@ def _require(lesion: ClickedInto, segments: CorrectedSegments) -> None:
         box, mask = lesion.lesion
         if not segments.labels_of_box(box).lesion[mask].all():
             raise UserError(_CHANGED)
-
-
-def _inside(part: Boxed | None, box: Box) -> NDArray[np.bool_]:
-    if part is None:
-        return np.zeros([side.stop - side.start for side in box], np.bool_)
-    inside: NDArray[np.bool_] = part.inside(box)
-    return inside
