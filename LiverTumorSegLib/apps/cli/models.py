@@ -133,6 +133,23 @@ def join(
 
 
 @app.command()
+@working
+def split(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model with two networks.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Make two models of a joined one, to train either of them further and join them again."""
+    from ...models import store
+    from ...models.joining import PARTS, save_split
+    from ...training.card import card_text
+
+    save_split(store.load_model(model), output, card_text, overwrite=overwrite)
+    first, closer = (output / name for name in PARTS)
+    say(f"Wrote {first} and {closer}: train either further with --set initial=FOLDER, and join them again.")
+
+
+@app.command()
 def remove(name: Annotated[str, typer.Argument(help="Name of a model that you imported.")]) -> None:
     """Delete a model that you imported."""
     from ...models import store

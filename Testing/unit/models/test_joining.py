@@ -9,7 +9,7 @@ from LiverTumorSegLib.core.checksum import sha256
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.models import model_folder
 from LiverTumorSegLib.models.description import Description, Licence, NetworkSpec
-from LiverTumorSegLib.models.joining import join, save_joined
+from LiverTumorSegLib.models.joining import join, save_joined, save_split, split
 from LiverTumorSegLib.models.model_folder import OF_CLOSER, WEIGHTS
 from LiverTumorSegLib.preprocessing import Chain
 from LiverTumorSegLib.training.card import card_text
@@ -145,3 +145,30 @@ def test_a_second_network_that_cannot_be_one_is_refused(joined, entry, value, se
     change_description(joined, closer=description["closer"] | {entry: value})
     with pytest.raises(UserError, match=sentence):
         model_folder.load(joined)
+
+
+def test_a_joined_model_is_two_again(first, closer, joined, tmp_path):
+    save_split(model_folder.load(joined), tmp_path / "parts", card_text)
+    again, second = (model_folder.load(tmp_path / "parts" / name) for name in ("first", "closer"))
+    assert again.description.closer is None
+    assert again.closer is None
+    assert second.description.preprocessing == closer.description.preprocessing
+    assert second.description.needs_liver
+    for network, other, differ in ((again.network, first.network, 0), (second.network, closer.network, 1e-3)):
+        for key, tensor in other.state_dict().items():
+            torch.testing.assert_close(network.state_dict()[key], tensor, rtol=differ, atol=1e-6 * differ)
+    both = join(again, second).description
+    assert both.closer == model_folder.read_description(joined).closer
+
+
+def test_the_parts_do_not_have_the_figures_of_both(first, closer):
+    figures = {"definition": "Dice.", "command": "calibrate", "cases": {}}
+    both = join(first, closer)
+    measured = Description.model_validate(dict(both.description) | {"figures": figures})
+    parts = split(model_folder.Model(measured, both.network, closer=both.closer))
+    assert [part.description.figures for part in parts] == [None, None]
+
+
+def test_one_network_cannot_be_split(first):
+    with pytest.raises(UserError, match="The model “tiny” has one network only: there is nothing to split"):
+        split(first)

@@ -39,6 +39,19 @@ def test_what_is_there_is_not_replaced_unasked(run, model_folder, tmp_path):
     assert run("models", "join", model_folder, closer, "-o", both, "--overwrite")[0] == 0
 
 
+def test_a_joined_model_is_split_and_joined_again(run, model_folder, tmp_path):
+    both, parts = tmp_path / "both", tmp_path / "parts"
+    run("models", "join", model_folder, closer_of(model_folder, tmp_path), "-o", both)
+    code, said, complained = run("models", "split", both, "-o", parts)
+    assert (code, complained) == (0, "")
+    assert f"Wrote {parts / 'first'} and {parts / 'closer'}" in " ".join(said.split())
+    assert run("models", "split", both, "-o", parts)[0] == 3
+    assert run("models", "split", both, "-o", parts, "--overwrite")[0] == 0
+    assert run("models", "join", parts / "first", parts / "closer", "-o", tmp_path / "again")[0] == 0
+    weights = [(folder / "weights.safetensors").read_bytes() for folder in (both, tmp_path / "again")]
+    assert weights[0] == weights[1]
+
+
 def test_a_model_that_looks_closer_cannot_be_used_alone(run, model_folder, tmp_path):
     closer = closer_of(model_folder, tmp_path)
     code, _, complained = run("segment", tmp_path / "ct.nii.gz", "-o", tmp_path / "out.nii.gz", "--model", closer)
