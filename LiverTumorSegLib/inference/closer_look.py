@@ -25,6 +25,9 @@ from .slice_cache import SliceCache
 _MARGIN_MM = 12.0
 """Around the liver: how far the first look may have missed its border, and what the second sees beside it."""
 
+_FEWEST_ALIKE = 2
+"""Slices that are cut alike where they are thick: a batch on a CPU."""
+
 _SLICES_AT_ONCE = 8
 """Whose labels are worked out together, since their places among the labels take much memory."""
 
@@ -79,11 +82,13 @@ class LiverPlace:
         edges: int ``[slice, 4]``: first row and the one after the last, first column and the one after the last, that
             show the liver in the slice or near it, with a margin.
         median: of its HU.
+        alike: consecutive slices that are cut alike, so that what is seen of one does not depend on the batch.
     """
 
     slices: range
     edges: NDArray[np.intp]
     median: float
+    alike: int
 
     @classmethod
     def of(
@@ -123,16 +128,23 @@ class LiverPlace:
             range(slices.start + first, slices.start + last),
             np.concatenate(sides, axis=1)[first:last],
             _median(liver if liver.any() else marked, slices, spans, view),
+            max(_FEWEST_ALIKE, reach),
         )
 
     @property
     def box(self) -> tuple[slice, slice, slice]:
         """Slices, rows and columns of the CT that hold all of it."""
-        return slice(self.slices.start, self.slices.stop), *self.holding(self.slices)
+        return slice(self.slices.start, self.slices.stop), *self.holding(range(len(self.slices)))
 
-    def holding(self, numbers: Sequence[int]) -> tuple[slice, slice]:
-        """Rows and columns of the CT that hold the liver in all of these consecutive slices."""
-        some = self.edges[numbers[0] - self.slices.start : numbers[-1] + 1 - self.slices.start]
+    @property
+    def parts(self) -> list[range]:
+        """The slices, counted from the first, by those that are cut alike."""
+        every = range(len(self.slices))
+        return [every[start : start + self.alike] for start in every[:: self.alike]]
+
+    def holding(self, part: range) -> tuple[slice, slice]:
+        """Rows and columns of the CT that hold the liver in all slices of a part."""
+        some = self.edges[part.start : part.stop]
         low, high = some[:, ::2].min(axis=0).tolist(), some[:, 1::2].max(axis=0).tolist()
         return slice(low[0], high[0]), slice(low[1], high[1])
 
@@ -203,9 +215,10 @@ class CloserLook:
         return self._store.head
 
     def __call__(self, numbers: Sequence[int]) -> Seen:
-        """Logits ``[slice, class, row, column]`` of consecutive slices, and where their rows and columns lie."""
+        """Logits ``[slice, class, row, column]`` of consecutive slices of one part, and where rows and columns lie."""
         wanted = [number + self._place.slices.start for number in numbers]
-        sides = zip(self._store.axes, self._place.holding(wanted), self._place.box[1:], strict=True)
+        part = next(part for part in self._place.parts if numbers[0] in part)
+        sides = zip(self._store.axes, self._place.holding(part), self._place.box[1:], strict=True)
         rows, columns = (axis.covering(part.start - side.start, part.stop - side.start) for axis, part, side in sides)
         channels = self._store.channels(numbers, self.engine.placement)
         logits = self.engine(channels[..., rows.start : rows.stop, columns.start : columns.stop])

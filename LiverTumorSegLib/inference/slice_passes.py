@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ def label_slices(
     second = _Second.of(model, batch, smallest_liver_ml)
     if second is None:
         look = _look_at_box(box, store, engine)
-        _write(out, range(*box.slices), look, store.head, engine, _counting(box.slices, rest))
+        _write(out, [range(*box.slices)], look, store.head, engine, _counting(box.slices, rest))
     else:
         _look_twice(out, box, store, engine, second, rest)
 
@@ -173,7 +174,7 @@ def _look_again(out: LabelOutput, place: LiverPlace, look: CloserLook, task: Job
     def tell(number: int) -> None:
         task.at(number / count, f"Looking closer at slice {number + 1} of {count}")
 
-    _write(out.within(place.box), range(count), look, look.head, look.engine, tell)
+    _write(out.within(place.box), place.parts, look, look.head, look.engine, tell)
 
 
 def _counting(slices: tuple[int, int], task: Job) -> Callable[[int], None]:
@@ -188,15 +189,15 @@ def _counting(slices: tuple[int, int], task: Job) -> Callable[[int], None]:
 
 def _write(
     out: LabelOutput,
-    numbers: range,
+    parts: Sequence[range],
     look: Callable[[Sequence[int]], Seen],
     head: Head,
     engine: Predictor,
     tell: Callable[[int], None],
 ) -> None:
-    """Write the labels of slices, those of a batch while the next is computed."""
+    """Write the labels of slices, those of a batch while the next is computed; no batch is of two parts."""
     labels: DeviceLabels | None = None
-    written = numbers.start
+    written, stop = parts[0].start, parts[-1].stop
 
     def label(some: Sequence[int]) -> Callable[[], int]:
         nonlocal labels
@@ -207,17 +208,17 @@ def _write(
                 labels = DeviceLabels(out, head, rows, columns)
             return labels.start(some[0], logits).finish
         out.write(some[0], logits, head, rows, columns)
-        stop = some[-1] + 1
-        return lambda: stop
+        return lambda: some[-1] + 1
 
     def label_all() -> None:
         nonlocal written
         finish: Callable[[], int] | None = None
-        for following in engine.in_batches(range(written, numbers.stop), label):
+        left = (range(max(written, part.start), part.stop) for part in parts)
+        for following in chain.from_iterable(engine.in_batches(part, label) for part in left):
             written, finish = finish() if finish else written, following
         written = finish() if finish else written
 
-    while written < numbers.stop:
+    while written < stop:
         place = engine.placement
         _, failure = attempt(label_all)
         if failure is not None and engine.placement == place:  # else it went to the CPU with a batch still on its way

@@ -28,10 +28,11 @@ def test_the_box_holds_the_liver_with_a_margin():
     assert place_of(liver()).box == (slice(6, 24), slice(18, 62), slice(32, 68))
 
 
-def test_what_holds_some_slices_is_as_narrow_as_they_are():
+def test_what_holds_a_part_is_as_narrow_as_its_slices_are():
     place = place_of(liver())
-    assert place.holding([10, 11]) == (slice(18, 52), slice(32, 68))
-    assert place.holding([21, 22]) == (slice(18, 62), slice(32, 53))
+    assert place.parts == [range(4), range(4, 8), range(8, 12), range(12, 16), range(16, 18)]
+    assert place.holding(range(2)) == (slice(18, 52), slice(32, 68))
+    assert place.holding(range(16, 18)) == (slice(18, 62), slice(32, 53))
 
 
 def test_where_the_liver_is_near_a_border_the_box_ends_there():
