@@ -252,7 +252,8 @@ def read_patients(source: SliceSource, root: Path, chain: Chain, names: Collecti
 def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.ndarray]:
     """Stack a patient's evenly spaced run of slices into a volume, with its labels ``[k, j, i]``.
 
-    Where ``slices.csv`` states no spacing it is 1 x 1 mm and 1 mm a slice number, as the published LiTS files state it.
+    Spacing is as :func:`read_patients` has it in training. Where neither ``slices.csv`` nor the source says any, it is
+    1 x 1 mm and 1 mm a slice number, as the published LiTS files state it.
 
     Args:
         source: which folder, and what its intensities mean.
@@ -267,7 +268,7 @@ def read_volume(source: SliceSource, root: Path, name: str) -> tuple[Volume, np.
     if not files:
         msg = f"{folder.path} holds no run of evenly spaced slices of {name}."
         raise UserError(msg)
-    spacing = folder.spacings.get(name, Spacing(1.0, 1.0, 1.0))
+    spacing = folder.spacing(name) if folder.states_spacing(name) else Spacing(1.0, 1.0, 1.0)
     hounsfield = np.rint(folder.hounsfield(files)).astype(np.int16)
     gap = (files[1].number - files[0].number) * (spacing.slice or 1.0)
     return Volume(hounsfield, np.diag([-spacing.column, -spacing.row, gap, 1.0])), folder.labels(files)
@@ -302,6 +303,10 @@ class _Folder:
         low, high = known
         gray = self._stacked([read_pixels(file.image) for file in files])
         return gray.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+    def states_spacing(self, name: str) -> bool:
+        """Whether the spacing of a patient is stated, or the source says what to assume."""
+        return name in self.spacings or self.source.default_spacing_mm is not None
 
     def spacing(self, name: str) -> Spacing:
         """Of a patient, as stated or assumed."""
@@ -340,13 +345,16 @@ def _with_pictures(source: SliceSource, root: Path) -> _Folder:
 def longest_even_run(numbers: Sequence[int] | NDArray[np.int_]) -> NDArray[np.intp]:
     """Positions of the longest run of slices whose numbers are as near to each other as any are; none of a slice alone.
 
+    Of pictures with one number the first counts.
+
     Args:
         numbers: of the slices, ascending.
     """
-    gaps = np.diff(numbers)
+    each, first = np.unique(np.asarray(numbers), return_index=True)
+    gaps = np.diff(each)
     if not len(gaps):
         return np.arange(0)
-    return max(np.split(np.arange(len(numbers)), np.flatnonzero(gaps != gaps.min()) + 1), key=len)
+    return max(np.split(first, np.flatnonzero(gaps != gaps.min()) + 1), key=len)
 
 
 def _evenly_spaced(files: Sequence[SliceFiles]) -> list[SliceFiles]:

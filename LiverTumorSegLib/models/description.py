@@ -48,8 +48,11 @@ class SliceStack(StrictModel):
         return self
 
     def stride(self, slice_spacing_mm: float) -> int:
-        """Slices from one neighbour to the next in a volume with this slice spacing."""
-        return max(1, round(self.spacing_mm / slice_spacing_mm))
+        """Slices from one neighbour to the next in a volume with this slice spacing.
+
+        0 where the next slice is further than the nearest there is, the slice itself: training shows the same.
+        """
+        return round(self.spacing_mm / slice_spacing_mm)
 
 
 class Patches(StrictModel):

@@ -159,7 +159,7 @@ class Recipe(StrictModel):
     name: ModelName
     title: str
     segments: str
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     data: tuple[AnySource, ...]
     patients: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()

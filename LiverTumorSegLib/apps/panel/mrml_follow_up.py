@@ -138,7 +138,7 @@ class FollowUpJobs:
         require(*request.volumes, *segmentations)
         files, numbers = _files(request.volumes, segmentations)
         known = mrml_comparison.find(segmentations)
-        edits = known.facts["edits"] if known else []
+        before = known.facts if known else None
 
         def finish(answer: Answer, folder: Path) -> None:
             require(*request.volumes, *segmentations)
@@ -147,7 +147,7 @@ class FollowUpJobs:
             done(nodes)
 
         files["transform"] = None
-        self.jobs.panel.begin("compare_scans", finish, files, numbers=numbers, edits=edits, **request.said)
+        self.jobs.panel.begin("compare_scans", finish, files, numbers=numbers, before=before, **request.said)
 
     def _next(self, start: Callable[[], None]) -> None:
         """Start another job once the one that is ending has ended."""

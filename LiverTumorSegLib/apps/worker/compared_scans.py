@@ -11,6 +11,7 @@ from ...follow_up import links as pairing
 from ...follow_up.changes import Change, compare
 from ...follow_up.comparison import Comparison
 from ...follow_up.matching import Link
+from ...follow_up.pair_edits import lesion_at
 from ...follow_up.placing import to_later
 from ...follow_up.recist import SumOfDiameters, add_diameters
 from ...reporting.lesions import Lesion
@@ -25,6 +26,7 @@ _SAID: dict[str, Callable[..., tuple[Link, ...]]] = {
     "was there": pairing.was_there,
 }
 _TUPLES = ("centroid_mm", "inside_voxel", "liver_segments")
+_SCANS = ("earlier", "later")
 _LINES = ("axial_line_mm", "short_axial_line_mm")
 
 
@@ -51,6 +53,7 @@ def facts_of(found: Comparison) -> Answer:
         "registration_notes": list(registration.notes),
         "notes": list(found.notes),
         "same": found.same,
+        "cts": [scan.fingerprint for scan in (found.earlier, found.later)],
         "edits": [],
         "refused": [],
     }
@@ -84,6 +87,35 @@ def with_edits(facts: Answer, edits: Sequence[Edit]) -> Answer:
         else:
             done.append(list(edit))
     return facts | {"links": [asdict(link) for link in links], "edits": done, "refused": refused}
+
+
+def with_edits_of(before: Answer, facts: Answer, found: Comparison) -> Answer:
+    """The facts with what a user said of an earlier comparison of the same CTs.
+
+    Lesions are found again by their places, since numbers change when a CT is segmented again.
+
+    Args:
+        before: facts of the earlier comparison.
+        facts: of the new one.
+        found: the same comparison.
+    """
+    edits, lost = [], []
+    for word, *numbers in before["edits"] if before.get("cts") == facts["cts"] else ():
+        places = list(zip((0, 1)[-len(numbers) :], numbers, strict=True))
+        now = [_number_now(before, found, side, number) for side, number in places]
+        gone = [place for place, at in zip(places, now, strict=True) if at is None]
+        if gone:
+            side, number = gone[0]
+            lost.append(f"No lesion is marked any more where lesion {number} of the {_SCANS[side]} CT was.")
+        else:
+            edits.append([word, *now])
+    changed = with_edits(facts, edits)
+    return changed | {"refused": [*lost, *changed["refused"]]}
+
+
+def _number_now(before: Answer, found: Comparison, side: int, number: int) -> int | None:
+    voxel = next(tuple(one["inside_voxel"]) for one in before["lesions"][side] if one["number"] == number)
+    return lesion_at((found.earlier, found.later)[side], voxel)
 
 
 def with_rows(facts: Answer) -> Answer:

@@ -20,7 +20,7 @@ from ...follow_up.scan import Scan, check_series, read_dates
 from ...follow_up.series import Series
 from ...reporting.lesion_numbers import read_numbers
 from ...reporting.lesions import LesionTable, measure_lesions
-from .compared_scans import Edit, facts_of, links_of, with_edits, with_rows
+from .compared_scans import Edit, facts_of, links_of, with_edits, with_edits_of, with_rows
 from .exchange import Answer, read_pair
 
 _READ = 0.15
@@ -73,15 +73,15 @@ class FollowUpCommands:
         numbers: Two = ("", ""),
         images: Two = ("", ""),
         dates: Two = ("", ""),
-        edits: Sequence[Edit] = (),
+        before: Answer | None = None,
     ) -> Answer:
         """Compare two CTs of one patient, of whom the user knows that they are.
 
         ``transform``, with the suffix ``.h5`` in place of its own, gets where points of the later CT lie in the earlier
         one, in LPS: an affine transform, or one with a spline before it, which 3D Slicer reads as *from parent*.
         ``numbers`` are those that lesions keep, as for ``measure``; ``names``, ``images`` and ``dates`` are given as to
-        :meth:`check`. ``edits`` are what the user said of an earlier comparison of the same CTs. The answer is that of
-        :func:`.compared_scans.facts_of`, with rows.
+        :meth:`check`. ``before`` is the answer to an earlier comparison, of which what the user said of pairs is kept
+        where the CTs are the same. The answer is that of :func:`.compared_scans.facts_of`, with rows.
         """
         job.at(0, "Reading the volume")
         pairs = ((earlier, earlier_labels), (later, later_labels))
@@ -90,7 +90,8 @@ class FollowUpCommands:
         check_series(scans, other_patients=True)
         found = compare_scans(scans[0], scans[1], job=job.part(_READ, 1))
         sitk.WriteTransform(_for_slicer(found.registration.transform), str(Path(transform).with_suffix(".h5")))
-        return with_rows(with_edits(facts_of(found), edits))
+        facts = facts_of(found)
+        return with_rows(with_edits_of(before, facts, found) if before else facts)
 
     def change_pairs(self, job: Job, *, compared: Answer, edits: Sequence[Edit]) -> Answer:
         """The answer of :meth:`compare` with all that a user has said of pairs; the first that cannot be is said.

@@ -1,4 +1,6 @@
 import csv
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from pydantic import ValidationError
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.datasets.slices import Overview, Patient, SliceSource, read_patients, read_volume
+from LiverTumorSegLib.models.description import SliceStack
 from LiverTumorSegLib.preprocessing import Chain
 
 CHAIN = Chain.model_validate([{"step": "window", "level": 60, "width": 200}])
@@ -33,6 +36,26 @@ def root(tmp_path):
     return tmp_path
 
 
+def test_two_pictures_of_one_slice_are_one_slice_of_a_volume(root):
+    for kind, suffix in (("images", "jpg"), ("masks", "png")):
+        folder = root / "set" / kind
+        shutil.copy(folder / f"volume-1_slice_22.{suffix}", folder / f"volume-1_slice_22b.{suffix}")
+    volume, labels = read_volume(SOURCE, root, "volume-1")
+    assert labels[:, 0, 0].tolist() == [20 % 3, 22 % 3, 24 % 3, 26 % 3]
+    assert volume.axial.spacing == pytest.approx((3.0, 0.9, 0.8))
+
+
+@pytest.mark.parametrize(
+    ("assumed", "spacing"),
+    [({"default_spacing_mm": 0.7, "default_slice_mm": 1.6}, (3.2, 0.7, 0.7)), ({}, (2.0, 1.0, 1.0))],
+)
+def test_a_patient_is_measured_at_the_spacing_that_training_assumes(root, assumed, spacing):
+    (root / "set" / "slices.csv").unlink()
+    source = SliceSource(folder="set", intensities=(-40, 160), **assumed)
+    volume, _ = read_volume(source, root, "volume-1")
+    assert volume.axial.spacing == pytest.approx(spacing)
+
+
 def picture(root, number):
     return root / "set" / "images" / f"volume-1_slice_{number}.jpg"
 
@@ -52,6 +75,13 @@ def test_neighbours_lie_at_the_wanted_distance_or_nearest_to_it(root):
     assert patient.neighbours(3, 3.0, 3) == [2, 3, 4]
     assert patient.neighbours(4, 3.0, 5) == [2, 3, 4, 5, 5]
     assert patient.neighbours(1, 3.0, 3) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("slice_mm", [0.8, 1.25, 1.9, 2.9, 5.0, 5.9, 6.1, 7.5, 10.0])
+def test_a_model_is_shown_the_neighbours_that_it_was_trained_on(root, slice_mm):
+    patient = replace(read_patients(SOURCE, root, CHAIN)[0], numbers=np.arange(41), slice_mm=slice_mm)
+    stride = SliceStack(slices=5, spacing_mm=3.0).stride(slice_mm)
+    assert patient.neighbours(20, 3.0, 5)[1:4] == [20 - stride, 20, 20 + stride]
 
 
 def test_neighbours_that_are_not_known_are_the_slice_itself(root):

@@ -33,7 +33,7 @@ def test_a_model_without_a_liver_asks_for_none_in_its_cleaning():
 
 
 def test_a_stack_knows_how_far_apart_its_slices_are():
-    assert [SliceStack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 1]
+    assert [SliceStack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 0]
 
 
 @pytest.mark.parametrize(("channels", "slices"), [(4, 3), (1, 3), (2, 1), (6, 3)])

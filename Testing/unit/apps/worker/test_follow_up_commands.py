@@ -12,7 +12,9 @@ from support.small_follow_up import earlier, hand_over, later, number
 from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.apps.worker.commands import Commands
 from LiverTumorSegLib.core.errors import UserError
+from LiverTumorSegLib.core.labels import LESION_LABEL, LIVER_LABEL
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
+from LiverTumorSegLib.follow_up.scan import Scan
 
 NAMES = ["before", "after"]
 
@@ -88,12 +90,36 @@ def test_the_report_has_the_pairs_as_they_are_now(answer, given, tmp_path):
         run("report_comparison", **files, **(chosen | {"compared": other, "folder": str(tmp_path / "other")}))
 
 
-def test_the_same_ct_twice_is_a_comparison_with_a_note_and_edits_that_cannot_be_are_named(tmp_path):
+def test_what_was_said_of_pairs_is_found_again_by_places_where_numbers_changed(answer, given, tmp_path):
+    gone, new = number(earlier(), "gone"), number(later(), "new")
+    before = run("change_pairs", compared=answer, edits=[["pair", gone, new]])
+    labels = later().labels.copy()
+    labels[9:13, 12:16, 25:29] = LESION_LABEL
+    more = Scan.measured("after", later().volume, labels)
+    now = number(more, "new")
+    assert now != new
+    files = hand_over(tmp_path, earlier=earlier(), later=more)
+    arguments = {**files, "transform": str(tmp_path / "t.nrrd"), "names": NAMES}
+    again = run("compare_scans", **arguments, before=before)
+    (row,) = [row for row in again["rows"] if row["by_hand"]]
+    assert (row["before"], row["after"]) == ([gone], [now])
+    assert (again["edits"], again["refused"]) == ([["pair", gone, now]], [])
+
+    labels[later().numbers == new] = LIVER_LABEL
+    files = hand_over(tmp_path, earlier=earlier(), later=Scan.measured("after", later().volume, labels))
+    lost = run("compare_scans", **arguments, before=before)
+    assert (lost["edits"], [row for row in lost["rows"] if row["by_hand"]]) == ([], [])
+    assert lost["refused"] == [f"No lesion is marked any more where lesion {new} of the later CT was."]
+
+    other = run("compare_scans", **given, names=NAMES, before=before | {"cts": ["of", "others"]})
+    assert (other["edits"], other["refused"]) == ([], [])
+
+
+def test_the_same_ct_twice_is_a_comparison_with_a_note(tmp_path):
     files = hand_over(tmp_path, earlier=earlier(), later=earlier())
-    found = run("compare_scans", **files, transform=str(tmp_path / "t.nrrd"), names=NAMES, edits=[["pair", 77, 1]])
+    found = run("compare_scans", **files, transform=str(tmp_path / "t.nrrd"), names=NAMES)
     assert found["notes"] == ["Both are the same CT: nothing has changed."]
     assert {row["what"] for row in found["rows"]} == {"unchanged"}
-    assert found["refused"] == ["There is no lesion 77 in the earlier CT."]
     assert sitk.ReadTransform(str(tmp_path / "t.h5")).TransformPoint((1.0, 2.0, 3.0)) == (1, 2, 3)
 
 
