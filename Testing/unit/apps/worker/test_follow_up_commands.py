@@ -94,7 +94,7 @@ def test_what_was_said_of_pairs_is_found_again_by_places_where_numbers_changed(a
     gone, new = number(earlier(), "gone"), number(later(), "new")
     before = run("change_pairs", compared=answer, edits=[["pair", gone, new]])
     labels = later().labels.copy()
-    labels[9:13, 12:16, 25:29] = LESION_LABEL
+    labels[8:12, 22:26, 24:28] = LESION_LABEL
     more = Scan.measured("after", later().volume, labels)
     now = number(more, "new")
     assert now != new
