@@ -32,7 +32,7 @@ from .reporting.lesions import LesionTable
 from .reporting.liver_segments import with_liver_segments
 from .reporting.marked_lesions import tell_origins
 from .reporting.other_structures import map_of_liver_segments
-from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file
+from .reporting.outputs import Output, ProbabilityMaps, outputs_for_file, refuse_collisions
 
 _DEFAULT_OPTIONS = SegmentationOptions()
 _READ, _SEGMENTED, _MEASURED = 0.03, 0.9, 0.6
@@ -266,6 +266,7 @@ def run(
         Cancelled: the job was; nothing was written.
     """
     task, models = job or Job(), model if isinstance(model, ModelSet) else ModelSet(model)
+    refuse_collisions(outputs, models.marks)
     for output in outputs:
         output.check(models.marks, source.path if isinstance(source, CTFile) else None)
     if isinstance(source, CTFile):

@@ -106,8 +106,12 @@ def recipe_of_fold(recipe: Recipe, fold: Fold) -> Recipe:
     Where the model that it starts from is named with :data:`OF_FOLD`, it is that of the same fold.
 
     Raises:
-        UserError: the recipe judges by validations, so that who is measured would have a say in the weights.
+        UserError: the recipe judges by validations, so that who is measured would have a say in the weights; or it
+            names patients or test patients, while folds are of everybody in the data.
     """
+    if entry := "patients" if recipe.patients else "test" if recipe.test else "":
+        msg = f"Folds are drawn from everybody in the data: leave {entry} out of the recipe, or name data without them."
+        raise UserError(msg)
     if recipe.monitored:
         entry = next(iter(recipe.monitored))
         msg = (

@@ -31,10 +31,18 @@ _LESION_NAMES = re.compile(
 )
 _LIVER_NAMES = re.compile(r"(?<![a-z])liver(?![a-z])", re.IGNORECASE)
 _OTHER_NAMES = re.compile(
-    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|plus|minus|no|non|not|free)(?![a-z])|vessel|vein|arter|duct|cyst",
+    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|excl\w*|except\w*|outside|around|plus|minus|no|not|free)(?![a-z])"
+    r"|(?<![a-z])(non|peri)|vessel|vein|arter|duct|cyst|thromb",
     re.IGNORECASE,
 )
 """Words in names of both, of neither or of another structure: “liver with tumour”, “tumour-free liver”."""
+
+_OTHER_ORGANS = re.compile(
+    r"kidney|renal|spleen|splen|lung|pulmon|pancrea|adren|stomach|gastr|colon|colorectal|rectal|bowel|bone|brain"
+    r"|breast|prostat|ovar|lymph|nod(e|al)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Where lesions are that are not the liver's, unless the liver is named as well: “colorectal liver metastasis”."""
 
 
 def label_from_name(name: str) -> int | None:
@@ -42,7 +50,9 @@ def label_from_name(name: str) -> int | None:
     if _OTHER_NAMES.search(name):
         return None
     if _LESION_NAMES.search(name):
-        return LESION.label
+        return (
+            None if _OTHER_ORGANS.search(name) and not re.search("liver|hepat", name, re.IGNORECASE) else LESION.label
+        )
     return LIVER.label if _LIVER_NAMES.search(name) else None
 
 

@@ -37,7 +37,11 @@ def _drop_outside(labels: NDArray[np.uint8], settings: Postprocessing) -> None:
     parts, count = ndimage.label(labels > 0, _TOUCHING)
     if count == 1:
         return
-    kept = int(component_sizes(parts, count)[1:].argmax()) + 1
+    sizes = component_sizes(parts, count)
+    with_liver = np.bincount(parts[labels == LIVER_LABEL], minlength=count + 1) > 0
+    if with_liver.any():  # else a false lesion beside a few slices of liver would be kept in its place
+        sizes[~with_liver] = 0
+    kept = int(sizes[1:].argmax()) + 1
     for number, box in enumerate(ndimage.find_objects(parts), start=1):
         if number == kept:
             continue

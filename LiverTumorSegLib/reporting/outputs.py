@@ -36,6 +36,7 @@ __all__ = [
     "StructureSet",
     "WholeFolder",
     "outputs_for_file",
+    "refuse_collisions",
 ]
 
 
@@ -220,6 +221,28 @@ class WholeFolder:
 
     def _names(self, marks: Sequence[str]) -> frozenset[str]:
         return frozenset(path.name for path in self.files(marks))
+
+
+def refuse_collisions(outputs: Sequence[Output], marks: Sequence[str]) -> None:
+    """Refuse outputs of one CT of which one would replace another.
+
+    Raises:
+        UserError: two would write the same file, or one would lie in the folder of masks, which appears whole.
+    """
+    known: set[Path] = set()
+    for output in outputs:
+        files = {path.absolute() for path in output.files(marks)}
+        if shared := sorted(known & files):
+            msg = f"Two outputs would be written to {shared[0]}: give one of them another name or folder."
+            raise UserError(msg)
+        known |= files
+    for output in outputs:
+        if isinstance(output, SeparateMasks):
+            folder = output.folder.absolute()
+            others = {path.absolute() for each in outputs if each is not output for path in each.files(marks)}
+            if inside := sorted(path for path in others if folder in path.parents):
+                msg = f"{inside[0]} lies in the folder of the separate masks: choose another folder for the masks."
+                raise UserError(msg)
 
 
 NAME_WITHOUT_REPORT = "--name-ct is about the report: add --report, or leave it out."

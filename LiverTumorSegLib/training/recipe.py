@@ -213,6 +213,10 @@ class Recipe(StrictModel):
         if self.test and self.split:
             msg = "test and split both say who is measured afterwards: leave one of them out"
             raise ValueError(msg)
+        for entry, names in (("validation", self.validation), ("test", self.test), ("patients", self.patients)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                msg = f"{entry} names {twice[0]} twice: once is enough"
+                raise ValueError(msg)
         both = sorted(set(self.test) & set(self.validation))
         if both:
             msg = f"test and validation both name {both[0]}: whoever is measured afterwards has no say in training"

@@ -22,6 +22,7 @@ NARROW = {
     "attention_unet": {"features": [4] * 5},
     "unet_valid": {"features": [4] * 5},
     "unet3d": {"features": [4] * 6},
+    "alexnet_fcn": {"smoothing": 0.5, "fc_channels": 16},
 }
 
 

@@ -75,6 +75,12 @@ def test_weights_chosen_by_those_who_are_measured_are_refused(tmp_path):
         recipe_of_fold(plan, Fold(0, ("volume-0",), ("volume-0",)))
 
 
+@pytest.mark.parametrize(("entry", "change"), [("patients", "patients=[volume-1]"), ("test", "test=[volume-1]")])
+def test_a_recipe_that_names_its_patients_is_not_cross_validated_over_others(tmp_path, entry, change):
+    with pytest.raises(UserError, match=f"Folds are drawn from everybody in the data: leave {entry} out"):
+        recipe_of_fold(recipe_with(tmp_path, change), Fold(0, ("volume-0",), ("volume-0",)))
+
+
 def test_every_patient_of_the_split_is_measured_by_a_model_of_the_others(data, tmp_path):
     plan = recipe_with(tmp_path, "schedule.steps=2")
     told = []

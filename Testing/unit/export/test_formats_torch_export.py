@@ -29,6 +29,7 @@ print(json.loads(extra["model.json"])["name"])
     ("name", "changes"),
     [
         ("unet3d", {}),
+        ("alexnet_fcn", {}),
         ("resnet18", {"classes": 1, "labels": ("background", "lesion")}),
     ],
 )

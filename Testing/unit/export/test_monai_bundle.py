@@ -25,6 +25,7 @@ CASES = [
     ("resnet18", {"classes": 1, "labels": ("background", "lesion")}),
     ("attention_unet", {"classes": 2, "labels": ("background", "lesion")}),
     ("unet3d", {}),
+    ("alexnet_fcn", {}),
 ]
 
 

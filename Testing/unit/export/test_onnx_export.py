@@ -18,7 +18,7 @@ def runtime():
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [("segnet", {"classes": 1, "labels": ("background", "liver")}), ("unet3d", {})],
+    [("segnet", {"classes": 1, "labels": ("background", "liver")}), ("unet3d", {}), ("alexnet_fcn", {})],
 )
 def test_architectures_are_exported_and_say_the_same(runtime, tmp_path, small_phantom, name, changes):
     agreement = export(small(name, **changes), "onnx", tmp_path / "out", volume=small_phantom.volume)

@@ -50,6 +50,16 @@ def test_lesions_away_from_any_liver_are_dropped(labels):
     assert (result[4:7, 16:18, 5:8] == 2).all()
 
 
+def test_a_lesion_apart_that_is_larger_than_the_liver_does_not_stand_for_it():
+    labels = np.zeros((8, 30, 30), np.uint8)
+    labels[2:5, 2:8, 2:8] = 1
+    labels[3, 4, 4] = 2
+    labels[1:7, 14:28, 14:28] = 2
+    result = cleaned(labels, only(largest_liver=True, lesions_in_liver=True))
+    assert np.array_equal(result[:, :10, :10], labels[:, :10, :10])
+    assert not result[:, 10:, 10:].any()
+
+
 def test_with_both_only_the_largest_liver_and_its_lesions_stay(labels):
     result = cleaned(labels, only(largest_liver=True, lesions_in_liver=True))
     expected = labels.copy()

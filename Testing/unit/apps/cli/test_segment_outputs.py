@@ -158,3 +158,14 @@ def test_forms_of_the_segmentation_are_of_dicom_objects_and_one_alone(run, serie
     ):
         refused = run("segment", series, "-o", tmp_path / "labels", *words)
         assert (refused[0], sentence in refused[2]) == (3, True)
+
+
+def test_outputs_that_would_replace_each_other_are_refused_before_any_work(run, model_folder, ct, tmp_path):
+    labels = tmp_path / "out" / "lesion.nii.gz"
+    for masks in (tmp_path / "out", tmp_path / "out" / "."):
+        code, _, complained = run("segment", ct, "-o", labels, "--separate", masks, "--model", model_folder)
+        assert (code, f"Two outputs would be written to {labels}" in " ".join(complained.split())) == (3, True)
+    beside = tmp_path / "out" / "ct.nii.gz"
+    code, _, complained = run("segment", ct, "-o", beside, "--separate", tmp_path / "out", "--model", model_folder)
+    assert (code, "lies in the folder of the separate masks" in " ".join(complained.split())) == (3, True)
+    assert not (tmp_path / "out").exists()
