@@ -51,7 +51,8 @@ def map_slices(work: Callable[[torch.Tensor, torch.Tensor], object], pixels: tor
     """
     planes = pixels.reshape(-1, *pixels.shape[-2:])
     made = torch.empty(planes.shape, dtype=planes.dtype, device=planes.device)
-    if torch.jit.is_tracing() or torch.compiler.is_compiling():  # else the number of parts would be one of the graph
+    # A graph that is recorded would have as many parts as its example, whatever it is given later.
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():  # type: ignore[attr-defined]
         work(planes, made)
         return made.view(pixels.shape)
     few = max(1, _PIXELS_AT_ONCE // planes[0].numel()) if planes.is_cpu else len(planes)

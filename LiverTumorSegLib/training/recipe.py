@@ -198,6 +198,7 @@ class Recipe(StrictModel):
     def _parts_fit_together(self) -> Recipe:
         check_channels(self.network, self.stack, self.preprocessing, self.clicks)
         check_labels(self.network, self.labels)
+        self._check_names()
         self._check_held_out()
         self._check_initial()
         self._check_loss()
@@ -213,10 +214,6 @@ class Recipe(StrictModel):
         if self.test and self.split:
             msg = "test and split both say who is measured afterwards: leave one of them out"
             raise ValueError(msg)
-        for entry, names in (("validation", self.validation), ("test", self.test), ("patients", self.patients)):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                msg = f"{entry} names {twice[0]} twice: once is enough"
-                raise ValueError(msg)
         both = sorted(set(self.test) & set(self.validation))
         if both:
             msg = f"test and validation both name {both[0]}: whoever is measured afterwards has no say in training"
@@ -233,6 +230,13 @@ class Recipe(StrictModel):
         if self.split is None and "validation" not in self.model_fields_set:
             msg = "validation is missing: list the patients to validate on ([] for none), or name the file of a split"
             raise ValueError(msg)
+
+    def _check_names(self) -> None:
+        for entry in ("patients", "validation", "test"):
+            names = getattr(self, entry)
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                msg = f"{entry} names {twice[0]} twice: once is enough"
+                raise ValueError(msg)
 
     def _check_initial(self) -> None:
         if self.initial is not None and self.encoder_weights is not None:
