@@ -188,6 +188,12 @@ def test_the_recipe_in_the_documentation_can_be_used_as_it_is(tmp_path):
     assert recipe.load(tmp_path / "recipe.yaml").network.name == "resnet50"
 
 
+@pytest.mark.parametrize("entry", ["patients", "validation", "test"])
+def test_a_patient_who_is_named_twice_is_refused(entry):
+    with pytest.raises(UserError, match=f"{entry} names volume-8 twice"):
+        changed("validation=[]", f"{entry}=[volume-8, volume-8]")
+
+
 def test_a_split_stands_in_place_of_validation_patients():
     plan = changed("validation=[]", "split={file: folds.json, fold: 2}", "callbacks.save=best")
     assert (plan.split.file, plan.split.fold, plan.validates) == ("folds.json", 2, True)
