@@ -20,8 +20,6 @@ MOST_TARGETS = 2
 
 _SMALLEST_MM, _THICK_MM = 10.0, 5.0
 _SMALLER, _LARGER, _LARGER_MM = 0.7, 1.2, 5.0
-_TOO_SMALL_MM = 5.0
-"""What a target counts that is seen and too small to be measured (section 4.3.1)."""
 
 Category = Literal["complete", "partial", "stable", "progressive"]
 
@@ -129,6 +127,9 @@ def add_diameters(
 ) -> SumOfDiameters:
     """Sums of the targets.
 
+    Every lesion that is marked counts what it measures, however small: the 5 mm of section 4.3.1 stand for one that is
+    seen and cannot be measured.
+
     Args:
         changes: rows of the comparison; the earlier scan is the baseline unless sums are given.
         targets: numbers of the earlier scan's lesions.
@@ -139,7 +140,7 @@ def add_diameters(
     rows = [change for change in changes if set(change.link.earlier) & set(targets)]
     before = [one for row in rows for one in row.before if one.number in targets]
     after = [one for row in rows for one in row.after]
-    now = sum(max(one.axial_diameter_mm, _TOO_SMALL_MM) for one in after)
+    now = sum(one.axial_diameter_mm for one in after)
     sums = (*earlier_sums, sum(one.axial_diameter_mm for one in before))
     new = sum(1 for change in changes if change.link.relation == "new")
     is_cut = any(one.number in numbers for side, numbers in zip((before, after), cut, strict=True) for one in side)

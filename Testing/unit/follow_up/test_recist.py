@@ -37,7 +37,7 @@ def test_targets_are_the_two_largest_that_can_be_measured():
         ([(63, 65)], (165.0,), "partial"),  # EORTC's case: 165, 63, 65
         ([(63, 80)], (165.0,), "progressive"),  # from the smallest sum
         ([(40, 30), (60, 35)], (), "partial"),
-        ([(10, 2)], (), "partial"),  # what is too small to be measured counts 5 mm
+        ([(2, 2), (2, 2)], (), "stable"),  # what is smaller than 5 mm counts what it measures
     ],
 )
 def test_numbers_give_a_category(pairs, sums, category):
