@@ -40,9 +40,10 @@ class Comparison:
         registration: where points of the later scan lie in the earlier one; it serves the pairing alone.
         links: every lesion in one of them.
         targets: numbers of the earlier scan's lesions whose diameters are added up.
-        earlier_sums: of diameters in scans before both, in mm, the baseline first.
+        earlier_sums: of diameters in scans before both, in mm, the baseline first, None where one is not known.
         same: whether both are one CT.
         targets_gone: whether targets of scans before both had all gone in the earlier one.
+        targets_lost: whether a target was out of view in a scan before the later one.
         edits: what a user said of pairs of these two CTs, by which it can be said again.
         remarks: what was said and cannot be any more, a sentence each.
     """
@@ -52,9 +53,10 @@ class Comparison:
     registration: Registration
     links: tuple[Link, ...]
     targets: tuple[int, ...]
-    earlier_sums: tuple[float, ...] = ()
+    earlier_sums: tuple[float | None, ...] = ()
     same: bool = False
     targets_gone: bool = False
+    targets_lost: bool = False
     edits: tuple[PairEdit, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -82,12 +84,8 @@ class Comparison:
     def sum_of_diameters(self) -> SumOfDiameters:
         """Of the targets."""
         cut = self.earlier.cut_lesions, self.later.cut_lesions
-        return replace(add_diameters(self.changes, self.targets, self.earlier_sums, cut), all_gone=self.targets_gone)
-
-    @property
-    def sum_before_mm(self) -> float:
-        """The targets' diameters in the earlier scan, added up."""
-        return sum(one.axial_diameter_mm for one in self.earlier.table.lesions if one.number in self.targets)
+        found = add_diameters(self.changes, self.targets, self.earlier_sums, cut, lost=self.targets_lost)
+        return replace(found, all_gone=self.targets_gone)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -164,7 +162,7 @@ def compare_scans(
     later: Scan,
     *,
     targets: Sequence[int] | None = None,
-    earlier_sums: Sequence[float] = (),
+    earlier_sums: Sequence[float | None] = (),
     job: Job | None = None,
 ) -> Comparison:
     """Compare two scans.
@@ -173,7 +171,7 @@ def compare_scans(
         earlier: taken first.
         later: of the same patient.
         targets: numbers of the earlier scan's target lesions; None has them proposed.
-        earlier_sums: sums of diameters of the scans before, in mm, the baseline first.
+        earlier_sums: sums of diameters of the scans before, in mm, the baseline first, None where one is not known.
         job: told what is being done.
 
     Returns:

@@ -77,7 +77,7 @@ def draw_curves(series: Series) -> str:
     days, tracks = series.days, sorted(largest, key=lambda track: track.number)
     known = all(day is not None for day in days)
     at = [float(day) for day in days if day is not None] if known else list(map(float, range(len(days))))
-    sums = [series.comparisons[0].sum_before_mm, *(each.now_mm for each in series.sums)]
+    sums = [series.sums[0].before_mm, *(each.now_mm for each in series.sums)]
     curves = [(str(track.number), list(track.diameters_mm)) for track in tracks]
     if series.comparisons[0].targets:
         curves.append(("sum", list(sums)))

@@ -21,6 +21,12 @@ MOST_TARGETS = 2
 _SMALLEST_MM, _THICK_MM = 10.0, 5.0
 _SMALLER, _LARGER, _LARGER_MM = 0.7, 1.2, 5.0
 
+_NOT_WHOLE = "A CT does not show one of the targets, or not all of it, so the sum is not whole."
+_LOST = (
+    "A CT before did not cover one of the targets, so the sum is not known from then on: compare the later CTs alone "
+    "to choose targets anew."
+)
+
 Category = Literal["complete", "partial", "stable", "progressive"]
 
 
@@ -30,48 +36,60 @@ class SumOfDiameters:
 
     Args:
         targets: numbers of the earlier scan's lesions.
-        baseline_mm: at first.
-        nadir_mm: the smallest so far, baseline included.
+        baseline_mm: at first; like the others None where a scan does not show all of every target.
+        nadir_mm: the smallest that is known so far, baseline included.
+        before_mm: in the earlier scan.
         now_mm: in the later scan.
         new_lesions: how many are new.
-        whole: whether both scans show all of every target.
         all_gone: whether all targets had gone before, so that the earlier scan has none.
+        lost: whether a scan before did not cover a target, which nobody has followed since.
     """
 
     targets: tuple[int, ...]
-    baseline_mm: float
-    nadir_mm: float
-    now_mm: float
+    baseline_mm: float | None
+    nadir_mm: float | None
+    before_mm: float | None
+    now_mm: float | None
     new_lesions: int
-    whole: bool = True
     all_gone: bool = False
+    lost: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether there are targets, or were."""
-        return bool(self.targets) or self.all_gone
+        return bool(self.targets) or self.all_gone or self.lost
+
+    @property
+    def whole(self) -> bool:
+        """Whether the first scan and both that are compared show all of every target."""
+        return None not in (self.baseline_mm, self.before_mm, self.now_mm)
+
+    @property
+    def doubt(self) -> str:
+        """Why the sum is not whole, a sentence; empty where it is."""
+        return "" if self.whole else _LOST if self.lost else _NOT_WHOLE
 
     @property
     def from_baseline_percent(self) -> float | None:
-        """Change from the baseline; None without targets."""
-        return _percent(self.baseline_mm, self.now_mm)
+        """Change from the baseline; None without targets, or where sums are not whole."""
+        return _percent(self.baseline_mm, self.now_mm) if self.whole else None
 
     @property
     def from_nadir_percent(self) -> float | None:
-        """Change from the smallest sum; None where that is none."""
-        return _percent(self.nadir_mm, self.now_mm)
+        """Change from the smallest sum; None where that is none, or where sums are not whole."""
+        return _percent(self.nadir_mm, self.now_mm) if self.whole else None
 
     @property
     def category(self) -> Category | None:
         """What the targets' numbers alone would give (section 4.3.1); None without targets, or not with all of them."""
-        if not self.is_known or not self.whole:
+        baseline, nadir, now = self.baseline_mm, self.nadir_mm, self.now_mm
+        if not self.is_known or not self.whole or baseline is None or nadir is None or now is None:
             return None
-        grown = self.now_mm - self.nadir_mm
-        if self.now_mm > 0 and self.now_mm >= _LARGER * self.nadir_mm and grown >= _LARGER_MM:
+        if now > 0 and now >= _LARGER * nadir and now - nadir >= _LARGER_MM:
             return "progressive"
-        if self.now_mm == 0:
+        if now == 0:
             return "complete"
-        return "partial" if self.now_mm <= _SMALLER * self.baseline_mm else "stable"
+        return "partial" if now <= _SMALLER * baseline else "stable"
 
 
 def measurable_mm(slice_mm: float) -> float:
@@ -122,8 +140,10 @@ def check_targets(baseline: Sequence[Lesion], targets: Sequence[int], earlier_su
 def add_diameters(
     changes: Sequence[Change],
     targets: Sequence[int],
-    earlier_sums: Sequence[float] = (),
+    earlier_sums: Sequence[float | None] = (),
     cut: tuple[Collection[int], Collection[int]] = ((), ()),
+    *,
+    lost: bool = False,
 ) -> SumOfDiameters:
     """Sums of the targets.
 
@@ -133,20 +153,29 @@ def add_diameters(
     Args:
         changes: rows of the comparison; the earlier scan is the baseline unless sums are given.
         targets: numbers of the earlier scan's lesions.
-        earlier_sums: of scans before, in mm, the baseline first; the earlier scan's own belongs between them and now.
+        earlier_sums: of scans before, in mm, the baseline first, None where one is not known; the earlier scan's own
+            belongs between them and now.
         cut: numbers of the earlier and of the later scan's lesions that may go on beyond its end, and their diameters
             with them.
+        lost: whether a scan before did not cover a target.
     """
     rows = [change for change in changes if set(change.link.earlier) & set(targets)]
     before = [one for row in rows for one in row.before if one.number in targets]
     after = [one for row in rows for one in row.after]
-    now = sum(one.axial_diameter_mm for one in after)
-    sums = (*earlier_sums, sum(one.axial_diameter_mm for one in before))
+    lost_now = lost or any(row.link.relation == "not covered" for row in rows)
+    sums = (*earlier_sums, _whole_sum(before, cut[0], lost=lost))
+    smallest = min((each for each in sums if each is not None), default=None)
+    now = _whole_sum(after, cut[1], lost=lost_now)
     new = sum(1 for change in changes if change.link.relation == "new")
-    is_cut = any(one.number in numbers for side, numbers in zip((before, after), cut, strict=True) for one in side)
-    whole = not is_cut and all(row.link.relation != "not covered" for row in rows)
-    return SumOfDiameters(tuple(sorted(targets)), sums[0], min(sums), float(now), new, whole)
+    return SumOfDiameters(tuple(sorted(targets)), sums[0], smallest, sums[-1], now, new, lost=lost)
 
 
-def _percent(before: float, after: float) -> float | None:
-    return 100 * (after / before - 1) if before > 0 else None
+def _whole_sum(lesions: Sequence[Lesion], cut: Collection[int], *, lost: bool) -> float | None:
+    """Of the lesions' diameters; None where one of them may be longer, or one is missing."""
+    if lost or any(one.number in cut for one in lesions):
+        return None
+    return float(sum(one.axial_diameter_mm for one in lesions))
+
+
+def _percent(before: float | None, after: float | None) -> float | None:
+    return 100 * (after / before - 1) if before and after is not None else None

@@ -55,7 +55,7 @@ def summary(series: Series, trackings: Sequence[Mapping[int, Tracking]]) -> Iter
         yield f"{visits}{days}: {words}{liver}."
         if comparison.sum_of_diameters.is_known:
             names = [trackings[visit][number].name for number in comparison.sum_of_diameters.targets]
-            yield f"{visits}: {_sum(comparison, comparison.sum_of_diameters, names)}"
+            yield f"{visits}: {_sum(comparison.sum_of_diameters, names)}"
     low, high = (100 * share for share in WITHIN_VOLUME)
     yield (
         f"Unchanged is what two readings differ by: a diameter by less than {WITHIN_MM:.0f} mm or "
@@ -105,13 +105,18 @@ def _numbers(change: Change) -> str:
     return words if change.growth_rate is None else f"{words}, {change.growth_rate:+.2f} % a day"
 
 
-def _sum(comparison: Comparison, found: SumOfDiameters, names: Sequence[str]) -> str:
-    whose = " and ".join(names) or "(all gone)"
+def in_mm(value: float | None) -> str:
+    """A length, or a dash where it is not known."""
+    return "—" if value is None else f"{value:.1f}"
+
+
+def _sum(found: SumOfDiameters, names: Sequence[str]) -> str:
+    whose = " and ".join(names) or ("(out of view)" if found.lost else "(all gone)")
     words = (
-        f"sum of the longest diameters of the targets {whose} {comparison.sum_before_mm:.1f} and "
-        f"{found.now_mm:.1f} mm; {found.baseline_mm:.1f} mm at first, {found.nadir_mm:.1f} mm at the smallest"
+        f"sum of the longest diameters of the targets {whose} {in_mm(found.before_mm)} and {in_mm(found.now_mm)} mm; "
+        f"{in_mm(found.baseline_mm)} mm at first, {in_mm(found.nadir_mm)} mm at the smallest"
     )
     if found.category is None:
-        return f"{words}; a CT does not show one of them, or not all of it, so the sum is not whole."
+        return f"{words}. {found.doubt}"
     new = f", with {found.new_lesions} new" if found.new_lesions else ""
     return f"{words}. By RECIST 1.1 these numbers alone would give “{found.category}”{new}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from ..core.errors import UserError
 from ..core.progress import Job
@@ -109,22 +110,40 @@ def follow(
         raise UserError(msg)
     check_series(scans, other_patients=other_patients)
     check_targets(scans[0].table.lesions, targets or (), earlier_sums)
-    task, found, sums = job or Job(), [], list(earlier_sums)
-    chosen, gone = targets, False
+    task, found = job or Job(), list[Comparison]()
+    sums: list[float | None] = list(earlier_sums)
+    chosen, gone, lost = targets, False, False
     for number, (earlier, later) in enumerate(pairwise(scans)):
         part = task.part(number / (len(scans) - 1), (number + 1) / (len(scans) - 1))
         made = compare_scans(earlier, later, targets=chosen, earlier_sums=sums, job=part).with_edits(edits)
-        found.append(replace(made, targets_gone=gone))
-        sums.append(made.sum_before_mm)
-        chosen, gone = next_targets(found[-1])
+        found.append(replace(made, targets_gone=gone, targets_lost=lost))
+        sums.append(found[-1].sum_of_diameters.before_mm)
+        chosen, gone, lost = next_targets(found[-1])
     return Series(tuple(found))
 
 
-def next_targets(comparison: Comparison) -> tuple[list[int], bool]:
-    """Numbers in the later scan of the lesions that the targets became, and whether all of them have gone."""
+class NextTargets(NamedTuple):
+    """What became of the targets in the later scan.
+
+    Args:
+        numbers: of the lesions there that they are.
+        gone: whether all of them have gone.
+        lost: whether one is, or was before, where a scan does not cover it: it may be there still.
+    """
+
+    numbers: list[int]
+    gone: bool
+    lost: bool
+
+
+def next_targets(comparison: Comparison) -> NextTargets:
+    """What the targets of a comparison are in the one that follows it."""
     targets = set(comparison.targets)
-    found = [number for link in comparison.links if targets & set(link.earlier) for number in link.later]
-    return found, not found and (comparison.targets_gone or bool(targets))
+    links = [link for link in comparison.links if targets & set(link.earlier)]
+    numbers = [number for link in links for number in link.later]
+    lost = comparison.targets_lost or any(link.relation == "not covered" for link in links)
+    gone = comparison.targets_gone or (bool(links) and all(link.relation == "gone" for link in links))
+    return NextTargets(numbers, gone and not numbers and not lost, lost)
 
 
 def _groups(comparisons: Sequence[Comparison]) -> list[tuple[tuple[int, ...], ...]]:

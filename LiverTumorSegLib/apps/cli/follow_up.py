@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ...core.volume import Volume
+    from ...follow_up.changes import Change
     from ...follow_up.comparison import Comparison
     from ...follow_up.scan import Scan
     from ...follow_up.series import Series
@@ -303,15 +304,19 @@ def _pair(words: str) -> tuple[int, int]:
     return int(before), int(after)
 
 
+def _sizes(form: str, change: Change, values: tuple[float, float]) -> str:
+    """A measure before and after, with a dash where no lesion is marked."""
+    parts = zip((change.before, change.after), values, strict=True)
+    return " to ".join(form.format(value) if part else "—" for part, value in parts)
+
+
 def _print(found: Comparison) -> None:
     days = f", {found.days} days" if found.days else ""
     say(f"{found.earlier.name} to {found.later.name}{days}:")
     for change in found.changes:
         before, after = (" + ".join(str(one.number) for one in part) or "-" for part in (change.before, change.after))
-        (mm, now), (ml, ml_now) = change.diameter_mm, change.ml
+        mm, ml = _sizes("{:.1f}", change, change.diameter_mm), _sizes("{:.2f}", change, change.ml)
         how = "by hand" if change.link.by_hand else change.link.grade
-        say(
-            f"  lesion {before} to {after}: {change.kind}, {mm:.1f} to {now:.1f} mm, {ml:.2f} to {ml_now:.2f} ml, {how}"
-        )
+        say(f"  lesion {before} to {after}: {change.kind}, {mm} mm, {ml} ml, {how}")
     totals = found.totals
     say("  all: {} to {} lesions, {:.1f} to {:.1f} ml".format(*totals.lesions, *totals.lesion_ml))

@@ -104,7 +104,9 @@ def _sum(found: Mapping[str, Any]) -> str:
         return ""
     targets = ", ".join(map(str, found["targets"]))
     if found["category"] is None:
-        said = _("Sum of the targets’ diameters (lesions {targets} before): not whole, since one is not covered.")
+        said = _(
+            "Sum of the targets’ diameters (lesions {targets} before): not whole, since a CT does not show all of them."
+        )
         return said.format(targets=targets)
     said = _(
         "Sum of the targets’ diameters (lesions {targets} before): <b>{before:.1f} → {now:.1f} mm</b>; by arithmetic "

@@ -124,7 +124,7 @@ def with_rows(facts: Answer) -> Answer:
     changes = compare(links_of(facts), before, after, facts["days"])
     targets = facts["targets"]
     found = add_diameters(changes, targets, facts["earlier_sums"], tuple(facts["cut"]))
-    return facts | {"rows": [_row(change, targets) for change in changes], "sum": _sum(found, before)}
+    return facts | {"rows": [_row(change, targets) for change in changes], "sum": _sum(found)}
 
 
 def _tried(links: tuple[Link, ...], edit: Edit) -> tuple[tuple[Link, ...], str]:
@@ -185,10 +185,10 @@ def _pair(change: Change, values: tuple[float, float]) -> list[float | None]:
     return [value if part else None for part, value in zip((change.before, change.after), values, strict=True)]
 
 
-def _sum(found: SumOfDiameters, before: Sequence[Lesion]) -> Answer:
+def _sum(found: SumOfDiameters) -> Answer:
     return {
         "targets": list(found.targets),
-        "before_mm": sum(one.axial_diameter_mm for one in before if one.number in found.targets),
+        "before_mm": found.before_mm,
         "baseline_mm": found.baseline_mm,
         "smallest_mm": found.nadir_mm,
         "now_mm": found.now_mm,

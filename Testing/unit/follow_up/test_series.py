@@ -2,10 +2,14 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from support.follow_up_cases import compared, earlier, later
+import SimpleITK as sitk
+from support.follow_up_cases import compared, earlier, later, lesion
 
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.follow_up import report
+from LiverTumorSegLib.follow_up import pictures, report
+from LiverTumorSegLib.follow_up.comparison import Comparison
+from LiverTumorSegLib.follow_up.matching import Link
+from LiverTumorSegLib.follow_up.registration import Registration
 from LiverTumorSegLib.follow_up.series import Series, follow, next_targets
 
 
@@ -47,13 +51,74 @@ def test_targets_that_have_all_gone_stay_a_sum_of_nothing():
     found = compared()
     gone = next(link.earlier for link in found.links if link.relation == "gone")
     one = next(link for link in found.links if link.relation == "one")
-    assert next_targets(replace(found, targets=gone)) == ([], True)
-    assert next_targets(replace(found, targets=(*gone, *one.earlier))) == (list(one.later), False)
-    assert next_targets(replace(found, targets=())) == ([], False)
+    assert next_targets(replace(found, targets=gone)) == ([], True, False)
+    assert next_targets(replace(found, targets=(*gone, *one.earlier))) == (list(one.later), False, False)
+    assert next_targets(replace(found, targets=())) == ([], False, False)
     after = replace(found, targets=(), earlier_sums=(50.0,), targets_gone=True)
-    assert next_targets(after) == ([], True)
+    assert next_targets(after) == ([], True, False)
     assert (after.sum_of_diameters.category, after.sum_of_diameters.from_baseline_percent) == ("complete", -100)
     assert "All targets had gone in the earlier CT." in report.render_page(Series((after,)))
+
+
+def scan_of(*diameters, cut=()):
+    """A scan with these lesions, of which some reach its end."""
+    made = replace(earlier(), table=replace(earlier().table, lesions=lesions(*diameters)))
+    made.__dict__["cut_lesions"] = cut
+    return made
+
+
+def lesions(*diameters):
+    return tuple(lesion(number, mm) for number, mm in enumerate(diameters, start=1))
+
+
+def followed(monkeypatch, scans, *links, targets=(1,)):
+    """The series of the scans, of which it is known who is who."""
+    between = iter(links)
+
+    def compare(before, after, *, targets, earlier_sums, job):
+        still = Registration(sitk.Transform(), "deformable", (1.0, 1.0))
+        return Comparison(before, after, still, next(between), tuple(targets), tuple(earlier_sums))
+
+    monkeypatch.setattr("LiverTumorSegLib.follow_up.series.compare_scans", compare)
+    return follow(scans, targets=targets)
+
+
+SAME = Link((1,), (1,), "one", "certain")
+
+
+def test_a_target_that_a_ct_does_not_cover_is_never_gone_and_no_sum_is_known_from_then_on(monkeypatch):
+    lost, back = Link((1,), (), "not covered", "check"), Link((), (1,), "not covered", "check")
+    found = followed(monkeypatch, [scan_of(30), scan_of(), scan_of(30)], (lost,), (back,))
+    assert [(each.is_known, each.whole, each.all_gone, each.category) for each in found.sums] == 2 * [
+        (True, False, False, None)
+    ]
+    for comparison, now in zip(found.comparisons, ("30.0 mm at the smallest, — mm now",) * 2, strict=True):
+        page, told = report.render_page(Series((comparison,))), report.facts(Series((comparison,)))
+        assert now in page
+        assert "-100 %" not in page
+        assert told["comparisons"][0]["sum_of_diameters"]["now_mm"] is None
+        assert told["comparisons"][0]["sum_of_diameters"]["from_baseline_percent"] is None
+    assert "compare the later CTs alone" in found.sums[1].doubt
+    assert pictures.draw_curves(found).count("<circle") == 3  # two of the lesion's tracks and one of the sum
+
+
+def test_of_two_targets_one_that_is_not_covered_makes_no_partial_response(monkeypatch):
+    lost, back = Link((2,), (), "not covered", "check"), Link((), (2,), "not covered", "check")
+    scans = [scan_of(30, 20), scan_of(30), scan_of(30, 20)]
+    found = followed(monkeypatch, scans, (SAME, lost), (SAME, back), targets=(1, 2))
+    assert [each.category for each in found.sums] == [None, None]
+
+
+def test_a_sum_with_a_target_that_a_ct_cuts_off_is_no_smallest_one(monkeypatch):
+    found = followed(monkeypatch, [scan_of(30), scan_of(15, cut=(1,)), scan_of(30), scan_of(30)], *[(SAME,)] * 3)
+    assert [each.category for each in found.sums] == [None, None, "stable"]
+    assert [each.before_mm for each in found.sums] == [30, None, 30]
+    assert found.sums[-1].nadir_mm == 30
+
+
+def test_without_a_whole_first_sum_there_is_no_baseline(monkeypatch):
+    found = followed(monkeypatch, [scan_of(15, cut=(1,)), scan_of(30), scan_of(30)], *[(SAME,)] * 2)
+    assert [(each.baseline_mm, each.category) for each in found.sums] == [(None, None), (None, None)]
 
 
 def test_one_ct_or_a_wrong_order_is_refused():
