@@ -82,10 +82,18 @@ class ClickHandover:
         if file is None or not file.is_relative_to(scratch) or not file.is_file():
             self.forget()
             file = Path(tempfile.mkdtemp(prefix="clicks-", dir=scratch)) / "volume.nrrd"
-            self._volume.keep(file, volume)
             self._remove = weakref.finalize(self, shutil.rmtree, file.parent, ignore_errors=True)
-            arrays.write(file, volume.voxels, volume.affine)
+            self._write(file, volume)
+            self._volume.keep(file, volume)
         return file
+
+    def _write(self, file: Path, volume: Volume) -> None:
+        """Write the file of a CT; nothing of one that was cut short stays."""
+        try:
+            arrays.write(file, volume.voxels, volume.affine)
+        except BaseException:
+            self.forget()
+            raise
 
     def forget(self) -> None:
         """Delete the file of the CT."""

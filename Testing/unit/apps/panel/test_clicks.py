@@ -1,3 +1,4 @@
+import errno
 import gc
 import os
 import signal
@@ -14,6 +15,7 @@ from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
 from LiverTumorSegLib.apps.worker import arrays
 from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.inference.clicks.lesion import Known, find_lesion
+from LiverTumorSegLib.io import nrrd_output
 from LiverTumorSegLib.models.model_folder import load
 
 SMALL, LARGE = (LesionClick(ras(LESIONS[name][0]), inside=True) for name in ("small", "large"))
@@ -78,6 +80,21 @@ def test_the_ct_is_handed_over_once_and_another_takes_its_place(warm_worker, ct,
 
 def handed_over(panel):
     return set(panel.worker.scratch.glob("clicks-*/volume.nrrd"))
+
+
+def test_a_file_that_a_full_disk_cut_short_is_written_again(warm_worker, ct, model, monkeypatch):
+    def cut_short(path, array, affine):
+        path.write_bytes(b"NRRD0004")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    panel = Panel(warm_worker)
+    before = handed_over(panel)
+    with monkeypatch.context() as full:
+        full.setattr(nrrd_output, "write_uncompressed", cut_short)
+        panel.prepare_clicks(ct, device="cpu", model=model)
+    assert "free some space" in panel.error
+    assert handed_over(panel) == before
+    assert clicked(panel, ct, SMALL, model=model).ml > 0
 
 
 def test_the_liver_and_the_lesions_beside_it_are_those_of_the_labels(panel, ct, model):
