@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +100,19 @@ def find_cases(panel: Panel, folder: Path, output: Path, done: Callable[[list[An
 
 
 def _file_item(panel: Panel, case: Answer, output: Path, settings: PanelSettings) -> BatchItem:
+    source = Path(case["path"])
+
     def start(take: Take) -> None:
         if output.exists():
             msg = f"{output} is there already and was left as it is: move it away to segment this CT again."
             raise UserError(msg)
-        options = asdict(settings)
-        chosen = {"model": options.pop("model"), "device": options.pop("device"), "options": options}
-        paths = {"source": case["path"], "series": case["series"], "output": str(output)}
-        panel.begin("segment_file", lambda answer, _: take(answer["table"], answer["warnings"]), {}, **paths, **chosen)
 
-    return BatchItem(case["name"], start, folders=(output.parent, Path(case["path"]).parent))
+        def done(answer: Answer) -> None:
+            take(answer["table"], answer["warnings"])
+
+        panel.segment_file(source, output, settings, done, series=case["series"])
+
+    return BatchItem(case["name"], start, folders=(output.parent, source.parent))
 
 
 HEADINGS = ("CT", "liver (ml)", "lesions", "lesions (ml)", "remarks")

@@ -119,10 +119,21 @@ class Panel(JobRunner):
             files["inside"] = (inside.astype(np.uint8), volume.affine)
         self.begin("segment", finish, files, **_arguments(settings))
 
-    def segment_file(self, source: Path, output: Path, settings: PanelSettings, done: Callable[[Answer], None]) -> None:
-        """Segment a file or DICOM folder into a file; ``done`` gets ``table``, ``run`` and ``warnings``."""
-        paths = {"source": str(source), "output": str(output)}
-        self.begin("segment_file", lambda answer, _: done(answer), {}, **paths, **_arguments(settings))
+    def segment_file(
+        self,
+        source: Path,
+        output: Path,
+        settings: PanelSettings,
+        done: Callable[[Answer], None],
+        *,
+        series: str | None = None,
+    ) -> None:
+        """Segment a file or DICOM folder into a file; ``done`` gets ``table``, ``run`` and ``warnings``.
+
+        With a series it is that one of the folder.
+        """
+        asked = {"source": str(source), "output": str(output), **({"series": series} if series else {})}
+        self.begin("segment_file", lambda answer, _: done(answer), {}, **asked, **_arguments(settings))
 
     def measure(
         self,

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from support.cohort_cases import save
 from support.model_sets import LESION, VESSEL, marked, scene, segments_model, vessel_model
 from support.nnunet_models import write_banded_model
 from support.panels import settle
@@ -13,6 +14,7 @@ from support.worker_here import WorkerHere
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
 from LiverTumorSegLib.core.structures import STRUCTURES
+from LiverTumorSegLib.io import volumes
 
 pytestmark = pytest.mark.usefixtures("mrml")
 SETTINGS = PanelSettings(model="lesions", device="cpu", liver_model="livers", also=("vessels", "couinaud"))
@@ -50,6 +52,19 @@ def run(jobs, job, *arguments, **options):
     settle(jobs.panel)
     assert jobs.panel.state is PanelState.DONE, jobs.panel.error + jobs.panel.details
     return got[0]
+
+
+def test_a_ct_of_a_folder_is_segmented_with_every_chosen_model(panel, tmp_path):
+    from LiverTumorSegLib.apps.panel.mrml_batch import folder_items
+
+    save(tmp_path / "ct.nii.gz", scene())
+    case, got = {"name": "ct", "path": str(tmp_path / "ct.nii.gz"), "series": None}, []
+    (item,) = folder_items(panel, [case], tmp_path, SETTINGS)
+    item.start(lambda table, warnings: got.append(table))
+    settle(panel)
+    assert panel.state is PanelState.DONE, panel.error + panel.details
+    assert got[0]["liver_ml"] > 0
+    assert len(np.unique(volumes.read_stored(tmp_path / "ct.seg.nrrd").values)) > 3
 
 
 def run_at_once(jobs, job, nodes):
