@@ -133,8 +133,7 @@ class ArchiveSection(Section):
         series, session = self._series[number], self.session
 
         def start() -> None:
-            session.corrected = False
-            self._begin("Fetching…", self._open(series))
+            self._begin("Fetching…", self._open(series, session.nodes if session.corrected else None))
 
         if session.corrected:
             session.ask("Open the CT", "Your corrections will be lost.", start)
@@ -182,14 +181,14 @@ class ArchiveSection(Section):
             msg = "The study has no CT series: choose another."
             raise UserError(msg)
 
-    async def _open(self, series: Series) -> None:
+    async def _open(self, series: Series, may_lose: ResultNodes | None) -> None:
         fetcher = ArchiveFetcher(self.session.archives, self.session.folder, self._at, self._study, self._say)
         if series["modality"] == "CT":
-            await self._source.arrived((await fetcher.fetch("CT", series["series"])).name)
+            await self._source.arrived((await fetcher.fetch("CT", series["series"])).name, may_lose)
             return
         found = await fetcher.fetch_result(series["series"], self._series)
         try:
-            await self._open_result(found)
+            await self._open_result(found, may_lose)
         finally:
             found.delete()
 
@@ -197,10 +196,10 @@ class ArchiveSection(Section):
         with self.state as state:
             state.archive_busy = f"{words}…"
 
-    async def _open_result(self, found: FetchedResult) -> None:
+    async def _open_result(self, found: FetchedResult, may_lose: ResultNodes | None) -> None:
         session, panel = self.session, self.panel
         before = session.volume
-        await self._source.arrived(found.ct.name)
+        await self._source.arrived(found.ct.name, may_lose)
         if session.volume is None or session.volume is before:
             return  # which the page has said
         while panel.state not in IDLE:

@@ -19,6 +19,7 @@ from .....core.volume import Volume
 from .....io.dicom_series import instance_numbers
 from .....reporting.ct_identity import find_ct_date
 from ....panel import texts
+from ....panel.mrml_results import ResultNodes
 from ...inputs import (
     Candidate,
     delete_unpacked,
@@ -64,6 +65,7 @@ class SourceSection(Section):
         self._choices: list[Candidate] = []
         self._uploaded: Path | None = None
         self._shared: Path | None = None
+        self._may_lose: ResultNodes | None = None
 
     def build(self) -> None:
         """Buttons for opening, and what may be opened; :meth:`build_news` is what has to be seen beside them."""
@@ -150,20 +152,31 @@ class SourceSection(Section):
     def _uploads(self) -> Path:
         return self.session.folder / UPLOADS
 
-    async def arrived(self, batch: str) -> None:
-        """Open what the browser has sent; it is deleted once it is read, or something else is opened."""
+    async def arrived(self, batch: str, may_lose: ResultNodes | None = None) -> None:
+        """Open what the browser has sent; it is deleted once it is read, or something else is opened.
+
+        Args:
+            batch: the folder's name.
+            may_lose: a result whose corrections the user has agreed to lose.
+        """
         async with self._turn:
             self.state.shared_name = None  # so that the same one can be chosen again
-            await self._look(self._uploads / batch, uploaded=self._uploads / batch)
+            await self._look(self._uploads / batch, uploaded=self._uploads / batch, may_lose=may_lose)
 
     async def look(self, path: Path) -> None:
         """Find the CT in a file or folder and open it; where there are several, the user chooses."""
         async with self._turn:
             await self._look(path)
 
-    async def _look(self, path: Path, uploaded: Path | None = None, shared: Path | None = None) -> None:
+    async def _look(
+        self,
+        path: Path,
+        uploaded: Path | None = None,
+        shared: Path | None = None,
+        may_lose: ResultNodes | None = None,
+    ) -> None:
         await self._forget()
-        self._uploaded, self._shared = uploaded, shared
+        self._uploaded, self._shared, self._may_lose = uploaded, shared, may_lose
         found = await self._slowly(f"Looking into {path.name}…", self._candidates, path) or []
         if len(found) > 1:
             self._offer(found)
@@ -206,7 +219,8 @@ class SourceSection(Section):
         if read is None:
             return
         with self.state:
-            if self.session.corrected:
+            nodes = self.session.nodes
+            if self.session.corrected and (nodes is None or nodes is not self._may_lose):
                 self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(read))
             else:
                 self._take(read)

@@ -8,6 +8,9 @@ from support.web_archives import beside, do, listed, stored_result
 from support.web_scene import labels_in
 from support.web_session import choose, web_page
 
+from LiverTumorSegLib.apps.web.session.archive_link import Stopped
+from LiverTumorSegLib.core.errors import UserError
+
 pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[pacs]")
 pytest.importorskip("highdicom", reason="needs highdicom: pip install livertumorseg[dicom]")
 pytest.importorskip("pynetdicom", reason="needs pynetdicom: pip install livertumorseg[pacs]")
@@ -85,6 +88,33 @@ def test_a_ct_of_an_archive_is_opened(beside, archive, tmp_path):
     page.session.corrected, page.session.ask = True, lambda answer, loss, then: asked.append(loss)
     do(page.session, page.search._on_series, 0)
     assert asked == ["Your corrections will be lost."]
+
+
+@pytest.mark.parametrize("error", [UserError("The archive cannot be used now."), Stopped()])
+def test_corrections_that_may_be_lost_are_not_forgotten_before_the_ct_is_here(
+    beside, archive, tmp_path, monkeypatch, error
+):
+    from LiverTumorSegLib.apps.web.session.archive_series import ArchiveFetcher
+
+    async def fail(*_):
+        raise error
+
+    stored_result(archive, tmp_path)
+    page = beside(listed(archive))
+    session, asked = page.session, []
+    found(page, patient="1")
+    do(session, page.search._on_study, 0)
+    do(session, page.search._on_series, 1)
+    session.corrected, session.ask = True, lambda answer, loss, then: [asked.append(loss), then()]
+    with monkeypatch.context() as patch:
+        patch.setattr(ArchiveFetcher, "fetch", fail)
+        do(session, page.search._on_series, 0)
+    assert session.corrected
+    before = session.volume
+    do(session, page.search._on_series, 0)
+    assert asked == ["Your corrections will be lost."] * 2
+    assert session.volume is not before
+    assert not session.corrected
 
 
 def test_what_an_archive_does_not_answer_is_one_sentence_and_what_is_there_stays(beside, archive):
