@@ -60,6 +60,7 @@ class Alerts:
     ) -> None:
         self._wanted, self._limits, self._queue, self._archives = wanted, limits, queue, archives
         self._is_away = False
+        self._has_run: Alert | None = None
         self._failures, self._not_before = 0, queue.now()
         if queue.mark(ALERTED) is None:
             queue.alerted(queue.now())
@@ -98,11 +99,19 @@ class Alerts:
             self._tell(Alert("archive away", f"The archive could not be used for {minutes} minutes: see the log."))
             self._is_away = True
 
+    def _is_run(self, alert: Alert) -> bool:
+        """Whether the command was run for it, whose words may have changed since."""
+        ran = self._has_run
+        return ran is not None and (ran.event, ran.job) == (alert.event, alert.job)
+
     def _tell(self, alert: Alert) -> None:
-        if self._wanted.command:
+        """Tell by both ways; the command is not run again where the URL alone did not take the alert."""
+        if self._wanted.command and not self._is_run(alert):
             _run(self._wanted.command, alert)
+            self._has_run = alert
         if self._wanted.url:
             _post(self._wanted.url, alert)
+        self._has_run = None
         _log.info("an alert was sent: %s", alert.event)
 
 

@@ -235,6 +235,7 @@ async def _start_sources(config: Config, queue: SeriesQueue, stack: AsyncExitSta
         from .sources import look, watch_archive
 
         watcher = watch_archive(config, inbox, queue)
+        watchers.append(watcher)
         if config.share:
             await stack.enter_async_context(sharing_work(config.share, queue, watcher))
         await _watch(

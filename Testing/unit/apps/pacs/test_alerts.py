@@ -1,17 +1,21 @@
 """A person is told of what failed for good, once, without identifiers, by a command or a URL."""
 
+import asyncio
 import json
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from support.pacs_core_cases import PacsService, series
+from support.archive_cases import free_port
+from support.pacs_core_cases import PacsService, configured, series
 
 from LiverTumorSegLib.apps.pacs.alerts import Alerts
 from LiverTumorSegLib.apps.pacs.config import AlertConfig
+from LiverTumorSegLib.apps.pacs.service import _start_sources
+from LiverTumorSegLib.apps.pacs.storage import ServiceFolder
 
 KEEP = "import pathlib, sys; pathlib.Path(sys.argv[1]).open('a').write(sys.stdin.read())"
 
@@ -116,6 +120,33 @@ def test_an_alert_that_is_not_taken_is_a_line_and_is_sent_later(service, caplog)
         alerting.step()
         alerting.step()
     assert [one["job"] for one in got] == [1, 1]
+
+
+def test_the_command_is_run_once_though_the_url_fails_for_long(service, tmp_path):
+    kept = tmp_path / "kept"
+    with hook(500) as (url, got, server):
+        alerting = alerts(service, command=(sys.executable, "-c", KEEP, str(kept)), url=url)
+        for uid in ("1.2.3", "1.2.4"):
+            fails(service, uid)
+        for status in (500, 500, 200):
+            server.status = status
+            service.clock.wait(3600)
+            alerting.step()
+    assert [one["job"] for one in got] == [1, 1, 1, 2]
+    assert kept.read_text().splitlines() == [f"Job {number} failed: Its slices lie unevenly." for number in (1, 2)]
+
+
+def test_a_watched_archive_is_one_that_alerts_know_of(service, tmp_path):
+    pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[pacs]")
+    web = {"url": f"http://127.0.0.1:{free_port()}/dicom-web"}
+    watched = configured(tmp_path / "watched", receive=None, watch=web, send={"web": web})
+    ServiceFolder(watched.folder).make()
+
+    async def start():
+        async with AsyncExitStack() as stack:
+            return await _start_sources(watched, service.queue, stack)
+
+    assert len(asyncio.run(start())) == 1
 
 
 @pytest.mark.parametrize(
