@@ -197,7 +197,7 @@ def compare_scans(
     images = []
     for number, scan in enumerate((earlier, later)):
         task.at(number * _PREPARED / 2, "Preparing the livers")
-        images.append(prepare(scan.volume, scan.labels))
+        images.append(prepare(scan.volume, scan.labels, scan.name))
     registration = register(images[0], images[1], task.part(_PREPARED, _REGISTERED))
     task.at(_REGISTERED, "Pairing lesions")
     links = match(place_lesions(earlier, later, registration))

@@ -76,6 +76,13 @@ def read_images(names: Sequence[str], volumes: Sequence[Volume]) -> tuple[tuple[
     return images
 
 
+def refuse_without_lesions(series: Series) -> None:
+    """Raise :class:`UserError` where no CT has a lesion, of which a report in DICOM consists."""
+    if not any(scan.table.lesions for scan in series.scans):
+        msg = "No CT has a lesion, and a report in DICOM would say nothing: leave --dicom out."
+        raise UserError(msg)
+
+
 def write_report(
     path: Path,
     series: Series,
@@ -97,7 +104,7 @@ def write_report(
         overwrite: replace a file that is there.
 
     Raises:
-        UserError: the file exists, or its folder cannot be written to.
+        UserError: the file exists, its folder cannot be written to, or no CT has a lesion.
     """
     with dicom_common.without_validation():
         found = make_report(series, visits, earlier)
@@ -112,6 +119,7 @@ def make_report(
     series: Series, visits: Sequence[VisitImages], earlier: EarlierObjects
 ) -> sr.ComprehensiveSR | sr.Comprehensive3DSR:
     """Make the object, see :func:`write_report`."""
+    refuse_without_lesions(series)
     links = [each.links for each in series.comparisons]
     trackings = track(visits, links, [earlier.trackings(visit) for visit in visits])
     content = _content_of(series, trackings)

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.errors import UserError
 from ..core.labels import LESION_LABEL, bounding_box
 from ..core.volume import Volume
 from ..io import itk
@@ -46,7 +47,7 @@ class LiverImages:
     cut_above: bool
 
 
-def prepare(volume: Volume, labels: NDArray[np.uint8]) -> LiverImages:
+def prepare(volume: Volume, labels: NDArray[np.uint8], name: str = "a CT") -> LiverImages:
     """The images of a scan.
 
     Density is brought to the liver's own median and its 5th and 95th percentiles, so that another phase of contrast
@@ -56,6 +57,10 @@ def prepare(volume: Volume, labels: NDArray[np.uint8]) -> LiverImages:
     Args:
         volume: the CT.
         labels: uint8 ``[k, j, i]`` on its grid: 1 liver, 2 lesion.
+        name: of the CT, for what goes wrong with it.
+
+    Raises:
+        UserError: what is marked is too little to be seen with voxels of :data:`SPACING_MM`.
     """
     volume, (labels,) = straighten(volume, labels)
     view = volume.axial
@@ -66,6 +71,9 @@ def prepare(volume: Volume, labels: NDArray[np.uint8]) -> LiverImages:
     reference = _grid(seen[box].shape, affine)
     marked, density = seen[box], hounsfield[box]
     liver = _resampled(itk.array_to_image((marked > 0).astype(np.float32), affine), reference) > 0.5
+    if not sitk.GetArrayViewFromImage(liver).any():
+        msg = f"Too little is marked in {name} for a comparison: segment the liver first."
+        raise UserError(msg)
     lesion = _resampled(itk.array_to_image((marked == LESION_LABEL).astype(np.float32), affine), reference) > 0.5
     distance = sitk.SignedMaurerDistanceMap(liver, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     clipped = sitk.Clamp(distance, sitk.sitkFloat32, -DEEPEST_MM, DEEPEST_MM)

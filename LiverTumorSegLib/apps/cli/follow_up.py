@@ -144,6 +144,8 @@ def follow_up(
         )
         last = _edited(found.comparisons[-1], joined, parted, was_there or ())
         found = series.Series((*found.comparisons[:-1], last))
+        if objects:
+            objects.check(found)
         written = [*report.write(output, found, overwrite=overwrite), *segmenter.write(), *kept.write(found.edits)]
         written += objects.write(found) if objects else []
     for warning in dict.fromkeys(note for each in found.comparisons for note in each.notes):
@@ -190,6 +192,12 @@ class _DicomReport:
         files = {file for volume in volumes for file in volume.images}
         beside = [self._path.parent, *(path.absolute().parent for path in given)]
         self._earlier = find_objects([*self._named, *given], cts, files, beside)
+
+    def check(self, found: Series) -> None:
+        """Refuse what a report cannot be made of, before anything is written."""
+        from ...follow_up.dicom_report import refuse_without_lesions
+
+        refuse_without_lesions(found)
 
     def write(self, found: Series) -> list[Path]:
         """Write it."""

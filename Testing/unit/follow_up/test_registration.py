@@ -5,7 +5,9 @@ import pytest
 import SimpleITK as sitk
 from support.follow_up_cases import compared, earlier, field, later
 
+from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Cancelled, CancelToken, Job
+from LiverTumorSegLib.core.volume import Volume
 from LiverTumorSegLib.follow_up.liver_images import prepare
 from LiverTumorSegLib.follow_up.registration import Registration, _with_surfaces, register
 
@@ -53,6 +55,14 @@ def test_a_liver_of_another_size_is_not_stretched_onto_it():
     found = register(images, prepare(before.volume, small))
     assert found.stage != "deformable"
     assert "pairs are to be checked" in found.notes[0]
+
+
+def test_too_little_to_be_seen_is_a_sentence():
+    voxels = np.zeros((40, 40, 40), np.int16)
+    labels = np.zeros(voxels.shape, np.uint8)
+    labels[20, 20, 20] = 1
+    with pytest.raises(UserError, match="Too little is marked in march for a comparison"):
+        prepare(Volume(voxels, np.diag([0.7, 0.7, 0.7, 1.0])), labels, "march")
 
 
 def test_a_stop_ends_it():

@@ -72,3 +72,14 @@ def test_day_and_patient_are_those_of_the_series(tmp_path, changes, day, noted):
     found = Scan.measured("series", replace(scan.volume, images=(path,)), scan.labels, scan.table)
     assert (found.taken, found.patient, bool(found.notes)) == (day, "7", noted)
     assert Scan.measured("s", found.volume, scan.labels, scan.table, date(2020, 1, 1)).taken == date(2020, 1, 1)
+
+
+def test_a_series_without_preambles_states_its_patient_too(tmp_path):
+    dicom_slices.write(dicom_slices.plain(), tmp_path)
+    path = min(tmp_path.iterdir())
+    image = pydicom.dcmread(path)
+    image.PatientID = "7"
+    bare = pydicom.Dataset({element.tag: element for element in image})
+    bare.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    scan = earlier()
+    assert Scan.measured("series", replace(scan.volume, images=(path,)), scan.labels, scan.table).patient == "7"

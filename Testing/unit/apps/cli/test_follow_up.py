@@ -1,6 +1,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from support.follow_up_cases import compared, earlier, later
@@ -102,6 +103,18 @@ def test_dicom_series_make_a_report_whose_identifiers_and_predecessor_are_found_
     changed = dcmread(out / "comparison.dcm")
     named = changed.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
     assert named.ReferencedSOPInstanceUID == first.SOPInstanceUID
+
+
+def test_a_report_in_dicom_without_any_lesion_is_refused_before_anything_is_written(run, tmp_path):
+    given = []
+    for number, name in enumerate(("before", "after")):
+        scan = visit(tmp_path / name, number, "ab", grown=2 * number)
+        volumes.write_labels(tmp_path / f"{name}.nii.gz", np.minimum(scan.labels, 1), scan.volume)
+        given += ["--segmentations", tmp_path / f"{name}.nii.gz"]
+    words = [tmp_path / "before", tmp_path / "after", *given, "-o", tmp_path / "out", "--dicom", "--force"]
+    code, _, complained = run("follow-up", *words)
+    assert (code, "No CT has a lesion" in complained, "Traceback" in complained) == (3, True, False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_in_dicom_needs_dicom_of_every_ct(run, words, tmp_path):

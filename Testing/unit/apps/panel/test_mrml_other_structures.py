@@ -14,7 +14,6 @@ from support.worker_here import WorkerHere
 from LiverTumorSegLib.apps.panel.job_runner import PanelState
 from LiverTumorSegLib.apps.panel.panel import Panel, PanelSettings
 from LiverTumorSegLib.core.structures import STRUCTURES
-from LiverTumorSegLib.io import volumes
 
 pytestmark = pytest.mark.usefixtures("mrml")
 SETTINGS = PanelSettings(model="lesions", device="cpu", liver_model="livers", also=("vessels", "couinaud"))
@@ -64,7 +63,7 @@ def test_a_ct_of_a_folder_is_segmented_with_every_chosen_model(panel, tmp_path):
     settle(panel)
     assert panel.state is PanelState.DONE, panel.error + panel.details
     assert got[0]["liver_ml"] > 0
-    assert len(np.unique(volumes.read_stored(tmp_path / "ct.seg.nrrd").values)) > 3
+    assert b"liver vessels" in (tmp_path / "ct.seg.nrrd").read_bytes()
 
 
 def run_at_once(jobs, job, nodes):

@@ -52,6 +52,7 @@
       const from = picture && { ...picture, id: event.pointerId, x: event.clientX, y: event.clientY };
       const point = event.target.closest?.("[data-click]");
       down = mode() ? from : null;
+      if (dragged) dragged.point.style.translate = ""; // it stays where it was
       dragged = from && point ? { ...from, point } : null;
       if (dragged) take(event);
     },

@@ -62,8 +62,9 @@
   async function finish(event) {
     const { tool, tag, view, x, y, clientX, clientY } = drawing;
     const to = draft(event);
+    const wanted = event.type === "pointerup" && get("measuring") === tool; // else it was given up meanwhile
     drawing = null;
-    if (event.type === "pointerup" && Math.hypot(event.clientX - clientX, event.clientY - clientY) >= SHORTEST) {
+    if (wanted && Math.hypot(event.clientX - clientX, event.clientY - clientY) >= SHORTEST) {
       const shown = new Promise((resolve) => view.addEventListener("lts-shown", resolve, { once: true }));
       await tell("measure", tool, tag, x, y, to.x, to.y);
       await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, 500))]); // no moment without either
