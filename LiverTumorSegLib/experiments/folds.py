@@ -109,8 +109,10 @@ def recipe_of_fold(recipe: Recipe, fold: Fold) -> Recipe:
         UserError: the recipe judges by validations, so that who is measured would have a say in the weights; or it
             names patients or test patients, while folds are of everybody in the data.
     """
-    if entry := "patients" if recipe.patients else "test" if recipe.test else "":
-        msg = f"Folds are drawn from everybody in the data: leave {entry} out of the recipe, or name data without them."
+    named = [entry for entry in ("patients", "test") if getattr(recipe, entry)]
+    if named:
+        mend = f"leave {named[0]} out of the recipe, or name data without them"
+        msg = f"Folds are drawn from everybody in the data: {mend}."
         raise UserError(msg)
     if recipe.monitored:
         entry = next(iter(recipe.monitored))

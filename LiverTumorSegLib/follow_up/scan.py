@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from ..core.errors import UserError
 from ..core.volume import Volume
-from ..io.dicom_header import explain_damage
+from ..io.dicom_header import read_elements
 from ..reporting.ct_identity import find_ct_date
 from ..reporting.lesions import LesionTable, measure_lesions, number_lesions
 from .liver_images import ends_in_liver
@@ -119,8 +118,7 @@ def _stated(volume: Volume) -> tuple[date | None, str, tuple[str, ...]]:
     """Day and patient as the first image of a DICOM series states them, and what speaks against the day."""
     if not volume.images:
         return None, "", ()
-    with explain_damage(volume.images[0]):
-        image = dcmread(volume.images[0], stop_before_pixels=True, specific_tags=[_SHIFTED, "PatientID"], force=True)
+    image = read_elements(volume.images[0], [_SHIFTED, "PatientID"])
     patient, changed = str(image.get("PatientID", "") or ""), str(image.get(_SHIFTED, "") or "")
     if changed.upper() == "REMOVED":
         return None, patient, ()

@@ -217,8 +217,8 @@ class CloserLook:
     def __call__(self, numbers: Sequence[int]) -> Seen:
         """Logits ``[slice, class, row, column]`` of consecutive slices of one part, and where rows and columns lie."""
         wanted = [number + self._place.slices.start for number in numbers]
-        part = next(part for part in self._place.parts if numbers[0] in part)
-        sides = zip(self._store.axes, self._place.holding(part), self._place.box[1:], strict=True)
+        alike = self._place.parts[numbers[0] // self._place.alike]
+        sides = zip(self._store.axes, self._place.holding(alike), self._place.box[1:], strict=True)
         rows, columns = (axis.covering(part.start - side.start, part.stop - side.start) for axis, part, side in sides)
         channels = self._store.channels(numbers, self.engine.placement)
         logits = self.engine(channels[..., rows.start : rows.stop, columns.start : columns.stop])

@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -82,6 +82,19 @@ def read_dicom_file(path: Path, until: int | None = None) -> Dataset:
     deflated = read_dataset(BytesIO(_inflated(packed)), False, True, stop_when=is_behind)
     deflated.file_meta = meta
     return deflated
+
+
+def read_elements(path: Path, names: Sequence[str]) -> Dataset:
+    """Read some elements of a file, by their keywords; it may lack the preamble.
+
+    Raises:
+        UserError: the file is damaged, or pydicom is missing.
+    """
+    require_packages(f"{path} needs", ("pydicom",), "dicom")
+    from pydicom import dcmread
+
+    with explain_damage(path):
+        return dcmread(path, stop_before_pixels=True, specific_tags=list(names), force=True)
 
 
 @contextmanager

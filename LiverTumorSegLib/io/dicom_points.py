@@ -12,7 +12,7 @@ import numpy as np
 from ..core import optional_packages
 from ..core.errors import UserError
 from ..core.volume import Volume
-from .dicom_header import explain_damage, is_nested_too_deep, unpacks_too_far
+from .dicom_header import explain_damage, is_nested_too_deep, read_elements, unpacks_too_far
 from .points import LesionPoint, Point
 
 if TYPE_CHECKING:
@@ -107,10 +107,8 @@ def _ends(item: Dataset, images: _Images, place: str) -> list[Point]:
 
 
 def _uid(image: Path) -> str:
-    import pydicom
-
+    header = read_elements(image, ["SOPInstanceUID"])
     with explain_damage(image):
-        header = pydicom.dcmread(image, stop_before_pixels=True, specific_tags=["SOPInstanceUID"], force=True)
         return str(header.SOPInstanceUID)
 
 

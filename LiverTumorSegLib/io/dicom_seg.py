@@ -30,19 +30,19 @@ _LESION_NAMES = re.compile(
     r"lesion|tumou?r|metastas|neoplas|carcinom|(?<![a-z])(hcc|mass(es)?)(?![a-z])", re.IGNORECASE
 )
 _LIVER_NAMES = re.compile(r"(?<![a-z])liver(?![a-z])", re.IGNORECASE)
+_OF_LIVER = re.compile(r"liver|hepat", re.IGNORECASE)
 _OTHER_NAMES = re.compile(
-    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|excl\w*|except\w*|outside|around|plus|minus|no|not|free)(?![a-z])"
-    r"|(?<![a-z])(non|peri)|vessel|vein|arter|duct|cyst|thromb",
+    r"[+&]|(?<![a-z])(and|with(out)?|incl\w*|excl\w*|except\w*|outside|around|plus|minus|no|non|not|free)(?![a-z])"
+    r"|(?<![a-z])(non|peri)[-_ ]?(tumou?r|lesion)|vessel|vein|arter|duct|cyst|thromb",
     re.IGNORECASE,
 )
 """Words in names of both, of neither or of another structure: “liver with tumour”, “tumour-free liver”."""
 
 _OTHER_ORGANS = re.compile(
-    r"kidney|renal|spleen|splen|lung|pulmon|pancrea|adren|stomach|gastr|colon|colorectal|rectal|bowel|bone|brain"
-    r"|breast|prostat|ovar|lymph|nod(e|al)(?![a-z])",
+    r"kidney|renal|spleen|splen|lung|pulmon|pancrea|adren|stomach|bowel|bone|brain|lymph|nod(e|al)(?![a-z])",
     re.IGNORECASE,
 )
-"""Where lesions are that are not the liver's, unless the liver is named as well: “colorectal liver metastasis”."""
+"""Where lesions are that are not the liver's, unless it is named as well; where a metastasis came from is no place."""
 
 
 def label_from_name(name: str) -> int | None:
@@ -50,9 +50,8 @@ def label_from_name(name: str) -> int | None:
     if _OTHER_NAMES.search(name):
         return None
     if _LESION_NAMES.search(name):
-        return (
-            None if _OTHER_ORGANS.search(name) and not re.search("liver|hepat", name, re.IGNORECASE) else LESION.label
-        )
+        elsewhere = _OTHER_ORGANS.search(name) and not _OF_LIVER.search(name)
+        return None if elsewhere else LESION.label
     return LIVER.label if _LIVER_NAMES.search(name) else None
 
 

@@ -15,6 +15,9 @@ from . import model_folder
 from .description import CloserNetwork, Description
 from .model_folder import Model
 
+_OF_BOTH = ", and a closer look"
+"""Behind the first model's title, in that of both."""
+
 _MEASURED = ("figures", "evidence", "lesion_scores")
 """What was measured of one model by itself, and is not true of both together, nor the other way round."""
 
@@ -49,7 +52,7 @@ def join(first: Model, closer: Model) -> Model:
         network=other.network, preprocessing=other.preprocessing, stack=other.stack, training=other.training
     )
     changes = _unmeasured()
-    title = one.title if one.closer else f"{one.title}, and a closer look"
+    title = one.title if one.closer else f"{one.title}{_OF_BOTH}"
     changes |= {"title": title, "closer": second}
     try:
         both = Description.model_validate(dict(one) | changes)
@@ -97,7 +100,8 @@ def split(both: Model) -> tuple[Model, Model]:
     unmeasured = _unmeasured()
     named = {name: of_closer.training.recipe.get(name) for name in ("name", "title", "segments")}
     own = {"name": f"{description.name}-closer"} | {name: said for name, said in named.items() if said}
-    first = description.model_copy(update=unmeasured | {"closer": None})
+    alone = {"title": description.title.removesuffix(_OF_BOTH), "closer": None}
+    first = description.model_copy(update=unmeasured | alone)
     return Model(first, both.network), Model(of_closer.model_copy(update=unmeasured | own), both.closer)
 
 

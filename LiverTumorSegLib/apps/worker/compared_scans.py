@@ -26,8 +26,8 @@ _SAID: dict[str, Callable[..., tuple[Link, ...]]] = {
     "was there": pairing.was_there,
 }
 _TUPLES = ("centroid_mm", "inside_voxel", "liver_segments")
-_SCANS = ("earlier", "later")
 _LINES = ("axial_line_mm", "short_axial_line_mm")
+_SCANS = ("earlier", "later")
 
 
 def facts_of(found: Comparison) -> Answer:

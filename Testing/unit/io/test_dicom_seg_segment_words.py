@@ -21,6 +21,8 @@ from LiverTumorSegLib.io.dicom_seg import label_from_name, mentions_liver
                 "mass 3",
                 "Carcinoma",
                 "colorectal liver metastasis",
+                "colorectal metastasis 2",
+                "peripheral lesion",
             ),
             2,
         ),

@@ -159,6 +159,10 @@ def test_a_joined_model_is_two_again(first, closer, joined, tmp_path):
             torch.testing.assert_close(network.state_dict()[key], tensor, rtol=differ, atol=1e-6 * differ)
     both = join(again, second).description
     assert both.closer == model_folder.read_description(joined).closer
+    assert (again.description.title, both.title) == (
+        first.description.title,
+        model_folder.load(joined).description.title,
+    )
 
 
 def test_the_parts_do_not_have_the_figures_of_both(first, closer):
