@@ -14,7 +14,7 @@ from LiverTumorSegLib.apps.panel.clicks import ClickedLesion
 from LiverTumorSegLib.apps.panel.job_runner import IDLE, PanelState
 from LiverTumorSegLib.apps.panel.mrml_click_points import ClickPoints
 from LiverTumorSegLib.apps.panel.mrml_clicks import ClickedInto, ClickSettings
-from LiverTumorSegLib.apps.panel.mrml_kept_clicks import VoxelClick
+from LiverTumorSegLib.apps.panel.mrml_kept_clicks import VoxelClick, same_clicks
 from LiverTumorSegLib.apps.panel.mrml_lesion_scene import LesionScene
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes, earlier_table
 
@@ -37,8 +37,15 @@ class Mode(Enum):
 
 @dataclass
 class _Wanted:
-    """Clicks that wait to be looked at; a new lesion is made of its first click when its turn comes."""
+    """Clicks that wait to be looked at; a new lesion is made of its first click when its turn comes.
 
+    Args:
+        scene: the CT and the result as they were chosen at the click.
+        lesion: that was clicked into; None for a new one.
+        clicks: all of its clicks.
+    """
+
+    scene: LesionScene
     lesion: ClickedInto | None
     clicks: tuple[VoxelClick, ...]
 
@@ -61,7 +68,7 @@ class ClickSection(Section):
         self._lesion: ClickedInto | None = None
         self._running: _Wanted | None = None
         self._queue: list[_Wanted] = []
-        self._unmeasured: tuple[ResultNodes, ClickedInto] | None = None
+        self._unmeasured: list[tuple[ResultNodes, ClickedInto]] = []
         self._said = ""
         self._working = self._going = False
         for button in (ui.addLesionButton, ui.clickFirstButton):
@@ -118,7 +125,8 @@ class ClickSection(Section):
     def forget(self) -> None:
         """The scene goes away, and all clicks with it."""
         self._queue.clear()
-        self._running = self._unmeasured = None
+        self._unmeasured.clear()
+        self._running = None
         self._said = ""
         self.end()
         self.jobs.forget()
@@ -186,15 +194,15 @@ class ClickSection(Section):
             volume = self.parameters.inputVolume
             clicks = self.points.clicks(volume) if volume else ()
             if clicks:
-                self._queue.append(_Wanted(None, clicks[:1]))
+                self._queue.append(_Wanted(self._chosenScene(), None, clicks[:1]))
             if clicks or not self.points.is_placing:
                 self.end()
         elif self.mode is Mode.IMPROVE and self._lesion:
             clicks = self.points.clicks(self._lesion.scene.volume)
             asked = next((each for each in reversed(self._asked) if each.lesion is self._lesion), None)
-            if clicks != (asked.clicks if asked else self._lesion.clicks):
+            if not same_clicks(clicks, asked.clicks if asked else self._lesion.clicks):
                 self._queue = [each for each in self._queue if each.lesion is not self._lesion]
-                self._queue.append(_Wanted(self._lesion, clicks))
+                self._queue.append(_Wanted(self._lesion.scene, self._lesion, clicks))
             self.show()
 
     @property
@@ -211,12 +219,12 @@ class ClickSection(Section):
             self._said, self._working = "", True
             self.panel.attempt(lambda: self._click(wanted))
         elif self._unmeasured:
-            (nodes, lesion), self._unmeasured, self._working = self._unmeasured, None, True
+            (nodes, lesion), self._working = self._unmeasured.pop(0), True
             self.panel.attempt(lambda: self.logic.jobs.measure(nodes, lambda _: self._choose(lesion)))
         self.show()
 
     def _click(self, wanted: _Wanted) -> None:
-        lesion = wanted.lesion or self._newLesion(wanted.clicks[0][0])
+        lesion = wanted.lesion or self._newLesion(wanted)
 
         def done(nodes: ResultNodes, answer: ClickedLesion | None) -> None:
             self._running = None
@@ -225,22 +233,33 @@ class ClickSection(Section):
                 parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
                 parameters.resultTable = nodes.table
             self._said = click_texts.click_answer(answer) if answer else ""
-            self._unmeasured = nodes, lesion
+            self._unmeasured = [each for each in self._unmeasured if each[0].table is not nodes.table]
+            self._unmeasured.append((nodes, lesion))
 
         self.jobs.click(lesion, wanted.clicks, done, self._settings)
 
-    def _newLesion(self, place: tuple[float, float, float]) -> ClickedInto:
-        """A lesion of the CT's result, of the one that the chosen segmentation holds, or of none yet."""
+    def _chosenScene(self) -> LesionScene:
+        """The chosen CT with its result, with the one that the chosen segmentation holds, or with none yet.
+
+        Clicks that wait for the same first result share it, so that one of them makes it for all.
+        """
         parameters, nodes = self.parameters, resultOf(self.parameters)
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
-        i, j, k = (round(at) for at in place)
         if nodes and nodes.volume is volume:
-            return ClickedInto(LesionScene.of(nodes), (i, j, k))
+            return LesionScene.of(nodes)
         table = earlier_table(segmentation) if segmentation else None
-        scene = LesionScene(volume, segmentation, None, parameters.oneEach)
         if table:
-            scene = LesionScene.of(ResultNodes(volume, segmentation, table))
-        return ClickedInto(scene, (i, j, k))
+            return LesionScene.of(ResultNodes(volume, segmentation, table))
+        waiting = (each.scene for each in self._asked if each.scene.volume is volume)
+        alike = (each for each in waiting if each.table is None and each.segmentation is segmentation)
+        return next(alike, LesionScene(volume, segmentation, None, parameters.oneEach))
+
+    def _newLesion(self, wanted: _Wanted) -> ClickedInto:
+        """A lesion of the CT that was clicked into, in the result that it has by now."""
+        nodes = resultOf(self.parameters)
+        i, j, k = (round(at) for at in wanted.clicks[0][0])
+        latest = nodes is not None and nodes.volume is wanted.scene.volume
+        return ClickedInto(LesionScene.of(nodes) if latest else wanted.scene, (i, j, k))
 
     def _takeFailure(self) -> None:
         """Clicks that came to nothing are taken back, and so are those that wait behind them."""
@@ -259,8 +278,9 @@ class ClickSection(Section):
             self._setMode(Mode.OFF, None)
             self.points.hide()
             return
-        if not self._asked and not self.points.waits and self.points.clicks(nodes.volume) != lesion.clicks:
-            self.points.show(nodes.volume, lesion.clicks)
+        if not self._asked and not self.points.is_changing:
+            if not same_clicks(self.points.clicks(nodes.volume), lesion.clicks):
+                self.points.show(nodes.volume, lesion.clicks)
         if chosenLesion(self.ui.lesionTable) is None:
             self._chooseRowOf(nodes, lesion)
 
@@ -269,7 +289,7 @@ class ClickSection(Section):
 
         def choose() -> None:
             nodes = resultOf(self.parameters) if self.parameters else None
-            if nodes:
+            if nodes and nodes.table is lesion.scene.table:
                 self._chooseRowOf(nodes, lesion)
                 self.panel.refresh()
 

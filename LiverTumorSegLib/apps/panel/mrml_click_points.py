@@ -33,11 +33,12 @@ class ClickPoints:
         self._nodes: dict[bool, slicer.vtkMRMLMarkupsFiducialNode] = {}
         self._observers: list[tuple[Any, int]] = []
         self._order: list[tuple[bool, str]] = []
-        self.waits = self._own = False
+        self._waits = self._own = self._is_dragging = False
 
     def show(self, volume: slicer.vtkMRMLScalarVolumeNode, clicks: Sequence[VoxelClick]) -> None:
         """Show these clicks in place of any others."""
         self._own = True
+        self._is_dragging = False
         self._order = []
         for inside in _LOOKS:
             node = self._node(inside)
@@ -88,6 +89,11 @@ class ClickPoints:
         own = {node.GetID() for node in self._nodes.values()}
         return bool(placing and chosen is not None and chosen.GetActivePlaceNodeID() in own)
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether the user drags a point, or what was placed, moved or removed is not told yet."""
+        return self._waits or self._is_dragging
+
     def hide(self) -> None:
         """Take all points out of the scene."""
         self.stop()
@@ -98,6 +104,7 @@ class ClickPoints:
             if slicer.mrmlScene.IsNodePresent(node):
                 slicer.mrmlScene.RemoveNode(node)
         self._nodes.clear()
+        self._is_dragging = False
         self._order = []
 
     def _node(self, inside: bool) -> slicer.vtkMRMLMarkupsFiducialNode:
@@ -117,17 +124,22 @@ class ClickPoints:
             _style(display, glyph, colour)
         events = (node.PointPositionDefinedEvent, node.PointEndInteractionEvent, node.PointRemovedEvent)
         self._observers += [(node, node.AddObserver(event, self._on_event)) for event in events]
+        self._observers.append((node, node.AddObserver(node.PointStartInteractionEvent, self._on_drag)))
         self._nodes[inside] = node
         return node
 
+    def _on_drag(self, *_of_event: Any) -> None:
+        self._is_dragging = True
+
     def _on_event(self, *_of_event: Any) -> None:
         """Wait until the view is done with the event: what follows may remove the very point."""
-        if not self._own and not self.waits:
-            self.waits = True
+        self._is_dragging = False
+        if not self._own and not self._waits:
+            self._waits = True
             self._later(self._tell)
 
     def _tell(self) -> None:
-        self.waits = False
+        self._waits = False
         if self._nodes:
             self._changed()
             self._label()

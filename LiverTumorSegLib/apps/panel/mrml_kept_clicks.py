@@ -6,7 +6,7 @@ import binascii
 import json
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,20 @@ from ...core.errors import UserError
 from ...reporting.lesion_origins import LesionMark, read_marks
 
 CLICKS = "LiverTumorSeg.kept_clicks"
+_SAME_VOXELS = 1e-6
 _MOST = 200
 """Lesions whose clicks are kept, the last ones: of those that are gone, too, as they may come back by an undo."""
 
 VoxelClick = tuple[tuple[float, float, float], bool]
 """A place ``(i, j, k)`` of the volume, not rounded, and whether it is inside: true also after the CT was moved."""
+
+
+def same_clicks(some: Sequence[VoxelClick], others: Sequence[VoxelClick]) -> bool:
+    """Whether clicks are the same, but for the last digits that a way into the world and back costs."""
+    return len(some) == len(others) and all(
+        inside == other_inside and math.dist(place, other) < _SAME_VOXELS
+        for (place, inside), (other, other_inside) in zip(some, others, strict=True)
+    )
 
 
 @dataclass(frozen=True)

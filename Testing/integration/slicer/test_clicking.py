@@ -267,3 +267,56 @@ def test_improving_goes_on_in_a_scene_that_was_loaded(harness, done, view, tmp_p
     done.ui.lesionTable.selectRow(chosen)
     click(done.ui.improveButton)
     assert marks()["Clicks inside"] == ["+1"]
+
+
+def test_a_click_that_waits_stays_with_the_ct_that_it_was_made_in(harness, done, view):  # noqa: F811
+    import slicer
+
+    parameters = done.logic.getParameterNode()
+    first, other = parameters.inputVolume, add_clicked_ct(name="other CT")
+    done.ui.lesionTable.selectRow(0)
+    click(done.ui.improveButton)
+    view.click(world(done, (66.0, 70.0, 98.0)))
+    press(done, "Key_Escape", "NoModifier")
+    press(done, "Key_A")
+    view.click(world(done, LESIONS["small"][0]))
+    wait(harness, lambda: not done.ui.addLesionButton.checked)
+    done.ui.inputSelector.setCurrentNode(other)
+    settled(harness, done)
+    nodes = result(done)
+    assert nodes.volume is first
+    assert done.ui.lesionTable.rowCount == 2
+    assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1
+
+
+def test_two_clicks_before_any_run_make_one_result(harness, panel, view):  # noqa: F811
+    import slicer
+
+    other = add_clicked_ct(name="other CT")
+    for place in (LESIONS["small"][0], LESIONS["large"][0]):
+        press(panel, "Key_A")
+        view.click(world(panel, place))
+        wait(harness, lambda: not panel.ui.addLesionButton.checked)
+    panel.ui.inputSelector.setCurrentNode(other)
+    press(panel, "Key_A")
+    view.click(world(panel, LESIONS["small"][0]))
+    settled(harness, panel)
+    tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    assert sorted(table.GetNumberOfRows() for table in tables) == [1, 2]
+    assert result(panel).volume is other
+
+
+def test_what_the_panel_shows_meanwhile_does_not_throw_a_drag_back(harness, done, view):  # noqa: F811
+    done.ui.lesionTable.selectRow(0)
+    click(done.ui.improveButton)
+    view.click(world(done, (66.0, 70.0, 98.0)))
+    settled(harness, done)
+    node = done._clicks.points._nodes[True]
+    node.InvokeEvent(node.PointStartInteractionEvent)
+    node.SetNthControlPointPositionWorld(0, world(done, (66.0, 80.0, 90.0)))
+    done.logic.panel.refresh()
+    assert np.allclose(node.GetNthControlPointPositionWorld(0), world(done, (66.0, 80.0, 90.0)))
+    node.InvokeEvent(node.PointEndInteractionEvent)
+    settled(harness, done)
+    (((i, j, _), _inside),) = done._clicks._lesion.clicks
+    assert np.allclose((i * 0.9, j * 0.9), (90.0, 80.0))

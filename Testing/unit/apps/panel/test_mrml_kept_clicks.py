@@ -137,3 +137,14 @@ def test_what_is_damaged_counts_as_no_clicks(jobs, click, change):
     nodes.table.SetAttribute(CLICKS, json.dumps([kept | change]))
     jobs.clicks.forget()
     assert jobs.clicks.lesion_of(nodes, row_with(nodes, IN_SMALL)).clicks == ()
+
+
+def test_a_way_into_the_world_and_back_leaves_clicks_the_same():
+    from LiverTumorSegLib.apps.panel.mrml_kept_clicks import same_clicks
+
+    clicks = (((50.0, 40.0, 30.0), True), ((51.0, 40.0, 30.0), False))
+    there_and_back = (((50.0 + 1e-12, 40.0, 30.0 - 1e-12), True), clicks[1])
+    assert same_clicks(clicks, there_and_back)
+    assert not same_clicks(clicks, clicks[:1])
+    assert not same_clicks(clicks, (((50.001, 40.0, 30.0), True), clicks[1]))
+    assert not same_clicks(clicks, (((50.0, 40.0, 30.0), False), clicks[1]))
