@@ -41,7 +41,7 @@ from LiverTumorSegPanel.models import ModelSection
 from LiverTumorSegPanel.other_models import OtherModelsSection
 from LiverTumorSegPanel.outputs import OutputSection
 from LiverTumorSegPanel.packages import PackagesSection
-from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf
+from LiverTumorSegPanel.parameters import LiverTumorSegParameterNode, requestOf, showResult
 from LiverTumorSegPanel.results import ResultsSection
 from LiverTumorSegPanel.running import RunSection
 from LiverTumorSegPanel.sample_data import SampleSection, registerSampleData
@@ -241,8 +241,7 @@ class LiverTumorSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
 
         def done(nodes: ResultNodes) -> None:
-            parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
-            parameters.resultTable = nodes.table
+            showResult(parameters, nodes)
             self.logic.panel.later(self._results.bringIntoView)
 
         self.logic.jobs.segment(requestOf(parameters), done)

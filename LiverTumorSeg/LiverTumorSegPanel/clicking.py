@@ -20,7 +20,7 @@ from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes, earlier_table
 
 from .lesions import shortcut
 from .logic import SegmentationLogic
-from .parameters import resultOf
+from .parameters import resultOf, showResult
 from .section import Section
 from .table import chooseLesion, chosenLesion
 
@@ -228,10 +228,8 @@ class ClickSection(Section):
 
         def done(nodes: ResultNodes, answer: ClickedLesion | None) -> None:
             self._running = None
-            parameters = self.parameters
-            if parameters:
-                parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
-                parameters.resultTable = nodes.table
+            if self.parameters:
+                showResult(self.parameters, nodes)
             self._said = click_texts.click_answer(answer) if answer else ""
             self._unmeasured = [each for each in self._unmeasured if each[0].table is not nodes.table]
             self._unmeasured.append((nodes, lesion))
@@ -247,7 +245,7 @@ class ClickSection(Section):
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
         if nodes and nodes.volume is volume:
             return LesionScene.of(nodes)
-        table = earlier_table(segmentation) if segmentation else None
+        table = earlier_table(segmentation, volume) if segmentation else None
         if table:
             return LesionScene.of(ResultNodes(volume, segmentation, table))
         waiting = (each.scene for each in self._asked if each.scene.volume is volume)

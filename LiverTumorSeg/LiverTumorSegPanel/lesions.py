@@ -12,7 +12,7 @@ from LiverTumorSegLib.apps.panel.job_runner import IDLE
 from LiverTumorSegLib.apps.panel.mrml_results import ResultNodes
 
 from .logic import SegmentationLogic
-from .parameters import resultOf
+from .parameters import resultOf, showResult
 from .section import Section
 from .table import chooseRow, chosenLesion, showNote
 
@@ -123,7 +123,12 @@ class LesionsSection(Section):
         self._keepNote()
         nodes = resultOf(self.parameters)
         if nodes:
-            self.panel.attempt(lambda: step(nodes, lambda found: None))
+            self.panel.attempt(lambda: step(nodes, self._showBack))
+
+    def _showBack(self, nodes: ResultNodes) -> None:
+        """Show what came back, which may be of another CT than what it was replaced by."""
+        if self.parameters:
+            showResult(self.parameters, nodes)
 
 
 def _shortcut(parent: Any, key: str, button: Any) -> Any:

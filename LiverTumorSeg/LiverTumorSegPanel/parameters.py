@@ -88,6 +88,12 @@ def requestOf(parameters: LiverTumorSegParameterNode) -> Request:
     )
 
 
+def showResult(parameters: LiverTumorSegParameterNode, nodes: ResultNodes) -> None:
+    """Let a result be the last one, which the panel shows."""
+    parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
+    parameters.resultTable = nodes.table
+
+
 def resultOf(parameters: LiverTumorSegParameterNode) -> ResultNodes | None:
     """The last result, or None where there is none in the scene."""
     nodes = (parameters.resultVolume, parameters.resultSegmentation, parameters.resultTable)

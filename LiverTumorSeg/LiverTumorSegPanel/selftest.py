@@ -24,6 +24,8 @@ from LiverTumorSegLib.apps.panel.mrml_segmentations import SegmentOutput
 from LiverTumorSegLib.apps.panel.panel import PanelSettings
 from LiverTumorSegLib.core.labels import LESION
 
+from .parameters import showResult
+
 if TYPE_CHECKING:
     from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest as _Test
 
@@ -113,8 +115,7 @@ class SelfTestMixin(_Test):
         parameters = self.logic.getParameterNode()
         parameters.inputVolume, parameters.smallestLesionMl = node, 0.25
         nodes = self.logic.segment(node, settings=_CPU)
-        parameters.resultVolume, parameters.resultSegmentation = nodes.volume, nodes.segmentation
-        parameters.resultTable = nodes.table
+        showResult(parameters, nodes)
         rows, segments = mrml_tables.rows(nodes.table), nodes.segments
         with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as folder:
             path = str(Path(folder) / "scene.mrb")

@@ -64,12 +64,12 @@ class Scene:
 
     def _result(self) -> Any:
         from LiverTumorSegLib.apps.panel import mrml_segmentations
-        from LiverTumorSegLib.apps.panel.mrml_results import FACTS, ResultNodes, table_node
+        from LiverTumorSegLib.apps.panel.mrml_results import FACTS, ResultNodes, new_table
 
         output = mrml_segmentations.SegmentOutput(one_each=False)
         segmentation = mrml_segmentations.create(self.node)
         names = mrml_segmentations.write(self.made.labels, self.node, segmentation, output)
-        table = table_node(segmentation, self.node, replace=False)
+        table = new_table(segmentation, self.node)
         options = {"coarse_pass": True, "batch": None, "postprocessing": {}, "precision": "auto"}
         run = {"model": "unet-lits", "labels": ["background", "liver", "lesion"], "device": "cpu", "notes": []}
         run |= {"label_warnings": [], "region": False, "seconds": 1.0, "options": options}

@@ -39,13 +39,13 @@ def found_labels():
 def add_result(jobs, node, labels=None, *, one_each=False):
     """A result as a model leaves it, measured."""
     from LiverTumorSegLib.apps.panel import mrml_segmentations
-    from LiverTumorSegLib.apps.panel.mrml_results import FACTS, ResultNodes, table_node
+    from LiverTumorSegLib.apps.panel.mrml_results import FACTS, ResultNodes, new_table
 
     labels = found_labels() if labels is None else labels
     output = mrml_segmentations.SegmentOutput(one_each=one_each)
     segmentation = mrml_segmentations.create(node)
     made = mrml_segmentations.write(labels, node, segmentation, output)
-    table = table_node(segmentation, node, replace=False)
+    table = new_table(segmentation, node)
     options = {"coarse_pass": True, "batch": None, "postprocessing": {}, "precision": "auto"}
     run = {"model": "unet-lits", "labels": ["background", "liver", "lesion"], "device": "cpu, float32", "notes": []}
     run |= {"label_warnings": [], "region": False, "seconds": 1.0, "options": options}

@@ -17,7 +17,7 @@ from .clicks import ClickedLesion, run_of_clicks
 from .mrml_edited_lesion import EditedLesion, LesionState
 from .mrml_kept_clicks import VoxelClick
 from .mrml_lesion_scene import LesionScene
-from .mrml_results import FACTS, ResultNodes, require, table_node
+from .mrml_results import FACTS, ResultNodes, new_table, require
 from .mrml_volumes import LastVolume
 from .panel import Panel
 
@@ -207,7 +207,7 @@ def _new_result(scene: LesionScene) -> ResultNodes:
     node = scene.segmentation or mrml_segmentations.create(scene.volume)
     if not node.GetSegmentation().GetNumberOfSegments():
         mrml_segmentations.take_geometry(node, scene.volume)
-    table = table_node(node, scene.volume, replace=False)
+    table = new_table(node, scene.volume)
     names = scene.names
     run = run_of_clicks(liver=LIVER.label in names.values())
     facts = {

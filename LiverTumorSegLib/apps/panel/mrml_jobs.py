@@ -18,7 +18,17 @@ from ...reporting.lesion_origins import read_marks
 from ..worker.protocol import PAINTED
 from . import mrml_display, mrml_other_structures, mrml_segment_boxes, mrml_segmentations
 from .mrml_clicks import ClickJobs, ClickStep
-from .mrml_results import CANDIDATES, ResultNodes, earlier_table, fill, labels_checksum, rows_segments, table_node
+from .mrml_results import (
+    CANDIDATES,
+    ResultNodes,
+    ct_of,
+    earlier_table,
+    fill,
+    labels_checksum,
+    name_ct,
+    new_table,
+    rows_segments,
+)
 from .mrml_results import require as _require
 from .mrml_segmentations import SegmentOutput
 from .mrml_undo import ChangedLabels, KeptResult, ReplacedSegments, UndoStep, UndoSteps, owners_checksum
@@ -74,13 +84,15 @@ class SceneJobs:
         def finish(result: Result) -> None:
             _require(request.volume, request.segmentation)
             node = request.segmentation or mrml_segmentations.create(request.volume)
-            earlier = earlier_table(node) if request.output.replace else None
-            kept = KeptResult.of(node, earlier) if earlier else None
+            table = _replaced_table(node, request.volume) if request.output.replace else None
+            kept = KeptResult.of(node, table) if table else None
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
             mrml_other_structures.write(result.others, request.volume, node, replace_earlier=request.output.replace)
             if request.surface and result.labels.any():
                 self.panel.later(lambda: mrml_display.show_surface(node))
-            nodes = ResultNodes(request.volume, node, table_node(node, request.volume, replace=request.output.replace))
+            if table:
+                name_ct(table, request.volume)
+            nodes = ResultNodes(request.volume, node, table or new_table(node, request.volume))
             lesions = [name for name, label in made.items() if label == LESION.label]
             rows = lesions if request.output.one_each else lesions * len(result.table["lesions"])
             facts: dict[str, Any] = {"run": result.run, "warnings": list(result.warnings), "segments": made}
@@ -176,7 +188,7 @@ class SceneJobs:
         if isinstance(step, ClickStep):
             self.measure(nodes, done)
         else:
-            done(replace(nodes))
+            done(replace(nodes, volume=ct_of(nodes.table) or nodes.volume))
 
     def _undo_labels(self, nodes: ResultNodes, step: ChangedLabels, done: Callable[[ResultNodes], None]) -> None:
         change, inverse = self._change_of(nodes), step.inverse(nodes)
@@ -315,6 +327,12 @@ class _Change:
     @property
     def labels(self) -> NDArray[np.unsignedinteger]:
         return self.before.labels
+
+
+def _replaced_table(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLTableNode | None:
+    return earlier_table(segmentation, volume) or earlier_table(segmentation)
 
 
 def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[str]) -> NDArray[np.bool_]:

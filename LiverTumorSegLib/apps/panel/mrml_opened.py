@@ -13,7 +13,7 @@ from ..worker import arrays
 from . import mrml_display, mrml_segmentations
 from .job_runner import Answer
 from .mrml_jobs import SceneJobs
-from .mrml_results import ResultNodes, fill, labels_checksum, require, table_node
+from .mrml_results import ResultNodes, fill, labels_checksum, new_table, require
 from .mrml_segmentations import SegmentOutput
 from .result import Result
 
@@ -52,7 +52,7 @@ def open_objects(
         made = mrml_segmentations.write(labels, volume, node, SegmentOutput(one_each=one_each))
         if labels.any():
             jobs.panel.later(lambda: mrml_display.show_surface(node))
-        nodes = ResultNodes(volume, node, table_node(node, volume, replace=False))
+        nodes = ResultNodes(volume, node, new_table(node, volume))
         lesions = [name for name, label in made.items() if label == LESION.label]
         rows = lesions if one_each else lesions * len(result.table["lesions"])
         facts = {"segments": made, "found": labels_checksum(labels), "one_each": one_each}

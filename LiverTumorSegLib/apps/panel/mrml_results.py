@@ -18,12 +18,15 @@ from ...reporting.lesion_notes import clean_note
 from ...reporting.lesion_numbers import LesionNumbers, read_numbers
 from ...reporting.lesion_origins import LesionMark, LesionOrigin, read_marks
 from . import lesion_notes, mrml_tables
+from .mrml_kept_clicks import CLICKS
 from .mrml_segmentations import put_beside
 from .mrml_volumes import to_world
 from .result import Note, Result
 
 FACTS, CANDIDATES, NUMBERS = "LiverTumorSeg.facts", "LiverTumorSeg.candidates", "LiverTumorSeg.numbers"
-_SEGMENTATION = "LiverTumorSeg.segmentation"
+KEPT = (FACTS, CANDIDATES, NUMBERS, CLICKS)
+"""Attributes of a table with all that is known of a result."""
+_SEGMENTATION, _CT, _NAMES_CT = "LiverTumorSeg.segmentation", "LiverTumorSeg.ct", "LiverTumorSeg.names_ct"
 _LINES = ("axial_line_mm", "short_axial_line_mm")
 
 
@@ -149,24 +152,43 @@ def labels_checksum(labels: NDArray[np.unsignedinteger]) -> int:
     return zlib.crc32(np.ascontiguousarray(np.minimum(labels, LESION.label), np.uint8).data)
 
 
-def table_node(
-    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode, *, replace: bool
+def new_table(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode
 ) -> slicer.vtkMRMLTableNode:
-    """A new table; where an earlier result is replaced, that one's."""
-    if replace:
-        found = earlier_table(segmentation)
-        if found is not None:
-            return found
+    """A table for a CT's result in a segmentation."""
     table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{segmentation.GetName()} measures")
     table.SetNodeReferenceID(_SEGMENTATION, segmentation.GetID())
+    name_ct(table, volume)
     put_beside(table, volume)
     return table
 
 
-def earlier_table(segmentation: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLTableNode | None:
-    """The table of the result that a segmentation holds, or None."""
+def earlier_table(
+    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLVolumeNode | None = None
+) -> slicer.vtkMRMLTableNode | None:
+    """The table of the result that a segmentation holds, or None; with a volume, no table of another CT."""
     tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
-    return next((table for table in tables if table.GetNodeReference(_SEGMENTATION) is segmentation), None)
+    own = (table for table in tables if table.GetNodeReference(_SEGMENTATION) is segmentation)
+    return next((table for table in own if volume is None or not _is_of_another(table, volume)), None)
+
+
+def name_ct(table: slicer.vtkMRMLTableNode, volume: slicer.vtkMRMLVolumeNode) -> None:
+    """Let a table be a CT's; all that it says of another, as notes, goes."""
+    if _is_of_another(table, volume):
+        for name in KEPT:
+            table.RemoveAttribute(name)
+    table.SetNodeReferenceID(_CT, volume.GetID())
+    table.SetAttribute(_NAMES_CT, "true")
+
+
+def ct_of(table: slicer.vtkMRMLTableNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The CT of a table; None where it was removed, or the scene is of an earlier version."""
+    return table.GetNodeReference(_CT)
+
+
+def _is_of_another(table: slicer.vtkMRMLTableNode, volume: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether a table is another CT's, also one that was removed since; earlier versions did not say whose it is."""
+    return table.GetAttribute(_NAMES_CT) is not None and ct_of(table) is not volume
 
 
 def rows_segments(numbered: NDArray[np.unsignedinteger], owners: NDArray[np.uint16], names: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...core.labels import LESION, LIVER
 from . import mrml_display, mrml_segment_boxes, mrml_segmentations
 from .mrml_clicks import ClickStep
 from .mrml_other_structures import structures_of
-from .mrml_results import CANDIDATES, FACTS, NUMBERS, ResultNodes
+from .mrml_results import FACTS, KEPT, ResultNodes, ct_of, name_ct, require
 from .mrml_segmentations import LABELMAP
 
 MOST_STEPS, MOST_BYTES = 20, 200 << 20
@@ -81,18 +81,16 @@ class KeptResult:
     """Segments and table of a result as they were, with all corrections.
 
     Args:
-        facts: of the result, as text.
-        candidates: for lesions.
-        numbers: of the lesions.
+        volume: the CT; None where the table does not say it.
+        known: all that is known of it, the table's attributes.
         cells: of the table.
         segments: names, colours and tags of the module's own segments, also of other structures, by their IDs, with
             their values in an image.
         images: one each for segments that share it.
     """
 
-    facts: str
-    candidates: str
-    numbers: str
+    volume: slicer.vtkMRMLScalarVolumeNode | None
+    known: dict[str, str]
     cells: vtk.vtkTable
     segments: dict[str, tuple[slicer.vtkSegment, int, str]]
     images: dict[str, slicer.vtkOrientedImageData]
@@ -113,8 +111,8 @@ class KeptResult:
             segments[name] = (bare, segment.GetLabelValue(), address)
         cells = vtk.vtkTable()
         cells.DeepCopy(table.GetTable())
-        facts, candidates, numbers = (table.GetAttribute(name) or "" for name in (FACTS, CANDIDATES, NUMBERS))
-        return cls(facts or "{}", candidates, numbers, cells, segments, images)
+        known = {name: table.GetAttribute(name) or "" for name in KEPT}
+        return cls(ct_of(table), known, cells, segments, images)
 
     @property
     def bytes(self) -> int:
@@ -128,6 +126,8 @@ class KeptResult:
             IDs of liver and lesions.
         """
         segments, names = segmentation.GetSegmentation(), {}
+        if self.volume and not segments.GetNumberOfSegments():
+            mrml_segmentations.take_geometry(segmentation, self.volume)
         for name, (bare, value, address) in self.segments.items():
             segment = slicer.vtkSegment()
             segment.DeepCopyMetadata(bare)
@@ -135,12 +135,13 @@ class KeptResult:
             segment.AddRepresentation(LABELMAP, self.images[address])
             names[name] = segments.GenerateUniqueSegmentID(name)
             segments.AddSegment(segment, names[name])
-        facts = json.loads(self.facts)
+        if self.volume:
+            name_ct(table, self.volume)
+        facts = json.loads(self.known[FACTS] or "{}")
         facts["segments"] = {names.get(name, name): kind for name, kind in facts.get("segments", {}).items()}
         facts["rows"] = [names.get(name, name) for name in facts.get("rows", [])]
-        table.SetAttribute(FACTS, json.dumps(facts))
-        table.SetAttribute(CANDIDATES, self.candidates)
-        table.SetAttribute(NUMBERS, self.numbers)
+        for name, text in (self.known | {FACTS: json.dumps(facts)}).items():
+            table.SetAttribute(name, text)
         cells = vtk.vtkTable()
         cells.DeepCopy(self.cells)
         table.SetAndObserveTable(cells)
@@ -174,7 +175,11 @@ class ReplacedSegments:
 
         Returns:
             The step that takes this one back; None where it cannot be, since both results are there now.
+
+        Raises:
+            UserError: the earlier result's CT was removed.
         """
+        require(self.kept.volume)
         segments = nodes.segmentation.GetSegmentation()
         if mrml_display.has_surface(nodes.segmentation):
             nodes.segmentation.RemoveClosedSurfaceRepresentation()
@@ -183,7 +188,8 @@ class ReplacedSegments:
             for name in (*self.made, *structures_of(nodes.segmentation)):
                 segments.RemoveSegment(name)
         names = self.kept.restore(nodes.segmentation, self.table)
-        return ReplacedSegments(self.table, now, names, _owners(nodes, names)) if now else None
+        back = replace(nodes, volume=self.kept.volume or nodes.volume)
+        return ReplacedSegments(self.table, now, names, _owners(back, names)) if now else None
 
     def _is_untouched(self, nodes: ResultNodes) -> bool:
         if not all(nodes.segmentation.GetSegmentation().GetSegment(name) for name in self.made):

@@ -320,3 +320,19 @@ def test_what_the_panel_shows_meanwhile_does_not_throw_a_drag_back(harness, done
     settled(harness, done)
     (((i, j, _), _inside),) = done._clicks._lesion.clicks
     assert np.allclose((i * 0.9, j * 0.9), (90.0, 80.0))
+
+
+def test_a_lesion_of_another_ct_gets_a_table_of_its_own_in_the_chosen_segmentation(harness, done, view):  # noqa: F811
+    parameters, first = done.logic.getParameterNode(), result(done)
+    first.note(0, "metastasis of patient A")
+    parameters.outputSegmentation = first.segmentation
+    other = add_clicked_ct(name="other CT")
+    done.ui.inputSelector.setCurrentNode(other)
+    press(done, "Key_A")
+    view.click(world(done, LESIONS["small"][0]))
+    settled(harness, done)
+    nodes = result(done)
+    assert (nodes.volume, nodes.segmentation) == (other, first.segmentation)
+    assert nodes.table is not first.table
+    assert nodes.notes == []
+    assert first.note_of(0) == "metastasis of patient A"

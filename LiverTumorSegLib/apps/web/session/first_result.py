@@ -10,7 +10,7 @@ from ....core.volume import Volume
 from ....reporting.lesions import LesionTable
 from ...panel import mrml_segmentations
 from ...panel.clicks import run_of_clicks
-from ...panel.mrml_results import ResultNodes, fill, table_node
+from ...panel.mrml_results import ResultNodes, fill, new_table
 from ...panel.result import Result
 
 
@@ -29,7 +29,7 @@ def make_first_result(node: slicer.vtkMRMLScalarVolumeNode, volume: Volume, *, o
         segmentation.GetSegmentation().RemoveSegment(name)
         del made[name]
     run = run_of_clicks()
-    nodes = ResultNodes(node, segmentation, table_node(segmentation, node, replace=False))
+    nodes = ResultNodes(node, segmentation, new_table(segmentation, node))
     table = LesionTable(None, 0.0, None, ()).to_dict()
     facts = {"segments": made, "one_each": one_each}
     fill(nodes, Result(labels, volume, table, run, volume.warnings, marks=()), facts, [])

@@ -239,3 +239,55 @@ def test_the_oldest_step_goes_first(nodes):
     assert list(steps._steps) == [large]
     steps.clear()
     assert not steps.has(nodes.table)
+
+
+def test_a_result_that_another_cts_replaces_leaves_nothing_there_and_comes_back_whole(
+    jobs, nodes, small_phantom, tmp_path
+):
+    from LiverTumorSegLib.apps.panel.mrml_kept_clicks import CLICKS
+
+    first = nodes.volume
+    nodes.note(0, "metastasis of patient A")
+    nodes.table.SetAttribute(CLICKS, "[]")
+    before = rows(nodes)
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    assert again.volume is not first
+    assert again.table is nodes.table
+    assert again.notes == []
+    assert not again.table.GetAttribute(CLICKS)
+    back = run(jobs, jobs.undo, again)
+    assert back.volume is first
+    assert [text for _voxel, text in back.notes] == ["metastasis of patient A"]
+    assert rows(back) == before
+    forth = run(jobs, jobs.redo, back)
+    assert forth.volume is again.volume
+    assert forth.notes == []
+
+
+def test_a_result_whose_ct_is_gone_does_not_come_back_over_another_ct(jobs, nodes, small_phantom, tmp_path):
+    import slicer
+
+    nodes.note(0, "metastasis of patient A")
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    slicer.mrmlScene.RemoveNode(nodes.volume)
+    with pytest.raises(UserError, match="was removed"):
+        jobs.undo(again, pytest.fail)
+    assert again.notes == []
+    assert jobs.steps.has(again.table)
+
+
+def test_a_result_of_a_ct_that_is_gone_leaves_no_notes_in_the_next(jobs, nodes, small_phantom, tmp_path):
+    import slicer
+
+    nodes.note(0, "metastasis of patient A")
+    slicer.mrmlScene.RemoveNode(nodes.volume)
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    assert again.notes == []
+
+
+def test_a_table_of_an_earlier_version_keeps_its_notes(jobs, nodes, small_phantom, tmp_path):
+    nodes.note(0, "a cyst")
+    nodes.table.RemoveAttribute("LiverTumorSeg.names_ct")
+    nodes.table.RemoveNodeReferenceIDs("LiverTumorSeg.ct")
+    again = segmented(jobs, small_phantom, tmp_path, nodes.segmentation, replace=True)
+    assert [text for _voxel, text in again.notes] == ["a cyst"]
