@@ -22,6 +22,10 @@ from .section import Section
 from .table import chosenLesion, fillTable
 
 
+_SETTLE_MILLISECONDS = 400
+"""Keys may move the slider on within this time before the result is changed."""
+
+
 class ResultsSection(Section):
     """Shows the result that the parameter node names, also after the scene was loaded again.
 
@@ -35,6 +39,12 @@ class ResultsSection(Section):
         self.logic, self.panel = logic, logic.panel
         self._shown: tuple[Any, ...] | None = None
         self._wasIdle = True
+        self._wanted: int | None = None
+        self._choosing = False
+        self._settling = qt.QTimer()
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLE_MILLISECONDS)
+        self._settling.connect("timeout()", self._choose)
         self._warnings = FoldedWarnings(ui.resultWarnings)
         ui.reportLabel.visible = False
         ui.lesionTable.connect("itemSelectionChanged()", self._onLesion)
@@ -53,15 +63,21 @@ class ResultsSection(Section):
         nodes = resultOf(self.parameters)
         self.ui.resultsSection.visible = nodes is not None
         chosen, idle = self.parameters.inputVolume, self.panel.state in IDLE
-        for widget in (self.ui.reportButton, self.ui.measureButton, self.ui.sensitivitySlider):
+        for widget in (self.ui.reportButton, self.ui.measureButton):
             widget.enabled = idle
-        if idle and not self._wasIdle and nodes and not self.ui.sensitivitySlider.sliderDown:
-            self._fillSlider(nodes)  # it may have been moved for a job that came to nothing
+        if idle and not self._wasIdle:
+            self._choosing = False
+            if self._wanted is not None:
+                self._settling.start()
+            elif nodes and not self.ui.sensitivitySlider.sliderDown:
+                self._fillSlider(nodes)  # it may have been moved for a job that came to nothing
+        self.ui.sensitivitySlider.enabled = idle or self._choosing  # disabled, it would lose the keyboard
         self._wasIdle = idle
         now = _state(nodes, chosen) if nodes else None
         if now != self._shown:
             if not (now and self._shown and now[0] == self._shown[0]):
                 self.ui.reportLabel.visible = False  # it belongs to another result
+                self._wanted = None
             self._shown = now
             if nodes:
                 self._fill(nodes, chosen)
@@ -91,7 +107,7 @@ class ResultsSection(Section):
     def _fillSlider(self, nodes: ResultNodes) -> None:
         points, slider = nodes.points, self.ui.sensitivitySlider
         self.ui.sensitivityFrame.visible = len(points) > 1
-        if points:
+        if points and self._wanted is None:
             blocked = slider.blockSignals(True)
             slider.maximum = len(points) - 1
             slider.value = texts.chosen_point(points, nodes.facts["run"])
@@ -105,8 +121,19 @@ class ResultsSection(Section):
 
     def _onSensitivity(self, place: int) -> None:
         nodes = resultOf(self.parameters)
-        if nodes and self.panel.state in IDLE and 0 <= place < len(nodes.points):
+        if nodes and 0 <= place < len(nodes.points):
             self._showPoint(place)
+            self._wanted = place
+            self._settling.start()
+
+    def _choose(self) -> None:
+        """Change the result as the slider says, once it stands still; while a job runs, after it."""
+        nodes = resultOf(self.parameters) if self.parameters else None
+        if self._wanted is None or self.panel.state not in IDLE:
+            return
+        place, self._wanted = self._wanted, None
+        if nodes and place < len(nodes.points) and place != texts.chosen_point(nodes.points, nodes.facts["run"]):
+            self._choosing = True
             wanted = nodes.points[place]["false_per_patient"]
             self.panel.attempt(lambda: self.logic.jobs.choose(nodes, wanted, lambda found: None))
 
