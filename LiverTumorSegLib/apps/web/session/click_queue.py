@@ -85,6 +85,7 @@ class ClickQueue:
             return False
         if newest is self.asked:
             self.asked = None
+            self._is_held = False
         last = newest.unanswered[-1:]  # none where a click was to be removed
         left = Asked(newest.lesion, tuple(click for click in newest.clicks if click not in last))
         if last and left.unanswered and left != self.asked:

@@ -124,7 +124,7 @@ class CorrectionSection(Section):
         self.state.row = -1
 
     def _on_undo(self) -> None:
-        if not self.take_back_click():
+        if not (self._outside.take_back() or self.take_back_click()):
             self.corrections.undo()
 
     def choose(self, nodes: ResultNodes, sensitivity: float) -> None:

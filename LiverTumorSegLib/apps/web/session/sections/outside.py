@@ -87,6 +87,12 @@ class OutsideSection(Section):
         with self.state:
             self._show_next()
 
+    def take_back(self) -> bool:
+        """Answer the question that is seen as *Take back* does; False where none is."""
+        is_asking = bool(self._waiting)
+        self._on_answer(Outside.NOTHING.value)
+        return is_asking
+
     def forget(self) -> None:
         """Drop what was not answered, as the strokes of another result."""
         dropped = list(self._waiting)

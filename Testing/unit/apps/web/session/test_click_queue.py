@@ -129,6 +129,18 @@ def test_an_answer_to_a_click_that_was_taken_back_is_not_wanted(queue):
     assert queue.failed == []
 
 
+def test_the_next_is_looked_at_when_the_click_that_is_asked_about_is_taken_back(queue):
+    one, other = lesion(), lesion()
+    queue.add(asked(one, ONE))
+    run(
+        queue,
+        lambda: [queue.hold(), setattr(queue.panel, "state", PanelState.DONE), queue.take_back()],
+        lambda: queue.add(asked(other, TWO)) or asyncio.ensure_future(queue.run()),
+        lambda: end(queue),
+    )
+    assert [each.lesion for each in queue.began] == [one, other]
+
+
 def test_the_newest_clicks_are_those_that_wait_longest(queue):
     one = lesion(ONE)
     assert queue.newest(one) == (ONE,)

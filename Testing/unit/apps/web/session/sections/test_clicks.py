@@ -185,6 +185,17 @@ def test_a_click_whose_lesion_goes_beyond_the_liver_is_asked_about(beside_liver,
         assert f"{ml:.2f} ml" in page.state.click_said
 
 
+def test_undo_while_it_is_asked_takes_the_click_back_and_the_next_is_looked_at(beside_liver):
+    page = beside_liver
+    mode(page, "add")
+    in_turn((lambda: True, lambda: click(page, SMALL)), (lambda: page.state.outside_asking, page.correcting._on_undo))
+    assert not page.state.outside_asking
+    assert not lesions(page).any()
+    mode(page, "add")
+    answer_outside(page, SMALL, "within")
+    assert lesions(page).any()
+
+
 def test_a_lesion_that_ends_at_the_liver_is_asked_about_once(beside_liver):
     page = beside_liver
     mode(page, "add")

@@ -38,6 +38,15 @@ def test_what_is_put_away_is_taken_back(session, question):  # noqa: F811
     assert done == [(7, "nothing")]
 
 
+def test_undo_takes_back_what_is_asked_about(session, question):  # noqa: F811
+    done = []
+    assert not question.take_back()
+    asked(question, 7, done)
+    assert question.take_back()
+    assert done == [(7, "nothing")]
+    assert not session.state.outside_asking
+
+
 def test_what_is_dropped_with_its_result_is_taken_back(session, question):  # noqa: F811
     done = []
     for ml in (7, 3):
