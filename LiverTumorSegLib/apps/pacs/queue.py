@@ -151,6 +151,12 @@ class SeriesQueue(QueueReader):
         """Let a series wait that could not be segmented for a reason that may pass."""
         self._again(number, SeriesState.SEGMENTING, SeriesState.WAITING, why, after)
 
+    def put_back(self, number: int) -> None:
+        """Let a series wait again whose segmenting was given up through no fault of its own: no try is counted."""
+        with self.transaction():
+            for series in self._series("number = ? AND state = ?", number, SeriesState.SEGMENTING.value):
+                self._move(number, SeriesState.WAITING, tries=series.tries)
+
     def next_to_send(self) -> QueuedSeries | None:
         """The series to be sent next: that which was tried least, so that none holds the others up."""
         due = "state = ? AND (next_try IS NULL OR next_try <= ?) ORDER BY tries, number LIMIT 1"
@@ -253,12 +259,6 @@ class SeriesQueue(QueueReader):
 
     def _mark(self, name: str, time: datetime) -> None:
         self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, time_text(time))
-
-    def restarted(self) -> None:
-        """Let what was being segmented wait again."""
-        with self.transaction():
-            for series in self.in_state(SeriesState.SEGMENTING):
-                self._move(series.number, SeriesState.WAITING, tries=series.tries)
 
     def wait_anew(self, quiet_seconds: float) -> None:
         """Give what was being received, and is whole when it is quiet, all its time again, as images can come again."""

@@ -80,6 +80,8 @@ class SeriesSegmenter:
     def close(self) -> None:
         """End the worker; a series that is being segmented is segmented again at the next start."""
         self._jobs.close()
+        if self._running is not None:
+            self._queue.put_back(self._running.series.number)
 
     def _has_room(self) -> bool:
         """Whether a result can be kept; that it cannot is said once."""

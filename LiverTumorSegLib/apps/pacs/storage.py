@@ -185,6 +185,7 @@ _COMPLETE_WITHIN = timedelta(days=1)
 """For the images of a series to come, at least: an archive may have lost it while it was fetched."""
 
 _NEVER_COMPLETE = "Its images did not all come within [limits] keep_days."
+_DIED = "The service died while it was segmented, as where it takes more memory than there is."
 _log = logging.getLogger(__name__)
 
 
@@ -199,7 +200,7 @@ class FolderCleanup:
     def __init__(self, config: Config, queue: SeriesQueue) -> None:
         self._folder, self._queue = ServiceFolder(config.folder), queue
         self._keeps_names = config.page is not None and config.page.identifiers
-        self._keep = timedelta(days=config.limits.keep_days)
+        self._keep, self._segment_tries = timedelta(days=config.limits.keep_days), config.limits.segment_tries
 
     def step(self) -> None:
         """Delete images and results whose time is over, and wait no longer for images that never came."""
@@ -218,7 +219,8 @@ class FolderCleanup:
 
     def repair(self) -> None:
         """Mend what a kill left, before anything else runs: files that are in no row, and rows whose files are gone."""
-        self._queue.restarted()
+        for series in self._queue.in_state(SeriesState.SEGMENTING):
+            self._try_again(series)
         if not self._keeps_names:
             self._queue.forget_names()
         for left in [*self._folder.arriving.iterdir(), *self._folder.making.iterdir()]:
@@ -232,6 +234,15 @@ class FolderCleanup:
             self._find_objects(series)
         for series in self._queue.in_state(SeriesState.RECEIVING, SeriesState.WAITING, SeriesState.FAILED):
             self._find_images(series)
+
+    def _try_again(self, series: QueuedSeries) -> None:
+        """Let a series wait that was being segmented as the service died; it may be why, so that each time counts."""
+        if series.tries + 1 >= self._segment_tries:
+            self._queue.failed(series.number, _DIED, SeriesState.SEGMENTING)
+            _log.error("job %d: failed. %s", series.number, _DIED)
+        else:
+            self._queue.segment_again(series.number, _DIED, timedelta(0))
+            _log.warning("job %d: will be segmented again. %s", series.number, _DIED)
 
     def _delete_expired(self, number: int) -> None:
         series = self._queue.find(number)

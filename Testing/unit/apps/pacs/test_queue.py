@@ -166,16 +166,17 @@ def test_an_image_that_comes_as_a_series_is_judged_keeps_it_from_being_passed_by
     assert state(queue) is SeriesState.WAITING
 
 
-def test_a_restart_puts_what_was_segmented_back_and_gives_what_was_received_its_time(queue, clock):
+def test_what_is_put_back_counts_no_try_and_what_was_received_gets_its_time(queue, clock):
     waiting(queue, "1.2")
     queue.begin()
     received(queue, "1.3")
     watched = queue.create("1.4", "1.1", "archive")
     queue.arrived("1.4.1", watched, 1, None)
     clock.wait(1000)
-    queue.restarted()
+    queue.put_back(1)
+    queue.put_back(2)  # it is not being segmented
     queue.wait_anew(30)
-    assert state(queue) is SeriesState.WAITING
+    assert (state(queue), queue.find(1).tries) == (SeriesState.WAITING, 0)
     assert queue.quiet() == []
     clock.wait(30)
     assert [series.series for series in queue.quiet()] == ["1.3"]

@@ -67,6 +67,14 @@ def test_a_result_lands_whole_and_waits_to_be_sent(begun):
     assert list(service.folder.making.iterdir()) == []
 
 
+def test_a_series_that_the_end_of_the_service_interrupts_counts_no_try(begun):
+    service, segmenting = begun("hang")
+    segmenting.step()
+    assert service.queue.find(1).state is SeriesState.SEGMENTING
+    segmenting.close()
+    assert (service.queue.find(1).state, service.queue.find(1).tries) == (SeriesState.WAITING, 0)
+
+
 def test_the_worker_stays_warm_for_the_next_series(begun, tmp_path):
     service, segmenting = begun()
     waiting(service, "1.2.4")

@@ -110,6 +110,18 @@ def test_what_was_segmented_at_the_end_waits_at_the_start(service, tidying):
     assert service.only().state is SeriesState.WAITING
 
 
+def test_a_series_that_takes_the_service_down_again_and_again_fails(service, tidying, caplog):
+    whole(service)
+    for times in range(1, 4):
+        assert service.queue.begin().tries == times - 1
+        tidying.repair()
+    failed = service.only()
+    assert failed.state is SeriesState.FAILED
+    assert "The service died while it was segmented" in failed.why
+    assert "job 1: failed." in caplog.text
+    assert service.queue.retry(1).state is SeriesState.WAITING
+
+
 @pytest.mark.parametrize("state", [SeriesState.RECEIVING, SeriesState.WAITING, SeriesState.SEGMENTING])
 def test_an_image_that_is_gone_is_not_segmented_without(service, tidying, state, caplog):
     service.take(*series())
