@@ -64,9 +64,16 @@ class Inbox:
         self._queue.whole(series)
 
     def knows(self, series: str) -> int | None:
-        """The number of a series' images that ever came, late ones included; None where the series is not known."""
+        """The number of a series' images that came, late ones included; None where the series is not known.
+
+        Of a series that is being received, as one that grew after it was passed by, those count that are still there.
+        """
         found = self._queue.of(series)
-        return None if found is None else found.images + found.late
+        if found is None:
+            return None
+        if found.state is not SeriesState.RECEIVING:
+            return found.images + found.late
+        return sum(file is not None for file in self._queue.files(found.number))
 
     def _take(self, file: Path, sender: str, asked: str | None) -> None:
         self._refuse_large(file, max(("image_mb", "enhanced_mb"), key=lambda name: getattr(self._limits, name)))

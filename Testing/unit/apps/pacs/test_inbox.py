@@ -100,6 +100,17 @@ def test_it_is_known_how_many_images_of_a_series_came(service):
     assert service.inbox.knows("1.2.3") == 13
 
 
+def test_images_that_were_forgotten_do_not_count_as_there_once_the_series_grows(service):
+    """Else a fetch that ends in the middle would be taken for whole at the next start."""
+    service.take(*series())
+    service.queue.passed(1, "why")
+    assert service.inbox.knows("1.2.3") == 12
+    service.take(*series(count=20)[12:15])
+    assert service.inbox.knows("1.2.3") == 3
+    service.take(*series(count=20))
+    assert service.inbox.knows("1.2.3") == 20
+
+
 @pytest.mark.parametrize("state", [SeriesState.SENDING, SeriesState.DONE, SeriesState.FAILED])
 def test_images_that_come_after_the_result_are_refused_for_good_and_noted(service, state):
     segmented(service, state)
