@@ -19,6 +19,10 @@ from .queue_reader import SeriesState
 
 _PATIENCE_SECONDS = 30
 _LEAST_BAD_STATUS = 300
+_Occasion = tuple[int | None, datetime | None]
+"""A job and when it failed; see :data:`_AWAY`. The words of an alert may change while it is tried again."""
+
+_AWAY: _Occasion = (None, None)
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +64,7 @@ class Alerts:
     ) -> None:
         self._wanted, self._limits, self._queue, self._archives = wanted, limits, queue, archives
         self._is_away = False
-        self._has_run: Alert | None = None
+        self._has_run: set[_Occasion] = set()
         self._failures, self._not_before = 0, queue.now()
         if queue.mark(ALERTED) is None:
             queue.alerted(queue.now())
@@ -84,7 +88,8 @@ class Alerts:
         told = self._queue.mark(ALERTED) or self._queue.now()
         failed = [one for one in self._queue.in_state(SeriesState.FAILED) if one.since > told]
         for one in sorted(failed, key=lambda one: one.since):
-            self._tell(Alert("job failed", f"Job {one.number} failed: {one.why}", one.number))
+            alert = Alert("job failed", f"Job {one.number} failed: {one.why}", one.number)
+            self._tell(alert, (one.number, one.since))
             self._queue.alerted(one.since)
 
     def _tell_of_archives(self) -> None:
@@ -94,24 +99,21 @@ class Alerts:
         away = self._queue.now() - min(since) if since else timedelta()
         if away < timedelta(minutes=self._wanted.archive_minutes):
             self._is_away = False
+            self._has_run.discard(_AWAY)
         elif not self._is_away:
             minutes = round(away.total_seconds() / 60)
-            self._tell(Alert("archive away", f"The archive could not be used for {minutes} minutes: see the log."))
+            alert = Alert("archive away", f"The archive could not be used for {minutes} minutes: see the log.")
+            self._tell(alert, _AWAY)
             self._is_away = True
 
-    def _is_run(self, alert: Alert) -> bool:
-        """Whether the command was run for it, whose words may have changed since."""
-        ran = self._has_run
-        return ran is not None and (ran.event, ran.job) == (alert.event, alert.job)
-
-    def _tell(self, alert: Alert) -> None:
+    def _tell(self, alert: Alert, occasion: _Occasion) -> None:
         """Tell by both ways; the command is not run again where the URL alone did not take the alert."""
-        if self._wanted.command and not self._is_run(alert):
+        if self._wanted.command and occasion not in self._has_run:
             _run(self._wanted.command, alert)
-            self._has_run = alert
+            self._has_run.add(occasion)
         if self._wanted.url:
             _post(self._wanted.url, alert)
-        self._has_run = None
+        self._has_run.discard(occasion)
         _log.info("an alert was sent: %s", alert.event)
 
 

@@ -136,6 +136,31 @@ def test_the_command_is_run_once_though_the_url_fails_for_long(service, tmp_path
     assert kept.read_text().splitlines() == [f"Job {number} failed: Its slices lie unevenly." for number in (1, 2)]
 
 
+def test_the_next_time_that_an_archive_is_away_runs_the_command_though_the_url_failed_before(service, tmp_path):
+    kept, away = tmp_path / "kept", [service.clock.time]
+    with hook(500) as (url, _got, _server):
+        command = (sys.executable, "-c", KEEP, str(kept))
+        alerting = alerts(service, [lambda: away[0]], command=command, url=url)
+        for since in (service.clock.time, None, service.clock.time + timedelta(hours=3)):
+            away[0] = since
+            service.clock.wait(2 * 3600)
+            alerting.step()
+    assert len(kept.read_text().splitlines()) == 2
+
+
+def test_a_job_that_fails_anew_runs_the_command_though_the_url_failed_before(service, tmp_path):
+    kept = tmp_path / "kept"
+    with hook(500) as (url, _got, _server):
+        alerting = alerts(service, command=(sys.executable, "-c", KEEP, str(kept)), url=url)
+        fails(service)
+        alerting.step()
+        service.queue.retry(1)
+        service.clock.wait(3600)
+        service.queue.failed(1, "Its slices lie unevenly.")
+        alerting.step()
+    assert len(kept.read_text().splitlines()) == 2
+
+
 def test_a_watched_archive_is_one_that_alerts_know_of(service, tmp_path):
     pytest.importorskip("dicomweb_client", reason="needs dicomweb-client: pip install livertumorseg[pacs]")
     web = {"url": f"http://127.0.0.1:{free_port()}/dicom-web"}
