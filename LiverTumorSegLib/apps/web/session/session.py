@@ -27,6 +27,9 @@ from .server_link import ServerLink
 from .source_images import delete_images
 from .views import Views
 
+CorrectionState = tuple[ResultNodes | None, int]
+"""A result, and how often results had been changed by hand then."""
+
 
 @dataclass
 class SessionChoices:
@@ -88,6 +91,7 @@ class Session:
         ct_date: ISO 8601 day on which the CT was taken; empty where that is not known.
         nodes: the result.
         corrected: whether the result was changed by hand.
+        strokes: how often results were changed by hand.
         ask: asks the user before something is lost: what is done, what is lost, and the doing.
         changed: called when ``volume`` or ``nodes`` did.
         objects: makes DICOM objects of the result.
@@ -109,6 +113,7 @@ class Session:
     ct_date: str = ""
     nodes: ResultNodes | None = None
     corrected: bool = False
+    strokes: int = 0
     ask: Callable[[str, str, Callable[[], None]], None] = lambda _answer, _loss, then: then()
     changed: list[Callable[[], None]] = field(default_factory=list)
     objects: DicomResults = field(init=False)
@@ -161,6 +166,11 @@ class Session:
 
         if self.nodes is not None:
             self.objects.make(self.nodes, self.images, finish)
+
+    @property
+    def correction_state(self) -> CorrectionState | None:
+        """What is lost when another CT is opened; not the same after another stroke. None for nothing."""
+        return (self.nodes, self.strokes) if self.corrected else None
 
     def clear(self) -> None:
         """Take the CT and its result out of the scene."""

@@ -17,7 +17,7 @@ from ....panel.mrml_results import ResultNodes
 from ..archive_link import KnownArchive, Stopped
 from ..archive_series import ArchiveFetcher, FetchedResult, Series
 from ..aria import aria
-from ..session import Session
+from ..session import CorrectionState, Session
 from ..source_patient import readable_day
 from .base import Section
 from .input import SourceSection
@@ -133,7 +133,7 @@ class ArchiveSection(Section):
         series, session = self._series[number], self.session
 
         def start() -> None:
-            self._begin("Fetching…", self._open(series, session.nodes if session.corrected else None))
+            self._begin("Fetching…", self._open(series, session.correction_state))
 
         if session.corrected:
             session.ask("Open the CT", "Your corrections will be lost.", start)
@@ -181,7 +181,7 @@ class ArchiveSection(Section):
             msg = "The study has no CT series: choose another."
             raise UserError(msg)
 
-    async def _open(self, series: Series, may_lose: ResultNodes | None) -> None:
+    async def _open(self, series: Series, may_lose: CorrectionState | None) -> None:
         fetcher = ArchiveFetcher(self.session.archives, self.session.folder, self._at, self._study, self._say)
         if series["modality"] == "CT":
             await self._source.arrived((await fetcher.fetch("CT", series["series"])).name, may_lose)
@@ -196,7 +196,7 @@ class ArchiveSection(Section):
         with self.state as state:
             state.archive_busy = f"{words}…"
 
-    async def _open_result(self, found: FetchedResult, may_lose: ResultNodes | None) -> None:
+    async def _open_result(self, found: FetchedResult, may_lose: CorrectionState | None) -> None:
         session, panel = self.session, self.panel
         before = session.volume
         await self._source.arrived(found.ct.name, may_lose)

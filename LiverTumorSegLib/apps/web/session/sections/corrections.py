@@ -147,6 +147,7 @@ class CorrectionSection(Section):
 
     def _on_change(self) -> None:
         self.session.corrected = True
+        self.session.strokes += 1
         with self.state as state:
             self.show()
             state.outdated = True

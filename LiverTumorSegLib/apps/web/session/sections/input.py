@@ -19,7 +19,6 @@ from .....core.volume import Volume
 from .....io.dicom_series import instance_numbers
 from .....reporting.ct_identity import find_ct_date
 from ....panel import texts
-from ....panel.mrml_results import ResultNodes
 from ...inputs import (
     Candidate,
     delete_unpacked,
@@ -32,7 +31,7 @@ from ...inputs import (
 from ...server.session_process import UPLOADS
 from ..aria import aria
 from ..looking.slice_place import keep_image_numbers
-from ..session import Session
+from ..session import CorrectionState, Session
 from ..source_images import keep_images
 from .base import Section, heading
 
@@ -65,7 +64,7 @@ class SourceSection(Section):
         self._choices: list[Candidate] = []
         self._uploaded: Path | None = None
         self._shared: Path | None = None
-        self._may_lose: ResultNodes | None = None
+        self._may_lose: CorrectionState | None = None
 
     def build(self) -> None:
         """Buttons for opening, and what may be opened; :meth:`build_news` is what has to be seen beside them."""
@@ -152,12 +151,12 @@ class SourceSection(Section):
     def _uploads(self) -> Path:
         return self.session.folder / UPLOADS
 
-    async def arrived(self, batch: str, may_lose: ResultNodes | None = None) -> None:
+    async def arrived(self, batch: str, may_lose: CorrectionState | None = None) -> None:
         """Open what the browser has sent; it is deleted once it is read, or something else is opened.
 
         Args:
             batch: the folder's name.
-            may_lose: a result whose corrections the user has agreed to lose.
+            may_lose: what the user has agreed to lose.
         """
         async with self._turn:
             self.state.shared_name = None  # so that the same one can be chosen again
@@ -173,7 +172,7 @@ class SourceSection(Section):
         path: Path,
         uploaded: Path | None = None,
         shared: Path | None = None,
-        may_lose: ResultNodes | None = None,
+        may_lose: CorrectionState | None = None,
     ) -> None:
         await self._forget()
         self._uploaded, self._shared, self._may_lose = uploaded, shared, may_lose
@@ -219,8 +218,7 @@ class SourceSection(Section):
         if read is None:
             return
         with self.state:
-            nodes = self.session.nodes
-            if self.session.corrected and (nodes is None or nodes is not self._may_lose):
+            if self.session.correction_state not in (None, self._may_lose):
                 self.session.ask("Open the CT", "Your corrections will be lost.", lambda: self._take(read))
             else:
                 self._take(read)

@@ -117,6 +117,26 @@ def test_corrections_that_may_be_lost_are_not_forgotten_before_the_ct_is_here(
     assert not session.corrected
 
 
+def test_what_is_corrected_while_the_ct_is_fetched_is_asked_about_again(beside, archive, tmp_path, monkeypatch):
+    from LiverTumorSegLib.apps.web.session.archive_series import ArchiveFetcher
+
+    fetch = ArchiveFetcher.fetch
+
+    async def slow(*arguments):
+        session.strokes += 1
+        return await fetch(*arguments)
+
+    stored_result(archive, tmp_path)
+    page = beside(listed(archive))
+    session, asked = page.session, []
+    found(page, patient="1")
+    do(session, page.search._on_study, 0)
+    session.corrected, session.ask = True, lambda answer, loss, then: [asked.append(loss), then()]
+    monkeypatch.setattr(ArchiveFetcher, "fetch", slow)
+    do(session, page.search._on_series, 0)
+    assert asked == ["Your corrections will be lost."] * 2
+
+
 def test_what_an_archive_does_not_answer_is_one_sentence_and_what_is_there_stays(beside, archive):
     page = beside(listed(archive, search={"web": {"url": f"http://127.0.0.1:{free_port()}"}}))
     assert found(page, name="A") == []
