@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UserError
+from ..core.labels import LIVER_LABEL
 from ..core.volume import Volume
 from ..io.dicom_header import read_elements
 from ..reporting.ct_identity import find_ct_date
@@ -75,10 +76,14 @@ class Scan:
             taken: in place of the day that the file states.
 
         Raises:
-            UserError: no liver is marked.
+            UserError: no liver is marked, by which CTs are laid over each other.
         """
-        if not labels.any():
-            msg = f"No liver is marked in {name}: segment it first, or choose another CT."
+        if not (labels == LIVER_LABEL).any():
+            also = " but lesions" if labels.any() else ""
+            msg = (
+                f"No liver is marked in {name}{also}, and CTs are compared by their livers: segment it first with a "
+                "model that marks the liver, or choose another CT."
+            )
             raise UserError(msg)
         stated, patient, notes = _stated(volume)
         found = measure_lesions(labels, volume) if table is None else table

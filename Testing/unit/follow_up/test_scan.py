@@ -47,6 +47,8 @@ def test_without_a_liver_nothing_is_compared():
     scan = earlier()
     with pytest.raises(UserError, match="No liver is marked in empty.nii.gz"):
         Scan.measured("empty.nii.gz", scan.volume, np.zeros_like(scan.labels))
+    with pytest.raises(UserError, match="No liver is marked in lesions.nii.gz but lesions"):
+        Scan.measured("lesions.nii.gz", scan.volume, np.where(scan.labels == 2, scan.labels, 0))
 
 
 @pytest.mark.parametrize(
