@@ -34,9 +34,7 @@ from .scan import Scan
 from .series import Series
 from .tracking import track
 
-REPORT_FILE = "comparison.dcm"
 SERIES_NUMBER = 9004
-
 RELATION = Code("RELATION", dicom_sr.OWN_CODES, "What became of the lesion")
 PAIRING = Code("PAIRING", dicom_sr.OWN_CODES, "How lesions of two visits were paired")
 SUMMARY = Code("COMPARISON", dicom_sr.OWN_CODES, "Comparison of visits")

@@ -22,6 +22,8 @@ from .series import Series
 
 PAGE_FILE, CHANGES_FILE, JSON_FILE = "follow-up.html", "changes.csv", "follow-up.json"
 FILE_NAMES = (PAGE_FILE, CHANGES_FILE, JSON_FILE)
+DICOM_FILE = "comparison.dcm"
+"""Beside them, where it is asked for: see :mod:`.dicom_report`."""
 MOST_PICTURES = 100
 
 _DIGITS = 3

@@ -11,7 +11,7 @@ import typer
 from ...core.about import AUTO_LIVER, DEFAULT_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
-from .console import DeviceName, LiverModel, Overwrite, bar, interruptible, say, say_written, warn
+from .console import Damaged, DeviceName, LiverModel, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...follow_up.scan import Scan
     from ...follow_up.series import Series
     from ...inference.model_set import ModelSet
-    from ...pipeline import SegmentationResult
+    from ...pipeline import CTFile, SegmentationResult
     from ...reporting.outputs import LabelFile
 
 _VOLUMES, _READ = 0.05, 0.6
@@ -102,6 +102,14 @@ def follow_up(
             show_default="those in the folders of CTs, segmentations and output",
         ),
     ] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="DICOM series of a CT, as segment takes it, once for each; an empty word where there is one alone.",
+            show_default="the one there is",
+        ),
+    ] = None,
+    damaged: Damaged = "as-is",
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder.")] = DEFAULT_MODEL,
     liver_model: LiverModel = AUTO_LIVER,
     device: DeviceName = "auto",
@@ -112,14 +120,20 @@ def follow_up(
     overwrite: Overwrite = False,
 ) -> None:
     """Compare lesions between CTs: what grew, what shrank, what is new, and what is not found any more."""
-    from ...follow_up import report, series
+    from ...core.ct_quality import DamageTreatment
+    from ...follow_up import report
     from ...follow_up.pair_edits import EDITS_FILE, KeptEdits
     from ...follow_up.scan import check_volumes, read_dates
+    from ...follow_up.series import Series, follow
+    from ...pipeline import CTFile
 
     files, days = segmentations or [], read_dates(dates or (), len(cts))
-    if files and len(files) != len(cts):
-        msg = f"There are {len(cts)} CTs and {len(files)} segmentations: give --segmentations once for each CT."
-        raise UserError(msg)
+    for given, name in ((files, "segmentations"), (series or [], "series")):
+        if given and len(given) != len(cts):
+            msg = f"There are {len(cts)} CTs and {len(given)} {name}: give --{name} once for each CT."
+            raise UserError(msg)
+    treatment = DamageTreatment.of(damaged)
+    sources = [CTFile(ct, uid or None, force, treatment) for ct, uid in zip(cts, series or [""] * len(cts), strict=True)]
     chosen = _numbers(targets) if targets is not None else None
     joined, parted = ([_pair(words) for words in given or ()] for given in (pair, unpair))
     report.check(output, overwrite=overwrite)
@@ -127,14 +141,13 @@ def follow_up(
     objects = _DicomReport(output, earlier_report or [], overwrite) if dicom else None
     with interruptible() as cancel, bar() as progress:
         job = Job(progress, cancel)
-        volumes = _volumes(cts, job.part(0, _VOLUMES), force=force)
+        volumes = _volumes(sources, job.part(0, _VOLUMES))
         check_volumes([ct.name for ct in cts], volumes, days, other_patients=same_patient)
         if objects:
             objects.read(cts, files, volumes)
         segmenter = _Segmenter(output, model, liver_model, device, overwrite)
-        sources = list(zip(cts, volumes, days, strict=True))
-        scans = _scans(sources, files, segmenter, job)
-        found = series.follow(
+        scans = _scans(list(zip(cts, volumes, days, strict=True)), files, segmenter, job)
+        found = follow(
             scans,
             targets=chosen,
             earlier_sums=earlier_sums or (),
@@ -143,12 +156,13 @@ def follow_up(
             job=job.part(_READ, 1),
         )
         last = _edited(found.comparisons[-1], joined, parted, was_there or ())
-        found = series.Series((*found.comparisons[:-1], last))
+        found = Series((*found.comparisons[:-1], last))
         if objects:
             objects.check(found)
         written = [*report.write(output, found, overwrite=overwrite), *segmenter.write(), *kept.write(found.edits)]
         written += objects.write(found) if objects else []
-    for warning in dict.fromkeys(note for each in found.comparisons for note in each.notes):
+    left = _left_over(output, [*written, *files])
+    for warning in dict.fromkeys([*(note for each in found.comparisons for note in each.notes), *left]):
         warn(warning)
     for each in found.comparisons:
         _print(each)
@@ -172,9 +186,9 @@ class _DicomReport:
         from ...core.optional_packages import require_dicom_packages
 
         require_dicom_packages()
-        from ...follow_up.dicom_report import REPORT_FILE
+        from ...follow_up.report import DICOM_FILE
 
-        self._path, self._named, self._overwrite = output / REPORT_FILE, earlier, overwrite
+        self._path, self._named, self._overwrite = output / DICOM_FILE, earlier, overwrite
         refuse_existing(self._path, overwrite=overwrite)
 
     def read(self, cts: Sequence[Path], segmentations: Sequence[Path], volumes: Sequence[Volume]) -> None:
@@ -250,13 +264,21 @@ class _Segmenter:
         return Scan.measured(path.name, done.volume, done.labels, done.lesions, taken)
 
 
-def _volumes(cts: Sequence[Path], job: Job, *, force: bool) -> list[Volume]:
-    from ...pipeline import CTFile
+def _left_over(output: Path, known: Sequence[Path]) -> list[str]:
+    """What lies in the folder from an earlier comparison, in a sentence; nobody but the user may know its worth."""
+    from ...follow_up.report import DICOM_FILE
 
+    now = {path.absolute() for path in known}
+    own = [*sorted(output.glob("ct-*.seg.nrrd")), output / DICOM_FILE]
+    names = [path.name for path in own if path.exists() and path.absolute() not in now]
+    return [f"From an earlier comparison in {output}, and not part of this one: {', '.join(names)}."] if names else []
+
+
+def _volumes(cts: Sequence[CTFile], job: Job) -> list[Volume]:
     volumes = []
     for number, ct in enumerate(cts):
-        job.at(number / len(cts), f"Reading {ct.name}")
-        volumes.append(CTFile(ct, None, force).read())
+        job.at(number / len(cts), f"Reading {ct.path.name}")
+        volumes.append(ct.read())
     return volumes
 
 

@@ -14,7 +14,7 @@ from ...core.about import CLICK_MODEL
 from ...core.errors import UserError
 from ...core.progress import Job
 from .common_options import Force, InputOption, Series, one_path, working
-from .console import DeviceName, NameCT, Overwrite, bar, interruptible, say, say_written, warn
+from .console import Damaged, DeviceName, NameCT, Overwrite, bar, interruptible, say, say_written, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +80,7 @@ def add(
     ] = CLICK_MODEL,
     device: DeviceName = "auto",
     series: Series = None,
+    damaged: Damaged = "as-is",
     force: Force = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -93,7 +94,7 @@ def add(
 
     ct, segmentation = _ct_and_labels(paths or [], input_)
     asked = _points_of_words(inside or (), outside or ())
-    source = CTFile(ct, series, force, DamageTreatment.AS_IS)
+    source = CTFile(ct, series, force, DamageTreatment.of(damaged))
     named = source.name if name_ct else ""
     outputs = outputs_for_file(output, report=report, ct_name=named, overwrite=overwrite)
     with interruptible() as cancel, bar() as progress:

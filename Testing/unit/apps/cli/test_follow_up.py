@@ -1,6 +1,7 @@
 import csv
 import json
 
+import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -78,6 +79,8 @@ def test_without_labels_cts_are_segmented_and_the_labels_kept(run, folder, tmp_p
         (["--earlier-sums", "-5"], "-5 is not a sum of diameters"),
         (["--pairs", "x"], "x cannot be read as a table of pairs"),
         (["--pair", "1-2"], "“1-2” is not a pair"),
+        (["--series", "1.2.3"], "There are 2 CTs and 1 series"),
+        (["--damaged", "ignore"], "“ignore” is not a way"),
         (["--segmentations", "x"], "There are 2 CTs and 3 segmentations"),
     ],
 )
@@ -103,6 +106,39 @@ def test_dicom_series_make_a_report_whose_identifiers_and_predecessor_are_found_
     changed = dcmread(out / "comparison.dcm")
     named = changed.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
     assert named.ReferencedSOPInstanceUID == first.SOPInstanceUID
+    code, _, complained = run(*(word for word in words if word != "--dicom"), "--overwrite")
+    assert code == 0
+    assert "not part of this one: comparison.dcm." in complained
+
+
+def test_of_folders_with_several_series_one_is_chosen_for_each_ct(run, tmp_path):
+    given = []
+    for number, name in enumerate(("before", "after")):
+        scan = visit(tmp_path / "all" / name, number, "ab", grown=2 * number)
+        volumes.write_labels(tmp_path / f"{name}.nii.gz", scan.labels, scan.volume)
+        given += ["--segmentations", tmp_path / f"{name}.nii.gz"]
+    words = ["follow-up", tmp_path / "all", tmp_path / "all", *given, "-o", tmp_path / "out", "--force"]
+    code, _, complained = run(*words)
+    assert (code, "choose one with --series" in complained) == (3, True)
+    code, said, complained = run(*words, "--series", "1.2.3", "--series", "1.2.4")
+    assert code == 0, complained
+    assert "100 days" in said
+    alone = ["follow-up", tmp_path / "all", tmp_path / "all" / "after", *given, "-o", tmp_path / "alone", "--force"]
+    code, _, complained = run(*alone, "--series", "1.2.3", "--series", "")
+    assert code == 0, complained
+
+
+def test_damaged_slices_are_interpolated_where_that_is_asked_for(run, words, tmp_path):
+    scan = earlier()
+    voxels = scan.volume.voxels.astype(np.float32)
+    voxels[5] = np.nan
+    nibabel.save(nibabel.Nifti1Image(voxels.T, scan.volume.affine), tmp_path / "nan.nii.gz")
+    broken = [tmp_path / "nan.nii.gz", *words[1:], "-o", tmp_path / "out"]
+    code, _, complained = run("follow-up", *broken)
+    assert (code, "--damaged interpolate" in complained) == (3, True)
+    code, _, complained = run("follow-up", *broken, "--damaged", "interpolate")
+    assert code == 0, complained
+    assert "nan.nii.gz: Damaged slices were interpolated" in complained
 
 
 def test_a_report_in_dicom_without_any_lesion_is_refused_before_anything_is_written(run, tmp_path):

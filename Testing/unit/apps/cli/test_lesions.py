@@ -1,5 +1,6 @@
 import json
 
+import nibabel
 import numpy as np
 import pytest
 from support.click_cases import LESIONS, ball, clicked_ct, dice, ras, save_click_model
@@ -55,6 +56,20 @@ def test_a_lesion_is_added_to_a_segmentation_and_the_new_table_is_printed(add, f
     labels = labels_of(output)
     assert dice(labels == 2, BOTH[0] | BOTH[1]) > 0.95
     assert set(np.unique(labels)) == {1, 2}
+
+
+def test_damaged_slices_are_interpolated_where_that_is_asked_for(run, files, tmp_path):
+    ct = clicked_ct()
+    voxels = ct.voxels.astype(np.float32)
+    voxels[:, :15] = -100
+    voxels[5] = np.nan
+    nibabel.save(nibabel.Nifti1Image(voxels.T, ct.affine), tmp_path / "nan.nii.gz")
+    words = ["lesions", "add", tmp_path / "nan.nii.gz", "--at", SMALL, "-o", tmp_path / "out.nii.gz"]
+    words += ["--model", files / "model", "--device", "cpu"]
+    code, _, complained = run(*words)
+    assert (code, "--damaged interpolate" in complained) == (3, True)
+    code, _, complained = run(*words, "--damaged", "interpolate")
+    assert code == 0, complained
 
 
 def test_without_a_segmentation_the_output_holds_the_new_lesions_alone(add):
