@@ -254,10 +254,11 @@ class ClickSection(Section):
 
     def _newLesion(self, wanted: _Wanted) -> ClickedInto:
         """A lesion of the CT that was clicked into, in the result that it has by now."""
-        nodes = resultOf(self.parameters)
+        nodes, scene = resultOf(self.parameters), wanted.scene
         i, j, k = (round(at) for at in wanted.clicks[0][0])
-        latest = nodes is not None and nodes.volume is wanted.scene.volume
-        return ClickedInto(LesionScene.of(nodes) if latest else wanted.scene, (i, j, k))
+        if nodes and nodes.volume is scene.volume:
+            scene = LesionScene.of(nodes)
+        return ClickedInto(scene, (i, j, k))
 
     def _takeFailure(self) -> None:
         """Clicks that came to nothing are taken back, and so are those that wait behind them."""
@@ -276,9 +277,9 @@ class ClickSection(Section):
             self._setMode(Mode.OFF, None)
             self.points.hide()
             return
-        if not self._asked and not self.points.is_changing:
-            if not same_clicks(self.points.clicks(nodes.volume), lesion.clicks):
-                self.points.show(nodes.volume, lesion.clicks)
+        is_settled = not self._asked and not self.points.is_changing
+        if is_settled and not same_clicks(self.points.clicks(nodes.volume), lesion.clicks):
+            self.points.show(nodes.volume, lesion.clicks)
         if chosenLesion(self.ui.lesionTable) is None:
             self._chooseRowOf(nodes, lesion)
 

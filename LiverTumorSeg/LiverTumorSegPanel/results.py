@@ -21,7 +21,6 @@ from .parameters import resultOf
 from .section import Section
 from .table import chosenLesion, fillTable
 
-
 _SETTLE_MILLISECONDS = 400
 """Keys may move the slider on within this time before the result is changed."""
 

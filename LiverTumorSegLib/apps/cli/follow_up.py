@@ -132,8 +132,8 @@ def follow_up(
         if given and len(given) != len(cts):
             msg = f"There are {len(cts)} CTs and {len(given)} {name}: give --{name} once for each CT."
             raise UserError(msg)
-    treatment = DamageTreatment.of(damaged)
-    sources = [CTFile(ct, uid or None, force, treatment) for ct, uid in zip(cts, series or [""] * len(cts), strict=True)]
+    treatment, uids = DamageTreatment.of(damaged), series or [""] * len(cts)
+    sources = [CTFile(ct, uid or None, force, treatment) for ct, uid in zip(cts, uids, strict=True)]
     chosen = _numbers(targets) if targets is not None else None
     joined, parted = ([_pair(words) for words in given or ()] for given in (pair, unpair))
     report.check(output, overwrite=overwrite)

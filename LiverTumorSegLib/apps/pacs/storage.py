@@ -219,8 +219,7 @@ class FolderCleanup:
 
     def repair(self) -> None:
         """Mend what a kill left, before anything else runs: files that are in no row, and rows whose files are gone."""
-        for series in self._queue.in_state(SeriesState.SEGMENTING):
-            self._try_again(series)
+        self._try_again()
         if not self._keeps_names:
             self._queue.forget_names()
         for left in [*self._folder.arriving.iterdir(), *self._folder.making.iterdir()]:
@@ -235,14 +234,15 @@ class FolderCleanup:
         for series in self._queue.in_state(SeriesState.RECEIVING, SeriesState.WAITING, SeriesState.FAILED):
             self._find_images(series)
 
-    def _try_again(self, series: QueuedSeries) -> None:
+    def _try_again(self) -> None:
         """Let a series wait that was being segmented as the service died; it may be why, so that each time counts."""
-        if series.tries + 1 >= self._segment_tries:
-            self._queue.failed(series.number, _DIED, SeriesState.SEGMENTING)
-            _log.error("job %d: failed. %s", series.number, _DIED)
-        else:
-            self._queue.segment_again(series.number, _DIED, timedelta(0))
-            _log.warning("job %d: will be segmented again. %s", series.number, _DIED)
+        for series in self._queue.in_state(SeriesState.SEGMENTING):
+            if series.tries + 1 >= self._segment_tries:
+                self._queue.failed(series.number, _DIED, SeriesState.SEGMENTING)
+                _log.error("job %d: failed. %s", series.number, _DIED)
+            else:
+                self._queue.segment_again(series.number, _DIED, timedelta(0))
+                _log.warning("job %d: will be segmented again. %s", series.number, _DIED)
 
     def _delete_expired(self, number: int) -> None:
         series = self._queue.find(number)
