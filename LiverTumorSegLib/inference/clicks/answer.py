@@ -20,6 +20,7 @@ from .patches import Millimetres, Patch, linear_shares
 
 _NONE_AT_ALL = -12.0
 _FACE_VOXELS = 4
+_MIXED_MM, _AROUND_MM = 1.0, 4.0
 _SMALL = 8
 """Voxels of the CT for each of the patch's; so few are looked through whole."""
 
@@ -44,11 +45,27 @@ class Answer(NamedTuple):
 
     def touches_border(self, inside: Sequence[Millimetres]) -> bool:
         """Whether the lesion goes on beyond the patch."""
-        parts, _ = ndimage.label(self.logits > self.level)
-        wanted = {int(parts[_voxel(self.patch.place(each), parts.shape)]) for each in inside} - {0}
-        lesion = np.isin(parts, list(wanted))
+        lesion = self._lesion(inside)
         faces = [np.take(lesion, at, axis=axis) for axis in range(3) for at in (0, -1)]
         return any(int(face.sum()) > _FACE_VOXELS for face in faces)
+
+    def medians(self, image: NDArray[np.float32], inside: Sequence[Millimetres]) -> tuple[float, float]:
+        """Medians of an image of the patch in the lesion, and 1 to 4 mm around it; twice 0 where there is no such place.
+
+        Voxels that are nearer are mixed of both.
+        """
+        lesion = self._lesion(inside)
+        away = ndimage.distance_transform_edt(~lesion, sampling=self.patch.step_mm)
+        around = (away > _MIXED_MM) & (away <= _AROUND_MM)
+        if not lesion.any() or not around.any():
+            return 0.0, 0.0
+        return float(np.median(image[lesion])), float(np.median(image[around]))
+
+    def _lesion(self, inside: Sequence[Millimetres]) -> NDArray[np.bool_]:
+        """``[slice, row, column]``: the connected parts above the level that the clicks are in."""
+        parts, _ = ndimage.label(self.logits > self.level)
+        wanted = {int(parts[_voxel(self.patch.place(each), parts.shape)]) for each in inside} - {0}
+        return np.isin(parts, list(wanted))
 
 
 def judge(patch: Patch, logits: torch.Tensor, inside: Sequence[Millimetres]) -> Answer:

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from support.click_cases import LESIONS, LIVER_HU, ball, click_model, clicked_ct, dice, ras, seen_while
+from support.click_cases import LESIONS, LIVER_HU, Darker, ball, click_model, clicked_ct, dice, ras, seen_while
 from support.volumes import reordered
 
 from LiverTumorSegLib.core.errors import UserError
@@ -41,6 +41,29 @@ def test_one_click_marks_the_lesion_that_it_is_in(ct, model, name):
 def test_a_large_lesion_is_looked_at_from_further_away(ct, model):
     assert click(ct, model, "small").zoom == 1
     assert click(ct, model, "large").zoom == 2
+
+
+class Shy(Darker):
+    """Sees from nearby no more than what is just around the click."""
+
+    def logits(self, slices):
+        near = (slices[:, 6:] > 0) | (slices[:, 1:2] > 0)
+        return torch.where(near, super().logits(slices), -10.0)
+
+
+def test_a_speck_that_looks_as_what_is_around_it_is_looked_at_from_further_away(ct):
+    found = click(ct, click_model(Shy()), "large", liver_hu=float(LIVER_HU))
+    assert found.zoom == 2
+    assert dice(found.mask, ball(*LESIONS["large"])) > 0.9
+    centre, radius = LESIONS["large"]
+    beside = (centre[0], centre[1] + radius - 4, centre[2])
+    ended = click(ct, click_model(Shy()), "large", outside=[beside], liver_hu=float(LIVER_HU))
+    assert ended.zoom == 1
+
+
+def test_what_has_the_liver_around_it_or_is_as_dense_is_not_a_part_of_more(ct):
+    assert click(ct, click_model(Shy()), (50.0, 45.0, 53.0), liver_hu=float(LIVER_HU)).zoom == 1
+    assert click(ct, click_model(Shy()), (30.0, 20.0, 20.0), liver_hu=float(LIVER_HU)).zoom == 1
 
 
 def test_any_order_and_sense_of_the_axes_gives_the_same_lesion(ct, model):
