@@ -50,7 +50,7 @@ class Answer(NamedTuple):
         return any(int(face.sum()) > _FACE_VOXELS for face in faces)
 
     def medians(self, image: NDArray[np.float32], inside: Sequence[Millimetres]) -> tuple[float, float]:
-        """Medians of an image of the patch in the lesion, and 1 to 4 mm around it; 0 and 0 where there is no such place.
+        """Medians of an image of the patch in the lesion, and 1 to 4 mm around it; 0 and 0 where one is no place.
 
         Voxels that are nearer are mixed of both.
         """
