@@ -27,7 +27,8 @@ from .raw_image import TOO_LARGE
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
+    from pydicom.dataelem import RawDataElement
 
 _ITEM = re.compile(rb"\xfe\xff(?:(\x00\xe0)\xff\xff\xff\xff|\x0d\xe0\0\0\0\0)")
 """An item of undefined length begins, or one ends, in little endian."""
@@ -49,6 +50,7 @@ def is_nested_too_deep(file: Path) -> bool:
 DAMAGED = "{} ends too early, is damaged or does not keep to the DICOM standard: get or export it again."
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_UNDEFINED = 0xFFFFFFFF
 _META_START = 144
 """Bytes before those that the length of the file meta information counts (PS3.10, section 7.1)."""
 
@@ -64,7 +66,7 @@ def read_dicom_file(path: Path, until: int | None = None) -> Dataset:
         until: tag of the first element that is not wanted; all are read without.
 
     Raises:
-        UserError: pydicom is missing.
+        UserError: the file ends within an element, or pydicom is missing.
     """
     require_packages(f"{path} needs", ("pydicom",), "dicom")
     from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
@@ -76,12 +78,21 @@ def read_dicom_file(path: Path, until: int | None = None) -> Dataset:
         raise UserError(DAMAGED.format(path))
     content = path.read_bytes()  # lengths that the file claims then take no more memory than it has bytes
     if _DEFLATED.encode() not in content or read_file_meta_info(path).TransferSyntaxUID != _DEFLATED:
-        return read_partial(BytesIO(content), is_behind, force=True)
+        found = read_partial(BytesIO(content), is_behind, force=True)
+        if any(map(_is_cut, found.values())):
+            raise UserError(DAMAGED.format(path))
+        return found
     meta = read_file_meta_info(path)
     packed = content[_META_START + meta.FileMetaInformationGroupLength :]
     deflated = read_dataset(BytesIO(_inflated(packed)), False, True, stop_when=is_behind)
     deflated.file_meta = meta
     return deflated
+
+
+def _is_cut(element: DataElement | RawDataElement) -> bool:
+    """Whether an element says that it is longer than what there is of it, of which pydicom takes no notice."""
+    length, value = getattr(element, "length", 0), element.value
+    return isinstance(value, bytes) and length != _UNDEFINED and len(value) < length
 
 
 def read_elements(path: Path, names: Sequence[str]) -> Dataset:

@@ -12,7 +12,8 @@ import numpy as np
 from ..core import optional_packages
 from ..core.errors import UserError
 from ..core.volume import Volume
-from .dicom_header import explain_damage, is_nested_too_deep, read_elements, unpacks_too_far
+from .dicom_files import looks_like_dicom
+from .dicom_header import explain_damage, read_dicom_file, read_elements
 from .points import LesionPoint, Point
 
 if TYPE_CHECKING:
@@ -35,29 +36,25 @@ def points_of_report(path: Path, volume: Volume) -> list[LesionPoint]:
         volume: the CT, read from the DICOM series where points lie on its images.
 
     Raises:
-        UserError: it is no such report, pydicom is missing, or points lie on images that are not the CT's.
+        UserError: it is no such report or damaged, pydicom is missing, or points lie on images that are not the CT's.
     """
     optional_packages.require_packages("DICOM reports need", ("pydicom",), "dicom")
-    report = _read(path)
     images = _Images(volume, path)
     found: list[LesionPoint] = []
-    for number, group in enumerate(_groups(report), start=1):
-        name = next((str(item.TextValue) for item in _walk(group) if _code(item) == _NAME), "")
-        place = f"{path.name}, {name or f'group {number}'}"
-        found += [LesionPoint(point, True, f"{name} {number}", place) for point in _points(group, images, place)]
+    with explain_damage(path):
+        for number, group in enumerate(_groups(_read(path)), start=1):
+            name = next((str(item.TextValue) for item in _walk(group) if _code(item) == _NAME), "")
+            place = f"{path.name}, {name or f'group {number}'}"
+            found += [LesionPoint(point, True, f"{name} {number}", place) for point in _points(group, images, place)]
     return found
 
 
 def _read(path: Path) -> Dataset:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        report = None if is_nested_too_deep(path) or unpacks_too_far(path) else pydicom.dcmread(path)
-    except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+    if not looks_like_dicom(path):
         msg = f"{path} is no DICOM report: give points as CSV, as .mrk.json, or as a DICOM report."
-        raise UserError(msg) from error
-    if report is None or report.get("Modality") != "SR":
+        raise UserError(msg)
+    report = read_dicom_file(path)
+    if report.get("Modality") != "SR":
         msg = f"{path} is a DICOM file, but no Structured Report: give one that holds points or lines."
         raise UserError(msg)
     return report

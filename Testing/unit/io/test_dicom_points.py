@@ -41,3 +41,12 @@ def test_what_is_no_report_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("Lesion in segment 7")
     with pytest.raises(UserError, match="notes.txt is no DICOM report"):
         points_of_report(tmp_path / "notes.txt", case.segmentation.volume)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+def test_a_report_that_was_cut_short_is_no_report_with_fewer_lesions(tmp_path, share):
+    case = written("plain")
+    content = (case.folder / "measurements.dcm").read_bytes()
+    (tmp_path / "cut.dcm").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match="cut.dcm ends too early"):
+        points_of_report(tmp_path / "cut.dcm", case.segmentation.volume)
