@@ -19,6 +19,7 @@ _SIDE = 140
 _MARGIN_MM = 28.0
 
 Picture = Image.Image | None
+_Place = tuple[float, float]
 
 
 def draw_pair(comparison: Comparison, change: Change) -> tuple[Picture, Picture]:
@@ -63,6 +64,7 @@ def _cut(scan: Scan, place: np.ndarray, reach: float) -> Picture:
 
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 720, 300, 56, 16, 96, 40
+_LABEL_PX = 14.0
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#3c78d8", "#8c510a", "#5e3c99")
 """Told apart by colour-blind readers too, and each curve has its number at its end."""
 
@@ -83,7 +85,12 @@ def draw_curves(series: Series) -> str:
         curves.append(("sum", list(sums)))
     top = max((value for _, values in curves for value in values if value), default=1.0)
     parts = [_frame(at, top, known=known)]
-    parts += [_curve(name, at, values, top, number) for number, (name, values) in enumerate(curves)]
+    curves = [(name, values) for name, values in curves if any(value is not None for value in values)]
+    ends = _label_places([_points(at, values, top)[-1] for _, values in curves])
+    parts += [
+        _curve(name, _points(at, values, top), end, number)
+        for number, ((name, values), end) in enumerate(zip(curves, ends, strict=True))
+    ]
     words = "Longest axial diameters of the lesions through the scans"
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}" '
@@ -114,15 +121,32 @@ def _frame(at: Sequence[float], top: float, *, known: bool) -> str:
     return "".join(lines)
 
 
-def _curve(name: str, at: Sequence[float], values: Sequence[float | None], top: float, number: int) -> str:
+def _points(at: Sequence[float], values: Sequence[float | None], top: float) -> list[_Place]:
+    return [(_x(at, n), _y(value, top)) for n, value in enumerate(values) if value is not None]
+
+
+def _label_places(ends: Sequence[_Place]) -> list[_Place]:
+    """Places beside the ends of curves, so far apart that no label lies on another."""
+    placed = list(ends)
+    for scan in {x for x, _ in ends}:
+        column = sorted((n for n, (x, _) in enumerate(ends) if x == scan), key=lambda n: ends[n][1])
+        floor = _y(0, 1)
+        apart, above, below = min(_LABEL_PX, floor / len(column)), float("-inf"), float("inf")
+        for n in column:
+            above = max(ends[n][1], above + apart)
+            placed[n] = scan, above
+        for n in reversed(column):
+            below = min(placed[n][1], below - apart, floor)
+            placed[n] = scan, below
+    return placed
+
+
+def _curve(name: str, points: Sequence[_Place], label: _Place, number: int) -> str:
     colour = "#1c2430" if name == "sum" else _COLOURS[number % len(_COLOURS)]
-    points = [(_x(at, n), _y(value, top)) for n, value in enumerate(values) if value is not None]
-    if not points:
-        return ""
     dash = ' stroke-dasharray="6 4"' if name == "sum" else ""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points)
-    x, y = points[-1]
+    x, y = label
     return (
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{marks}'
         f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" fill="{colour}">{escape(name)}</text>'

@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 import pytest
 import SimpleITK as sitk
@@ -100,6 +102,17 @@ def test_a_target_that_a_ct_does_not_cover_is_never_gone_and_no_sum_is_known_fro
         assert told["comparisons"][0]["sum_of_diameters"]["from_baseline_percent"] is None
     assert "compare the later CTs alone" in found.sums[1].doubt
     assert pictures.draw_curves(found).count("<circle") == 3  # two of the lesion's tracks and one of the sum
+
+
+@pytest.mark.parametrize("diameters", [(30, 30, 30), (30, 0.5, 0.4), (30, 29, 28, 27, 26, 25, 24, 23)])
+def test_no_label_of_a_curve_lies_on_another(monkeypatch, diameters):
+    same = [Link((n,), (n,), "one", "certain") for n in range(1, 1 + len(diameters))]
+    found = followed(monkeypatch, [scan_of(*diameters)] * 2, same, targets=(1, 2))
+    labels = re.findall(r'<text x="([0-9.]+)" y="([0-9.]+)" fill="#[0-9a-f]{6}">', pictures.draw_curves(found))
+    heights = sorted(float(y) for _, y in labels)
+    assert len(heights) == len(diameters) + 1
+    assert min(after - before for before, after in pairwise(heights)) > 13.9
+    assert 10 < heights[0] < heights[-1] < 270
 
 
 def test_of_two_targets_one_that_is_not_covered_makes_no_partial_response(monkeypatch):
