@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import nibabel
 import numpy as np
@@ -47,6 +48,13 @@ def test_two_cts_are_compared_and_what_a_user_said_counts_whenever_they_are_agai
     told = json.loads((tmp_path / "out" / "follow-up.json").read_text())["comparisons"][0]["changes"]
     by_hand = [(row["lesions_before"], row["lesions_after"]) for row in told if row["by_hand"] == "yes"]
     assert by_hand == [(str(gone.earlier[0]), str(new.later[0]))]
+
+
+def test_where_no_lesion_is_marked_a_dash_stands_for_its_size(run, words, tmp_path):
+    code, said, _ = run("follow-up", *words, "-o", tmp_path / "out")
+    assert code == 0
+    assert re.search(r"lesion \d to -: .*, \d+\.\d to — mm, \d+\.\d\d to — ml, ", said)
+    assert re.search(r"lesion - to \d: .*, — to \d+\.\d mm, — to \d+\.\d\d ml, ", said)
 
 
 def test_pairs_of_another_comparison_replace_none_unasked(run, words, tmp_path):
