@@ -127,6 +127,28 @@ def test_a_finger_taps_and_two_fingers_do_not(page):
     one_lesion(page, LARGE_ML)
 
 
+def test_a_second_finger_leaves_a_mark_that_is_dragged_where_it_was(page):
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *places):
+        fingers = [{"x": x, "y": y, "id": n} for n, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    page.click("#click-add")
+    page.mouse.click(*middle(page, "Axial"))
+    one_lesion(page, LARGE_ML)
+    before, at = volumes(page), points(page, "Axial").bounding_box()
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    send("touchStart", (x, y))
+    send("touchMove", (x + 60, y + 40))
+    web_cases.wait(page, lambda: points(page, "Axial").bounding_box() != at, "a mark that follows the finger")
+    send("touchStart", (x + 60, y + 40), (x + 60, y - 40))
+    web_cases.wait(page, lambda: points(page, "Axial").bounding_box() == at, "the mark where it was")
+    send("touchEnd")
+    page.wait_for_timeout(300)
+    assert (volumes(page), points(page, "Axial").bounding_box()) == (before, at)
+
+
 def test_a_drag_moves_the_window_and_clicks_nothing(page):
     page.click("#click-add")
     before = page.inner_text("#window")

@@ -301,6 +301,14 @@ def test_a_reader_measures_and_looks(page):
         page.locator("#view-axial .lts-measured button").click()
         web_cases.wait(page, lambda: page.locator(".lts-measured").count() == 0, "nothing that was measured")
         page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.mouse.move(x - 40, y - 30)
+    page.mouse.down()
+    page.mouse.move(x + 20, y + 30, steps=4)
+    page.keyboard.press("Escape")  # it is not wanted any more
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    assert page.locator(".lts-measured").count() == 0
     assert page.inner_text("#window") == window
     places = web_cases.places(page)
     page.mouse.click(x + 30, y + 20)
