@@ -55,17 +55,6 @@ def array_to_image(array: NDArray, affine: NDArray[np.float64]) -> sitk.Image:
     return image
 
 
-def affine_from_itk(
-    direction: tuple[float, ...], spacing: tuple[float, ...], origin: tuple[float, ...]
-) -> NDArray[np.float64]:
-    """Affine to RAS from ITK's direction, spacing and origin in LPS, of the first three of any dimensions."""
-    axes = np.reshape(direction, (len(origin), len(origin)))[:3, :3]
-    affine = np.eye(4)
-    affine[:3, :3] = LPS_TO_RAS @ axes @ np.diag(spacing[:3])
-    affine[:3, 3] = LPS_TO_RAS @ np.array(origin[:3])
-    return affine
-
-
 def refuse_invalid_name(path: Path) -> None:
     """Refuse a name that ITK cannot be handed.
 

@@ -17,3 +17,11 @@ def reordered(volume, axes, flips):
             affine[:3, column] *= -1
             array = np.flip(array, axis)
     return Volume(np.ascontiguousarray(array), affine)
+
+
+def affine_of_image(image):
+    """Affine to RAS of an image of SimpleITK."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine

@@ -5,9 +5,10 @@ import SimpleITK as sitk
 from pydicom.sr.codedict import codes
 from support.dicom_slices import ORIGIN, SLICE_MM, placed, plain, write
 from support.seg_cases import by_dcmqi, labels, made, saved, source
+from support.volumes import affine_of_image
 
 from LiverTumorSegLib.core.errors import UserError
-from LiverTumorSegLib.io import itk, volumes
+from LiverTumorSegLib.io import volumes
 
 
 def along(step, orientation=(1, 0, 0, 0, 1, 0)):
@@ -24,9 +25,7 @@ def along(step, orientation=(1, 0, 0, 0, 1, 0)):
 def as_dcmqi_reads(path, folder):
     """Labels and affine by dcmqi."""
     image = by_dcmqi(path, folder)
-    return sitk.GetArrayFromImage(image), itk.affine_from_itk(
-        image.GetDirection(), image.GetSpacing(), image.GetOrigin()
-    )
+    return sitk.GetArrayFromImage(image), affine_of_image(image)
 
 
 def reversed_frames(dataset):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from support.volumes import affine_of_image
 
 from LiverTumorSegLib.io import nrrd_metaimage, nrrd_output
-from LiverTumorSegLib.io.itk import affine_from_itk
 
 OBLIQUE = np.array([[-0.6, 0, -1.6, 12.3], [0, 0.7, 0, -7.7], [-0.8, 0, 1.2, 3.1], [0, 0, 0, 1.0]])
 KINDS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64]
@@ -17,8 +17,7 @@ def test_itk_reads_the_same_voxels_in_the_same_place(tmp_path, kind):
     back = sitk.GetArrayFromImage(image)
     assert back.dtype == kind
     assert np.array_equal(back, array)
-    placed = affine_from_itk(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
-    assert np.allclose(placed, OBLIQUE, rtol=0, atol=1e-12)
+    assert np.allclose(affine_of_image(image), OBLIQUE, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
