@@ -214,7 +214,8 @@ class Patient:
         """Positions of ``count`` slices centred on ``at``, ``distance_mm`` apart; the nearest there is stands in."""
         if self.slice_mm is None:
             return [at] * count
-        wanted = self.numbers[at] + (np.arange(count) - count // 2) * distance_mm / self.slice_mm
+        offsets = np.rint((np.arange(count) - count // 2) * distance_mm / self.slice_mm)
+        wanted = self.numbers[at] + offsets.astype(int)
         return [int(np.abs(self.numbers - number).argmin()) for number in wanted]
 
 

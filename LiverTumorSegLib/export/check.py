@@ -109,7 +109,7 @@ def prepare_sample_slice(model: Model, volume: Volume | None = None, number: int
         raise UserError(msg)
     store = SliceCache(view, spacing, model.description, _FLOAT32)
     stack = model.description.stack
-    reach = stack.slices // 2 * stack.stride(spacing[0])
+    reach = stack.offsets(spacing[0])[-1]
     first = max(0, at - reach)
     return SampleSlice(_cut(volume, first, at + reach + 1), at - first, _channels(model, store, at))
 

@@ -107,9 +107,9 @@ def _resized(_: Step) -> list[Transform]:
 
 def _stack(description: Description) -> list[Transform]:
     half, mm = description.stack.slices // 2, description.stack.spacing_mm
-    stride = f"round({mm!r} / image.pixdim.tolist()[0])"
-    slices = f"(torch.arange(image.shape[1]) + offset * {stride}).clamp(0, image.shape[1] - 1)"
-    stacked = f"torch.cat([image[:, {slices}] for offset in range({-half}, {half + 1})])"
+    offset = f"round(n * {mm!r} / image.pixdim.tolist()[0])"
+    slices = f"(torch.arange(image.shape[1]) + {offset}).clamp(0, image.shape[1] - 1)"
+    stacked = f"torch.cat([image[:, {slices}] for n in range({-half}, {half + 1})])"
     edges = "(0, @padded(image.shape[3]) - image.shape[3], 0, @padded(image.shape[2]) - image.shape[2])"
     padded = f"torch.nn.functional.pad(image, {edges}, mode='replicate')"
     return [

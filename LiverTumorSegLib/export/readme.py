@@ -85,9 +85,10 @@ def _arranged(model: Model) -> list[str]:
     stack, lines = description.stack, []
     if stack.slices > 1:
         lines.append(
-            f"Channels are the slice with its neighbours, {stack.slices} slices from below to above, each "
-            f"max(1, round({stack.spacing_mm:g} / slice spacing in mm)) slices from the next; beyond the ends of the "
-            "volume its last slice repeats."
+            f"Channels are the slice with its neighbours, {stack.slices} slices from below to above: for n from "
+            f"{-(stack.slices // 2)} to {stack.slices // 2} the one that is round(n * {stack.spacing_mm:g} / slice "
+            "spacing in mm) slices further, 0 for the slice itself; beyond the ends of the volume its last slice "
+            "repeats."
         )
     if sizes.margin:
         return [*lines, f"Borders are mirrored by {sizes.margin} pixels, which the logits lack again."]

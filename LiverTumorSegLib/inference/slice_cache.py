@@ -70,8 +70,7 @@ class SliceCache:
         """Network channels ``[batch, channel, row, column]`` of these slices; at the ends the last slice repeats."""
         if placement != self._placement:  # nothing is fetched from there: a GPU that failed gives nothing back
             self._begin(placement)
-        reach = np.arange(self._stack.slices) - self._stack.slices // 2
-        wanted = np.add.outer(np.asarray(centres), reach * self._stack.stride(self.full_spacing[0]))
+        wanted = np.add.outer(np.asarray(centres), self._stack.offsets(self.full_spacing[0]))
         wanted = wanted.clip(0, len(self.view) - 1)
         missing = np.setdiff1d(wanted, np.flatnonzero(self._ready))
         for chunk in np.array_split(missing, max(1, len(missing) // 8)):

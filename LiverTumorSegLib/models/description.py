@@ -47,12 +47,13 @@ class SliceStack(StrictModel):
             raise ValueError(msg)
         return self
 
-    def stride(self, slice_spacing_mm: float) -> int:
-        """Slices from one neighbour to the next in a volume with this slice spacing.
+    def offsets(self, slice_mm: float) -> list[int]:
+        """Where the slices are that are shown, from below to above, counted in slices that lie so far apart.
 
-        0 where the next slice is further than the nearest there is, the slice itself: training shows the same.
+        Each is the nearest to its distance, the slice itself where all others are further: training shows the same.
         """
-        return round(self.spacing_mm / slice_spacing_mm)
+        half = self.slices // 2
+        return [round(n * self.spacing_mm / slice_mm) for n in range(-half, half + 1)]
 
 
 class Patches(StrictModel):

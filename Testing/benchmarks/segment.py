@@ -103,8 +103,8 @@ def plain_monai(source: Path, loaded: model_folder.Model, device: str, batch: in
     small = Resize((SHAPE[0], *size), mode="trilinear", align_corners=False)(
         scale(volume.voxels[None].astype(np.float32))
     )
-    stride = loaded.description.stack.stride(SPACING[0])
-    numbers = np.add.outer((-stride, 0, stride), np.arange(SHAPE[0])).clip(0, SHAPE[0] - 1)
+    offsets = loaded.description.stack.offsets(SPACING[0])
+    numbers = np.add.outer(offsets, np.arange(SHAPE[0])).clip(0, SHAPE[0] - 1)
     stack = torch.as_tensor(small)[0][torch.from_numpy(numbers)][None].to(target)
     inferer = SliceInferer(roi_size=size, sw_batch_size=batch, spatial_dim=0)
     with torch.inference_mode(), torch.autocast(target.type, dtype, enabled=dtype != torch.float32):

@@ -25,7 +25,7 @@ def test_the_readme_says_how_to_feed_a_stack():
     assert text.startswith("# A tiny model: ONNX\n\nSegments the liver and its lesions in CT. For research only.")
     assert "float32 [batch, 3, height, width], any height and width from 48 on that is a multiple of 16." in text
     assert "`window` (level 60.0, width 200.0)" in text
-    assert "3 slices from below to above, each max(1, round(6 / slice spacing in mm)) slices from the next" in text
+    assert "for n from -1 to 1 the one that is round(n * 6 / slice spacing in mm) slices further" in text
     assert "0 background (label 0), 1 liver (label 1), 2 lesion (label 2)" in text
     assert "logits differ by 1e-06 at most, of up to 10, and 100.0000% of pixels have the same label" in text
 

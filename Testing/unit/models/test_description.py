@@ -33,7 +33,19 @@ def test_a_model_without_a_liver_asks_for_none_in_its_cleaning():
 
 
 def test_a_stack_knows_how_far_apart_its_slices_are():
-    assert [SliceStack(slices=3, spacing_mm=3.0).stride(mm) for mm in (0.5, 1.0, 1.6, 3.0, 10.0)] == [6, 3, 2, 1, 0]
+    stack = SliceStack(slices=5, spacing_mm=3.0)
+    found = {mm: stack.offsets(mm) for mm in (0.5, 1.25, 2.0, 3.0, 5.0, 6.0, 10.0, 13.0)}
+    assert found == {
+        0.5: [-12, -6, 0, 6, 12],
+        1.25: [-5, -2, 0, 2, 5],
+        2.0: [-3, -2, 0, 2, 3],
+        3.0: [-2, -1, 0, 1, 2],
+        5.0: [-1, -1, 0, 1, 1],
+        6.0: [-1, 0, 0, 0, 1],
+        10.0: [-1, 0, 0, 0, 1],
+        13.0: [0, 0, 0, 0, 0],
+    }
+    assert SliceStack().offsets(3.0) == [0]
 
 
 @pytest.mark.parametrize(("channels", "slices"), [(4, 3), (1, 3), (2, 1), (6, 3)])
