@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..datasets.splits import patient_of
 from ..models.description import Description, Evidence, MeasuredAccuracy, PatientDice
 from ..networks.imagenet import IMAGENET_INPUT
+
+
+def unseen_patients(description: Description) -> tuple[str, ...]:
+    """Patients kept for validation whom none of a model's networks was trained on, also under another name."""
+    closer = description.closer
+    seen = {patient_of(name) for name in closer.training.patients} if closer else set()
+    return tuple(name for name in description.training.validation_patients if patient_of(name) not in seen)
 
 
 def card_text(description: Description) -> str:
@@ -26,7 +34,7 @@ def card_text(description: Description) -> str:
             "## Training",
             "",
             f"- Data: {training.data}; {len(training.patients)} patients: {', '.join(training.patients)}.",
-            f"- Never trained on: {', '.join(training.validation_patients) or 'nobody of these data'}.",
+            f"- Never trained on: {', '.join(unseen_patients(description)) or 'nobody of these data'}.",
             f"- Seed {training.seed}; command: `{training.command}`.",
             *_encoder_lines(description),
             *_closer_lines(description),

@@ -113,12 +113,12 @@ def read(recipe: Recipe, data: Path, cache_folder: Path | None, *, say: Say, job
         patients = automatic_maps.with_maps(patients, folder, recipe.preprocessing.spacing_mm)
     if isinstance(recipe.split, SliceSplit):
         train, validated = split_slices(patients, recipe.split)
-        return Patients(train, validated if recipe.validates else [], ())
+        return Patients(train, validated if recipe.validates else [], (), tuple(p.name for p in patients))
     return Patients(
         [p for p in patients if p.name in parts.train],
         [p for p in patients if p.name not in parts.train],
         parts.validation,
-        recipe.test,
+        parts.test,
     )
 
 

@@ -20,7 +20,7 @@ from ..inference.segment import SegmentationOptions, segment
 from ..models import model_folder
 from ..models.description import Description, MeasuredAccuracy, PatientDice
 from ..models.model_folder import Model
-from .card import card_text
+from .card import card_text, unseen_patients
 
 _SOURCE: TypeAdapter[Source] = TypeAdapter(AnySource)
 _PICTURES, _CTS = "the evenly spaced slices around the liver", "every slice of the CT"
@@ -40,10 +40,11 @@ def validate(
         progress: told after every patient.
 
     Raises:
-        UserError: the model is not valid, kept no patients for it, or a patient's slices are missing.
+        UserError: the model is not valid, kept no patients for it that no network of it saw, or a patient's slices are
+            missing.
     """
     trained = model_folder.load(folder)
-    names = trained.description.training.validation_patients
+    names = unseen_patients(trained.description)
     if not names:
         msg = f"{folder} kept no patient for validation: name some in its recipe and train it again."
         raise UserError(msg)
@@ -53,8 +54,10 @@ def validate(
             progress(number / len(names), name)
         cases[name] = measure_case(trained, source, data, name, device)
     before = trained.description.figures
-    kept = {"compared": before.compared, "remark": before.remark} if before else {}
-    figures = MeasuredAccuracy(definition=define_measures(sources.values()), command=command, cases=cases, **kept)
+    compared = before.compared if before else {}
+    figures = MeasuredAccuracy(
+        definition=define_measures(sources.values()), command=command, cases=cases, compared=compared
+    )
     store_figures(folder, trained.description, figures)
     return figures
 

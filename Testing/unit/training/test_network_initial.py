@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from support.training_cases import make_data, recipe_with
 
@@ -58,3 +60,12 @@ def test_a_model_that_has_seen_who_is_held_out_is_refused(place):
 def test_what_cannot_be_started_from_is_said(place, change, sentence):
     with pytest.raises(UserError, match=sentence):
         build_network(starting(place, change))
+
+
+@pytest.mark.parametrize("split", ["split={file: split.json}", "split={slices: 0.2}"])
+def test_a_model_that_has_seen_who_is_tested_or_whose_slices_are_held_out_is_refused(place, split):
+    parts = {"format": 1, "seed": 0, "train": ["volume-1"], "validation": ["volume-2"], "test": ["volume-0"]}
+    (place / "split.json").write_text(json.dumps(parts))
+    with pytest.raises(UserError, match="“quick” that training starts from was trained on volume-0"):
+        fit(starting(place, "validation=[]", split), place, place / "leak", command="")
+    assert not (place / "leak").exists()

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import pytest
 from support.training_cases import VOLUMES, make_data, make_volumes, recipe_with
@@ -10,10 +11,12 @@ from LiverTumorSegLib.datasets.volumes import VolumeSource
 from LiverTumorSegLib.inference.segment import segment
 from LiverTumorSegLib.io import volumes
 from LiverTumorSegLib.models import model_folder
+from LiverTumorSegLib.models.joining import save_joined
+from LiverTumorSegLib.training.card import card_text
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'livertumorseg[train]'")
 from LiverTumorSegLib.training.fit import fit
-from LiverTumorSegLib.training.validate import define_measures, validate
+from LiverTumorSegLib.training.validate import define_measures, store_figures, validate
 
 BOTH = "data=[{volumes: LITS}, {folder: lits, intensities: [-40, 160]}]"
 
@@ -39,6 +42,35 @@ def test_the_ct_itself_is_segmented_and_compared_with_its_labels(trained, tmp_pa
     assert figures.cases["volume-2"].liver_dice == pytest.approx(2 * both / sizes)
     assert "over every slice of the CT, after postprocessing" in figures.definition
     assert "every slice of the CT" in (trained / model_folder.CARD).read_text()
+
+
+def test_a_joined_model_is_measured_on_nobody_whom_its_second_network_was_trained_on(tmp_path):
+    root = make_data(tmp_path / "data")
+    needs_liver = "preprocessing=[{step: liver_level, hu: 100}, {step: window, level: 0, width: 200}]"
+    for name, *changes in (("first", "validation=[volume-1, volume-2]"), ("second", needs_liver)):
+        fit(recipe_with(tmp_path, "schedule.steps=2", *changes), root, tmp_path / name, command="")
+    first, second = (model_folder.load(tmp_path / name) for name in ("first", "second"))
+    save_joined(first, second, tmp_path / "both", card_text)
+    assert list(validate(tmp_path / "both", root, device="cpu", command="").cases) == ["volume-2"]
+    assert "- Never trained on: volume-2.\n" in (tmp_path / "both" / model_folder.CARD).read_text()
+    save_joined(first, replaced(second, "volume-1", "volume-2"), tmp_path / "none", card_text)
+    with pytest.raises(UserError, match="kept no patient for validation"):
+        validate(tmp_path / "none", root, device="cpu", command="")
+
+
+def replaced(model, *patients):
+    """The model as if it had been trained on these."""
+    training = model.description.training.model_copy(update={"patients": patients})
+    return replace(model, description=model.description.model_copy(update={"training": training}))
+
+
+def test_figures_of_the_model_itself_carry_no_remark_about_other_trainings(trained, tmp_path):
+    first = validate(trained, tmp_path / "data", device="cpu", command="")
+    described = model_folder.read_description(trained)
+    store_figures(trained, described, first.model_copy(update={"remark": "Trained otherwise than the model itself."}))
+    assert "Trained otherwise" in (trained / model_folder.CARD).read_text()
+    validate(trained, tmp_path / "data", device="cpu", command="")
+    assert "Trained otherwise" not in (trained / model_folder.CARD).read_text()
 
 
 def test_a_ct_that_is_not_there_is_named(trained, tmp_path):
