@@ -100,7 +100,8 @@ def operating_points(
             least_probability=least, false_per_patient=false / len(cases), found=found / lesions if lesions else 0.0
         )
 
-    tried = [point(1.0), *(point(float(least)) for least in np.unique(np.concatenate(levels))[::-1])]
+    nothing = OperatingPoint(least_probability=1.0, false_per_patient=0.0, found=0.0)  # though some level is 1 itself
+    tried = [nothing, *(point(float(least)) for least in np.unique(np.concatenate(levels))[::-1])]
     kept = [[one for one in tried if one.false_per_patient <= most][-1] for most in FALSE_A_PATIENT]
     points = {(one.false_per_patient, one.found): one for one in [*kept, point(0.0)]}
     return tuple(points.values())

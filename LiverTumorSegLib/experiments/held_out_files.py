@@ -6,12 +6,14 @@ probability of the candidate that a voxel belongs to; probabilities are the netw
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import UserError
+from ..core.atomic_files import whole_folder
 from ..core.labels import FULL_PROBABILITY
 from ..core.volume import Volume
 from ..evaluation.label_pair import LESION_NAME
@@ -21,23 +23,28 @@ from .calibration import DEFAULT_FALSE, Calibration
 from .out_of_fold import HeldOutPatient
 
 PREDICTIONS, REFERENCES, PROBABILITIES, SCORES = "predictions", "references", "probabilities", "scores"
+_PARTS = frozenset({PREDICTIONS, REFERENCES, PROBABILITIES, SCORES})
+
+
+@contextmanager
+def held_out_folder(folder: Path, *, overwrite: bool = False) -> Iterator[HeldOutFiles]:
+    """Files that appear in a folder all at once, with none of an earlier run beside them, when all went well.
+
+    Raises:
+        UserError: the folder is there and may not be replaced, or holds something else.
+    """
+    with whole_folder(folder, overwrite=overwrite, holds=_PARTS) as new:
+        yield HeldOutFiles(new)
 
 
 class HeldOutFiles:
-    """A folder for such files.
+    """Such files in a folder.
 
     Args:
-        folder: to write to.
-        overwrite: replace what is there.
-
-    Raises:
-        UserError: there is something, and it may not be replaced.
+        folder: to write to; see :func:`held_out_folder`.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
-        if not overwrite and folder.exists() and any(folder.iterdir()):
-            msg = f"{folder} is not empty: choose another folder, or replace what is there (--overwrite)."
-            raise UserError(msg)
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: list[tuple[str, Volume, LesionChoice]] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,8 @@ from .console import DeviceName, Overwrite, bar, command_line, interruptible, sa
 
 if TYPE_CHECKING:
     from ...experiments.calibration import Calibration
+    from ...experiments.held_out_files import HeldOutFiles
+    from ...experiments.out_of_fold import HeldOutPatient
 
 
 def calibrate(
@@ -45,11 +49,9 @@ def calibrate(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit how likely a marked lesion is one, on patients of a cross-validation that the networks had not seen."""
-    from ...experiments.calibration import calibrate as fit
     from ...experiments.calibration import write_into_model
-    from ...experiments.candidate_cases import case_of
     from ...experiments.compare import describe_changes_of_folds
-    from ...experiments.held_out_files import HeldOutFiles
+    from ...experiments.held_out_files import held_out_folder
     from ...experiments.out_of_fold import recipes_of, segment_held_out, trials_of
     from ...experiments.run_options import RunOptions
     from ...models import model_folder, store
@@ -57,18 +59,11 @@ def calibrate(
     target = store.find_model(model) if model else None
     described = model_folder.read_description(target) if target else None
     trials, of_closer = trials_of(folds), trials_of(closer) if closer else ()
-    files = HeldOutFiles(output, overwrite=overwrite) if output else None
-    cases = []
-    with interruptible() as cancel, bar() as progress:
+    folder = held_out_folder(output, overwrite=overwrite) if output else nullcontext()
+    with folder as files, interruptible() as cancel, bar() as progress:
         options = RunOptions(device, job=job(progress, cancel))
-        for patient in segment_held_out(trials, data, options, of_closer):
-            if patient.lesions_apart:
-                cases.append(case_of(patient))
-                if files:
-                    files.keep(patient)
-    done = fit(cases)
-    if files:
-        files.write(done)
+        done = _fit(segment_held_out(trials, data, options, of_closer), files)
+    if output:
         say(f"Wrote the patients to {output}.")
     _print(done)
     if target and described:
@@ -79,6 +74,23 @@ def calibrate(
             changes = " ".join(filter(None, [changes, of_second and f"The second network: {of_second}"]))
         write_into_model(target, described, done, command_line(), changes)
         say(f"Wrote the scores into {target}. Research only, not a medical device.")
+
+
+def _fit(patients: Iterable[HeldOutPatient], files: HeldOutFiles | None) -> Calibration:
+    """Fit scores on patients whose lesions are marked one by one, and keep what is known of them in files."""
+    from ...experiments.calibration import calibrate as fit
+    from ...experiments.candidate_cases import case_of
+
+    cases = []
+    for patient in patients:
+        if patient.lesions_apart:
+            cases.append(case_of(patient))
+            if files:
+                files.keep(patient)
+    done = fit(cases)
+    if files:
+        files.write(done)
+    return done
 
 
 def _print(done: Calibration) -> None:

@@ -149,3 +149,10 @@ def test_the_probability_of_the_usual_point_is_that_of_one_false_lesion_a_patien
 def test_reliability_counts_every_candidate_once(cases):
     done = calibrate(cases)
     assert sum(each["lesions"] for each in done.reliability["bins"]) == sum(len(level) for level in done.levels)
+
+
+def test_a_false_candidate_that_is_as_sure_as_can_be_leaves_a_point_without_false_lesions():
+    sure = case("volume-1", [True, False], np.zeros((2, len(MEASURES))))
+    points = operating_points([sure], [np.array([0.5, 1.0])])
+    assert (points[0].false_per_patient, points[0].found) == (0, 0)
+    assert points[-1].false_per_patient == 1

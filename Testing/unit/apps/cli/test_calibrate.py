@@ -59,7 +59,12 @@ def test_the_model_gets_scores_and_every_patient_its_files(run, compared, few_su
     assert "How sure it is" in next((tmp_path / "page").glob("*.html")).read_text()
     code, _, complained = run(*compared, "-o", tmp_path / "files")
     assert code == 3
-    assert "is not empty" in complained
+    assert "exists already" in complained
+    stale = tmp_path / "files" / "predictions" / "volume-99.nii.gz"
+    stale.write_bytes(b"of an earlier run")
+    code, _, complained = run(*compared, "-o", tmp_path / "files", "--overwrite")
+    assert code == 0, complained
+    assert not stale.exists()
 
 
 def test_a_second_cross_validation_looks_closer(run, compared, few_suffice, tmp_path):
