@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -88,3 +89,20 @@ def refuse_same(output: Path, source: Path | None) -> None:
     if source is not None and output.exists() and source.exists() and output.samefile(source):
         msg = f"{output} is the CT itself: choose another name for the output."
         raise UserError(msg)
+
+
+def refuse_images(outputs: Sequence[Path], volume: Volume) -> None:
+    """Refuse to write over an image of a CT that was read.
+
+    Args:
+        outputs: that are to be written.
+        volume: the CT.
+
+    Raises:
+        UserError: one of them is an image of it.
+    """
+    there = [path for path in outputs if path.exists()]
+    for path in there:
+        if any(path.samefile(image) for image in dict.fromkeys(volume.images)):
+            msg = f"{path} is an image of the CT: choose another name for the output."
+            raise UserError(msg)

@@ -13,7 +13,7 @@ from ..core.errors import UserError
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
 from ..io import volumes
-from .ct_identity import refuse_same
+from .ct_identity import refuse_images, refuse_same
 from .dicom_forms import BINARY, LESION_SEGMENTS, refuse_unknown_segments
 from .lesions import LesionTable
 
@@ -52,7 +52,7 @@ class DicomObjects:
 
         return [self.folder / name for name in dicom_write.NAMES]
 
-    def check(self, marks: Sequence[str], source: Path | None) -> None:  # noqa: ARG002
+    def check(self, marks: Sequence[str], source: Path | None) -> None:
         """Refuse missing packages, the name of a file, existing objects, or the folder of the CT itself."""
         refuse_unknown_segments(self.lesion_segments)
         optional_packages.require_dicom_packages()
@@ -63,12 +63,14 @@ class DicomObjects:
             msg = f"{self.folder} is the name of a file: with --dicom give a folder, or leave --dicom out."
             raise UserError(msg)
         dicom_write.check(self.folder, overwrite=self.overwrite)
-        refuse_same(self.folder, source)
+        for path in (self.folder, *self.files(marks)):
+            refuse_same(path, source)
 
     def check_volume(self, volume: Volume) -> None:
-        """Refuse a CT that was not read from a DICOM series, or whose images lack what the objects need."""
+        """Refuse a CT that is no DICOM series or would be written over, or whose images lack what is needed."""
         from . import dicom_common
 
+        refuse_images(self.files(()), volume)
         dicom_common.read_source_images(volume)
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:

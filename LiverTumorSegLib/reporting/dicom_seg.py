@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import highdicom
@@ -165,7 +166,7 @@ def make_segmentation(
         model: the main one of those that found them.
         uids: of all that is made.
     """
-    slices = source_frames.as_single_images(images)
+    slices = _turned_alike(source_frames.as_single_images(images))
     made, *others = (_one_layer(slices, layer, parts, model, uids) for layer in pixels)
     if others:
         dicom_layers.join(made, others)
@@ -173,6 +174,17 @@ def make_segmentation(
         item.DimensionOrganizationUID = uids("dimensions")
     source_frames.restore_references(made, images)
     return made
+
+
+def _turned_alike(images: Sequence[Dataset]) -> list[Dataset]:
+    """Images with the orientation of the first: highdicom refuses those that differ by rounding, as readers do not."""
+    stated, alike = images[0].ImageOrientationPatient, []
+    for image in images:
+        if image.ImageOrientationPatient != stated:
+            image = deepcopy(image)
+            image.ImageOrientationPatient = stated
+        alike.append(image)
+    return alike
 
 
 def _one_layer(

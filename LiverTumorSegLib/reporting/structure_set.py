@@ -13,6 +13,7 @@ from ..core.atomic_files import refuse_existing, refuse_unwritable
 from ..core.errors import UserError
 from ..core.volume import Volume
 from ..inference.segment import Segmentation
+from .ct_identity import refuse_images, refuse_same
 from .lesions import LesionTable
 
 
@@ -45,14 +46,16 @@ class StructureSet:
         optional_packages.require_dicom_packages()
         refuse_existing(self.path, overwrite=self.overwrite)
         refuse_unwritable(self.path)
+        refuse_same(self.path, source)
         if source is not None and source.is_dir() and source.resolve() == self.path.resolve().parent:
             msg = f"{self.path} would lie among the images of the CT: choose another folder for it."
             raise UserError(msg)
 
     def check_volume(self, volume: Volume) -> None:
-        """Refuse a CT that was not read from a DICOM series, or whose images lack what the object needs."""
+        """Refuse a CT that is no DICOM series or would be written over, or whose images lack what is needed."""
         from . import dicom_common
 
+        refuse_images([self.path], volume)
         dicom_common.read_source_images(volume)
 
     def write(self, found: Segmentation, table: LesionTable) -> tuple[str, ...]:
