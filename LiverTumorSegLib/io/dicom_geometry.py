@@ -16,6 +16,8 @@ from .raw_image import LPS_TO_RAS
 SHIFT_MM, ROUNDED_MM, FARTHEST_MM = 1.0, 0.1, 1e5
 """Distances: that a slice may lie off an even stack, from which that is said, and that no patient reaches."""
 
+_DIGITS_MM = 1e-6
+
 
 @dataclass(frozen=True)
 class _Slice:
@@ -134,7 +136,8 @@ def _refuse_gaps(slices: list[_Slice], gaps: NDArray[np.float64], folder: Path) 
         at = slices[int(gaps.argmin())].position[2]
         msg = f"{folder} holds two slices at one place (z = {at:.1f} mm): keep one acquisition."
         raise UserError(msg)
-    if not np.allclose(gaps, usual, rtol=0.05, atol=0.02):
+    rounded = ROUNDED_MM + _DIGITS_MM if usual > 2 * ROUNDED_MM else 0.0  # of positions with one digit after the point
+    if not np.allclose(gaps, usual, rtol=0.05, atol=max(0.02, rounded)):
         worst = int(np.abs(gaps - usual).argmax())
         msg = (
             f"{folder} has slices {gaps[worst]:.2f} mm apart after z = {slices[worst].position[2]:.1f} mm and "

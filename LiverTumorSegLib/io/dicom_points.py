@@ -23,6 +23,7 @@ _GROUP, _NAME = ("125007", "DCM"), ("112039", "DCM")
 """Codes of a measurement group, and of the name that it is tracked by."""
 
 _DEEPEST = 20
+_FRAME = "FrameOfReferenceUID"
 _SPACE, _IMAGE = "SCOORD3D", "SCOORD"
 
 
@@ -93,6 +94,7 @@ def _ends(item: Dataset, images: _Images, place: str) -> list[Point]:
     try:
         numbers = [float(x) for x in np.atleast_1d(item.GraphicData)]
         if item.ValueType == _SPACE:
+            images.refuse_other_space(str(item.get("ReferencedFrameOfReferenceUID") or ""), place)
             return [(-x, -y, z) for x, y, z in zip(*[iter(numbers)] * 3, strict=True)]
         (image,) = (child for child in item.ContentSequence if child.get("ValueType") == "IMAGE")
         reference = image.ReferencedSOPSequence[0]
@@ -115,6 +117,20 @@ class _Images:
     def __init__(self, volume: Volume, path: Path) -> None:
         self._volume, self._path = volume, path
         self._known: dict[tuple[str, int], int] | None = None
+        self._space: str | None = None
+
+    def refuse_other_space(self, named: str, place: str) -> None:
+        """Refuse points in the space of other images, where both say which it is.
+
+        Raises:
+            UserError: it is another one.
+        """
+        if self._space is None:
+            first = self._volume.images[:1]
+            self._space = "".join(str(read_elements(each, [_FRAME]).get(_FRAME) or "") for each in first)
+        if named and self._space and named != self._space:
+            msg = f"{place} lies in the space of other images than the CT's: give the CT that the report is of."
+            raise UserError(msg)
 
     def place(self, named: tuple[str, int], column: float, row: float, place: str) -> Point:
         """RAS of a place on an image, whose first pixel's centre is at 0.5 (PS3.3, section C.18.6.1.1).

@@ -50,3 +50,13 @@ def test_what_is_no_even_stack_is_refused(headers, words):
 def test_many_slices_keep_their_spacing_exactly():
     made = place_slices([header(number, round(30 + 0.7 * number, 2)) for number in range(2000)], FOLDER)
     assert np.allclose(made.affine[:3, 2], (0, 0, 0.7), atol=1e-6)
+
+
+@pytest.mark.parametrize("mm", [2.5, 1.25, 0.625, 0.4])
+def test_thin_slices_whose_positions_have_one_digit_are_even_and_lack_none(mm):
+    places = [round(30 + mm * number, 1) for number in range(40)]
+    made = place_slices([header(number, z) for number, z in enumerate(places)], FOLDER)
+    assert np.allclose(made.affine[:3, 2], (0, 0, mm), atol=0.003)
+    assert made.warnings == ()
+    with pytest.raises(UserError, match="slices are missing"):
+        place_slices([header(number, z) for number, z in enumerate(places) if number != 20], FOLDER)

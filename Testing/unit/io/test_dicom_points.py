@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydicom import dcmread
 from support.dicom_object_cases import written
 
 from LiverTumorSegLib.core.errors import UserError
@@ -50,3 +51,14 @@ def test_a_report_that_was_cut_short_is_no_report_with_fewer_lesions(tmp_path, s
     (tmp_path / "cut.dcm").write_bytes(content[: int(len(content) * share)])
     with pytest.raises(UserError, match="cut.dcm ends too early"):
         points_of_report(tmp_path / "cut.dcm", case.segmentation.volume)
+
+
+def test_points_in_the_space_of_other_images_are_refused(tmp_path):
+    case, report = written("coronal"), written("coronal").folder / "measurements.dcm"
+    volume = case.segmentation.volume
+    image = dcmread(volume.images[0])
+    image.FrameOfReferenceUID = "1.2.3.4"
+    image.save_as(tmp_path / "other.dcm")
+    other = Volume(volume.voxels, volume.affine, (), (tmp_path / "other.dcm", *volume.images[1:]))
+    with pytest.raises(UserError, match="Lesion 1 lies in the space of other images than the CT's"):
+        points_of_report(report, other)
