@@ -13,8 +13,8 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -245,6 +245,17 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     with _staging_folder(path) as scratch:
         yield scratch / path.name
         _publish(scratch / path.name, path, overwrite=overwrite)
+
+
+@contextmanager
+def whole_group(paths: Sequence[Path], *, overwrite: bool = False) -> Iterator[list[Path]]:
+    """As :func:`whole_file` of files that belong together: none takes its name before all are written.
+
+    Raises:
+        UserError: as :func:`whole_file`, for any of them.
+    """
+    with ExitStack() as stack:
+        yield [stack.enter_context(whole_file(path, overwrite=overwrite)) for path in paths]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from ..core.about import DISCLAIMER, __version__
-from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_group
 from ..core.sanitize import escape_for_page
 from ..core.text_files import round_floats, to_csv
 from ..reporting import figures
@@ -63,10 +63,11 @@ def write(folder: Path, series: Series, *, overwrite: bool = False) -> list[Path
         CHANGES_FILE: changes_csv(series),
         JSON_FILE: json.dumps(facts(series), indent=2) + "\n",
     }
-    for name, text in contents.items():
-        with whole_file(folder / name, overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-    return [folder / name for name in contents]
+    paths = [folder / name for name in contents]
+    with whole_group(paths, overwrite=overwrite) as unfinished:
+        for file, text in zip(unfinished, contents.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
+    return paths
 
 
 def render_page(series: Series) -> str:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ..core.about import __version__
-from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_group
 from ..inference.segment import Segmentation, SegmentationOptions
 from . import dicom_common, dicom_seg, dicom_sr, dicom_texts
 from .dicom_common import UidMaker, without_validation
@@ -88,10 +88,11 @@ def write(
         formed = in_form(segments, report, form)
         if formed is None:
             tell(OVERLAPPING)
-        for name, made_object in zip(NAMES, formed or (segments, report), strict=True):
-            with whole_file(folder / name, overwrite=overwrite) as unfinished:
-                made_object.save_as(unfinished, enforce_file_format=True)
-    return [folder / name for name in NAMES]
+        paths = [folder / name for name in NAMES]
+        with whole_group(paths, overwrite=overwrite) as unfinished:
+            for file, made_object in zip(unfinished, formed or (segments, report), strict=True):
+                made_object.save_as(file, enforce_file_format=True)
+    return paths
 
 
 def in_form(segmentation: Dataset, report: Dataset, form: str) -> tuple[Dataset, Dataset] | None:

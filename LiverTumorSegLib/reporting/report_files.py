@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from ..core.about import DISCLAIMER, __version__
-from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_file
+from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_group
 from ..core.labels import LESION, LIVER
 from ..core.sanitize import escape_for_page
 from ..inference.segment import Segmentation
@@ -123,10 +123,11 @@ def write(
         PATIENT_FILE: table.patient_csv((*segmentation.warnings, *table.warnings)),
         JSON_FILE: json.dumps(report_facts(segmentation, table), indent=2) + "\n",
     }
-    for name, text in contents.items():
-        with whole_file(folder / name, overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-    return [folder / name for name in contents]
+    paths = [folder / name for name in contents]
+    with whole_group(paths, overwrite=overwrite) as unfinished:
+        for file, text in zip(unfinished, contents.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
+    return paths
 
 
 def _model_facts(model: Description, segmentation: Segmentation) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.repository import ROOT
 
-from LiverTumorSegLib.core.atomic_files import refuse_unwritable, unused_folder, whole_file, whole_folder
+from LiverTumorSegLib.core.atomic_files import refuse_unwritable, unused_folder, whole_file, whole_folder, whole_group
 from LiverTumorSegLib.core.errors import UserError
 
 
@@ -153,3 +153,20 @@ def test_an_unused_folder_is_the_first_that_is_not_there(tmp_path):
     (tmp_path / "report").mkdir()
     (tmp_path / "report 2").mkdir()
     assert unused_folder(tmp_path / "report") == tmp_path / "report 3"
+
+
+def test_of_files_that_belong_together_none_is_replaced_before_all_are_written(tmp_path):
+    paths = [tmp_path / name for name in ("labels.dcm", "report.dcm")]
+    for path in paths:
+        path.write_text("old")
+    with pytest.raises(RuntimeError), whole_group(paths, overwrite=True) as unfinished:
+        unfinished[0].write_text("new")
+        raise RuntimeError
+    assert [path.read_text() for path in paths] == ["old", "old"]
+    with whole_group(paths, overwrite=True) as unfinished:
+        for file in unfinished:
+            file.write_text("new")
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert sorted(tmp_path.iterdir()) == paths
+    with pytest.raises(UserError, match="labels.dcm exists already"), whole_group(paths):
+        pytest.fail("it began")
