@@ -47,11 +47,16 @@ GridIndex = NDArray[np.int64]
 """``(k, j, i)``, at which a grid begins on a lattice; may be negative."""
 
 
+_UNEVEN_TOLERANCE = 1 / 3
+"""Share of a slice by which slices of two stacks may be apart that are made even, each by its own slices."""
+
+
 def align_to_grid(stored: RawImage, affine: NDArray[np.float64]) -> tuple[NDArray, GridIndex] | None:
     """See values along the axes of a lattice that they lie on.
 
     Args:
-        stored: of any order and sense of axes.
+        stored: of any order and sense of axes; where it omits empty slices, as DICOM does, it need not be as even as
+            the CT is from slice to slice, ``k``.
         affine: 4x4 of the lattice, from voxel ``(i, j, k, 1)`` to the patient in mm, RAS.
 
     Returns:
@@ -65,8 +70,10 @@ def align_to_grid(stored: RawImage, affine: NDArray[np.float64]) -> tuple[NDArra
     ends = np.array(list(product(*((0, size - 1) for size in reversed(stored.values.shape)))))
     exact = ends @ back[:3, :3].T + back[:3, 3]
     whole = ends @ turn.T + np.rint(back[:3, 3])
-    off = np.linalg.norm((exact - whole) @ affine[:3, :3].T, axis=1).max()
-    if off > GRID_TOLERANCE * np.linalg.norm(affine[:3, :3], axis=0).min():
+    apart, smallest = exact - whole, np.linalg.norm(affine[:3, :3], axis=0).min()
+    if stored.omits_empty and np.abs(apart[:, 2]).max() < _UNEVEN_TOLERANCE:
+        apart[:, 2] = 0
+    if np.linalg.norm(apart @ affine[:3, :3].T, axis=1).max() > GRID_TOLERANCE * smallest:
         return None
     turned = turn[::-1, ::-1]  # rows: the lattice's k, j, i; columns: the own ones
     values = stored.values.transpose(np.abs(turned).argmax(axis=1))
