@@ -177,8 +177,8 @@ def to_int16(stored: NDArray, path: Path, *, slope: float = 1.0, intercept: floa
         scaled = values.astype(np.float64) * slope + intercept
         if not np.isfinite(scaled).all():
             msg = (
-                f"{path} holds voxels that are NaN or infinite: have them interpolated (--damaged interpolate on the "
-                "command line), or replace them, for example by -1000 HU (air)."
+                f"{path} holds voxels that are NaN or infinite: have them interpolated (--damaged interpolate, which "
+                "most commands take), or replace them, for example by -1000 HU (air)."
             )
             raise UserError(msg)
         out[:] = np.clip(np.rint(scaled), _LIMITS.min, _LIMITS.max)

@@ -112,7 +112,8 @@ def _choose(found: DicomScan, series: str | None, folder: Path) -> str:
     listed = [f"{shorten_value(uid)} ({_describe_series(headers)})" for uid, headers in sorted(found.series.items())]
     others = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     wrong = "several" if series is None else "no single one that ends so among its"
-    msg = f"{folder} holds {wrong} series: choose one with --series: {'; '.join(listed[:_LISTED])}{others}."
+    choose = "choose one with --series, or in a list of cases by its column “series”"
+    msg = f"{folder} holds {wrong} series: {choose}: {'; '.join(listed[:_LISTED])}{others}."
     raise UserError(msg)
 
 

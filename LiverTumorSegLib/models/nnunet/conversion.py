@@ -230,8 +230,19 @@ def _said_licence(trained: TrainedFolder) -> str:
 def _settings(
     trained: TrainedFolder, task: Task | None, choices: ImportChoices, outputs: Outputs, said: Sequence[Checkpoint]
 ) -> tuple[NetworkSpec, NnUNet]:
-    """nnU-Net takes configuration and axes of its first fold, whatever the folder is called."""
-    configuration = choices.configuration or said[0].configuration or trained.configuration
+    """nnU-Net takes configuration and axes of its first fold, whatever the folder is called.
+
+    Raises:
+        UserError: the weights are of another configuration than was asked for, or the plans cannot be used.
+    """
+    known = [name for name in (said[0].configuration, trained.configuration) if name]
+    if choices.configuration and known and choices.configuration not in known:
+        msg = (
+            f"The weights in {trained.path} are of the configuration {known[0]}, not of {choices.configuration}: "
+            "give that one's folder, or leave --configuration out."
+        )
+        raise UserError(msg)
+    configuration = choices.configuration or next(iter(known), "")
     where = str(trained.path / PLANS)
     spec, read = read_plans(trained.plans, configuration, len(outputs.names), where)
     mirrored = choices.mirroring if choices.mirroring is not None else task is None

@@ -84,7 +84,7 @@ def find_trained(folder: Path, configuration: str | None = None) -> TrainedFolde
     """
     places = _places(folder)
     if configuration is not None:
-        places = [place for place in places if place.name.split("__")[-1] == configuration] or places[:1]
+        places = [place for place in places if place.name.split("__")[-1] == configuration] or places
     if not places and _is_version_1(folder):
         msg = f"{folder} is a model of nnU-Net 1, which is not supported: have it trained again with nnU-Net 2."
         raise UserError(msg)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from support.nnunet_folders import write_nnunet
+from support.nnunet_folders import plans_of, write_nnunet
 
 from LiverTumorSegLib.core.errors import UserError
 from LiverTumorSegLib.core.progress import Job
@@ -111,6 +111,16 @@ def test_the_configuration_is_the_one_that_the_checkpoint_names(converted, tmp_p
     with pytest.raises(UserError, match="no configuration “3d_cascade_fullres”, but 3d_fullres"):
         converted(source)
     assert converted(source, configuration="3d_fullres").description.nnunet.configuration == "3d_fullres"
+
+
+def test_weights_are_not_taken_for_those_of_another_configuration(converted, tmp_path):
+    full = plans_of()["configurations"]["3d_fullres"]
+    both = {"3d_fullres": full, "3d_lowres": full | {"spacing": [5.0] * 3}}
+    source = write_nnunet(tmp_path / "Dataset900_Bands", LABELS, EDGES, plans={"configurations": both})
+    with pytest.raises(
+        UserError, match="are of the configuration 3d_fullres, not of 3d_lowres: give that one's folder"
+    ):
+        converted(source, configuration="3d_lowres")
 
 
 @pytest.mark.parametrize(
