@@ -256,7 +256,7 @@ def _split(labels: NDArray[np.uint8], description: Description) -> tuple[OtherSt
 def _candidates(
     volume: Volume, labels: NDArray[np.uint8], confidence: NDArray[np.uint8], cleaning: Postprocessing
 ) -> FoundCandidates:
-    ct = SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, confidence)
+    ct = SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, confidence, volume.voxel_ml)
     return find_candidates(labels, ct, cleaning.smallest_lesion_ml)
 
 

@@ -66,15 +66,17 @@ class SegmentedCT(NamedTuple):
         hounsfield: HU ``[slice, row, column]``.
         spacing: millimetres between slices, rows and columns.
         confidence: of the same shape, probabilities of lesion as the label assembly gives them.
+        voxel_ml: of a voxel, which is not the product of the spacing where slices are sheared, as by a tilted gantry.
     """
 
     hounsfield: NDArray[np.int16]
     spacing: Spacing
     confidence: NDArray[np.uint8]
+    voxel_ml: float
 
     def within(self, box: tuple[slice, ...]) -> SegmentedCT:
         """The part in a box."""
-        return SegmentedCT(self.hounsfield[box], self.spacing, self.confidence[box])
+        return SegmentedCT(self.hounsfield[box], self.spacing, self.confidence[box], self.voxel_ml)
 
 
 class FoundCandidates(NamedTuple):
@@ -106,10 +108,9 @@ def find_candidates(labels: NDArray[np.uint8], ct: SegmentedCT, smallest_ml: flo
         none = np.zeros((0, 0, 0), np.int32)
         return FoundCandidates((slice(0, 0),) * 3, none, np.zeros(0, np.uint8), np.zeros((0, len(MEASURES))))
     near, ct = labels[box], ct.within(box)
-    voxel_ml = float(np.prod(ct.spacing)) / 1000
     parts, strong = ndimage.label(near == LESION_LABEL)
-    parts, count = _with_weak(parts, strong, near, ct.confidence, smallest_ml / voxel_ml)
-    return FoundCandidates(box, parts, _otherwise(parts, count, near), _measure(parts, count, near, ct, voxel_ml))
+    parts, count = _with_weak(parts, strong, near, ct.confidence, smallest_ml / ct.voxel_ml)
+    return FoundCandidates(box, parts, _otherwise(parts, count, near), _measure(parts, count, near, ct))
 
 
 def _box_of_candidates(labels: NDArray[np.uint8], ct: SegmentedCT) -> Box | None:
@@ -152,15 +153,12 @@ def _otherwise(parts: NDArray[np.int32], count: int, labels: NDArray[np.uint8]) 
     return np.where(beside[1:], LIVER_LABEL, 0).astype(np.uint8)
 
 
-def _measure(
-    parts: NDArray[np.int32], count: int, labels: NDArray[np.uint8], ct: SegmentedCT, voxel_ml: float
-) -> NDArray[np.float64]:
+def _measure(parts: NDArray[np.int32], count: int, labels: NDArray[np.uint8], ct: SegmentedCT) -> NDArray[np.float64]:
     contrasts = lesion_contrasts(parts, labels, ct.hounsfield, ct.spacing)[1:]
     contrasts = np.clip(np.where(np.isfinite(contrasts), contrasts, 0), -_MOST_CONTRAST, _MOST_CONTRAST)
     boxes = ndimage.find_objects(parts)
     rows = [
-        _measures(parts, number, boxes[number - 1], labels, ct, contrasts[number - 1], voxel_ml)
-        for number in range(1, count + 1)
+        _measures(parts, number, boxes[number - 1], labels, ct, contrasts[number - 1]) for number in range(1, count + 1)
     ]
     return np.array(rows).reshape(count, len(MEASURES))
 
@@ -172,7 +170,6 @@ def _measures(
     labels: NDArray[np.uint8],
     ct: SegmentedCT,
     contrast: float,
-    voxel_ml: float,
 ) -> list[float]:
     wide = widened_box(box, parts.shape)
     mask = parts[wide] == number
@@ -182,7 +179,7 @@ def _measures(
     return [
         _logit(float(levels.mean())),
         _logit(float(levels.max())),
-        float(np.log(len(levels) * voxel_ml)),
+        float(np.log(len(levels) * ct.voxel_ml)),
         float(contrast),
         abs(float(contrast)),
         float(ct.hounsfield[wide][mask].std(dtype=np.float64)),

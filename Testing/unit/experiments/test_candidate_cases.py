@@ -28,7 +28,8 @@ def patient(volume, reference):
     labels[1:19, 4:40, 4:40] = 1
     for place in (FOUND, HALF, GRAZED, ELSEWHERE):
         labels[place] = 2
-    ct = SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, np.full(labels.shape, 200, np.uint8))
+    sure = np.full(labels.shape, 200, np.uint8)
+    ct = SegmentedCT(volume.axial.of(volume.voxels), volume.axial.spacing, sure, volume.voxel_ml)
     ct.confidence[volume.axial.of(labels) == 1] = 0
     found = find_candidates(volume.axial.of(labels), ct, 0.0)
     made = Segmentation(labels, volume, describe(), "cpu", SegmentationOptions(), (), 1.0, candidates=found)

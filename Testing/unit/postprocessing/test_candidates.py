@@ -6,6 +6,7 @@ from LiverTumorSegLib.core.labels import FULL_CONFIDENCE
 from LiverTumorSegLib.postprocessing.candidates import LEAST_PROBABILITY, MEASURES, SegmentedCT, find_candidates
 
 SPACING = (2.0, 1.0, 1.0)
+VOXEL_ML = 0.002
 BLOCK, ROD, FAINT = np.s_[6:10, 10:18, 10:18], np.s_[8:9, 30:32, 8:32], np.s_[14:16, 24:30, 24:30]
 
 
@@ -21,7 +22,7 @@ def case():
         confidence[place] = round(probability * FULL_CONFIDENCE)
     hounsfield[FAINT] = 90
     confidence[FAINT] = round(0.4 * FULL_CONFIDENCE)
-    return labels, SegmentedCT(hounsfield, SPACING, confidence)
+    return labels, SegmentedCT(hounsfield, SPACING, confidence, VOXEL_ML)
 
 
 def whole(found, labels):
@@ -99,6 +100,15 @@ def test_without_labels_there_is_no_candidate(case):
 def test_flips_and_axis_orders_give_the_same_measures(case):
     labels, ct = case
     wanted = sorted(map(tuple, np.round(find_candidates(labels, ct, 0.0).measures, 9).tolist()))
-    flipped = SegmentedCT(ct.hounsfield[::-1, :, ::-1], SPACING, ct.confidence[::-1, :, ::-1])
+    flipped = SegmentedCT(ct.hounsfield[::-1, :, ::-1], SPACING, ct.confidence[::-1, :, ::-1], VOXEL_ML)
     found = find_candidates(labels[::-1, :, ::-1], flipped, 0.0).measures
     assert sorted(map(tuple, np.round(found, 9).tolist())) == wanted
+
+
+def test_volumes_are_those_of_voxels_that_a_tilted_gantry_shears(case):
+    labels, ct = case
+    sheared = ct._replace(voxel_ml=VOXEL_ML * 0.9)
+    straight, tilted = (find_candidates(labels, each, 0.0).measures for each in (ct, sheared))
+    at = MEASURES.index("log_volume_ml")
+    assert np.allclose(tilted[:, at], straight[:, at] + np.log(0.9))
+    assert np.array_equal(np.delete(tilted, at, axis=1), np.delete(straight, at, axis=1))

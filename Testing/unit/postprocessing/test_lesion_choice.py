@@ -56,7 +56,7 @@ def test_more_candidates_are_lesions_the_more_false_ones_are_put_up_with(numbers
 def test_where_nothing_was_found_there_is_nothing_to_choose(signs):
     volume = Volume(np.zeros(SHAPE, np.int16), np.diag([*map(float, signs), 1.0]))
     nothing = np.zeros(SHAPE, np.uint8)
-    found = find_candidates(nothing, SegmentedCT(volume.voxels, (1.0, 1.0, 1.0), nothing), 0.05)
+    found = find_candidates(nothing, SegmentedCT(volume.voxels, (1.0, 1.0, 1.0), nothing, 0.001), 0.05)
     choice = LesionChoice.of(found, volume, np.zeros(0), POINTS)
     assert (choice.voxels.size, choice.shape) == (0, SHAPE)
     assert np.array_equal(chosen(choice, 5, nothing.copy()), nothing)
