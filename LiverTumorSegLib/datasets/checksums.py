@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,17 @@ def label_fingerprints(sources: Sequence[Source], root: Path) -> dict[str, str]:
         for name, paths in {**_labels(source, root), **_table(root / source.folder)}.items():
             found[f"{source.folder}/{name}"] = _digest([_content(file) for file in _files_in(paths)])
     return found
+
+
+def origin_of(sources: Sequence[Source], root: Path, patients: Collection[str]) -> str:
+    """A digest of some patients' files: of CTs by name and size, of labels by content.
+
+    Raises:
+        UserError: as :func:`fingerprints`.
+    """
+    every = [fingerprints(sources, root), label_fingerprints(sources, root)]
+    wanted = {*patients, TABLE}
+    return _digest([{key: value for key, value in each.items() if key.rpartition("/")[2] in wanted} for each in every])
 
 
 def _table(folder: Path) -> dict[str, tuple[Path, ...]]:

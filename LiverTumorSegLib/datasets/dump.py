@@ -60,6 +60,7 @@ class Note(StrictModel):
         damaged: what was done about damaged slices.
         damaged_slices: which these were, unless they were taken as they are.
         left_out: volumes that are not here.
+        origin: digest of the CTs and labels that the slices are of; empty where it was not taken.
     """
 
     format: Literal[1] = 1
@@ -72,6 +73,7 @@ class Note(StrictModel):
     damaged: DamageTreatment
     damaged_slices: tuple[DamagedSlice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    origin: str = ""
 
     def write(self, folder: Path) -> None:
         """Write it into a dump's folder."""

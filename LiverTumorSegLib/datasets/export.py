@@ -44,6 +44,7 @@ class ExportOptions:
         damaged: whether damaged slices are interpolated or left out.
         force: take CTs also where they do not look like HU.
         series: UID of the DICOM series, or its end, where a folder holds several.
+        origin: digest of the CTs and labels, for the folder's note.
     """
 
     every: int = 2
@@ -51,6 +52,7 @@ class ExportOptions:
     damaged: DamageTreatment = DamageTreatment.AS_IS
     force: bool = False
     series: str | None = None
+    origin: str = ""
 
 
 class _Batch(NamedTuple):
@@ -130,6 +132,7 @@ def export(
             damaged=options.damaged,
             damaged_slices=tuple(entry for patient in done for entry in patient.damaged),
             left_out=left_out,
+            origin=options.origin,
         ).write(new)
     return done
 

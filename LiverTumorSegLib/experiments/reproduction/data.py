@@ -13,6 +13,7 @@ from ...core.ct_quality import DamageTreatment
 from ...core.errors import UserError
 from ...core.progress import Job
 from ...datasets import layouts
+from ...datasets.checksums import origin_of
 from ...datasets.dump import read_note
 from ...datasets.export import ExportOptions, export
 from ...datasets.layouts import Layout, ScanFiles
@@ -203,16 +204,17 @@ def export_slices(data: DataSet, folder: Path, chain: Chain, every: int, *, over
     """The slices of data sets as JPG pictures and PNG masks in a folder; what is there already is taken.
 
     Raises:
-        UserError: a CT cannot be read, the folder holds slices of another chain or of other patients and may not be
-            replaced, or it cannot be written to.
+        UserError: a CT cannot be read, the folder holds slices of another chain, of other patients or of files that
+            have changed since and may not be replaced, or it cannot be written to.
         Cancelled: the user asked to stop.
     """
     note = read_note(folder)
-    done = note is not None and (note.chain, note.every) == (chain, every)
+    origin = origin_of(data.sources, data.root, data.patients)
+    done = note is not None and (note.chain, note.every) == (chain, every) and note.origin in ("", origin)
     if not done or set(data.patients) != {scan.name for scan in layouts.find(folder).scans}:
         scans = [scan for layout in data.used for scan in layout.scans if isinstance(scan, FileScan)]
         pairs = [ScanFiles(scan.name, scan.ct, scan.labels) for scan in scans]
-        options = ExportOptions(every=every)
+        options = ExportOptions(every=every, origin=origin)
         export(pairs, folder, chain, options, progress=job.at, cancel=job.cancel, overwrite=overwrite)
     source = SliceSource(folder=folder.name)
     exported = (layouts.find(folder),)

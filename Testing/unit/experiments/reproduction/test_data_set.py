@@ -1,3 +1,4 @@
+import nibabel
 import numpy as np
 import pytest
 from support.training_cases import make_data, make_volumes, write_phantom_as_msd
@@ -78,6 +79,18 @@ def test_slices_are_exported_once_as_the_paper_has_them(lits, tmp_path):
     assert [path.stat().st_mtime_ns for path in written] == times
     (one, *_) = slices.read_patients(found.sources[0], found.root, CHAIN)
     assert np.array_equal(one.numbers, [0, 2, 4, 6, 8])
+
+
+def test_slices_of_labels_that_were_corrected_since_are_exported_anew_where_that_is_allowed(lits, tmp_path):
+    export(lits, tmp_path / "slices", overwrite=False)
+    file = next(lits.glob("segmentation-0.nii*"))
+    image = nibabel.load(file)
+    nibabel.save(nibabel.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), file)
+    with pytest.raises(UserError, match="exists already"):
+        export(lits, tmp_path / "slices", overwrite=False)
+    done = export(lits, tmp_path / "slices", overwrite=True)
+    found = slices.read_patients(done.sources[0], done.root, CHAIN, ["volume-0", "volume-1"])
+    assert [bool(patient.labels.any()) for patient in found] == [False, True]
 
 
 @pytest.mark.parametrize("change", [{"every": 3}, {"most": 2}])
