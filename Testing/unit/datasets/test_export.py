@@ -95,6 +95,7 @@ def test_the_note_says_how_the_dump_was_made(tmp_path, pair):
         "damaged": "as-is",
         "damaged_slices": [],
         "left_out": [{"name": "volume-3", "reason": "it has no segmentation"}],
+        "origin": "",
     }
     assert len(rows(tmp_path / "dump")) == 10
 
