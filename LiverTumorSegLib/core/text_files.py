@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .atomic_files import whole_group
 from .sanitize import escape_invisible
 
 
@@ -24,6 +25,19 @@ def read_text(path: Path) -> str:
         raise OSError(errno.EINVAL, "it is a device, a pipe or a socket", str(path))
     with path.open(encoding="utf-8-sig", newline="") as text:
         return text.read()
+
+
+def write_texts(folder: Path, texts: Mapping[str, str], *, overwrite: bool = False) -> list[Path]:
+    """Write files that belong together, in UTF-8, by their names; returns their paths.
+
+    Raises:
+        UserError: as :func:`.atomic_files.whole_group`.
+    """
+    paths = [folder / name for name in texts]
+    with whole_group(paths, overwrite=overwrite) as unfinished:
+        for file, text in zip(unfinished, texts.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
+    return paths
 
 
 TableRow = Mapping[str, Any]

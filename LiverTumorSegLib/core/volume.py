@@ -161,3 +161,14 @@ def _sense(direction: NDArray[np.float64], towards: NDArray[np.float64]) -> int:
     if along:
         return 1 if along > 0 else -1
     return 1 if tuple(direction) > tuple(-direction) else -1
+
+
+def stack_offsets(count: int, spacing_mm: float, slice_mm: float) -> list[int]:
+    """Where slices of a stack lie that should be so far apart, from below to above, counted in slices of a CT.
+
+    Args:
+        count: of the slices, odd.
+        spacing_mm: that they should have.
+        slice_mm: that the CT's slices have; each is the nearest to its distance, 0 where all others are further.
+    """
+    return [round(n * spacing_mm / slice_mm) for n in range(-(count // 2), count // 2 + 1)]

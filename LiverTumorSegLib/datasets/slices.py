@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 
 from ..core.errors import UserError
 from ..core.schema import StrictModel
-from ..core.volume import Volume
+from ..core.volume import Volume, stack_offsets
 from ..io.raw_image import RawImage
 from ..preprocessing import Chain
 from .dump import IMAGES, MASKS, NOTE, TABLE, read_note, read_picture, to_bytes
@@ -214,9 +214,8 @@ class Patient:
         """Positions of ``count`` slices centred on ``at``, ``distance_mm`` apart; the nearest there is stands in."""
         if self.slice_mm is None:
             return [at] * count
-        offsets = np.rint((np.arange(count) - count // 2) * distance_mm / self.slice_mm)
-        wanted = self.numbers[at] + offsets.astype(int)
-        return [int(np.abs(self.numbers - number).argmin()) for number in wanted]
+        offsets = stack_offsets(count, distance_mm, self.slice_mm)
+        return [int(np.abs(self.numbers - (self.numbers[at] + offset)).argmin()) for offset in offsets]
 
 
 def patient_names(source: SliceSource, root: Path) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from ..core.about import DISCLAIMER, __version__
-from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_group
+from ..core.atomic_files import refuse_existing, refuse_unwritable
 from ..core.sanitize import escape_for_page
-from ..core.text_files import round_floats, to_csv
+from ..core.text_files import round_floats, to_csv, write_texts
 from ..reporting import figures
 from . import pictures
 from .changes import WITHIN_DIAMETER, WITHIN_MM, WITHIN_VOLUME, Change
@@ -63,11 +63,7 @@ def write(folder: Path, series: Series, *, overwrite: bool = False) -> list[Path
         CHANGES_FILE: changes_csv(series),
         JSON_FILE: json.dumps(facts(series), indent=2) + "\n",
     }
-    paths = [folder / name for name in contents]
-    with whole_group(paths, overwrite=overwrite) as unfinished:
-        for file, text in zip(unfinished, contents.values(), strict=True):
-            file.write_text(text, encoding="utf-8")
-    return paths
+    return write_texts(folder, contents, overwrite=overwrite)
 
 
 def render_page(series: Series) -> str:

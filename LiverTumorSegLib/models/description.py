@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from ..core.labels import LESION_LABEL, LIVER_LABEL
 from ..core.schema import StrictModel
+from ..core.volume import stack_offsets
 from ..postprocessing.ct_likeness import SeenCTs
 from ..postprocessing.lesion_scores import LesionScores
 from ..postprocessing.options import OPTIONS
@@ -48,12 +49,8 @@ class SliceStack(StrictModel):
         return self
 
     def offsets(self, slice_mm: float) -> list[int]:
-        """Where the slices are that are shown, from below to above, counted in slices that lie so far apart.
-
-        Each is the nearest to its distance, the slice itself where all others are further: training shows the same.
-        """
-        half = self.slices // 2
-        return [round(n * self.spacing_mm / slice_mm) for n in range(-half, half + 1)]
+        """Where the slices are that are shown in a CT with slices so far apart; training shows the same."""
+        return stack_offsets(self.slices, self.spacing_mm, slice_mm)
 
 
 class Patches(StrictModel):

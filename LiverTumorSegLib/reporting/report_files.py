@@ -11,9 +11,10 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from ..core.about import DISCLAIMER, __version__
-from ..core.atomic_files import refuse_existing, refuse_unwritable, whole_group
+from ..core.atomic_files import refuse_existing, refuse_unwritable
 from ..core.labels import LESION, LIVER
 from ..core.sanitize import escape_for_page
+from ..core.text_files import write_texts
 from ..inference.segment import Segmentation
 from ..models.description import Description
 from . import figures, surface_render
@@ -123,11 +124,7 @@ def write(
         PATIENT_FILE: table.patient_csv((*segmentation.warnings, *table.warnings)),
         JSON_FILE: json.dumps(report_facts(segmentation, table), indent=2) + "\n",
     }
-    paths = [folder / name for name in contents]
-    with whole_group(paths, overwrite=overwrite) as unfinished:
-        for file, text in zip(unfinished, contents.values(), strict=True):
-            file.write_text(text, encoding="utf-8")
-    return paths
+    return write_texts(folder, contents, overwrite=overwrite)
 
 
 def _model_facts(model: Description, segmentation: Segmentation) -> dict[str, str]:

@@ -151,6 +151,14 @@ class SeriesQueue(QueueReader):
         """Let a series wait that could not be segmented for a reason that may pass."""
         self._again(number, SeriesState.SEGMENTING, SeriesState.WAITING, why, after)
 
+    def try_again(self, series: QueuedSeries, why: str, tries: int, after: timedelta) -> bool:
+        """As :meth:`segment_again`, but a series that was tried so many times fails; whether it waits."""
+        if series.tries + 1 >= tries:
+            self.failed(series.number, why, SeriesState.SEGMENTING)
+            return False
+        self.segment_again(series.number, why, after)
+        return True
+
     def put_back(self, number: int) -> None:
         """Let a series wait again whose segmenting was given up through no fault of its own: no try is counted."""
         with self.transaction():

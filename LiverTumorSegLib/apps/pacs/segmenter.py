@@ -154,12 +154,11 @@ class SeriesSegmenter:
         _log.info("job %d: has been segmented, and waits to be sent", number)
 
     def _try_again(self, series: QueuedSeries, why: str) -> None:
-        if series.tries + 1 >= self._limits.segment_tries:
-            self._fail(series.number, why)
-            return
         pause = self._limits.pause_seconds(series.tries)
-        self._queue.segment_again(series.number, why, timedelta(seconds=pause))
-        _log.warning("job %d: will be segmented again in %d s. %s", series.number, pause, why)
+        if self._queue.try_again(series, why, self._limits.segment_tries, timedelta(seconds=pause)):
+            _log.warning("job %d: will be segmented again in %d s. %s", series.number, pause, why)
+        else:
+            _log.error("job %d: failed. %s", series.number, why)
 
     def _fail(self, number: int, why: str) -> None:
         self._queue.failed(number, why, SeriesState.SEGMENTING)

@@ -237,12 +237,10 @@ class FolderCleanup:
     def _try_again(self) -> None:
         """Let a series wait that was being segmented as the service died; it may be why, so that each time counts."""
         for series in self._queue.in_state(SeriesState.SEGMENTING):
-            if series.tries + 1 >= self._segment_tries:
-                self._queue.failed(series.number, _DIED, SeriesState.SEGMENTING)
-                _log.error("job %d: failed. %s", series.number, _DIED)
-            else:
-                self._queue.segment_again(series.number, _DIED, timedelta(0))
+            if self._queue.try_again(series, _DIED, self._segment_tries, timedelta(0)):
                 _log.warning("job %d: will be segmented again. %s", series.number, _DIED)
+            else:
+                _log.error("job %d: failed. %s", series.number, _DIED)
 
     def _delete_expired(self, number: int) -> None:
         series = self._queue.find(number)

@@ -84,7 +84,9 @@ class SceneJobs:
         def finish(result: Result) -> None:
             _require(request.volume, request.segmentation)
             node = request.segmentation or mrml_segmentations.create(request.volume)
-            table = _replaced_table(node, request.volume) if request.output.replace else None
+            table = None
+            if request.output.replace:
+                table = earlier_table(node, request.volume) or earlier_table(node)
             kept = KeptResult.of(node, table) if table else None
             made = mrml_segmentations.write(result.labels, request.volume, node, request.output)
             mrml_other_structures.write(result.others, request.volume, node, replace_earlier=request.output.replace)
@@ -327,12 +329,6 @@ class _Change:
     @property
     def labels(self) -> NDArray[np.unsignedinteger]:
         return self.before.labels
-
-
-def _replaced_table(
-    segmentation: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLScalarVolumeNode
-) -> slicer.vtkMRMLTableNode | None:
-    return earlier_table(segmentation, volume) or earlier_table(segmentation)
 
 
 def _owned_by(owners: NDArray[np.uint16], segments: dict[str, int], made: list[str]) -> NDArray[np.bool_]:
